@@ -1,0 +1,392 @@
+//! A person's device as one machine: its way to the relay, and its calls, under one `handle`.
+//!
+//! The shell drives it as it drives the server (`server.rs`); it has one socket at a time, numbered anew for each try.
+//!
+//! ```text
+//!          Dial              Connected, handshake           Welcome
+//! Waiting ------> Dialling ------------------> Greeting ----------> Admitted
+//!    ^                |  unreachable              |  refused           |  lost
+//!    +----------------+------- backoff -----------+--------------------+
+//!                     ... or, where trying again is of no use: Given up
+//! ```
+//!
+//! Enrolment is a machine of its own, [`enrol::Enrolment`]: a device that has no certificate can do nothing else.
+
+pub mod backoff;
+pub mod calls;
+pub mod enrol;
+pub mod session;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand_core::CryptoRng;
+
+use crate::fault::{CloseReason, Fault};
+use crate::id::{AskId, CallId, ConnId, DeviceName, UserName};
+use crate::time::{Instant, Now};
+use crate::tls::{Credentials, Dial, TlsEnv, Trust};
+use crate::wire::relay::{Person, RelayEvent, RelayRequest, Welcome};
+use crate::wire::{Code, Extensions};
+
+use calls::{CallDenied, CallEvent, Calls};
+use session::{RelaySession, SessionEvent};
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Start: dial.
+    Start,
+    /// The socket that [`Output::Dial`] asked for is connected.
+    Connected(ConnId),
+    /// It could not be.
+    Unreachable(ConnId),
+    /// Bytes came in.
+    Received(ConnId, &'a [u8]),
+    /// The socket took this many bytes of [`Device::outbound`].
+    Sent(ConnId, usize),
+    /// The socket has ended for reading, whether well or badly.
+    Ended(ConnId),
+    /// The user wishes something.
+    Command(Command),
+    /// Time has passed.
+    Tick,
+}
+
+/// What the user may wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Lists the people of the realm: answered by [`Event::People`].
+    Who,
+    /// Calls somebody, by a number of the user's choosing; waits this long for them to come online if they are not.
+    Call(CallId, UserName, Duration),
+    /// Takes a call.
+    Accept(CallId),
+    /// Ends a call, whatever it has come to, in good order.
+    HangUp(CallId, Code),
+    /// Says a line in a call.
+    Say(CallId, String),
+    /// Ends everything in good order; [`Event::Done`] says when.
+    Quit,
+}
+
+/// What is to be done outside.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Connect to the relay; answer by [`Input::Connected`] or [`Input::Unreachable`].
+    Dial(ConnId),
+    /// Write what is in [`Device::outbound`]; answer by [`Input::Sent`].
+    Write(ConnId),
+    /// Close the socket's writing side.
+    Shut(ConnId),
+    /// Close the socket and forget it.
+    Drop(ConnId),
+    /// Tell the user.
+    Tell(Event),
+}
+
+/// What the user is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The relay has admitted the device.
+    Online(Welcome),
+    /// The connection is lost; the next try is after this long.
+    Offline(CloseReason, Duration),
+    /// Trying again is of no use.
+    GivenUp(CloseReason),
+    /// Who is present as the attendance begins; more may follow.
+    Here(Vec<DeviceName>),
+    /// Somebody came or went.
+    Presence(DeviceName, bool),
+    /// All people of the realm, in order of name.
+    People(Vec<Person>),
+    /// Something happened in a call.
+    Call(CallId, CallEvent),
+    /// A wish about a call was denied.
+    Denied(CallId, CallDenied),
+    /// Everything is ended, as it was wished.
+    Done,
+}
+
+/// Why the device wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wake {
+    /// To dial again.
+    Redial,
+    /// The relay has not admitted us in time.
+    Admission,
+    /// To ask for a sign of life, or to give up on one.
+    Liveness,
+    /// A closed connection's socket is still there.
+    Linger,
+    /// A call has waited, rung or parted long enough.
+    Call(CallId),
+}
+
+/// Who this device is and whom it trusts.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name.
+    pub name: DeviceName,
+    /// Its certificate and key.
+    pub credentials: Credentials,
+    /// The realm and its root.
+    pub trust: Trust,
+}
+
+/// A device.
+#[derive(Debug)]
+pub struct Device {
+    env: TlsEnv,
+    identity: Identity,
+    attend: bool,
+    session: RelaySession,
+    calls: Calls,
+    /// Pages of `who` that have come so far, with the ask that the next one answers.
+    who: Option<(AskId, Vec<Person>)>,
+    asks: u64,
+    quitting: bool,
+    done: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Device {
+    /// A device. With `attend` it is present to others and can be called; without, it only asks.
+    pub fn new(env: TlsEnv, identity: Identity, attend: bool) -> Self {
+        let dial = Dial::relay(&env, &identity.credentials, &identity.trust);
+        let calls = Calls::new(env.clone(), identity.clone());
+        Self {
+            env,
+            identity,
+            attend,
+            session: RelaySession::new(dial),
+            calls,
+            who: None,
+            asks: 0,
+            quitting: false,
+            done: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Who this device is.
+    pub fn name(&self) -> &DeviceName {
+        &self.identity.name
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: Input<'_>, now: Now, rng: &mut dyn CryptoRng) {
+        self.env.clock.set(now.wall);
+        match input {
+            Input::Start => self.session.start(now),
+            Input::Connected(conn) => self.session.connected(conn, now),
+            Input::Unreachable(conn) => self.session.unreachable(conn, now, rng),
+            Input::Received(conn, bytes) => self.session.received(conn, bytes, now, rng),
+            Input::Sent(conn, n) => self.session.sent(conn, n),
+            Input::Ended(conn) => self.session.ended(conn, now, rng),
+            Input::Command(command) => self.command(command, now),
+            Input::Tick => {
+                self.session.tick(now, rng);
+                self.calls.tick(now);
+            }
+        }
+        self.settle(now, rng);
+    }
+
+    /// The next thing to be done outside. Frames of one turn are sealed together here: poll when a turn's inputs have
+    /// all been handled.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        self.session.poll_output()
+    }
+
+    /// When the device next wants [`Input::Tick`], and why.
+    pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
+        self.session.next_deadline().into_iter().chain(self.calls.next_deadline()).min()
+    }
+
+    /// What the socket should take.
+    pub fn outbound(&self, conn: ConnId) -> &[u8] {
+        self.session.outbound(conn)
+    }
+
+    /// Whether a line of any allowed length would be taken by a call now.
+    pub fn has_room(&self, call: CallId) -> bool {
+        self.calls.has_room(call)
+    }
+
+    fn command(&mut self, command: Command, now: Now) {
+        match command {
+            Command::Who => {
+                let ask = self.next_ask();
+                self.who = Some((ask, Vec::new()));
+                if self.session.is_admitted() {
+                    self.session.request(&RelayRequest::Who { ask, after: None });
+                }
+            }
+            Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
+            Command::Accept(call) => self.calls.accept(call, now),
+            Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
+            Command::Say(call, text) => self.calls.say(call, &text),
+            Command::Quit => {
+                self.quitting = true;
+                self.calls.quit(now);
+            }
+        }
+    }
+
+    /// Lets session and calls hand each other what they have, until neither has anything.
+    fn settle(&mut self, now: Now, rng: &mut dyn CryptoRng) {
+        loop {
+            if let Some(event) = self.session.poll_event() {
+                self.session_event(event, now, rng);
+            } else if let Some(request) = self.calls.poll_request() {
+                self.session.request(&request);
+            } else if let Some((call, result)) = self.calls.poll_event() {
+                let event = match result {
+                    Ok(event) => Event::Call(call, event),
+                    Err(denied) => Event::Denied(call, denied),
+                };
+                self.tell(event);
+            } else {
+                break;
+            }
+        }
+        self.quit_when_ready(now);
+    }
+
+    fn session_event(&mut self, event: SessionEvent, now: Now, rng: &mut dyn CryptoRng) {
+        match event {
+            SessionEvent::Admitted(welcome) => {
+                self.tell(Event::Online(welcome));
+                if self.attend {
+                    self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
+                }
+                if let Some((ask, people)) = &mut self.who {
+                    people.clear();
+                    let ask = *ask;
+                    self.session.request(&RelayRequest::Who { ask, after: None });
+                }
+                self.calls.online(now);
+            }
+            SessionEvent::Said(event) => {
+                if let Err(fault) = self.relay_event(event, now) {
+                    self.session.fault(fault, now, rng);
+                }
+            }
+            SessionEvent::Lost(reason, wait) => {
+                self.calls.offline(now);
+                self.tell(Event::Offline(reason, wait));
+            }
+            SessionEvent::GivenUp(reason) => {
+                self.calls.offline(now);
+                self.calls.quit(now);
+                self.tell(Event::GivenUp(reason));
+            }
+            SessionEvent::Parted => {
+                self.calls.offline(now);
+                self.done();
+            }
+        }
+    }
+
+    fn relay_event(&mut self, event: RelayEvent, now: Now) -> Result<(), Fault> {
+        match event {
+            // The first one was the session's; a second is out of turn.
+            RelayEvent::Welcome(_) => Err(Fault::Unexpected),
+            RelayEvent::Pong => Ok(()),
+            RelayEvent::Here { devices } => {
+                for device in &devices {
+                    self.calls.presence(&device.user, now);
+                }
+                self.tell(Event::Here(devices));
+                Ok(())
+            }
+            RelayEvent::Presence { device, online } => {
+                if online {
+                    self.calls.presence(&device.user, now);
+                }
+                self.tell(Event::Presence(device, online));
+                Ok(())
+            }
+            RelayEvent::People { ask, people, more } => self.people(ask, people, more),
+            RelayEvent::Ringing { ask, tunnel, device } => self.calls.ringing(ask, tunnel, device, now),
+            RelayEvent::Introduced { tunnel, from, .. } => {
+                self.calls.introduced(tunnel, from, now);
+                Ok(())
+            }
+            RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
+            RelayEvent::Refused { ask, code } => {
+                self.calls.refused(ask, code, now);
+                Ok(())
+            }
+            RelayEvent::Ended { tunnel, code } => {
+                self.calls.ended(tunnel, code, now);
+                Ok(())
+            }
+            RelayEvent::Forwarded { tunnel, bytes } => {
+                self.calls.forwarded(tunnel, &bytes, now);
+                Ok(())
+            }
+            RelayEvent::Credited { tunnel, bytes } => {
+                self.calls.credited(tunnel, bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn people(&mut self, ask: AskId, page: Vec<Person>, more: bool) -> Result<(), Fault> {
+        let Some((waiting, mut people)) = self.who.take() else { return Ok(()) };
+        if ask != waiting {
+            self.who = Some((waiting, people));
+            return Ok(());
+        }
+        people.extend(page);
+        if people.len() > crate::limits::USERS_MAX {
+            return Err(Fault::Malformed);
+        }
+        match people.last() {
+            Some(last) if more => {
+                let after = Some(last.user.clone());
+                self.session.request(&RelayRequest::Who { ask, after });
+                self.who = Some((ask, people));
+            }
+            Some(_) | None => self.tell(Event::People(people)),
+        }
+        Ok(())
+    }
+
+    /// Once the calls have ended in good order the relay is told goodbye, too.
+    fn quit_when_ready(&mut self, now: Now) {
+        if self.quitting && self.calls.is_empty() && !self.done {
+            self.session.quit(now);
+            while let Some(event) = self.session.poll_event() {
+                if let SessionEvent::Parted = event {
+                    self.done();
+                }
+            }
+        }
+    }
+
+    fn done(&mut self) {
+        if !self.done {
+            self.done = true;
+            self.tell(Event::Done);
+        }
+    }
+
+    fn next_ask(&mut self) -> AskId {
+        self.asks += 1;
+        // Calls number theirs from the other end, so that the two never meet.
+        AskId(u64::MAX - self.asks)
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Tell(event));
+    }
+}
+
+#[cfg(test)]
+mod tests;

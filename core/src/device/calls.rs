@@ -1,0 +1,491 @@
+//! A device's calls: from the wish to speak to somebody until both have hung up.
+//!
+//! ```text
+//!        offline, patience          online               rings
+//! Waiting <------------- (wish) ----------> Asking ------------> Ringing --accepted--> Up (peer.rs)
+//!    |  comes online -------------------------^                     |  declined, no answer
+//!                                        Incoming --accept----------------------------> Up
+//! ```
+//!
+//! When both call at once, `peer/glare.rs` says whose call goes on; the other end takes it, since it wanted to speak.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use serde_bytes::ByteBuf;
+
+use super::{Identity, Wake};
+use crate::fault::{CloseReason, Fault};
+use crate::id::{AskId, CallId, DeviceName, TunnelId, UserName};
+use crate::limits::{CALLS_MAX, PEER_GOODBYE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX};
+use crate::peer::glare::{self, Stands};
+use crate::peer::{Peer, PeerEvent, SayRefusal};
+use crate::time::{Deadlines, Instant, Now};
+use crate::tls::TlsEnv;
+use crate::wire::Code;
+use crate::wire::Extensions;
+use crate::wire::relay::RelayRequest;
+
+/// By which way two devices speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Through the relay, as bytes that it can't read.
+    Tunnel,
+}
+
+/// What happens in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallEvent {
+    /// The one who is called is not online; it is waited for.
+    Waiting,
+    /// The one who is called is being asked, on this device.
+    Ringing(DeviceName),
+    /// Somebody calls. It is not known yet whether it is really them.
+    Incoming(DeviceName),
+    /// Both ends have proved who they are.
+    Open(DeviceName, Path),
+    /// The other end said a line, the `n`th from 0.
+    Line(u64, String),
+    /// The other end refuses to be taken for somebody else, or the reverse; or it is just over.
+    Ended(CallEnd),
+}
+
+/// Why a call is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallEnd {
+    /// It did not come about, for this reason.
+    Refused(Code),
+    /// The session between the two was made, or begun, and ended so.
+    Closed(CloseReason),
+    /// The connection to the relay was lost.
+    RelayLost,
+}
+
+/// Why a wish about a call is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallDenied {
+    /// There is no such call, or it isn't one that can be taken.
+    NoSuchCall,
+    /// There are too many calls, or one with this person already.
+    TooMany,
+    /// The line can't be said.
+    Say(SayRefusal),
+}
+
+/// All calls of a device.
+#[derive(Debug)]
+pub struct Calls {
+    env: TlsEnv,
+    identity: Identity,
+    calls: BTreeMap<CallId, Call>,
+    asks: u64,
+    /// Numbers for calls that others make; the user's own come from the user, below these.
+    incoming: u64,
+    online: bool,
+    deadlines: Deadlines<Wake>,
+    requests: VecDeque<RelayRequest>,
+    events: VecDeque<(CallId, Result<CallEvent, CallDenied>)>,
+}
+
+#[derive(Debug)]
+struct Call {
+    user: UserName,
+    stage: Stage,
+    /// Until when the one who is called may come online.
+    patience: Instant,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Waiting,
+    Asking(AskId),
+    Ringing(TunnelId, DeviceName),
+    Incoming(TunnelId, DeviceName),
+    Up(TunnelId, DeviceName, Box<Peer>),
+}
+
+impl Stage {
+    fn tunnel(&self) -> Option<TunnelId> {
+        match self {
+            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) | Self::Up(tunnel, ..) => Some(*tunnel),
+            Self::Waiting | Self::Asking(_) => None,
+        }
+    }
+}
+
+impl Calls {
+    /// No calls yet.
+    pub fn new(env: TlsEnv, identity: Identity) -> Self {
+        Self {
+            env,
+            identity,
+            calls: BTreeMap::new(),
+            asks: 0,
+            incoming: 1 << 32,
+            online: false,
+            deadlines: Deadlines::default(),
+            requests: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The user wishes to speak to somebody.
+    pub fn call(&mut self, id: CallId, user: UserName, patience: Duration, now: Now) {
+        let known = self.calls.contains_key(&id) || self.calls.values().any(|call| call.user == user);
+        if known || self.calls.len() >= CALLS_MAX {
+            self.events.push_back((id, Err(CallDenied::TooMany)));
+            return;
+        }
+        let patience = now.mono.plus(patience);
+        self.calls.insert(id, Call { user, stage: Stage::Waiting, patience });
+        if self.online {
+            self.ask(id);
+        }
+        // An offline relay is waited for as an offline person is.
+        self.deadlines.set(Wake::Call(id), patience.max(now.mono.plus(Duration::from_secs(1))));
+    }
+
+    /// The user takes a call.
+    pub fn accept(&mut self, id: CallId, now: Now) {
+        match self.calls.remove(&id) {
+            Some(Call { user, stage: Stage::Incoming(tunnel, from), patience }) => {
+                self.calls.insert(id, Call { user, stage: Stage::Waiting, patience });
+                self.take(id, tunnel, from, now);
+            }
+            Some(call) => {
+                self.calls.insert(id, call);
+                self.events.push_back((id, Err(CallDenied::NoSuchCall)));
+            }
+            None => self.events.push_back((id, Err(CallDenied::NoSuchCall))),
+        }
+    }
+
+    /// The user ends a call.
+    pub fn hang_up(&mut self, id: CallId, code: Code, now: Now) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if let Stage::Up(_, _, peer) = &mut call.stage {
+            if !peer.has_parted() {
+                peer.part(Code::FINISHED);
+                self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
+            }
+            self.pump(id, now);
+        } else {
+            self.tell_relay(id, code);
+            self.end(id, CallEnd::Refused(code));
+        }
+    }
+
+    /// The user says a line.
+    pub fn say(&mut self, id: CallId, text: &str) {
+        let result = match self.calls.get_mut(&id).map(|call| &mut call.stage) {
+            Some(Stage::Up(_, _, peer)) => peer.say(text).map(drop),
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => {
+                Err(SayRefusal::NotOpen)
+            }
+        };
+        match result {
+            Ok(()) => self.forward(id),
+            Err(refusal) => self.events.push_back((id, Err(CallDenied::Say(refusal)))),
+        }
+    }
+
+    /// Everything is to end in good order.
+    pub fn quit(&mut self, now: Now) {
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            self.hang_up(id, Code::HUNG_UP, now);
+        }
+    }
+
+    /// The relay has admitted us: those who wait are asked for.
+    pub fn online(&mut self, _now: Now) {
+        self.online = true;
+        let waiting = |call: &Call| matches!(call.stage, Stage::Waiting);
+        let ids: Vec<CallId> = self.calls.iter().filter(|(_, call)| waiting(call)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.ask(id);
+        }
+    }
+
+    /// The relay is lost, and with it every call that went through it. A call that has not begun waits.
+    pub fn offline(&mut self, _now: Now) {
+        self.online = false;
+        self.requests.clear();
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            match self.calls.get_mut(&id).map(|call| &mut call.stage) {
+                Some(stage @ Stage::Asking(_)) => *stage = Stage::Waiting,
+                Some(Stage::Ringing(..) | Stage::Incoming(..)) => self.end(id, CallEnd::RelayLost),
+                Some(Stage::Up(_, _, peer)) => {
+                    // What has parted already has ended as it was meant to.
+                    let parted = peer.has_parted();
+                    peer.tunnel_ended();
+                    self.end(id, if parted { CallEnd::Closed(CloseReason::Ours(Code::FINISHED)) } else { CallEnd::RelayLost });
+                }
+                Some(Stage::Waiting) | None => {}
+            }
+        }
+    }
+
+    /// Somebody is present: if they are waited for, they are asked.
+    pub fn presence(&mut self, user: &UserName, _now: Now) {
+        let waited = |call: &Call| matches!(call.stage, Stage::Waiting) && call.user == *user;
+        let id = self.calls.iter().find(|(_, call)| waited(call)).map(|(id, _)| *id);
+        if let Some(id) = id.filter(|_| self.online) {
+            self.ask(id);
+        }
+    }
+
+    /// The relay asks the other for us.
+    pub fn ringing(&mut self, ask: AskId, tunnel: TunnelId, device: DeviceName, now: Now) -> Result<(), Fault> {
+        let Some(id) = self.asking(ask) else {
+            // We gave it up meanwhile.
+            self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::HUNG_UP });
+            return Ok(());
+        };
+        let Some(call) = self.calls.get_mut(&id) else { return Ok(()) };
+        if device.user != call.user {
+            // A relay that rings at somebody else than we asked for is not one to go on with.
+            return Err(Fault::Unexpected);
+        }
+        call.stage = Stage::Ringing(tunnel, device.clone());
+        self.deadlines.set(Wake::Call(id), now.mono.plus(crate::limits::RING_TIME_MAX * 2));
+        self.events.push_back((id, Ok(CallEvent::Ringing(device))));
+        Ok(())
+    }
+
+    /// The relay did not ask the other for us.
+    pub fn refused(&mut self, ask: AskId, code: Code, now: Now) {
+        let Some(id) = self.asking(ask) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if code == Code::OFFLINE && call.patience > now.mono {
+            call.stage = Stage::Waiting;
+            self.deadlines.set(Wake::Call(id), call.patience);
+            self.events.push_back((id, Ok(CallEvent::Waiting)));
+        } else {
+            self.end(id, CallEnd::Refused(code));
+        }
+    }
+
+    /// Somebody calls.
+    pub fn introduced(&mut self, tunnel: TunnelId, from: DeviceName, now: Now) {
+        let known = self.calls.iter().find(|(_, call)| call.user == from.user).map(|(id, _)| *id);
+        match known.and_then(|id| self.calls.get(&id).map(|call| (id, &call.stage))) {
+            Some((id, Stage::Waiting)) => self.take(id, tunnel, from, now),
+            Some((id, Stage::Asking(_) | Stage::Ringing(..))) => match glare::decide(&self.identity.name, &from) {
+                Stands::Ours => self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::GLARE }),
+                Stands::Theirs => {
+                    self.tell_relay(id, Code::GLARE);
+                    self.take(id, tunnel, from, now);
+                }
+            },
+            Some((_, Stage::Incoming(..) | Stage::Up(..))) => {
+                self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::IN_A_CALL });
+            }
+            None if self.calls.len() >= CALLS_MAX => {
+                self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::IN_A_CALL });
+            }
+            None => {
+                self.incoming += 1;
+                let id = CallId(self.incoming);
+                let stage = Stage::Incoming(tunnel, from.clone());
+                self.calls.insert(id, Call { user: from.user.clone(), stage, patience: now.mono });
+                self.events.push_back((id, Ok(CallEvent::Incoming(from))));
+            }
+        }
+    }
+
+    /// The one we called takes the call.
+    pub fn accepted(&mut self, tunnel: TunnelId, now: Now) -> Result<(), Fault> {
+        let Some(id) = self.by_tunnel(tunnel) else { return Ok(()) };
+        let Some(Call { stage: Stage::Ringing(_, device), .. }) = self.calls.get(&id) else {
+            return Err(Fault::Unexpected);
+        };
+        let device = device.clone();
+        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, &device);
+        self.up(id, tunnel, device, peer, now);
+        Ok(())
+    }
+
+    /// An introduction or tunnel is over.
+    pub fn ended(&mut self, tunnel: TunnelId, code: Code, now: Now) {
+        let Some(id) = self.by_tunnel(tunnel) else { return };
+        if let Some(Call { stage: Stage::Up(_, _, peer), .. }) = self.calls.get_mut(&id) {
+            peer.tunnel_ended();
+            self.pump(id, now);
+        } else {
+            self.end(id, CallEnd::Refused(code));
+        }
+    }
+
+    /// Bytes came through a tunnel.
+    pub fn forwarded(&mut self, tunnel: TunnelId, bytes: &[u8], now: Now) {
+        let Some(id) = self.by_tunnel(tunnel) else { return };
+        if let Some(Call { stage: Stage::Up(_, _, peer), .. }) = self.calls.get_mut(&id) {
+            peer.received(bytes);
+            self.pump(id, now);
+        }
+    }
+
+    /// The tunnel takes more.
+    pub fn credited(&mut self, tunnel: TunnelId, bytes: u32) {
+        let Some(id) = self.by_tunnel(tunnel) else { return };
+        if let Some(Call { stage: Stage::Up(_, _, peer), .. }) = self.calls.get_mut(&id) {
+            peer.credited(bytes);
+            self.forward(id);
+        }
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now) {
+        while let Some(wake) = self.deadlines.take_due(now.mono) {
+            let Wake::Call(id) = wake else { unreachable!("only calls are kept here") };
+            match self.calls.get_mut(&id).map(|call| &mut call.stage) {
+                Some(Stage::Up(tunnel, _, peer)) => {
+                    let reason = if peer.has_parted() {
+                        CloseReason::Ours(Code::FINISHED)
+                    } else {
+                        CloseReason::TimedOut
+                    };
+                    let tunnel = *tunnel;
+                    self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::TIMED_OUT });
+                    self.end(id, CallEnd::Closed(reason));
+                }
+                Some(Stage::Waiting | Stage::Asking(_)) => {
+                    let end = if self.online { CallEnd::Refused(Code::OFFLINE) } else { CallEnd::RelayLost };
+                    self.end(id, end);
+                }
+                Some(Stage::Ringing(..) | Stage::Incoming(..)) => {
+                    self.tell_relay(id, Code::NO_ANSWER);
+                    self.end(id, CallEnd::Refused(Code::NO_ANSWER));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// When something is due next.
+    pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
+        self.deadlines.next()
+    }
+
+    /// The next request for the relay.
+    pub fn poll_request(&mut self) -> Option<RelayRequest> {
+        self.requests.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<(CallId, Result<CallEvent, CallDenied>)> {
+        self.events.pop_front()
+    }
+
+    /// Whether there is no call.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Whether a line of any allowed length would be taken by a call now.
+    pub fn has_room(&self, id: CallId) -> bool {
+        match self.calls.get(&id).map(|call| &call.stage) {
+            Some(Stage::Up(_, _, peer)) => peer.has_room(),
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => false,
+        }
+    }
+
+    fn ask(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        self.asks += 1;
+        let ask = AskId(self.asks);
+        call.stage = Stage::Asking(ask);
+        let to = call.user.clone();
+        self.requests.push_back(RelayRequest::Introduce { ask, to, extensions: Extensions::default() });
+    }
+
+    /// Takes a call that comes in.
+    fn take(&mut self, id: CallId, tunnel: TunnelId, from: DeviceName, now: Now) {
+        self.requests.push_back(RelayRequest::Accept { tunnel });
+        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from.clone());
+        self.up(id, tunnel, from, peer, now);
+    }
+
+    fn up(&mut self, id: CallId, tunnel: TunnelId, with: DeviceName, peer: Peer, now: Now) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = Stage::Up(tunnel, with, Box::new(peer));
+            self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_HANDSHAKE_TIME_MAX));
+        }
+        self.pump(id, now);
+    }
+
+    /// Moves what a peer session has to say to the relay and to the user.
+    fn pump(&mut self, id: CallId, now: Now) {
+        self.forward(id);
+        let Some(Call { stage: Stage::Up(tunnel, _, peer), .. }) = self.calls.get_mut(&id) else { return };
+        let tunnel = *tunnel;
+        while let Some(event) = peer.poll_event() {
+            match event {
+                PeerEvent::Open(proven) => {
+                    self.deadlines.clear(Wake::Call(id));
+                    self.events.push_back((id, Ok(CallEvent::Open(proven.who().clone(), Path::Tunnel))));
+                }
+                PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
+                PeerEvent::Closed(reason) => {
+                    // Alert or goodbye went ahead of this in the same order.
+                    let code = match reason {
+                        CloseReason::Fault(_) | CloseReason::Alert(_) => Code::TLS_FAILED,
+                        CloseReason::TimedOut => Code::TIMED_OUT,
+                        CloseReason::Ours(_)
+                        | CloseReason::Theirs(_)
+                        | CloseReason::PeerClosed
+                        | CloseReason::Truncated
+                        | CloseReason::Unreachable => Code::FINISHED,
+                    };
+                    self.requests.push_back(RelayRequest::HangUp { tunnel, code });
+                    self.end(id, CallEnd::Closed(reason));
+                    return;
+                }
+            }
+        }
+        if peer.has_parted() && self.deadlines_missing(id) {
+            self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
+        }
+    }
+
+    fn deadlines_missing(&self, id: CallId) -> bool {
+        !self.deadlines.contains(Wake::Call(id))
+    }
+
+    /// Hands the tunnel what it takes.
+    fn forward(&mut self, id: CallId) {
+        let Some(Call { stage: Stage::Up(tunnel, _, peer), .. }) = self.calls.get_mut(&id) else { return };
+        while let Some(bytes) = peer.poll_forward() {
+            self.requests.push_back(RelayRequest::Forward { tunnel: *tunnel, bytes: ByteBuf::from(bytes) });
+        }
+        if let Some(bytes) = peer.poll_credit() {
+            self.requests.push_back(RelayRequest::Credit { tunnel: *tunnel, bytes });
+        }
+    }
+
+    /// Tells the relay that a call is over that has not come up, as far as the relay knows of it.
+    fn tell_relay(&mut self, id: CallId, code: Code) {
+        // An ask that is not answered yet is hung up when its number comes (`ringing`).
+        if let Some(tunnel) = self.calls.get(&id).and_then(|call| call.stage.tunnel()) {
+            self.requests.push_back(RelayRequest::HangUp { tunnel, code });
+        }
+    }
+
+    fn end(&mut self, id: CallId, end: CallEnd) {
+        if self.calls.remove(&id).is_some() {
+            self.deadlines.clear(Wake::Call(id));
+            self.events.push_back((id, Ok(CallEvent::Ended(end))));
+        }
+    }
+
+    fn asking(&self, ask: AskId) -> Option<CallId> {
+        let asks = |call: &Call| matches!(call.stage, Stage::Asking(asked) if asked == ask);
+        self.calls.iter().find(|(_, call)| asks(call)).map(|(id, _)| *id)
+    }
+
+    fn by_tunnel(&self, tunnel: TunnelId) -> Option<CallId> {
+        self.calls.iter().find(|(_, call)| call.stage.tunnel() == Some(tunnel)).map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,377 @@
+//! A device's way to the relay: dial, be admitted, stay alive, and try again when it is lost.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand_core::CryptoRng;
+
+use super::backoff::Backoff;
+use super::{Output, Wake};
+use crate::fault::{CloseReason, Fault};
+use crate::id::ConnId;
+use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
+use crate::link::{Link, LinkEvent, Step};
+use crate::time::{Deadlines, Instant, Now};
+use crate::tls::Dial;
+use crate::wire::frame::decode;
+use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
+use crate::wire::{Code, Frame};
+
+/// What came of the way to the relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The relay has admitted us.
+    Admitted(Welcome),
+    /// The relay said something.
+    Said(RelayEvent),
+    /// The connection is lost; the next try is after this long.
+    Lost(CloseReason, Duration),
+    /// Trying again is of no use.
+    GivenUp(CloseReason),
+    /// We left in good order, as it was wished.
+    Parted,
+}
+
+/// The way to the relay.
+#[derive(Debug)]
+pub struct RelaySession {
+    dial: Dial,
+    stage: Stage,
+    last_conn: u64,
+    /// The connection before, whose socket has not ended yet.
+    leaving: Option<(ConnId, Link)>,
+    backoff: Backoff,
+    deadlines: Deadlines<Wake>,
+    events: VecDeque<SessionEvent>,
+    outputs: VecDeque<Output>,
+    /// Whether a link may have something for its socket.
+    turned: bool,
+    quitting: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Idle,
+    Waiting,
+    Dialling(ConnId),
+    Greeting(ConnId, Link),
+    Admitted(ConnId, Link, Instant),
+    GivenUp,
+}
+
+impl RelaySession {
+    /// A way that was never gone.
+    pub fn new(dial: Dial) -> Self {
+        Self {
+            dial,
+            stage: Stage::Idle,
+            last_conn: 0,
+            leaving: None,
+            backoff: Backoff::default(),
+            deadlines: Deadlines::default(),
+            events: VecDeque::new(),
+            outputs: VecDeque::new(),
+            turned: false,
+            quitting: false,
+        }
+    }
+
+    /// Dials for the first time.
+    pub fn start(&mut self, now: Now) {
+        if let Stage::Idle = self.stage {
+            self.dial(now);
+        }
+    }
+
+    /// The socket is connected.
+    pub fn connected(&mut self, conn: ConnId, now: Now) {
+        if matches!(self.stage, Stage::Dialling(awaited) if awaited == conn) {
+            self.stage = Stage::Greeting(conn, Link::connect(&self.dial));
+            self.turned = true;
+            self.deadlines.set(Wake::Admission, now.mono.plus(HANDSHAKE_TIME_MAX));
+        } else {
+            self.outputs.push_back(Output::Drop(conn));
+        }
+    }
+
+    /// No socket could be connected.
+    pub fn unreachable(&mut self, conn: ConnId, now: Now, rng: &mut dyn CryptoRng) {
+        if matches!(self.stage, Stage::Dialling(awaited) if awaited == conn) {
+            self.lost(CloseReason::Unreachable, now, rng);
+        }
+    }
+
+    /// Bytes came in.
+    pub fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, rng: &mut dyn CryptoRng) {
+        let link = match &mut self.stage {
+            Stage::Greeting(current, link) if *current == conn => link,
+            Stage::Admitted(current, link, heard) if *current == conn => {
+                *heard = now.mono;
+                link
+            }
+            Stage::Idle
+            | Stage::Waiting
+            | Stage::Dialling(_)
+            | Stage::GivenUp
+            | Stage::Greeting(..)
+            | Stage::Admitted(..) => return,
+        };
+        let mut events = Vec::new();
+        link.received(bytes, &mut events);
+        self.turned = true;
+        self.link_events(events, now, rng);
+    }
+
+    /// The socket took bytes.
+    pub fn sent(&mut self, conn: ConnId, n: usize) {
+        if let Some(link) = self.link_of(conn) {
+            link.sent(n);
+            self.turned |= link.waiting() == 0;
+        }
+    }
+
+    /// The socket has ended.
+    pub fn ended(&mut self, conn: ConnId, now: Now, rng: &mut dyn CryptoRng) {
+        if self.leaving.as_ref().is_some_and(|(leaving, _)| *leaving == conn) {
+            self.forget_leaving();
+            return;
+        }
+        let mut events = Vec::new();
+        if let Some(link) = self.link_of(conn) {
+            link.ended(&mut events);
+            self.link_events(events, now, rng);
+            if self.leaving.as_ref().is_some_and(|(leaving, _)| *leaving == conn) {
+                self.forget_leaving();
+            }
+        }
+    }
+
+    /// Sends a request; without an admission it comes to nothing, and its asker hears of the loss otherwise.
+    pub fn request(&mut self, request: &RelayRequest) {
+        if let Stage::Admitted(_, link, _) = &mut self.stage {
+            // A device's own requests are bounded by its calls' windows, far below the outbox.
+            let _ = link.send(&Frame::message(request));
+            self.turned = true;
+        }
+    }
+
+    /// Whether the relay has admitted us.
+    pub fn is_admitted(&self) -> bool {
+        matches!(self.stage, Stage::Admitted(..))
+    }
+
+    /// The relay broke the protocol.
+    pub fn fault(&mut self, fault: Fault, now: Now, rng: &mut dyn CryptoRng) {
+        if let Stage::Greeting(_, link) | Stage::Admitted(_, link, _) = &mut self.stage {
+            let reason = link.fault(fault);
+            self.lost(reason, now, rng);
+        }
+    }
+
+    /// Leaves in good order.
+    pub fn quit(&mut self, now: Now) {
+        if self.quitting {
+            return;
+        }
+        self.quitting = true;
+        if let Stage::Greeting(_, link) | Stage::Admitted(_, link, _) = &mut self.stage {
+            link.part(Code::FINISHED, 0);
+            self.leave(now);
+        } else if let Stage::Dialling(conn) = self.stage {
+            self.outputs.push_back(Output::Drop(conn));
+        }
+        self.stage = Stage::GivenUp;
+        self.deadlines.clear(Wake::Redial);
+        self.deadlines.clear(Wake::Admission);
+        if self.leaving.is_none() {
+            self.events.push_back(SessionEvent::Parted);
+        }
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now, rng: &mut dyn CryptoRng) {
+        while let Some(wake) = self.deadlines.take_due(now.mono) {
+            match wake {
+                Wake::Redial => self.dial(now),
+                Wake::Admission => {
+                    if let Stage::Greeting(_, link) = &mut self.stage {
+                        link.part(Code::TIMED_OUT, 0);
+                        self.lost(CloseReason::TimedOut, now, rng);
+                    } else if let Stage::Dialling(conn) = self.stage {
+                        self.outputs.push_back(Output::Drop(conn));
+                        self.lost(CloseReason::Unreachable, now, rng);
+                    }
+                }
+                Wake::Liveness => self.liveness(now, rng),
+                Wake::Linger => self.forget_leaving(),
+                Wake::Call(_) => unreachable!("the calls keep those"),
+            }
+        }
+    }
+
+    /// When something is due next.
+    pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
+        self.deadlines.next()
+    }
+
+    /// What a socket should take.
+    pub fn outbound(&self, conn: ConnId) -> &[u8] {
+        match (&self.stage, &self.leaving) {
+            (Stage::Greeting(current, link) | Stage::Admitted(current, link, _), _) if *current == conn => {
+                link.outbound()
+            }
+            (_, Some((leaving, link))) if *leaving == conn => link.outbound(),
+            _ => &[],
+        }
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next thing to be done with a socket. Seals what the turn has queued.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() && std::mem::take(&mut self.turned) {
+            let current = match &mut self.stage {
+                Stage::Greeting(conn, link) | Stage::Admitted(conn, link, _) => Some((*conn, link)),
+                Stage::Idle | Stage::Waiting | Stage::Dialling(_) | Stage::GivenUp => None,
+            };
+            let leaving = self.leaving.as_mut().map(|(conn, link)| (*conn, link));
+            for (conn, link) in leaving.into_iter().chain(current) {
+                match link.step() {
+                    Some(Step::Write) => self.outputs.push_back(Output::Write(conn)),
+                    Some(Step::Shut) => self.outputs.push_back(Output::Shut(conn)),
+                    None => {}
+                }
+            }
+        }
+        self.outputs.pop_front()
+    }
+
+    fn dial(&mut self, now: Now) {
+        self.last_conn += 1;
+        let conn = ConnId(self.last_conn);
+        self.stage = Stage::Dialling(conn);
+        self.deadlines.set(Wake::Admission, now.mono.plus(HANDSHAKE_TIME_MAX));
+        self.outputs.push_back(Output::Dial(conn));
+    }
+
+    fn link_events(&mut self, events: Vec<LinkEvent>, now: Now, rng: &mut dyn CryptoRng) {
+        for event in events {
+            match event {
+                LinkEvent::Secured(_) => {}
+                LinkEvent::Message(message) => match decode::<RelayEvent>(&message).and_then(|event| event.check().map(|()| event)) {
+                    Ok(event) => self.said(event, now, rng),
+                    Err(fault) => self.fault(fault, now, rng),
+                },
+                LinkEvent::Closed(reason) => self.lost(reason, now, rng),
+            }
+        }
+    }
+
+    fn said(&mut self, event: RelayEvent, now: Now, rng: &mut dyn CryptoRng) {
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Greeting(conn, link) => {
+                self.stage = Stage::Greeting(conn, link);
+                let RelayEvent::Welcome(welcome) = event else {
+                    return self.fault(Fault::Unexpected, now, rng);
+                };
+                if let Stage::Greeting(conn, link) = std::mem::replace(&mut self.stage, Stage::Idle) {
+                    self.stage = Stage::Admitted(conn, link, now.mono);
+                }
+                self.backoff.succeeded();
+                self.deadlines.clear(Wake::Admission);
+                self.deadlines.set(Wake::Liveness, now.mono.plus(PING_AFTER));
+                self.events.push_back(SessionEvent::Admitted(welcome));
+            }
+            Stage::Admitted(conn, link, heard) => {
+                self.stage = Stage::Admitted(conn, link, heard);
+                self.events.push_back(SessionEvent::Said(event));
+            }
+            stage @ (Stage::Idle | Stage::Waiting | Stage::Dialling(_) | Stage::GivenUp) => self.stage = stage,
+        }
+    }
+
+    /// The connection is over.
+    fn lost(&mut self, reason: CloseReason, now: Now, rng: &mut dyn CryptoRng) {
+        self.leave(now);
+        if useless(reason) {
+            self.stage = Stage::GivenUp;
+            self.events.push_back(SessionEvent::GivenUp(reason));
+        } else {
+            let wait = self.backoff.next(rng);
+            self.stage = Stage::Waiting;
+            self.deadlines.set(Wake::Redial, now.mono.plus(wait));
+            self.events.push_back(SessionEvent::Lost(reason, wait));
+        }
+    }
+
+    /// Gives the current connection's socket a while to take what is left and to end.
+    fn leave(&mut self, now: Now) {
+        self.turned = true;
+        self.deadlines.clear(Wake::Admission);
+        self.deadlines.clear(Wake::Liveness);
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Greeting(conn, link) | Stage::Admitted(conn, link, _) => {
+                self.forget_leaving();
+                self.leaving = Some((conn, link));
+                self.deadlines.set(Wake::Linger, now.mono.plus(LINGER_TIME_MAX));
+            }
+            Stage::Idle | Stage::Waiting | Stage::Dialling(_) | Stage::GivenUp => {}
+        }
+    }
+
+    fn forget_leaving(&mut self) {
+        if let Some((conn, _)) = self.leaving.take() {
+            self.deadlines.clear(Wake::Linger);
+            self.outputs.push_back(Output::Drop(conn));
+            if self.quitting {
+                self.events.push_back(SessionEvent::Parted);
+            }
+        }
+    }
+
+    /// Asks for a sign of life when it has been quiet, and gives up when none came.
+    fn liveness(&mut self, now: Now, rng: &mut dyn CryptoRng) {
+        let Stage::Admitted(_, link, heard) = &mut self.stage else { return };
+        let quiet = now.mono.since(*heard);
+        if quiet >= SILENCE_TIME_MAX {
+            link.part(Code::TIMED_OUT, 0);
+            return self.lost(CloseReason::TimedOut, now, rng);
+        }
+        if quiet >= PING_AFTER {
+            let _ = link.send(&Frame::message(&RelayRequest::Ping));
+            self.turned = true;
+            self.deadlines.set(Wake::Liveness, now.mono.plus(PING_AFTER));
+        } else {
+            self.deadlines.set(Wake::Liveness, heard.plus(PING_AFTER));
+        }
+    }
+
+    fn link_of(&mut self, conn: ConnId) -> Option<&mut Link> {
+        match (&mut self.stage, &mut self.leaving) {
+            (Stage::Greeting(current, link) | Stage::Admitted(current, link, _), _) if *current == conn => Some(link),
+            (_, Some((leaving, link))) if *leaving == conn => Some(link),
+            _ => None,
+        }
+    }
+}
+
+/// Whether dialling again would end the same way.
+fn useless(reason: CloseReason) -> bool {
+    match reason {
+        CloseReason::Fault(Fault::Certificate(_) | Fault::Version(_)) => true,
+        CloseReason::Theirs(code) => {
+            matches!(code, Code::REPLACED | Code::EXPIRED | Code::UNKNOWN_DEVICE | Code::VERSION)
+        }
+        // bad_certificate to unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
+        CloseReason::Alert(number) => matches!(number, 42..=49 | 116),
+        CloseReason::Ours(_)
+        | CloseReason::PeerClosed
+        | CloseReason::Truncated
+        | CloseReason::Fault(_)
+        | CloseReason::TimedOut
+        | CloseReason::Unreachable => false,
+    }
+}

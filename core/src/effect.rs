@@ -1,0 +1,105 @@
+//! What the server's rooms want done: plain data, in order, carried out by `server.rs` alone.
+
+use std::collections::VecDeque;
+
+use crate::fault::CloseReason;
+use crate::id::{AdminId, AppendId, ConnId, DeviceName, LoadId, Serial};
+use crate::journal::Record;
+use crate::operator::Answer;
+use crate::time::Wall;
+use crate::wire::{Code, Frame};
+
+/// Which room an answer of the journal goes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// The certificate authority.
+    Ca,
+    /// The operator's desk.
+    Operator,
+    /// Nobody waits.
+    Nobody,
+}
+
+/// One thing to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Queue this frame for a connection; one that is gone by now is passed over.
+    Send(ConnId, Frame),
+    /// Say goodbye to a connection with this code.
+    Part(ConnId, Code),
+    /// Write these records down, all or none.
+    Append(AppendId, Room, Vec<Record>),
+    /// Read the record at this place of the journal.
+    Load(LoadId, u64),
+    /// Answer the operator.
+    Answer(AdminId, Answer),
+    /// For the log.
+    Note(Note),
+}
+
+/// What a log should hold: who came and went, what was issued and refused. Never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A connection was turned away: too many.
+    TurnedAway(ConnId),
+    /// A device was admitted.
+    Admitted(ConnId, DeviceName),
+    /// A connection is over.
+    Closed(ConnId, Option<DeviceName>, CloseReason),
+    /// A certificate was issued.
+    Issued(DeviceName, Serial),
+    /// An enrolment was refused: the code that was told, and what only the log learns.
+    EnrolRefused(ConnId, Code, String),
+    /// An invite was made, valid until then.
+    Invited(Wall),
+    /// The relay's own certificate was made anew.
+    RelayCertified(Wall),
+    /// Something that should not be: a contradiction in the journal, a certificate of ours that fails its lint.
+    Alarm(String),
+}
+
+/// The queue of effects of one call, and the counters that number them.
+#[derive(Debug, Default)]
+pub struct Effects {
+    queue: VecDeque<Effect>,
+    appends: u64,
+    loads: u64,
+}
+
+impl Effects {
+    /// Queues an effect.
+    pub fn push(&mut self, effect: Effect) {
+        self.queue.push_back(effect);
+    }
+
+    /// Queues a frame.
+    pub fn send(&mut self, conn: ConnId, frame: Frame) {
+        self.push(Effect::Send(conn, frame));
+    }
+
+    /// Queues a note.
+    pub fn note(&mut self, note: Note) {
+        self.push(Effect::Note(note));
+    }
+
+    /// Queues an append and gives its number.
+    pub fn append(&mut self, room: Room, records: Vec<Record>) -> AppendId {
+        self.appends += 1;
+        let id = AppendId(self.appends);
+        self.push(Effect::Append(id, room, records));
+        id
+    }
+
+    /// Queues a look into the journal and gives its number.
+    pub fn load(&mut self, n: u64) -> LoadId {
+        self.loads += 1;
+        let id = LoadId(self.loads);
+        self.push(Effect::Load(id, n));
+        id
+    }
+
+    /// Takes the next effect.
+    pub fn pop(&mut self) -> Option<Effect> {
+        self.queue.pop_front()
+    }
+}

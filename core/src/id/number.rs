@@ -1,0 +1,159 @@
+//! The identities that machines count by: connections, requests, tunnels, serials, fingerprints, positions.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+
+/// Makes a counted identity: a `u64` that only its owner hands out.
+macro_rules! counted {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+    };
+}
+
+counted! {
+    /// One connection of one process. The shell counts them up; a number is never used again.
+    ConnId
+}
+counted! {
+    /// One append to the journal, answered by its number.
+    AppendId
+}
+counted! {
+    /// One look into the journal, answered by its number.
+    LoadId
+}
+counted! {
+    /// One command of the operator, answered by its number.
+    AdminId
+}
+counted! {
+    /// A device's own number for a request, echoed in the relay's answer.
+    AskId
+}
+counted! {
+    /// One introduction and the tunnel that it becomes, as the relay numbers them.
+    TunnelId
+}
+counted! {
+    /// One call as a device's own user sees it.
+    CallId
+}
+
+/// A place in the journal: which life of the server's store, and the how-manieth record in it, from 1.
+///
+/// The incarnation changes when a server is restored from a backup, so that positions never silently run
+/// backwards (design 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// Drawn at random when the store was created or restored.
+    pub incarnation: u64,
+    /// Counted without gaps from 1; 0 is the empty journal.
+    pub n: u64,
+}
+
+/// A certificate's serial number: 16 random bytes, of which the first is never zero and never looks negative, so
+/// that every serial is encoded in the same length (RFC 5280 §4.1.2.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Serial(pub [u8; 16]);
+
+impl Serial {
+    /// Draws a new one: 126 random bits.
+    pub fn draw(rng: &mut dyn CryptoRng) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        bytes[0] = (bytes[0] & 0x3f) | 0x40;
+        Self(bytes)
+    }
+
+    /// Reads the content of a certificate's serial number; `None` if it isn't one of ours in form.
+    pub fn from_content(bytes: &[u8]) -> Option<Self> {
+        let bytes = <[u8; 16]>::try_from(bytes).ok()?;
+        (bytes[0] & 0xc0 == 0x40).then_some(Self(bytes))
+    }
+}
+
+/// Makes a 32-byte SHA-256 name for something.
+macro_rules! hashed {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub [u8; 32]);
+
+        impl $name {
+            /// The name of `bytes`.
+            pub fn of(bytes: &[u8]) -> Self {
+                let mut out = [0; 32];
+                out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+                Self(out)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                hex(f, &self.0)
+            }
+        }
+    };
+}
+
+hashed! {
+    /// A certificate by the SHA-256 of its DER.
+    Fingerprint
+}
+hashed! {
+    /// A public key by the SHA-256 of its `SubjectPublicKeyInfo` in DER. A key belongs to one device for ever.
+    KeyId
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serial({self})")
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex(f, &self.0)
+    }
+}
+
+fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn every_drawn_serial_is_positive_of_one_length_and_reads_back() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        for _ in 0..1000 {
+            let serial = Serial::draw(&mut rng);
+            assert_eq!(serial.0[0] & 0xc0, 0x40);
+            assert_eq!(Serial::from_content(&serial.0), Some(serial));
+        }
+        assert_eq!(Serial::from_content(&[0x80; 16]), None);
+        assert_eq!(Serial::from_content(&[0x40; 15]), None);
+    }
+}

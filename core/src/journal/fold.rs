@@ -1,0 +1,224 @@
+//! The fold decides: what a record makes of the state, in journal order, by frozen rules.
+//!
+//! Rules of a version are never changed once a journal was written by them; a new version gets functions of its own.
+//!
+//! | check | what | test (`journal/tests.rs`) | forgery (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | GR-01 | the invite exists | `an_unknown_invite` | `unknown-invite` |
+//! | GR-02 | it was not used by another key or name | `a_used_invite` | `replayed-invite` |
+//! | GR-03 | it has not expired | `an_expired_invite` | `expired-invite` |
+//! | GR-04 | it is for this name or for any | `an_invite_for_another` | `other-invite` |
+//! | GR-05 | the name is free | `of_two_racing_requests_one_wins` | |
+//! | GR-06 | nobody's name looks like it | `a_name_that_looks_taken` | `look-alike-user` |
+//! | GR-07 | the key is new | `a_key_belongs_to_one_device` | |
+//! | GR-08 | the user has no device yet (until endorsements exist) | `a_second_device_is_refused` | |
+//! | GR-09 | the realm has room | `a_full_realm_refuses` | |
+//! | GR-10 | the certificate is the granted one | `a_certificate_that_was_not_granted` | |
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::record::Record;
+use super::state::{Device, Invite, Progress, RealmInfo, State, User};
+use crate::id::{DeviceName, KeyId, Serial, UserName};
+use crate::invite::TokenHash;
+use crate::limits::USERS_MAX;
+use crate::pki::{Grant, LintFailure, lint};
+use crate::time::Wall;
+
+/// What a record came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The realm has begun.
+    Founded,
+    /// The invite admits from now on.
+    Invited,
+    /// The certificate may be signed.
+    Granted(Serial),
+    /// The same request was granted before, by this serial.
+    GrantedBefore(Serial),
+    /// The request is refused.
+    Refused(EnrolRefusal),
+    /// The certificate is part of the directory.
+    Issued(Serial),
+    /// The record contradicts the journal before it and changes nothing.
+    Contradicts(JournalFault),
+}
+
+/// Why somebody isn't admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EnrolRefusal {
+    /// GR-01.
+    InviteUnknown,
+    /// GR-02.
+    InviteUsed,
+    /// GR-03.
+    InviteExpired,
+    /// GR-04.
+    InviteForOther,
+    /// GR-05.
+    NameTaken,
+    /// GR-06.
+    NameLooksTaken,
+    /// GR-07.
+    KeyTaken,
+    /// GR-08.
+    SecondDevice,
+    /// GR-09.
+    RealmFull,
+}
+
+impl EnrolRefusal {
+    /// What the newcomer is told.
+    pub fn code(self) -> crate::wire::Code {
+        use crate::wire::Code;
+        match self {
+            Self::InviteUnknown => Code::INVITE_UNKNOWN,
+            Self::InviteUsed => Code::INVITE_USED,
+            Self::InviteExpired => Code::INVITE_EXPIRED,
+            Self::InviteForOther => Code::INVITE_FOR_OTHER,
+            Self::NameTaken => Code::NAME_TAKEN,
+            Self::NameLooksTaken => Code::NAME_LOOKS_TAKEN,
+            Self::KeyTaken => Code::KEY_TAKEN,
+            Self::SecondDevice => Code::SECOND_DEVICE,
+            Self::RealmFull => Code::REALM_FULL,
+        }
+    }
+}
+
+impl fmt::Display for EnrolRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code())
+    }
+}
+
+/// How a record contradicts the journal before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalFault {
+    /// The realm was founded before, or has not been yet.
+    Founding,
+    /// The invite exists already.
+    InviteTwice,
+    /// The serial is in use.
+    SerialTwice,
+    /// A certificate for a serial that was not granted, or has one.
+    NotGranted,
+    /// GR-10.
+    OtherCertificate(LintFailure),
+}
+
+/// Makes of the state what `record` says, by the rules of version `rules`.
+pub(super) fn fold(state: &mut State, rules: u8, record: Record) -> Outcome {
+    // `Record::decode` lets no other version through.
+    assert_eq!(rules, 1, "a record of unknown rules reached the fold");
+    fold_v1(state, record)
+}
+
+fn fold_v1(state: &mut State, record: Record) -> Outcome {
+    match record {
+        Record::RealmFounded { realm, root, at: _ } => {
+            if state.realm.is_some() {
+                return Outcome::Contradicts(JournalFault::Founding);
+            }
+            state.realm = Some(RealmInfo { realm, root });
+            Outcome::Founded
+        }
+        Record::InviteCreated { token, user, expires, at: _ } => {
+            if state.invites.contains_key(&token) {
+                return Outcome::Contradicts(JournalFault::InviteTwice);
+            }
+            state.invites.insert(token, Invite { user, expires, used: None });
+            Outcome::Invited
+        }
+        Record::CertificateGranted(grant) => grant_v1(state, grant),
+        Record::CertificateIssued { serial, der } => issue_v1(state, serial, &der),
+    }
+}
+
+fn grant_v1(state: &mut State, grant: Grant) -> Outcome {
+    match allowed(state, &grant.token, &grant.name, grant.key.id(), grant.at) {
+        Ok(Some(before)) => return Outcome::GrantedBefore(before),
+        Ok(None) => {}
+        Err(refusal) => return Outcome::Refused(refusal),
+    }
+    if state.grants.contains_key(&grant.serial) {
+        return Outcome::Contradicts(JournalFault::SerialTwice);
+    }
+    let (serial, key) = (grant.serial, grant.key.id());
+    if let Some(invite) = state.invites.get_mut(&grant.token) {
+        invite.used = Some(serial);
+    }
+    state.keys.insert(key, grant.name.clone());
+    state.skeletons.insert(grant.name.user.skeleton(), grant.name.user.clone());
+    let user = state
+        .users
+        .entry(grant.name.user.clone())
+        .or_insert_with(|| User { opened: grant.at, devices: BTreeMap::new() });
+    user.devices.insert(grant.name.device.clone(), Device { key, serial });
+    state.grants.insert(serial, Progress { grant, issued: None });
+    state.unissued.insert(serial, ());
+    Outcome::Granted(serial)
+}
+
+fn issue_v1(state: &mut State, serial: Serial, der: &[u8]) -> Outcome {
+    let Some(realm) = state.realm.as_ref() else {
+        return Outcome::Contradicts(JournalFault::Founding);
+    };
+    let Some(progress) = state.grants.get_mut(&serial).filter(|progress| progress.issued.is_none()) else {
+        return Outcome::Contradicts(JournalFault::NotGranted);
+    };
+    if let Err(failure) = lint::matches_grant(der, &progress.grant, &realm.realm) {
+        return Outcome::Contradicts(JournalFault::OtherCertificate(failure));
+    }
+    progress.issued = Some(state.position.n);
+    state.unissued.remove(&serial);
+    Outcome::Issued(serial)
+}
+
+/// Whether the state admits a request: with the serial if the very same one was granted before, so that an answer that
+/// was lost costs nothing (design 4). Asked before a record is proposed, and again, for good, by the fold.
+pub fn allowed(
+    state: &State,
+    token: &TokenHash,
+    name: &DeviceName,
+    key: KeyId,
+    at: Wall,
+) -> Result<Option<Serial>, EnrolRefusal> {
+    let invite = state.invites.get(token).ok_or(EnrolRefusal::InviteUnknown)?;
+    if let Some(serial) = invite.used {
+        let same = |progress: &&Progress| progress.grant.name == *name && progress.grant.key.id() == key;
+        return match state.grants.get(&serial).filter(same) {
+            Some(_) => Ok(Some(serial)),
+            None => Err(EnrolRefusal::InviteUsed),
+        };
+    }
+    if at > invite.expires {
+        return Err(EnrolRefusal::InviteExpired);
+    }
+    if invite.user.as_ref().is_some_and(|user| *user != name.user) {
+        return Err(EnrolRefusal::InviteForOther);
+    }
+    if state.device(name).is_some() {
+        return Err(EnrolRefusal::NameTaken);
+    }
+    user_free(state, &name.user)?;
+    if state.keys.contains_key(&key) {
+        return Err(EnrolRefusal::KeyTaken);
+    }
+    if state.users.len() >= USERS_MAX {
+        return Err(EnrolRefusal::RealmFull);
+    }
+    Ok(None)
+}
+
+/// Whether a new person could have this name.
+pub fn user_free(state: &State, user: &UserName) -> Result<(), EnrolRefusal> {
+    if state.users.contains_key(user) {
+        // Whether the asker is the same person, nobody can tell without an endorsement.
+        return Err(EnrolRefusal::SecondDevice);
+    }
+    if state.skeletons.contains_key(&user.skeleton()) {
+        return Err(EnrolRefusal::NameLooksTaken);
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What is written down: one enum of records and its encoding.
+//!
+//! ```text
+//! format: u8 | rules: u8 | postcard(Record)
+//! ```
+//!
+//! The format says how to read the body, the rules say which version of the fold decides about it. Both are frozen once
+//! used: variants and fields are added at the end, never changed (golden journal in `journal/golden/`).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::id::{Fingerprint, Realm, Serial, UserName};
+use crate::invite::TokenHash;
+use crate::limits::RECORD_ENCODED_BYTES_MAX;
+use crate::pki::Grant;
+use crate::time::Wall;
+
+/// The encoding that this program writes.
+pub const FORMAT: u8 = 1;
+/// The rules that this program writes.
+pub const RULES: u8 = 1;
+
+/// One event, as a proposal until the fold has seen it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// The realm begins. Always the first record.
+    RealmFounded {
+        /// Its name.
+        realm: Realm,
+        /// Its root.
+        root: Fingerprint,
+        /// When.
+        at: Wall,
+    },
+    /// The operator invites somebody.
+    InviteCreated {
+        /// The token's hash; the token itself is nowhere.
+        token: TokenHash,
+        /// For whom, if for one name alone.
+        user: Option<UserName>,
+        /// The last second at which it admits.
+        expires: Wall,
+        /// When.
+        at: Wall,
+    },
+    /// Somebody asks for a certificate by an invite, and the request itself was in order.
+    CertificateGranted(Grant),
+    /// A granted certificate was signed.
+    CertificateIssued {
+        /// The grant's serial.
+        serial: Serial,
+        /// The certificate.
+        der: ByteBuf,
+    },
+}
+
+/// Why stored bytes are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordRefusal {
+    /// Longer than a record can be.
+    TooLong,
+    /// Written in a format that this program does not know: by a newer one.
+    Format(u8),
+    /// Decided by rules that this program does not know: by a newer one.
+    Rules(u8),
+    /// It can't be read.
+    Malformed,
+}
+
+impl fmt::Display for RecordRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("the record is too long"),
+            Self::Format(format) => write!(f, "the record's format {format} is newer than this program"),
+            Self::Rules(rules) => write!(f, "the record's rules {rules} are newer than this program"),
+            Self::Malformed => f.write_str("the record is damaged"),
+        }
+    }
+}
+
+impl std::error::Error for RecordRefusal {}
+
+impl Record {
+    /// The record as it is stored.
+    ///
+    /// # Panics
+    /// If it is longer than [`RECORD_ENCODED_BYTES_MAX`], which the bounds of its parts rule out.
+    pub fn encode(&self) -> Vec<u8> {
+        let bytes = postcard::to_extend(self, vec![FORMAT, RULES]).expect("a record can always be encoded");
+        assert!(bytes.len() <= RECORD_ENCODED_BYTES_MAX, "a record of {} bytes was to be stored", bytes.len());
+        bytes
+    }
+
+    /// Reads a stored record and the version of the rules that decide about it.
+    pub fn decode(bytes: &[u8]) -> Result<(u8, Self), RecordRefusal> {
+        if bytes.len() > RECORD_ENCODED_BYTES_MAX {
+            return Err(RecordRefusal::TooLong);
+        }
+        let (&format, rest) = bytes.split_first().ok_or(RecordRefusal::Malformed)?;
+        if format != FORMAT {
+            return Err(RecordRefusal::Format(format));
+        }
+        let (&rules, body) = rest.split_first().ok_or(RecordRefusal::Malformed)?;
+        if rules == 0 || rules > RULES {
+            return Err(RecordRefusal::Rules(rules));
+        }
+        match postcard::take_from_bytes(body) {
+            Ok((record, [])) => Ok((rules, record)),
+            Ok(_) | Err(_) => Err(RecordRefusal::Malformed),
+        }
+    }
+}

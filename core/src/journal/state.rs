@@ -1,0 +1,159 @@
+//! What the relay knows for good: the journal, folded. Metadata only; a certificate is found by its position.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest;
+use serde::Serialize;
+
+use super::fold::{self, Outcome};
+use super::record::{Record, RecordRefusal};
+use crate::id::{DeviceLabel, DeviceName, Fingerprint, KeyId, Position, Realm, Serial, UserName};
+use crate::invite::TokenHash;
+use crate::pki::{Grant, Granted};
+use crate::time::Wall;
+
+/// The fold of a journal up to a position. Changed by [`State::apply`] alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct State {
+    pub(super) position: Position,
+    pub(super) realm: Option<RealmInfo>,
+    pub(super) users: BTreeMap<UserName, User>,
+    /// Each user's name as it looks at a glance, so that no two look alike.
+    pub(super) skeletons: BTreeMap<String, UserName>,
+    pub(super) keys: BTreeMap<KeyId, DeviceName>,
+    pub(super) invites: BTreeMap<TokenHash, Invite>,
+    pub(super) grants: BTreeMap<Serial, Progress>,
+    /// The grants that have no certificate yet.
+    pub(super) unissued: BTreeMap<Serial, ()>,
+}
+
+/// The realm, from its first record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RealmInfo {
+    /// Its name.
+    pub realm: Realm,
+    /// Its root.
+    pub root: Fingerprint,
+}
+
+/// A person's account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// Since when.
+    pub opened: Wall,
+    /// Their devices.
+    pub devices: BTreeMap<DeviceLabel, Device>,
+}
+
+/// A device of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// Its key, for ever.
+    pub key: KeyId,
+    /// Its newest certificate.
+    pub serial: Serial,
+}
+
+/// An invite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Invite {
+    /// For whom, if for one name alone.
+    pub user: Option<UserName>,
+    /// The last second at which it admits.
+    pub expires: Wall,
+    /// What it was used for.
+    pub used: Option<Serial>,
+}
+
+/// A grant and what has come of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// What was granted.
+    pub grant: Grant,
+    /// Where its certificate stands in the journal, once it was signed.
+    pub issued: Option<u64>,
+}
+
+impl State {
+    /// The empty journal of an incarnation.
+    pub fn new(incarnation: u64) -> Self {
+        Self {
+            position: Position { incarnation, n: 0 },
+            realm: None,
+            users: BTreeMap::new(),
+            skeletons: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            unissued: BTreeMap::new(),
+        }
+    }
+
+    /// Folds in the next record of the journal, as it is stored. The same call serves replay and live running.
+    ///
+    /// # Panics
+    /// If `n` is not the next position: the journal has no gaps, and a caller that skips one has lost its place.
+    pub fn apply(&mut self, n: u64, bytes: &[u8]) -> Result<Outcome, RecordRefusal> {
+        let (rules, record) = Record::decode(bytes)?;
+        assert_eq!(n, self.position.n + 1, "the journal was folded out of order");
+        self.position.n = n;
+        Ok(fold::fold(self, rules, record))
+    }
+
+    /// How far the journal has been folded.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The realm, once it was founded.
+    pub fn realm(&self) -> Option<&RealmInfo> {
+        self.realm.as_ref()
+    }
+
+    /// The people, in order of name.
+    pub fn users(&self) -> &BTreeMap<UserName, User> {
+        &self.users
+    }
+
+    /// A device, if the directory has it.
+    pub fn device(&self, name: &DeviceName) -> Option<&Device> {
+        self.users.get(&name.user)?.devices.get(&name.device)
+    }
+
+    /// An invite.
+    pub fn invite(&self, token: TokenHash) -> Option<&Invite> {
+        self.invites.get(&token)
+    }
+
+    /// How many invites are open at `now`.
+    pub fn invites_open(&self, now: Wall) -> usize {
+        self.invites.values().filter(|invite| invite.used.is_none() && invite.expires >= now).count()
+    }
+
+    /// What has come of a grant.
+    pub fn progress(&self, serial: Serial) -> Option<&Progress> {
+        self.grants.get(&serial)
+    }
+
+    /// A grant that may be signed: the fold allowed it and no certificate stands in the journal yet.
+    pub fn granted(&self, serial: Serial) -> Option<Granted> {
+        let progress = self.grants.get(&serial)?;
+        progress.issued.is_none().then(|| Granted::by_journal(progress.grant.clone()))
+    }
+
+    /// The grants without a certificate: what a crash between granting and signing left behind.
+    pub fn unissued(&self) -> impl Iterator<Item = Serial> + '_ {
+        self.unissued.keys().copied()
+    }
+
+    /// One value for the whole state: equal states, and only those, have equal ones.
+    ///
+    /// # Panics
+    /// Never: a state can always be encoded.
+    pub fn digest(&self) -> Fingerprint {
+        let bytes = postcard::to_stdvec(self).expect("a state can always be encoded");
+        let mut out = [0; 32];
+        out.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
+        Fingerprint(out)
+    }
+}

@@ -1,0 +1,136 @@
+//! Every bound of the protocol and of the machines, with its unit in its name. There is no other place for one.
+//!
+//! Relations between bounds are asserted at compile time at the end of the file.
+
+use std::time::Duration;
+
+// --- names (design 4) ---
+
+/// A user or device label, in bytes.
+pub const LABEL_BYTES_MAX: usize = 32;
+/// A realm, in bytes: it is also the subject's organisation, which RFC 5280 holds to 64.
+pub const REALM_BYTES_MAX: usize = 64;
+/// A host name as a client may dial it, in bytes (RFC 1035 §2.3.4).
+pub const HOST_BYTES_MAX: usize = 253;
+
+// --- frames and messages (protocol §3) ---
+
+/// The body of one frame, version byte included.
+pub const FRAME_BYTES_MAX: usize = 32 * 1024;
+/// The bytes that stand before a frame's body: its length.
+pub const FRAME_HEADER_BYTES: usize = 4;
+/// Extensions in one message.
+pub const EXTENSIONS_MAX: usize = 16;
+/// The tunnelled bytes that one `Forward` carries.
+pub const FORWARD_BYTES_MAX: usize = 16 * 1024;
+/// One line of text in a peer session, in bytes of UTF-8.
+pub const LINE_BYTES_MAX: usize = 16 * 1024;
+/// People in one page of `who`.
+pub const WHO_PAGE_MAX: usize = 128;
+
+// --- certificates and requests (design 4) ---
+
+/// A CSR in DER.
+pub const CSR_BYTES_MAX: usize = 4 * 1024;
+/// A certificate in DER.
+pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;
+/// A public key as `SubjectPublicKeyInfo` in DER: RSA of 4096 bits needs 550.
+pub const SPKI_BYTES_MAX: usize = 640;
+/// Certificates that a peer may show in a handshake: leaf, issuing CA, root.
+pub const CHAIN_CERTIFICATES_MAX: usize = 3;
+
+/// How long a root lives: ten years.
+pub const ROOT_LIFETIME: Duration = days(3652);
+/// How long an issuing CA lives.
+pub const ISSUING_LIFETIME: Duration = days(365);
+/// How long a device's certificate lives.
+pub const DEVICE_LIFETIME: Duration = days(90);
+/// How long the relay's own certificate lives; it is made anew at two thirds.
+pub const RELAY_LIFETIME: Duration = days(90);
+/// How far a certificate's start lies before its issue, so that a clock a little behind does not refuse it.
+pub const BACKDATING: Duration = Duration::from_secs(300);
+/// The lifetime of an invite when nobody says otherwise.
+pub const INVITE_LIFETIME: Duration = days(1);
+/// The longest lifetime of an invite.
+pub const INVITE_LIFETIME_MAX: Duration = days(30);
+/// Invites that are open at one time.
+pub const INVITES_OPEN_MAX: usize = 4096;
+/// People in one realm.
+pub const USERS_MAX: usize = 10_000;
+
+// --- links and the relay (protocol §2, §5) ---
+
+/// Connections that the server holds at one time.
+pub const CONNECTIONS_MAX: usize = 4096;
+/// Connections among them that have not been admitted.
+pub const STRANGERS_MAX: usize = 512;
+/// Admitted connections of one device at one time, the attending one included; the oldest other one yields.
+pub const CONNECTIONS_PER_DEVICE_MAX: usize = 4;
+/// From `Opened` until the connection must be admitted (or have its certificate).
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Without a byte from the other side for this long, a connection is given up.
+pub const SILENCE_TIME_MAX: Duration = Duration::from_secs(60);
+/// A device asks for a sign of life when it has heard nothing for this long.
+pub const PING_AFTER: Duration = Duration::from_secs(20);
+/// From the end of a connection's outbox until its socket is dropped, whether the other side has closed or not.
+pub const LINGER_TIME_MAX: Duration = Duration::from_secs(3);
+/// Bytes that wait in a link for the socket. A relay drops a member who lets it fill; a handshake never comes near.
+pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
+/// Ciphertext of an unfinished handshake that a link takes before it gives up on a stranger.
+pub const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
+/// Plaintext of one TLS record (RFC 8446 §5.1).
+pub const RECORD_BYTES_MAX: usize = 16 * 1024;
+/// Appends whose answer the server awaits at one time; enrolments beyond are told to come again.
+pub const APPENDS_PENDING_MAX: usize = 256;
+
+// --- introductions, tunnels and peer sessions (protocol §6, §7) ---
+
+/// How long a call rings.
+pub const RING_TIME_MAX: Duration = Duration::from_secs(45);
+/// Introductions and tunnels that one device has at one time.
+pub const TUNNELS_PER_DEVICE_MAX: usize = 8;
+/// Bytes that one direction of a tunnel may carry before the receiver gives credit for more.
+pub const TUNNEL_WINDOW_BYTES: u32 = 64 * 1024;
+/// A receiver gives its credit back once this much has come in.
+pub const TUNNEL_CREDIT_BYTES: u32 = TUNNEL_WINDOW_BYTES / 4;
+/// From the opening of a tunnel until both ends have admitted each other.
+pub const PEER_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(15);
+/// How long an end that has said goodbye waits for the other's.
+pub const PEER_GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);
+/// Plaintext and ciphertext that a peer session holds for the tunnel; a caller asks for room before it says a line.
+pub const PEER_OUTBOX_BYTES_MAX: usize = 256 * 1024;
+/// Calls that one device has at one time, waiting ones included.
+pub const CALLS_MAX: usize = TUNNELS_PER_DEVICE_MAX;
+
+// --- reconnecting (design 8) ---
+
+/// The first wait before a device dials again.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(250);
+/// The longest wait before a device dials again.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
+
+// --- the journal (design 3) ---
+
+/// One record, encoded.
+pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
+
+const fn days(n: u64) -> Duration {
+    Duration::from_secs(n * 24 * 60 * 60)
+}
+
+const _: () = {
+    assert!(FORWARD_BYTES_MAX + 64 <= FRAME_BYTES_MAX, "a Forward fits a frame");
+    assert!(LINE_BYTES_MAX + 64 <= FRAME_BYTES_MAX, "a line fits a frame");
+    assert!(4 * CERTIFICATE_BYTES_MAX <= FRAME_BYTES_MAX, "the certificates of an enrolment fit a frame");
+    assert!(WHO_PAGE_MAX * (2 * LABEL_BYTES_MAX + 16) <= FRAME_BYTES_MAX, "a page of who fits a frame");
+    assert!(
+        TUNNELS_PER_DEVICE_MAX * (TUNNEL_WINDOW_BYTES as usize) * 2 <= OUTBOX_BYTES_MAX,
+        "full windows of all of a device's tunnels leave half its outbox to everything else",
+    );
+    assert!(FORWARD_BYTES_MAX <= TUNNEL_WINDOW_BYTES as usize, "a full Forward can be credited");
+    assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
+    assert!(PEER_OUTBOX_BYTES_MAX >= 4 * FRAME_BYTES_MAX, "a peer session holds several lines");
+    assert!(PING_AFTER.as_secs() * 2 < SILENCE_TIME_MAX.as_secs(), "a lost ping does not end a connection");
+    assert!(STRANGERS_MAX < CONNECTIONS_MAX, "strangers never take the members' places");
+    assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");
+};

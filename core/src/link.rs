@@ -1,0 +1,248 @@
+//! One connection: TLS, frames, a bounded outbox. It speaks in bytes to the socket's side and in messages to the other.
+//!
+//! ```text
+//!  socket -> received -> TLS -> frames -> LinkEvent            send -> frames of one turn -> flush: sealed once
+//!  socket <- outbound / sent <------------------------------------------------- outbox
+//! ```
+//!
+//! The same link serves the relay's connections, a device's way to the relay, and two devices through a tunnel.
+//! However it ends, [`LinkEvent::Closed`] comes exactly once and says why; what then still waits in the outbox (an
+//! alert, a goodbye) is to be sent before the socket is closed.
+
+use std::sync::Arc;
+
+use crate::fault::{CloseReason, Fault};
+use crate::limits::OUTBOX_BYTES_MAX;
+use crate::tls::{Dial, Doors, Secured, Session};
+use crate::wire::{Body, Code, Frame, FrameReader};
+
+/// What came of received bytes, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// The handshake is over, and this is who the other side is.
+    Secured(Secured),
+    /// A message of the channel, still encoded.
+    Message(Vec<u8>),
+    /// The connection is over. Nothing follows.
+    Closed(CloseReason),
+}
+
+/// The outbox is full: the other side does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxFull;
+
+/// What the socket should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Take what is in [`Link::outbound`].
+    Write,
+    /// Close the writing side: nothing more will come. Said once.
+    Shut,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Link {
+    tls: Session,
+    frames: FrameReader,
+    /// Frames of this turn, not sealed yet.
+    turn: Vec<u8>,
+    outbox: Vec<u8>,
+    /// How much of the outbox the socket has taken.
+    taken: usize,
+    outbox_bytes_max: usize,
+    /// Set when we said goodbye.
+    parted: Option<Code>,
+    closed: bool,
+    shut: bool,
+}
+
+impl Link {
+    /// The side that is connected to.
+    pub fn accept(doors: Arc<Doors>) -> Self {
+        Self::new(Session::accept(doors))
+    }
+
+    /// The side that connects.
+    pub fn connect(dial: &Dial) -> Self {
+        Self::new(Session::connect(dial))
+    }
+
+    /// Holds at most `bytes` for the socket instead of [`OUTBOX_BYTES_MAX`].
+    #[must_use]
+    pub fn with_outbox(mut self, bytes: usize) -> Self {
+        self.outbox_bytes_max = bytes;
+        self
+    }
+
+    fn new(tls: Session) -> Self {
+        let mut link = Self {
+            tls,
+            frames: FrameReader::default(),
+            turn: Vec::new(),
+            outbox: Vec::new(),
+            taken: 0,
+            outbox_bytes_max: OUTBOX_BYTES_MAX,
+            parted: None,
+            closed: false,
+            shut: false,
+        };
+        link.tls.take_ciphertext(&mut link.outbox);
+        link
+    }
+
+    /// Takes bytes from the socket. Bytes after the end are passed over.
+    pub fn received(&mut self, bytes: &[u8], events: &mut Vec<LinkEvent>) {
+        if self.closed {
+            return;
+        }
+        let opened = self.tls.received(bytes);
+        self.tls.take_ciphertext(&mut self.outbox);
+        let opened = match opened {
+            Ok(opened) => opened,
+            // TLS has put its alert into the ciphertext; a goodbye could no longer be read.
+            Err(reason) => return self.end(self.parted.map_or(reason, |code| unless_fault(reason, code)), events),
+        };
+        if let Some(secured) = opened.secured {
+            events.push(LinkEvent::Secured(secured));
+        }
+        let mut bodies = Vec::new();
+        let read = self.frames.read(&opened.plaintext, &mut bodies);
+        for body in bodies {
+            match body {
+                Body::Message(message) => events.push(LinkEvent::Message(message)),
+                Body::Goodbye(code, _) => {
+                    let reason = self.parted.map_or(CloseReason::Theirs(code), CloseReason::Ours);
+                    self.seal_close();
+                    return self.end(reason, events);
+                }
+            }
+        }
+        if let Err(fault) = read {
+            let reason = self.fault(fault);
+            return self.end(reason, events);
+        }
+        if opened.peer_closed {
+            self.seal_close();
+            self.end(self.parted.map_or(CloseReason::PeerClosed, CloseReason::Ours), events);
+        }
+    }
+
+    /// The socket has ended, whether well or badly.
+    pub fn ended(&mut self, events: &mut Vec<LinkEvent>) {
+        if !self.closed {
+            self.end(self.parted.map_or(CloseReason::Truncated, CloseReason::Ours), events);
+        }
+    }
+
+    /// Queues a frame for this turn.
+    ///
+    /// # Panics
+    /// If the handshake is not over.
+    pub fn send(&mut self, frame: &Frame) -> Result<(), OutboxFull> {
+        if self.closed || self.parted.is_some() {
+            return Ok(());
+        }
+        assert!(self.tls.is_open(), "a frame was to be sent before the other side was known");
+        if self.waiting() + frame.bytes().len() > self.outbox_bytes_max {
+            return Err(OutboxFull);
+        }
+        self.turn.extend_from_slice(frame.bytes());
+        Ok(())
+    }
+
+    /// Says goodbye: what was queued goes out first, then the code, then TLS's own end. The other side's end is still
+    /// to come, as [`LinkEvent::Closed`].
+    pub fn part(&mut self, code: Code, detail: u16) {
+        if self.closed || self.parted.is_some() {
+            return;
+        }
+        self.parted = Some(code);
+        if self.tls.is_open() {
+            self.turn.extend_from_slice(Frame::goodbye(code, detail).bytes());
+        }
+        self.seal_close();
+    }
+
+    /// Parts because the other side broke the protocol, and says what that makes of the connection. No event follows.
+    pub fn fault(&mut self, fault: Fault) -> CloseReason {
+        self.part(fault.code(), if let Fault::Version(_) = fault { u16::from(crate::wire::VERSION) } else { 0 });
+        self.closed = true;
+        CloseReason::Fault(fault)
+    }
+
+    /// Seals what this turn has queued, as few records as can be. Call once at the end of a turn.
+    pub fn flush(&mut self) {
+        if !self.turn.is_empty() {
+            self.tls.seal(&self.turn);
+            self.turn.clear();
+            self.tls.take_ciphertext(&mut self.outbox);
+        }
+    }
+
+    /// The bytes that the socket should take now.
+    pub fn outbound(&self) -> &[u8] {
+        self.outbox.get(self.taken..).unwrap_or_default()
+    }
+
+    /// The socket took `n` of [`Link::outbound`].
+    ///
+    /// # Panics
+    /// If it claims to have taken more than there was.
+    pub fn sent(&mut self, n: usize) {
+        assert!(n <= self.outbound().len(), "more was sent than there was");
+        self.taken += n;
+        // Moving the rest down is paid for by what has gone, so a byte is moved at most once on average.
+        if self.taken >= self.outbox.len() - self.taken {
+            self.outbox.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+
+    /// What the socket should do next, if anything. Seals what the turn has queued.
+    pub fn step(&mut self) -> Option<Step> {
+        self.flush();
+        if !self.outbound().is_empty() {
+            return Some(Step::Write);
+        }
+        if (self.closed || self.parted.is_some()) && !self.shut {
+            self.shut = true;
+            return Some(Step::Shut);
+        }
+        None
+    }
+
+    /// How many bytes wait for the socket, sealed or not.
+    pub fn waiting(&self) -> usize {
+        self.outbound().len() + self.turn.len()
+    }
+
+    /// Whether we said goodbye already.
+    pub fn has_parted(&self) -> bool {
+        self.parted.is_some()
+    }
+
+    /// Whether the connection is over.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn seal_close(&mut self) {
+        self.flush();
+        self.tls.close();
+        self.tls.take_ciphertext(&mut self.outbox);
+    }
+
+    fn end(&mut self, reason: CloseReason, events: &mut Vec<LinkEvent>) {
+        self.closed = true;
+        events.push(LinkEvent::Closed(reason));
+    }
+}
+
+/// Once we have said goodbye, an ending of any kind is the goodbye's, except for a breach, which is worth knowing.
+fn unless_fault(reason: CloseReason, code: Code) -> CloseReason {
+    if let CloseReason::Fault(_) = reason { reason } else { CloseReason::Ours(code) }
+}
+
+#[cfg(test)]
+mod tests;

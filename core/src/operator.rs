@@ -1,0 +1,162 @@
+//! What the operator asks of a running server, and the answers (design 8: `server invite`, `server users`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rand_core::CryptoRng;
+
+use crate::effect::{Effect, Effects, Note, Room};
+use crate::id::{AdminId, AppendId, DeviceName, UserName};
+use crate::invite::Token;
+use crate::journal::fold::{EnrolRefusal, user_free};
+use crate::journal::{Outcome, Record, State};
+use crate::limits::{INVITE_LIFETIME_MAX, INVITES_OPEN_MAX};
+use crate::time::{Now, Wall};
+
+/// What an operator may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Makes an invite.
+    Invite {
+        /// For whom, if for one name alone.
+        user: Option<UserName>,
+        /// How long it admits.
+        lifetime: Duration,
+    },
+    /// Lists the people and their devices.
+    Users,
+}
+
+/// What an operator is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// An invite: its secret, and its last second. The shell knows the rest of the link.
+    Invite(Token, Wall),
+    /// The people in order of name.
+    Users(Vec<UserLine>),
+    /// No, and why.
+    Refused(OperatorRefusal),
+}
+
+/// One person in the answer to [`Command::Users`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserLine {
+    /// Who.
+    pub user: UserName,
+    /// Since when.
+    pub opened: Wall,
+    /// Their devices, and whether each is present.
+    pub devices: Vec<(DeviceName, bool)>,
+}
+
+/// Why the operator's wish is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorRefusal {
+    /// The user exists, or looks like one who does.
+    Name(EnrolRefusal),
+    /// The lifetime is zero or too long.
+    Lifetime,
+    /// Too many invites are open.
+    TooMany,
+    /// The journal did not take it.
+    Failed,
+}
+
+impl fmt::Display for OperatorRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(refusal) => write!(f, "{refusal}"),
+            Self::Lifetime => write!(f, "an invite lives between one second and 30 days"),
+            Self::TooMany => write!(f, "there are {INVITES_OPEN_MAX} open invites: wait until some expire"),
+            Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),
+        }
+    }
+}
+
+/// The operator's desk.
+#[derive(Debug, Default)]
+pub struct Operator {
+    inviting: BTreeMap<AppendId, (AdminId, Token, Wall)>,
+}
+
+impl Operator {
+    /// A wish comes in. `present` says whether a device is connected.
+    pub fn command(
+        &mut self,
+        id: AdminId,
+        command: &Command,
+        state: &State,
+        present: &dyn Fn(&DeviceName) -> bool,
+        now: Now,
+        rng: &mut dyn CryptoRng,
+        out: &mut Effects,
+    ) {
+        match command {
+            Command::Invite { user, lifetime } => {
+                if let Err(refusal) = self.invite(id, user.as_ref(), *lifetime, state, now, rng, out) {
+                    out.push(Effect::Answer(id, Answer::Refused(refusal)));
+                }
+            }
+            Command::Users => out.push(Effect::Answer(id, Answer::Users(users(state, present)))),
+        }
+    }
+
+    /// The journal holds an append of ours.
+    pub fn appended(&mut self, append: AppendId, outcome: &Outcome, out: &mut Effects) {
+        let (id, token, expires) =
+            self.inviting.remove(&append).expect("an append of the operator's was remembered when it was made");
+        let answer = match outcome {
+            Outcome::Invited => {
+                out.note(Note::Invited(expires));
+                Answer::Invite(token, expires)
+            }
+            other => {
+                out.note(Note::Alarm(format!("the journal took an invite as {other:?}")));
+                Answer::Refused(OperatorRefusal::Failed)
+            }
+        };
+        out.push(Effect::Answer(id, answer));
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what an invite is judged by, each named")]
+    fn invite(
+        &mut self,
+        id: AdminId,
+        user: Option<&UserName>,
+        lifetime: Duration,
+        state: &State,
+        now: Now,
+        rng: &mut dyn CryptoRng,
+        out: &mut Effects,
+    ) -> Result<(), OperatorRefusal> {
+        if lifetime.as_secs() == 0 || lifetime > INVITE_LIFETIME_MAX {
+            return Err(OperatorRefusal::Lifetime);
+        }
+        if state.invites_open(now.wall) + self.inviting.len() >= INVITES_OPEN_MAX {
+            return Err(OperatorRefusal::TooMany);
+        }
+        if let Some(user) = user {
+            user_free(state, user).map_err(OperatorRefusal::Name)?;
+        }
+        let token = Token::draw(rng);
+        let expires = now.wall.plus(lifetime);
+        let record =
+            Record::InviteCreated { token: token.hash(), user: user.cloned(), expires, at: now.wall };
+        let append = out.append(Room::Operator, vec![record]);
+        self.inviting.insert(append, (id, token, expires));
+        Ok(())
+    }
+}
+
+fn users(state: &State, present: &dyn Fn(&DeviceName) -> bool) -> Vec<UserLine> {
+    let lines = state.users().iter().map(|(user, account)| {
+        let devices = account.devices.keys().map(|device| {
+            let name = DeviceName { user: user.clone(), device: device.clone() };
+            let online = present(&name);
+            (name, online)
+        });
+        UserLine { user: user.clone(), opened: account.opened, devices: devices.collect() }
+    });
+    lines.collect()
+}

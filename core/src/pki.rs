@@ -1,0 +1,23 @@
+//! What a certificate of each kind is, and a CSR's way to one (design 4).
+//!
+//! ```text
+//! bytes -> Csr -> CheckedCsr -> (journal decides) -> Granted -> Issued -> bytes
+//!          csr.rs  csr.rs         journal/fold.rs     grant.rs   issue.rs, after lint.rs
+//! ```
+//!
+//! Two tiers of Ed25519 keys: a root, needed only for a new issuing CA; the issuing CA, held to the realm by a critical
+//! name constraint; and under it the devices and the relay. [`profile`] says what each contains, [`issue`] alone
+//! touches the issuing key, [`lint`] distrusts our own work. Every check on a CSR has a number in [`csr`].
+
+pub mod csr;
+pub mod grant;
+pub mod issue;
+pub mod key;
+pub mod lint;
+pub mod profile;
+
+pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};
+pub use grant::{Grant, Granted};
+pub use issue::{Authority, AuthorityRefusal, Founded, Issued, found_realm};
+pub use key::{SecretKey, Spki};
+pub use lint::LintFailure;

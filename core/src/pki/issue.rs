@@ -1,0 +1,182 @@
+//! The one file that touches a CA's key: founding a realm, and signing what the journal granted.
+
+use std::fmt;
+
+use rand_core::CryptoRng;
+use rcgen::Issuer;
+use rustls_pki_types::CertificateDer;
+
+use super::csr::CheckedCsr;
+use super::grant::{Grant, Granted};
+use super::key::SecretKey;
+use super::lint::{self, LintFailure};
+use super::profile;
+use crate::id::{Realm, Serial};
+use crate::invite::TokenHash;
+use crate::limits::{BACKDATING, DEVICE_LIFETIME};
+use crate::time::Wall;
+use crate::tls::{CertRefusal, Root, Trust};
+
+/// A realm's two CAs as they were made: both keys, both certificates.
+#[derive(Debug)]
+pub struct Founded {
+    /// The root's key. Needed again only for a new issuing CA.
+    pub root_key: SecretKey,
+    /// The root's certificate in DER.
+    pub root: Vec<u8>,
+    /// The issuing CA's key.
+    pub issuing_key: SecretKey,
+    /// The issuing CA's certificate in DER.
+    pub issuing: Vec<u8>,
+}
+
+/// Makes a new realm's root and issuing CA.
+///
+/// # Panics
+/// If a certificate of ours can't be encoded, which no valid realm's can't.
+pub fn found_realm(realm: &Realm, now: Wall, rng: &mut dyn CryptoRng) -> Founded {
+    let root_key = SecretKey::draw(rng);
+    let root_params = profile::root(realm, Serial::draw(rng), now);
+    let root = root_params.self_signed(&root_key).expect("a root of ours can always be encoded");
+    let issuing_key = SecretKey::draw(rng);
+    let ends = Wall(u64::try_from(root_params.not_after.unix_timestamp()).expect("a root ends after 1970"));
+    let issuing_params = profile::issuing(realm, Serial::draw(rng), now, ends);
+    let issuer = Issuer::from_params(&root_params, &root_key);
+    let issuing = issuing_params.signed_by(&issuing_key, &issuer).expect("an issuing CA of ours can always be encoded");
+    Founded { root: root.der().to_vec(), issuing: issuing.der().to_vec(), root_key, issuing_key }
+}
+
+/// The realm's issuing CA, ready to sign. Its parts have been checked against each other.
+pub struct Authority {
+    trust: Trust,
+    issuing: CertificateDer<'static>,
+    issuing_ends: Wall,
+    issuer: Issuer<'static, SecretKey>,
+}
+
+/// Why a CA's files don't make an authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorityRefusal {
+    /// The root's certificate is refused.
+    Root(CertRefusal),
+    /// The issuing CA's certificate is refused.
+    Issuing(CertRefusal),
+    /// The issuing CA's key is not that of its certificate.
+    Key,
+}
+
+impl fmt::Display for AuthorityRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(refusal) => write!(f, "the root certificate can't be used: {refusal}"),
+            Self::Issuing(refusal) => write!(f, "the issuing CA's certificate can't be used: {refusal}"),
+            Self::Key => f.write_str("the issuing CA's key does not belong to its certificate"),
+        }
+    }
+}
+
+impl std::error::Error for AuthorityRefusal {}
+
+/// A certificate that was granted, signed and linted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    serial: Serial,
+    der: Vec<u8>,
+}
+
+impl Issued {
+    /// Its number.
+    pub fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    /// The certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+}
+
+impl Authority {
+    /// Puts an authority together from its files and checks that they belong together and are valid at `now`.
+    pub fn new(
+        realm: Realm,
+        root: &[u8],
+        issuing: &[u8],
+        issuing_key: SecretKey,
+        now: Wall,
+    ) -> Result<Self, AuthorityRefusal> {
+        let root = Root::parse(root, now).map_err(AuthorityRefusal::Root)?;
+        let trust = Trust::new(realm, root);
+        let issuing = CertificateDer::from(issuing.to_vec());
+        let subject = trust.judge_issuing(&issuing, now).map_err(AuthorityRefusal::Issuing)?;
+        if subject.key != issuing_key.spki().id() {
+            return Err(AuthorityRefusal::Key);
+        }
+        let issuer = Issuer::from_ca_cert_der(&issuing, issuing_key)
+            .map_err(|_| AuthorityRefusal::Issuing(CertRefusal::Malformed))?;
+        Ok(Self { trust, issuing, issuing_ends: subject.not_after, issuer })
+    }
+
+    /// Whom the realm's members trust.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The realm.
+    pub fn realm(&self) -> &Realm {
+        self.trust.realm()
+    }
+
+    /// The issuing CA's certificate.
+    pub fn issuing(&self) -> &CertificateDer<'static> {
+        &self.issuing
+    }
+
+    /// The last second of the issuing CA: nothing is signed that outlives it.
+    pub fn issuing_ends(&self) -> Wall {
+        self.issuing_ends
+    }
+
+    /// Makes a checked request a proposal for the journal: serial and validity are drawn here, once.
+    pub fn propose(&self, csr: &CheckedCsr, token: TokenHash, now: Wall, rng: &mut dyn CryptoRng) -> Grant {
+        let validity = profile::Validity::starting(now, DEVICE_LIFETIME, self.issuing_ends);
+        Grant {
+            token,
+            name: csr.name().clone(),
+            key: csr.key().clone(),
+            serial: Serial::draw(rng),
+            not_before: validity.not_before,
+            not_after: validity.not_after,
+            at: now,
+        }
+    }
+
+    /// Signs what was granted and lints it. Signing again gives the same bytes, so a crash in between costs nothing.
+    pub fn issue(&self, granted: &Granted) -> Result<Issued, LintFailure> {
+        let grant = granted.grant();
+        if grant.not_after > self.issuing_ends || grant.not_after.since(grant.at) > DEVICE_LIFETIME + BACKDATING {
+            return Err(LintFailure::OutOfTime);
+        }
+        let key = rcgen::SubjectPublicKeyInfo::from_der(grant.key.der()).map_err(|_| LintFailure::Key)?;
+        let certificate =
+            profile::device(self.realm(), grant).signed_by(&key, &self.issuer).map_err(|_| LintFailure::Unencodable)?;
+        let der = certificate.der().to_vec();
+        lint::before_leaving(&der, &self.issuing, grant, &self.trust)?;
+        Ok(Issued { serial: grant.serial, der })
+    }
+
+    /// Signs the relay's own certificate and checks it as a device will. The relay's name is no user's.
+    pub fn issue_relay(&self, key: &SecretKey, now: Wall, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, LintFailure> {
+        let params = profile::relay(self.realm(), Serial::draw(rng), now, self.issuing_ends);
+        let certificate = params.signed_by(key, &self.issuer).map_err(|_| LintFailure::Unencodable)?;
+        let intermediates = std::slice::from_ref(&self.issuing);
+        self.trust.judge_relay(certificate.der(), intermediates, now).map_err(LintFailure::Refused)?;
+        Ok(certificate.der().to_vec())
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authority({})", self.realm())
+    }
+}

@@ -1,0 +1,164 @@
+//! The relay as a machine: who is here, who asks for whom, and tunnels that it can't look into (protocol §5, §6).
+//!
+//! Everything it is told comes from an [`Admitted`] connection, and only a proven device becomes one, so a request
+//! without a certificate behind it can't be written down. It speaks in values: connections, TLS and frames are
+//! elsewhere.
+
+pub mod roster;
+pub mod session;
+pub mod tunnel;
+
+use crate::effect::Effects;
+use crate::fault::Fault;
+use crate::id::{AskId, ConnId, DeviceName, TunnelId, UserName};
+use crate::journal::State;
+use crate::limits::WHO_PAGE_MAX;
+use crate::time::{Instant, Now};
+use crate::wire::relay::{Person, RelayEvent, RelayRequest};
+use crate::wire::{Code, Extensions, Frame};
+
+pub use session::Admitted;
+
+use roster::Roster;
+use tunnel::{Tunnels, codes};
+
+/// The relay.
+#[derive(Debug, Default)]
+pub struct Relay {
+    roster: Roster,
+    tunnels: Tunnels,
+}
+
+impl Relay {
+    /// A device was admitted on a connection.
+    pub fn admitted(&mut self, admitted: &Admitted, out: &mut Effects) {
+        if let Some(oldest) = self.roster.connected(admitted) {
+            out.push(crate::effect::Effect::Part(oldest, Code::REPLACED));
+        }
+    }
+
+    /// A device asks something. A fault is the device's doing and ends its connection.
+    pub fn request(
+        &mut self,
+        from: &Admitted,
+        request: RelayRequest,
+        state: &State,
+        now: Now,
+        out: &mut Effects,
+    ) -> Result<(), Fault> {
+        request.check()?;
+        let conn = from.conn();
+        match request {
+            RelayRequest::Attend { .. } => self.attend(from, out),
+            RelayRequest::Ping => out.send(conn, Frame::message(&RelayEvent::Pong)),
+            RelayRequest::Who { ask, after } => {
+                out.send(conn, Frame::message(&self.people(ask, after.as_ref(), state)));
+            }
+            RelayRequest::Introduce { ask, to, .. } => {
+                if let Err(code) = self.introduce(from, ask, &to, state, now, out) {
+                    out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
+                }
+            }
+            RelayRequest::Accept { tunnel } => self.tunnels.accept(conn, tunnel, out)?,
+            RelayRequest::HangUp { tunnel, code } => self.tunnels.hang_up(conn, tunnel, codes::allowed(code), out),
+            RelayRequest::Forward { tunnel, bytes } => self.tunnels.forward(conn, tunnel, bytes, out)?,
+            RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
+        }
+        Ok(())
+    }
+
+    /// A connection is over.
+    pub fn gone(&mut self, admitted: &Admitted, out: &mut Effects) {
+        self.tunnels.gone(admitted.conn(), out);
+        if self.roster.gone(admitted) {
+            self.announce(admitted.device(), false, None, out);
+        }
+    }
+
+    /// Whether a device is present.
+    pub fn is_present(&self, device: &DeviceName) -> bool {
+        self.roster.attending(device).is_some()
+    }
+
+    /// When the next call has rung long enough.
+    pub fn next_deadline(&self) -> Option<(Instant, TunnelId)> {
+        self.tunnels.next_deadline()
+    }
+
+    /// Ends the calls that have rung long enough.
+    pub fn tick(&mut self, now: Now, out: &mut Effects) {
+        self.tunnels.tick(now.mono, out);
+    }
+
+    /// The connection becomes the device's presence: the newest replaces an older one.
+    fn attend(&mut self, from: &Admitted, out: &mut Effects) {
+        let conn = from.conn();
+        match self.roster.attend(from) {
+            roster::Attended::Again => return,
+            roster::Attended::New => self.announce(from.device(), true, Some(conn), out),
+            roster::Attended::Replaces(older) => {
+                // The calls of the older connection end with it; the others see no coming or going.
+                self.tunnels.gone(older, out);
+                out.push(crate::effect::Effect::Part(older, Code::REPLACED));
+            }
+        }
+        let here: Vec<DeviceName> = self.roster.devices().filter(|device| *device != from.device()).cloned().collect();
+        // An empty page as well: it says that the view is whole.
+        let pages = here.chunks(WHO_PAGE_MAX).map(<[_]>::to_vec);
+        let pages: Vec<_> = if here.is_empty() { vec![Vec::new()] } else { pages.collect() };
+        for devices in pages {
+            out.send(conn, Frame::message(&RelayEvent::Here { devices }));
+        }
+    }
+
+    /// Tells all who attend, encoded once.
+    fn announce(&self, device: &DeviceName, online: bool, except: Option<ConnId>, out: &mut Effects) {
+        let frame = Frame::message(&RelayEvent::Presence { device: device.clone(), online });
+        for conn in self.roster.conns().filter(|conn| Some(*conn) != except) {
+            out.send(conn, frame.clone());
+        }
+    }
+
+    fn people(&self, ask: AskId, after: Option<&UserName>, state: &State) -> RelayEvent {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, Excluded);
+        let mut rest = state.users().range::<UserName, _>((from, Unbounded)).map(|(user, _)| user);
+        let people = rest
+            .by_ref()
+            .take(WHO_PAGE_MAX)
+            .map(|user| Person { user: user.clone(), online: self.roster.device_of(user).is_some() })
+            .collect();
+        RelayEvent::People { ask, people, more: rest.next().is_some() }
+    }
+
+    fn introduce(
+        &mut self,
+        from: &Admitted,
+        ask: AskId,
+        to: &UserName,
+        state: &State,
+        now: Now,
+        out: &mut Effects,
+    ) -> Result<(), Code> {
+        if self.roster.attending(from.device()) != Some(from.conn()) {
+            return Err(Code::TOO_EARLY);
+        }
+        if *to == from.device().user {
+            return Err(Code::SELF_CALL);
+        }
+        if !state.users().contains_key(to) {
+            return Err(Code::NO_SUCH_USER);
+        }
+        let (callee, callee_conn) = self.roster.device_of(to).ok_or(Code::OFFLINE)?;
+        let callee = callee.clone();
+        let tunnel = self.tunnels.introduce(from.conn(), callee_conn, now.mono)?;
+        let extensions = Extensions::default();
+        out.send(from.conn(), Frame::message(&RelayEvent::Ringing { ask, tunnel, device: callee }));
+        let introduced = RelayEvent::Introduced { tunnel, from: from.device().clone(), extensions };
+        out.send(callee_conn, Frame::message(&introduced));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

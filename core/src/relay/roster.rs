@@ -1,0 +1,84 @@
+//! Who is here: each device's connections, and which of them is its presence. Never journalled (design 3).
+
+use std::collections::BTreeMap;
+
+use super::session::Admitted;
+use crate::id::{ConnId, DeviceName, UserName};
+use crate::limits::CONNECTIONS_PER_DEVICE_MAX;
+
+/// The connections of all devices.
+#[derive(Debug, Default)]
+pub struct Roster {
+    /// In the order of their admission; connection numbers only grow.
+    connected: BTreeMap<DeviceName, Vec<ConnId>>,
+    attending: BTreeMap<DeviceName, ConnId>,
+}
+
+/// What an attendance changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attended {
+    /// The device was absent.
+    New,
+    /// The device was present by an older connection, which must go.
+    Replaces(ConnId),
+    /// Nothing.
+    Again,
+}
+
+impl Roster {
+    /// Takes in a connection; if its device has too many, gives the oldest that does not attend, which must go.
+    pub fn connected(&mut self, admitted: &Admitted) -> Option<ConnId> {
+        let attending = self.attending.get(admitted.device()).copied();
+        let conns = self.connected.entry(admitted.device().clone()).or_default();
+        conns.push(admitted.conn());
+        if conns.len() <= CONNECTIONS_PER_DEVICE_MAX {
+            return None;
+        }
+        conns.iter().copied().find(|conn| Some(*conn) != attending)
+    }
+
+    /// Makes a connection its device's presence.
+    pub fn attend(&mut self, admitted: &Admitted) -> Attended {
+        match self.attending.insert(admitted.device().clone(), admitted.conn()) {
+            None => Attended::New,
+            Some(older) if older == admitted.conn() => Attended::Again,
+            Some(older) => Attended::Replaces(older),
+        }
+    }
+
+    /// Forgets a connection; whether its device is absent from now on.
+    pub fn gone(&mut self, admitted: &Admitted) -> bool {
+        let device = admitted.device();
+        if let Some(conns) = self.connected.get_mut(device) {
+            conns.retain(|conn| *conn != admitted.conn());
+            if conns.is_empty() {
+                self.connected.remove(device);
+            }
+        }
+        let was_presence = self.attending.get(device) == Some(&admitted.conn());
+        if was_presence {
+            self.attending.remove(device);
+        }
+        was_presence
+    }
+
+    /// The connection by which a device is present.
+    pub fn attending(&self, device: &DeviceName) -> Option<ConnId> {
+        self.attending.get(device).copied()
+    }
+
+    /// The first device by which a person is present.
+    pub fn device_of(&self, user: &UserName) -> Option<(&DeviceName, ConnId)> {
+        self.attending.iter().find(|(device, _)| device.user == *user).map(|(device, conn)| (device, *conn))
+    }
+
+    /// The devices that are present, in order of name.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceName> {
+        self.attending.keys()
+    }
+
+    /// The connections by which they are.
+    pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
+        self.attending.values().copied()
+    }
+}

@@ -1,0 +1,176 @@
+//! Introductions and the tunnels that they become: bytes the relay forwards and can't read (protocol §6).
+//!
+//! ```text
+//!            accept by the callee                 hang-up, gone
+//! Ringing ------------------------> Open ----------------------> (over)
+//!    |  hang-up, gone, no answer
+//! ```
+//!
+//! Each direction of a tunnel has a window of its own: its sender stops when the receiver gives no credit, so one slow
+//! call neither stalls its owner's other traffic nor fills the relay.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_bytes::ByteBuf;
+
+use crate::effect::Effects;
+use crate::fault::Fault;
+use crate::id::{ConnId, TunnelId};
+use crate::limits::{RING_TIME_MAX, TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX};
+use crate::time::{Deadlines, Instant};
+use crate::wire::relay::RelayEvent;
+use crate::wire::{Code, Frame};
+
+/// All introductions and tunnels.
+#[derive(Debug, Default)]
+pub struct Tunnels {
+    last: u64,
+    tunnels: BTreeMap<TunnelId, Tunnel>,
+    of_conn: BTreeMap<ConnId, BTreeSet<TunnelId>>,
+    ringing: Deadlines<TunnelId>,
+}
+
+#[derive(Debug)]
+struct Tunnel {
+    caller: End,
+    callee: End,
+    open: bool,
+}
+
+#[derive(Debug)]
+struct End {
+    conn: ConnId,
+    /// How many bytes this end may still send.
+    credit: u32,
+}
+
+impl Tunnel {
+    /// The end at `conn` and the one opposite.
+    fn ends(&mut self, conn: ConnId) -> Option<(&mut End, &mut End)> {
+        if self.caller.conn == conn {
+            Some((&mut self.caller, &mut self.callee))
+        } else if self.callee.conn == conn {
+            Some((&mut self.callee, &mut self.caller))
+        } else {
+            None
+        }
+    }
+}
+
+impl Tunnels {
+    /// Begins an introduction between two connections.
+    pub fn introduce(&mut self, caller: ConnId, callee: ConnId, now: Instant) -> Result<TunnelId, Code> {
+        let count = |conn| self.of_conn.get(&conn).map_or(0, BTreeSet::len);
+        if count(caller) >= TUNNELS_PER_DEVICE_MAX {
+            return Err(Code::TOO_MANY_CALLS);
+        }
+        if count(callee) >= TUNNELS_PER_DEVICE_MAX {
+            return Err(Code::IN_A_CALL);
+        }
+        self.last += 1;
+        let id = TunnelId(self.last);
+        let end = |conn| End { conn, credit: TUNNEL_WINDOW_BYTES };
+        self.tunnels.insert(id, Tunnel { caller: end(caller), callee: end(callee), open: false });
+        for conn in [caller, callee] {
+            self.of_conn.entry(conn).or_default().insert(id);
+        }
+        self.ringing.set(id, now.plus(RING_TIME_MAX));
+        Ok(id)
+    }
+
+    /// The callee takes the call. One that is over by now is passed over: the two crossed on the way.
+    pub fn accept(&mut self, conn: ConnId, id: TunnelId, out: &mut Effects) -> Result<(), Fault> {
+        let Some(tunnel) = self.tunnels.get_mut(&id) else { return Ok(()) };
+        if tunnel.callee.conn != conn || tunnel.open {
+            return Err(Fault::Unexpected);
+        }
+        tunnel.open = true;
+        self.ringing.clear(id);
+        out.send(tunnel.caller.conn, Frame::message(&RelayEvent::Accepted { tunnel: id }));
+        Ok(())
+    }
+
+    /// One end ends it; the other is told. Somebody else's tunnel is not touched.
+    pub fn hang_up(&mut self, conn: ConnId, id: TunnelId, code: Code, out: &mut Effects) {
+        let other = self.tunnels.get_mut(&id).and_then(|tunnel| Some(tunnel.ends(conn)?.1.conn));
+        if let Some(other) = other {
+            self.remove(id);
+            out.send(other, Frame::message(&RelayEvent::Ended { tunnel: id, code }));
+        }
+    }
+
+    /// Forwards bytes to the other end, within the sender's credit.
+    pub fn forward(&mut self, conn: ConnId, id: TunnelId, bytes: ByteBuf, out: &mut Effects) -> Result<(), Fault> {
+        let Some(tunnel) = self.tunnels.get_mut(&id) else { return Ok(()) };
+        let open = tunnel.open;
+        let Some((from, to)) = tunnel.ends(conn).filter(|_| open) else { return Err(Fault::Unexpected) };
+        let length = u32::try_from(bytes.len()).map_err(|_| Fault::Credit)?;
+        from.credit = from.credit.checked_sub(length).ok_or(Fault::Credit)?;
+        out.send(to.conn, Frame::message(&RelayEvent::Forwarded { tunnel: id, bytes }));
+        Ok(())
+    }
+
+    /// The receiver lets more come.
+    pub fn credit(&mut self, conn: ConnId, id: TunnelId, bytes: u32, out: &mut Effects) -> Result<(), Fault> {
+        let Some(tunnel) = self.tunnels.get_mut(&id) else { return Ok(()) };
+        let open = tunnel.open;
+        let Some((_, sender)) = tunnel.ends(conn).filter(|_| open) else { return Err(Fault::Unexpected) };
+        let credit = sender.credit.saturating_add(bytes);
+        if credit > TUNNEL_WINDOW_BYTES {
+            return Err(Fault::Credit);
+        }
+        sender.credit = credit;
+        out.send(sender.conn, Frame::message(&RelayEvent::Credited { tunnel: id, bytes }));
+        Ok(())
+    }
+
+    /// A connection is gone, and with it the tunnels that end there.
+    pub fn gone(&mut self, conn: ConnId, out: &mut Effects) {
+        for id in self.of_conn.get(&conn).cloned().unwrap_or_default() {
+            self.hang_up(conn, id, Code::GONE, out);
+        }
+    }
+
+    /// When the next call has rung long enough.
+    pub fn next_deadline(&self) -> Option<(Instant, TunnelId)> {
+        self.ringing.next()
+    }
+
+    /// Ends the calls that have rung long enough.
+    pub fn tick(&mut self, now: Instant, out: &mut Effects) {
+        while let Some(id) = self.ringing.take_due(now) {
+            if let Some(tunnel) = self.remove(id) {
+                let frame = Frame::message(&RelayEvent::Ended { tunnel: id, code: Code::NO_ANSWER });
+                out.send(tunnel.caller.conn, frame.clone());
+                out.send(tunnel.callee.conn, frame);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: TunnelId) -> Option<Tunnel> {
+        let tunnel = self.tunnels.remove(&id)?;
+        self.ringing.clear(id);
+        for conn in [tunnel.caller.conn, tunnel.callee.conn] {
+            if let Some(ids) = self.of_conn.get_mut(&conn) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.of_conn.remove(&conn);
+                }
+            }
+        }
+        Some(tunnel)
+    }
+}
+
+/// Which reasons one end may have the other told.
+pub mod codes {
+    use crate::wire::Code;
+
+    /// `code` if an end may say it, and a plain hang-up otherwise: the relay vouches for no other words.
+    pub fn allowed(code: Code) -> Code {
+        match code {
+            Code::DECLINED | Code::IN_A_CALL | Code::GLARE | Code::FINISHED | Code::TIMED_OUT | Code::TLS_FAILED => code,
+            _ => Code::HUNG_UP,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! TLS 1.3 over buffers, and who the other side is.
+//!
+//! [`verify`] alone turns a certificate into a [`Proven`] device: reviewing authentication is reviewing that file.
+//! [`config`] installs it in every door there is, [`session`] drives rustls without a socket.
+
+pub mod config;
+pub mod session;
+pub mod verify;
+
+pub use config::{CertClock, Credentials, Dial, Doors, TlsEnv};
+pub use session::{Exporter, Secured, Session};
+pub use verify::{CertRefusal, Proven, Root, Side, Trust, judge_device};

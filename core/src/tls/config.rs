@@ -1,0 +1,400 @@
+//! Every TLS door and every key to one: rustls's configurations, each with its verifier, none with resumption.
+//!
+//! Provider and clock come from outside (design 7): the shell gives aws-lc-rs and its clock, the simulator a seeded
+//! provider and the run's time. Resumption, tickets and early data are off everywhere (design 4): a resumed session
+//! would skip the checks of `verify.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, OtherError, ServerConfig,
+    SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+
+use super::verify::{CertRefusal, Root, Side, Trust, judge_device};
+use crate::id::{DeviceName, Fingerprint, Realm};
+use crate::pki::SecretKey;
+use crate::time::Wall;
+use crate::wire::Channel;
+
+/// The civil clock as TLS sees it: set by each machine at each call, since rustls asks without being given the time.
+#[derive(Clone, Debug, Default)]
+pub struct CertClock(Arc<AtomicU64>);
+
+impl CertClock {
+    /// Sets the second that the next checks use.
+    pub fn set(&self, wall: Wall) {
+        self.0.store(wall.0, Ordering::Relaxed);
+    }
+}
+
+impl rustls::time_provider::TimeProvider for CertClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::Relaxed))))
+    }
+}
+
+/// What TLS needs from outside: crypto with its randomness, and the time.
+#[derive(Clone, Debug)]
+pub struct TlsEnv {
+    /// The crypto provider.
+    pub provider: Arc<CryptoProvider>,
+    /// The clock that the machines set.
+    pub clock: CertClock,
+}
+
+impl TlsEnv {
+    /// An environment over `provider`, with a clock of its own.
+    pub fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, clock: CertClock::default() }
+    }
+}
+
+/// A certificate with its key and the chain up to, but without, the root.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The leaf in DER.
+    pub leaf: CertificateDer<'static>,
+    /// The issuing CA in DER.
+    pub issuing: CertificateDer<'static>,
+    /// The leaf's key.
+    pub key: SecretKey,
+}
+
+impl Credentials {
+    fn chain(&self) -> Vec<CertificateDer<'static>> {
+        vec![self.leaf.clone(), self.issuing.clone()]
+    }
+
+    fn tls_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.to_pkcs8().to_vec()))
+    }
+}
+
+/// The doors of one listener: a configuration for each channel that it admits.
+#[derive(Clone, Debug, Default)]
+pub struct Doors {
+    enrol: Option<Arc<ServerConfig>>,
+    relay: Option<Arc<ServerConfig>>,
+    peer: Option<Arc<ServerConfig>>,
+    realm: Realm,
+}
+
+impl Doors {
+    /// The relay's two doors. The enrolment door also shows the root, which a newcomer knows by its hash alone.
+    ///
+    /// # Panics
+    /// If the key does not fit the provider, which an Ed25519 key always does.
+    pub fn of_relay(env: &TlsEnv, credentials: &Credentials, trust: &Trust) -> Self {
+        let mut with_root = credentials.chain();
+        with_root.push(trust.root().der().clone());
+        let members = DeviceVerifier { env: env.clone(), trust: trust.clone(), called: None };
+        Self {
+            enrol: Some(server(env, None, with_root, credentials, Channel::Enrol)),
+            relay: Some(server(env, Some(members), credentials.chain(), credentials, Channel::Relay)),
+            peer: None,
+            realm: trust.realm().clone(),
+        }
+    }
+
+    /// A device's door for one caller.
+    ///
+    /// # Panics
+    /// As [`Doors::of_relay`].
+    pub fn of_peer(env: &TlsEnv, credentials: &Credentials, trust: &Trust, caller: DeviceName) -> Self {
+        let verifier = DeviceVerifier { env: env.clone(), trust: trust.clone(), called: Some(caller) };
+        Self {
+            enrol: None,
+            relay: None,
+            peer: Some(server(env, Some(verifier), credentials.chain(), credentials, Channel::Peer)),
+            realm: trust.realm().clone(),
+        }
+    }
+
+    /// The configuration of a channel, if it is admitted here.
+    pub(super) fn get(&self, channel: Channel) -> Option<&Arc<ServerConfig>> {
+        match channel {
+            Channel::Enrol => self.enrol.as_ref(),
+            Channel::Relay => self.relay.as_ref(),
+            Channel::Peer => self.peer.as_ref(),
+        }
+    }
+
+    /// Any configuration, for what is decided before a channel is chosen.
+    pub(super) fn any(&self) -> Option<&Arc<ServerConfig>> {
+        self.enrol.as_ref().or(self.relay.as_ref()).or(self.peer.as_ref())
+    }
+
+    /// The realm whose names are read here.
+    pub(super) fn realm(&self) -> &Realm {
+        &self.realm
+    }
+}
+
+/// A way out: how to connect, to whom, for which channel.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) name: ServerName<'static>,
+    pub(super) channel: Channel,
+    pub(super) realm: Realm,
+}
+
+impl Dial {
+    /// To the relay for enrolment: no certificate of ours, and theirs must lead to the pinned root.
+    pub fn enrol(env: &TlsEnv, realm: &Realm, root: Fingerprint) -> Self {
+        let verifier = PinnedVerifier { env: env.clone(), realm: realm.clone(), root };
+        let config = client(env, Arc::new(verifier), None, Channel::Enrol);
+        Self { config, name: server_name(&realm.relay_name()), channel: Channel::Enrol, realm: realm.clone() }
+    }
+
+    /// To the relay as a device.
+    pub fn relay(env: &TlsEnv, credentials: &Credentials, trust: &Trust) -> Self {
+        let realm = trust.realm();
+        let verifier = RelayVerifier { env: env.clone(), trust: trust.clone() };
+        let config = client(env, Arc::new(verifier), Some(credentials), Channel::Relay);
+        Self { config, name: server_name(&realm.relay_name()), channel: Channel::Relay, realm: realm.clone() }
+    }
+
+    /// To another device.
+    pub fn peer(env: &TlsEnv, credentials: &Credentials, trust: &Trust, called: &DeviceName) -> Self {
+        let realm = trust.realm();
+        let name = server_name(&called.dns(realm));
+        let verifier = DeviceVerifier { env: env.clone(), trust: trust.clone(), called: Some(called.clone()) };
+        let config = client(env, Arc::new(verifier), Some(credentials), Channel::Peer);
+        Self { config, name, channel: Channel::Peer, realm: realm.clone() }
+    }
+}
+
+fn server_name(name: &str) -> ServerName<'static> {
+    ServerName::try_from(name.to_owned()).expect("a name of ours is a DNS name")
+}
+
+fn server(
+    env: &TlsEnv,
+    verifier: Option<DeviceVerifier>,
+    chain: Vec<CertificateDer<'static>>,
+    credentials: &Credentials,
+    channel: Channel,
+) -> Arc<ServerConfig> {
+    let builder = ServerConfig::builder_with_details(env.provider.clone(), Arc::new(env.clock.clone()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("the provider has suites of TLS 1.3");
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, credentials.tls_key()).expect("the key belongs to the certificate");
+    config.alpn_protocols = vec![channel.alpn().to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Arc::new(config)
+}
+
+fn client(
+    env: &TlsEnv,
+    verifier: Arc<dyn ServerCertVerifier>,
+    credentials: Option<&Credentials>,
+    channel: Channel,
+) -> Arc<ClientConfig> {
+    let builder = ClientConfig::builder_with_details(env.provider.clone(), Arc::new(env.clock.clone()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("the provider has suites of TLS 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match credentials {
+        Some(credentials) => builder
+            .with_client_auth_cert(credentials.chain(), credentials.tls_key())
+            .expect("the key belongs to the certificate"),
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![channel.alpn().to_vec()];
+    config.resumption = Resumption::disabled();
+    config.enable_early_data = false;
+    Arc::new(config)
+}
+
+/// Believes devices of the realm, as clients and as servers.
+struct DeviceVerifier {
+    env: TlsEnv,
+    trust: Trust,
+    called: Option<DeviceName>,
+}
+
+/// Believes the relay of the realm.
+struct RelayVerifier {
+    env: TlsEnv,
+    trust: Trust,
+}
+
+/// Believes the relay whose chain ends in the pinned root, which it has to show.
+struct PinnedVerifier {
+    env: TlsEnv,
+    realm: Realm,
+    root: Fingerprint,
+}
+
+impl ClientCertVerifier for DeviceVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        judge_device(&self.trust, leaf, intermediates, Side::Client, Wall(now.as_secs()), self.called.as_ref())
+            .map(|_| ClientCertVerified::assertion())
+            .map_err(to_rustls)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(to_rustls(CertRefusal::Algorithm))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_signature(&self.env, message, leaf, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+/// Implements rustls's server verifier by a judge of leaf, intermediates and time.
+macro_rules! server_verifier {
+    ($name:ty, $judge:expr) => {
+        impl ServerCertVerifier for $name {
+            fn verify_server_cert(
+                &self,
+                leaf: &CertificateDer<'_>,
+                intermediates: &[CertificateDer<'_>],
+                _: &ServerName<'_>,
+                _: &[u8],
+                now: UnixTime,
+            ) -> Result<ServerCertVerified, rustls::Error> {
+                let judge: fn(&Self, &CertificateDer<'_>, &[CertificateDer<'_>], Wall) -> Result<(), CertRefusal> =
+                    $judge;
+                judge(self, leaf, intermediates, Wall(now.as_secs()))
+                    .map(|()| ServerCertVerified::assertion())
+                    .map_err(to_rustls)
+            }
+
+            fn verify_tls12_signature(
+                &self,
+                _: &[u8],
+                _: &CertificateDer<'_>,
+                _: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                Err(to_rustls(CertRefusal::Algorithm))
+            }
+
+            fn verify_tls13_signature(
+                &self,
+                message: &[u8],
+                leaf: &CertificateDer<'_>,
+                signature: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                verify_signature(&self.env, message, leaf, signature)
+            }
+
+            fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+                vec![SignatureScheme::ED25519]
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+
+server_verifier!(DeviceVerifier, |this, leaf, intermediates, now| {
+    judge_device(&this.trust, leaf, intermediates, Side::Server, now, this.called.as_ref()).map(drop)
+});
+server_verifier!(RelayVerifier, |this, leaf, intermediates, now| this.trust.judge_relay(leaf, intermediates, now));
+server_verifier!(PinnedVerifier, |this, leaf, intermediates, now| {
+    let pinned = intermediates.iter().find(|der| Fingerprint::of(der) == this.root).ok_or(CertRefusal::BadRoot)?;
+    let root = Root::parse(pinned, now)?;
+    Trust::new(this.realm.clone(), root).judge_relay(leaf, intermediates, now)
+});
+
+/// V-09: the key of the certificate signed this handshake.
+fn verify_signature(
+    env: &TlsEnv,
+    message: &[u8],
+    leaf: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let algorithms = &env.provider.signature_verification_algorithms;
+    rustls::crypto::verify_tls13_signature(message, leaf, signature, algorithms)
+        .map_err(|_| to_rustls(CertRefusal::WrongKey))
+}
+
+/// Our reason as rustls's, so that the fitting alert goes out (RFC 8446 §6.2); [`from_rustls`] reads it back.
+fn to_rustls(refusal: CertRefusal) -> rustls::Error {
+    let error = match refusal {
+        CertRefusal::Expired => CertificateError::Expired,
+        CertRefusal::NotYetValid => CertificateError::NotValidYet,
+        CertRefusal::ForeignIssuer => CertificateError::UnknownIssuer,
+        CertRefusal::Malformed => CertificateError::BadEncoding,
+        CertRefusal::WrongKey => CertificateError::BadSignature,
+        CertRefusal::OtherName => CertificateError::NotValidForName,
+        CertRefusal::WrongUsage => CertificateError::InvalidPurpose,
+        CertRefusal::Missing => return rustls::Error::NoCertificatesPresented,
+        CertRefusal::SelfSigned
+        | CertRefusal::OutsideRealm
+        | CertRefusal::NoName
+        | CertRefusal::ManyNames
+        | CertRefusal::NameKind
+        | CertRefusal::Wildcard
+        | CertRefusal::NotADevice(_)
+        | CertRefusal::CaAsLeaf
+        | CertRefusal::BadChain
+        | CertRefusal::BadRoot
+        | CertRefusal::Algorithm
+        | CertRefusal::CriticalExtension => CertificateError::Other(OtherError(Arc::new(refusal))),
+    };
+    rustls::Error::InvalidCertificate(error)
+}
+
+/// Our reason, as it went through rustls.
+pub(super) fn from_rustls(error: &CertificateError) -> CertRefusal {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "rustls's list is open; our verifiers give only these")]
+    match error {
+        CertificateError::Expired => CertRefusal::Expired,
+        CertificateError::NotValidYet => CertRefusal::NotYetValid,
+        CertificateError::UnknownIssuer => CertRefusal::ForeignIssuer,
+        CertificateError::BadSignature => CertRefusal::WrongKey,
+        CertificateError::NotValidForName => CertRefusal::OtherName,
+        CertificateError::InvalidPurpose => CertRefusal::WrongUsage,
+        CertificateError::Other(OtherError(inner)) => {
+            inner.downcast_ref::<CertRefusal>().copied().unwrap_or(CertRefusal::Malformed)
+        }
+        _ => CertRefusal::Malformed,
+    }
+}

@@ -1,0 +1,375 @@
+//! One TLS connection over buffers: ciphertext in, plaintext out, and the other way round (RFC 8446).
+//!
+//! ```text
+//!            ClientHello, exactly one ALPN of ours            Finished
+//! Accepting ------------------------------------> Handshaking ---------> Open
+//!     |  anything else: alert, Fault                   |  alert, Fault     |  close_notify, Fault
+//! ```
+//!
+//! None of rustls's buffer limits leaks above this file: plaintext is drained after each step, and what is sealed is
+//! taken out at once.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use rustls::server::Acceptor;
+use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
+
+use super::config::{Dial, Doors, from_rustls};
+use super::verify::{CertRefusal, Proven, read_device};
+use crate::fault::{CloseReason, Fault};
+use crate::id::{DeviceName, Realm};
+use crate::limits::{HANDSHAKE_BYTES_MAX, RECORD_BYTES_MAX};
+use crate::wire::Channel;
+
+/// What the exporter is for (RFC 8446 §7.5, RFC 5705).
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-countersign";
+/// A fatal alert `no_application_protocol` in a record of its own, for a ClientHello that no configuration answers.
+const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
+
+/// A value that both ends of one TLS session know and nobody else: it names the session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Exporter([u8; 32]);
+
+impl Exporter {
+    /// The value.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exporter(secret)")
+    }
+}
+
+/// What a finished handshake says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secured {
+    /// For what the connection is.
+    pub channel: Channel,
+    /// Which device the other side is. On the enrolment channel it is a newcomer or, seen from there, the relay.
+    pub device: Option<Proven<DeviceName>>,
+    /// The session's name.
+    pub exporter: Exporter,
+}
+
+/// What came of some ciphertext.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Set once, when the handshake has finished.
+    pub secured: Option<Secured>,
+    /// Plaintext, after that.
+    pub plaintext: Vec<u8>,
+    /// The other side said `close_notify`.
+    pub peer_closed: bool,
+}
+
+/// One TLS connection.
+pub struct Session {
+    state: State,
+    realm: Realm,
+    handshake_bytes: usize,
+    ciphertext: Vec<u8>,
+}
+
+enum State {
+    /// The ClientHello isn't here yet.
+    Accepting(Acceptor, Arc<Doors>),
+    /// The keys are being agreed.
+    Handshaking(Box<Connection>),
+    /// Both sides are known.
+    Open(Box<Connection>),
+    /// Over: nothing more is read.
+    Dead,
+}
+
+impl Session {
+    /// The side that is connected to.
+    pub fn accept(doors: Arc<Doors>) -> Self {
+        let realm = doors.realm().clone();
+        Self::new(State::Accepting(Acceptor::default(), doors), realm)
+    }
+
+    /// The side that connects; its ClientHello waits in the ciphertext already.
+    ///
+    /// # Panics
+    /// If the configuration can't be used, which ours always can.
+    pub fn connect(dial: &Dial) -> Self {
+        let connection =
+            ClientConnection::new(dial.config.clone(), dial.name.clone()).expect("a configuration of ours can be used");
+        let mut session = Self::new(State::Handshaking(Box::new(connection.into())), dial.realm.clone());
+        session.collect();
+        session
+    }
+
+    fn new(state: State, realm: Realm) -> Self {
+        Self { state, realm, handshake_bytes: 0, ciphertext: Vec::new() }
+    }
+
+    /// Takes ciphertext from the other side. On an error the alert that tells it so is in the ciphertext to be sent.
+    pub fn received(&mut self, mut bytes: &[u8]) -> Result<Opened, CloseReason> {
+        let mut opened = Opened::default();
+        if !matches!(self.state, State::Open(_)) {
+            self.handshake_bytes = self.handshake_bytes.saturating_add(bytes.len());
+        }
+        while !bytes.is_empty() {
+            let step = match std::mem::replace(&mut self.state, State::Dead) {
+                State::Accepting(acceptor, doors) => self.accept_step(acceptor, doors, &mut bytes),
+                State::Handshaking(connection) => self.handshake_step(connection, &mut bytes, &mut opened),
+                State::Open(connection) => self.open_step(connection, &mut bytes, &mut opened),
+                State::Dead => return Ok(opened),
+            };
+            self.state = step?;
+            let unfinished = !matches!(self.state, State::Open(_));
+            if unfinished && self.handshake_bytes > HANDSHAKE_BYTES_MAX {
+                self.state = State::Dead;
+                return Err(CloseReason::Fault(Fault::HandshakeTooLong));
+            }
+        }
+        self.collect();
+        Ok(opened)
+    }
+
+    /// Encrypts plaintext of ours.
+    ///
+    /// # Panics
+    /// If the handshake is not over: nothing is said before the other side is known.
+    pub fn seal(&mut self, plaintext: &[u8]) {
+        let State::Open(connection) = &mut self.state else {
+            assert!(matches!(self.state, State::Dead), "plaintext was to be sent before the handshake was over");
+            return;
+        };
+        for chunk in plaintext.chunks(RECORD_BYTES_MAX) {
+            connection.writer().write_all(chunk).expect("a record fits rustls's buffer, which is drained each time");
+            drain(connection, &mut self.ciphertext);
+        }
+    }
+
+    /// Says `close_notify` (RFC 8446 §6.1).
+    pub fn close(&mut self) {
+        if let State::Open(connection) | State::Handshaking(connection) = &mut self.state {
+            connection.send_close_notify();
+            drain(connection, &mut self.ciphertext);
+        }
+    }
+
+    /// Whether the handshake is over.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// Moves the ciphertext that waits to be sent to the end of `out`.
+    pub fn take_ciphertext(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.ciphertext);
+    }
+
+    fn accept_step(
+        &mut self,
+        mut acceptor: Acceptor,
+        doors: Arc<Doors>,
+        bytes: &mut &[u8],
+    ) -> Result<State, CloseReason> {
+        if acceptor.read_tls(bytes).is_err() {
+            return Err(CloseReason::Fault(Fault::HandshakeTooLong));
+        }
+        let accepted = match acceptor.accept() {
+            Ok(None) => return Ok(State::Accepting(acceptor, doors)),
+            Ok(Some(accepted)) => accepted,
+            Err((error, mut alert)) => {
+                let _ = alert.write_all(&mut self.ciphertext);
+                return Err(reason(&error));
+            }
+        };
+        let mut offered = accepted.client_hello().alpn().into_iter().flatten();
+        let config = match (offered.next(), offered.next()) {
+            (None, _) => {
+                self.ciphertext.extend_from_slice(&NO_APPLICATION_PROTOCOL);
+                return Err(CloseReason::Fault(Fault::NoAlpn));
+            }
+            (Some(one), None) => Channel::from_alpn(one).and_then(|channel| doors.get(channel)),
+            (Some(_), Some(_)) => None,
+        };
+        let Some(config) = config else {
+            // A hello of TLS 1.2 has an ALPN problem as well; say what is the matter first.
+            let speaks_13 = accepted.client_hello().cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == 0x13);
+            drop(offered);
+            if !speaks_13 {
+                if let Some(config) = doors.any() {
+                    if let Err((error, mut alert)) = accepted.into_connection(config.clone()) {
+                        let _ = alert.write_all(&mut self.ciphertext);
+                        return Err(reason(&error));
+                    }
+                }
+                return Err(CloseReason::Fault(Fault::WrongTlsVersion));
+            }
+            self.ciphertext.extend_from_slice(&NO_APPLICATION_PROTOCOL);
+            return Err(CloseReason::Fault(Fault::WrongAlpn));
+        };
+        let config = config.clone();
+        drop(offered);
+        match accepted.into_connection(config) {
+            Ok(connection) => self.advance(Box::new(ServerConnection::into(connection)), None),
+            Err((error, mut alert)) => {
+                let _ = alert.write_all(&mut self.ciphertext);
+                Err(reason(&error))
+            }
+        }
+    }
+
+    fn handshake_step(
+        &mut self,
+        connection: Box<Connection>,
+        bytes: &mut &[u8],
+        opened: &mut Opened,
+    ) -> Result<State, CloseReason> {
+        let connection = self.feed(connection, bytes, opened)?;
+        self.advance(connection, Some(opened))
+    }
+
+    fn open_step(
+        &mut self,
+        connection: Box<Connection>,
+        bytes: &mut &[u8],
+        opened: &mut Opened,
+    ) -> Result<State, CloseReason> {
+        Ok(State::Open(self.feed(connection, bytes, opened)?))
+    }
+
+    /// Lets rustls work on one bite of ciphertext and drains the plaintext that it gives.
+    fn feed(
+        &mut self,
+        mut connection: Box<Connection>,
+        bytes: &mut &[u8],
+        opened: &mut Opened,
+    ) -> Result<Box<Connection>, CloseReason> {
+        let before = bytes.len();
+        if connection.read_tls(bytes).is_err() {
+            return Err(CloseReason::Fault(Fault::NotTls));
+        }
+        let progressed = bytes.len() < before;
+        let io = match connection.process_new_packets() {
+            Ok(io) => io,
+            Err(error) => {
+                // The alert that says so waits in rustls: it goes out before anything is closed.
+                drain(&mut connection, &mut self.ciphertext);
+                return Err(reason(&error));
+            }
+        };
+        let start = opened.plaintext.len();
+        opened.plaintext.resize(start + io.plaintext_bytes_to_read(), 0);
+        if let Some(place) = opened.plaintext.get_mut(start..) {
+            connection.reader().read_exact(place).expect("rustls has said that so much is there");
+        }
+        opened.peer_closed |= io.peer_has_closed();
+        if opened.peer_closed || !progressed {
+            // After close_notify nothing counts (RFC 8446 §6.1).
+            *bytes = &[];
+        }
+        Ok(connection)
+    }
+
+    /// Sees whether the handshake is over by now.
+    fn advance(&mut self, mut connection: Box<Connection>, opened: Option<&mut Opened>) -> Result<State, CloseReason> {
+        // The ClientHello that the acceptor read is still to be worked on.
+        if opened.is_none() {
+            if let Err(error) = connection.process_new_packets() {
+                drain(&mut connection, &mut self.ciphertext);
+                return Err(reason(&error));
+            }
+        }
+        drain(&mut connection, &mut self.ciphertext);
+        if connection.is_handshaking() {
+            return Ok(State::Handshaking(connection));
+        }
+        let secured = self.secured(&connection)?;
+        if let Some(opened) = opened {
+            opened.secured = Some(secured);
+        }
+        Ok(State::Open(connection))
+    }
+
+    /// Reads who the other side is off a handshake that our verifiers have passed.
+    fn secured(&self, connection: &Connection) -> Result<Secured, CloseReason> {
+        let channel = connection
+            .alpn_protocol()
+            .and_then(Channel::from_alpn)
+            .ok_or(CloseReason::Fault(Fault::NoAlpn))?;
+        assert!(
+            matches!(connection.handshake_kind(), Some(HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest)),
+            "a session was resumed though resumption is off",
+        );
+        let is_server = matches!(connection, Connection::Server(_));
+        let device = match (channel, is_server) {
+            (Channel::Enrol, _) | (Channel::Relay, false) => None,
+            (Channel::Relay, true) | (Channel::Peer, _) => {
+                let leaf = connection
+                    .peer_certificates()
+                    .and_then(<[_]>::first)
+                    .ok_or(CloseReason::Fault(Fault::Certificate(CertRefusal::Missing)))?;
+                let proven = read_device(leaf, &self.realm);
+                Some(proven.map_err(|refusal| CloseReason::Fault(Fault::Certificate(refusal)))?)
+            }
+        };
+        let exporter = connection
+            .export_keying_material([0; 32], EXPORTER_LABEL, None)
+            .expect("a finished handshake has an exporter");
+        Ok(Secured { channel, device, exporter: Exporter(exporter) })
+    }
+
+    fn collect(&mut self) {
+        if let State::Open(connection) | State::Handshaking(connection) = &mut self.state {
+            drain(connection, &mut self.ciphertext);
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Accepting(..) => "Session(accepting)",
+            State::Handshaking(_) => "Session(handshaking)",
+            State::Open(_) => "Session(open)",
+            State::Dead => "Session(dead)",
+        })
+    }
+}
+
+fn drain(connection: &mut Connection, out: &mut Vec<u8>) {
+    while connection.wants_write() {
+        connection.write_tls(out).expect("a vector takes every write");
+    }
+}
+
+/// Whose doing a TLS error is.
+fn reason(error: &rustls::Error) -> CloseReason {
+    use rustls::Error as E;
+    #[allow(clippy::wildcard_enum_match_arm, reason = "rustls's list is open; the rest is not what TLS expects")]
+    let fault = match error {
+        E::AlertReceived(alert) => return CloseReason::Alert((*alert).into()),
+        E::InvalidCertificate(inner) => Fault::Certificate(from_rustls(inner)),
+        E::NoCertificatesPresented => Fault::Certificate(CertRefusal::Missing),
+        E::NoApplicationProtocol => Fault::WrongAlpn,
+        E::DecryptError => Fault::BadRecord,
+        E::PeerIncompatible(
+            rustls::PeerIncompatible::Tls13RequiredForQuic
+            | rustls::PeerIncompatible::SupportedVersionsExtensionRequired
+            | rustls::PeerIncompatible::Tls12NotOfferedOrEnabled
+            | rustls::PeerIncompatible::Tls12NotOffered
+            | rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | rustls::PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => Fault::WrongTlsVersion,
+        _ => Fault::NotTls,
+    };
+    CloseReason::Fault(fault)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,419 @@
+//! Who a certificate proves somebody to be. No other file makes a [`Proven`] (RFC 5280 §6.1, design 4).
+//!
+//! The chain is checked by webpki (RFC 5280 §6.1: signatures, validity, path length, CA flags, name constraints,
+//! usage). What webpki leaves open is checked here, on the leaf itself:
+//!
+//! | check | what | test (`verify/tests.rs`) |
+//! | --- | --- | --- |
+//! | V-01 | the root is a self-signed Ed25519 CA of path length 1, valid now | `a_root_must_be_a_root` |
+//! | V-02 | the chain leads to the root through valid CAs | `foreign_and_self_signed` |
+//! | V-03 | leaf and issuers are valid now | `expired_and_not_yet_valid` |
+//! | V-04 | the leaf is no CA | `a_ca_is_no_leaf` |
+//! | V-05 | a device may be client and server, the relay server alone | `wrong_or_missing_usage` |
+//! | V-06 | exactly one name, a plain dNSName | `names_that_are_none` |
+//! | V-07 | the name is a device's of this realm (or the relay's) | `names_outside_the_realm` |
+//! | V-08 | the name is the one that was called | `another_name_than_called` |
+//! | V-09 | the key signed this handshake (RFC 8446 §4.4.3) | `the_wrong_key` in `session/tests.rs` |
+
+use std::fmt;
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+
+use crate::id::{DeviceName, Fingerprint, KeyId, NameRefusal, Realm, Serial};
+use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX};
+use crate::time::Wall;
+
+/// Why a certificate is not believed. One reason for each kind of lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertRefusal {
+    /// No certificate at all.
+    Missing,
+    /// It can't be read, is too long, or says something twice.
+    Malformed,
+    /// Its validity is over.
+    Expired,
+    /// Its validity has not begun.
+    NotYetValid,
+    /// Nobody of this realm issued it, whatever it says.
+    ForeignIssuer,
+    /// It vouches for itself.
+    SelfSigned,
+    /// It was not made for this use.
+    WrongUsage,
+    /// A name outside of what its issuer may certify (RFC 5280 §4.2.1.10).
+    OutsideRealm,
+    /// It has no name.
+    NoName,
+    /// It has several names.
+    ManyNames,
+    /// Its name is an address, an e-mail or anything else but a dNSName.
+    NameKind,
+    /// Its name has a wildcard.
+    Wildcard,
+    /// Its name is not a device's.
+    NotADevice(NameRefusal),
+    /// Its name is not the one that was called.
+    OtherName,
+    /// It is a CA's.
+    CaAsLeaf,
+    /// Its owner does not have the key (RFC 8446 §4.4.3).
+    WrongKey,
+    /// The chain is longer than ours are, or a certificate in it may not issue.
+    BadChain,
+    /// The root is not what a root is, or not the pinned one.
+    BadRoot,
+    /// An algorithm other than Ed25519.
+    Algorithm,
+    /// A critical extension that nobody here understands.
+    CriticalExtension,
+}
+
+impl fmt::Display for CertRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "it showed no certificate",
+            Self::Malformed => "its certificate can't be read",
+            Self::Expired => "its certificate has expired",
+            Self::NotYetValid => "its certificate is not valid yet: compare the clocks",
+            Self::ForeignIssuer => "its certificate was not issued by this realm",
+            Self::SelfSigned => "its certificate vouches only for itself",
+            Self::WrongUsage => "its certificate was not made for this use",
+            Self::OutsideRealm => "its certificate names something outside of the realm",
+            Self::NoName => "its certificate names nobody",
+            Self::ManyNames => "its certificate has several names",
+            Self::NameKind => "its certificate's name is not a host name",
+            Self::Wildcard => "its certificate's name is a wildcard",
+            Self::NotADevice(_) => "its certificate's name is not a device's",
+            Self::OtherName => "it is somebody else than the one who was called",
+            Self::CaAsLeaf => "its certificate is a CA's",
+            Self::WrongKey => "it does not hold the key of its certificate",
+            Self::BadChain => "its chain of certificates is not one of this realm",
+            Self::BadRoot => "the root is not the one that was pinned",
+            Self::Algorithm => "its certificate uses another algorithm than Ed25519",
+            Self::CriticalExtension => "its certificate has a critical extension that nobody here understands",
+        })
+    }
+}
+
+impl std::error::Error for CertRefusal {}
+
+/// Somebody whose certificate was checked and who showed to hold its key, until the certificate expires.
+///
+/// Its fields are private and this file alone makes one, so what demands a `Proven<DeviceName>` can't be reached
+/// without the check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven<T> {
+    who: T,
+    key: KeyId,
+    serial: Serial,
+    not_after: Wall,
+}
+
+impl<T> Proven<T> {
+    /// Who it is.
+    pub fn who(&self) -> &T {
+        &self.who
+    }
+
+    /// The key that was proved.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// The certificate's number.
+    pub fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    /// The last second at which the proof holds.
+    pub fn not_after(&self) -> Wall {
+        self.not_after
+    }
+}
+
+/// Which side of a handshake the certificate's owner is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// It connected to us.
+    Client,
+    /// We connected to it.
+    Server,
+}
+
+impl Side {
+    fn usage(self) -> KeyUsage {
+        match self {
+            Self::Client => KeyUsage::client_auth(),
+            Self::Server => KeyUsage::server_auth(),
+        }
+    }
+}
+
+/// A root's certificate that has been checked on its own (V-01).
+#[derive(Clone, Debug)]
+pub struct Root {
+    der: CertificateDer<'static>,
+    anchor: TrustAnchor<'static>,
+    not_before: Wall,
+    not_after: Wall,
+}
+
+impl Root {
+    /// Reads a root: self-signed with Ed25519, a CA of path length 1, valid at `now`.
+    ///
+    /// A trust anchor's own validity is not looked at by any chain check (RFC 5280 §6.1.1), so it is here.
+    pub fn parse(der: &[u8], now: Wall) -> Result<Self, CertRefusal> {
+        let parsed = parse(der)?;
+        let constraints = parsed.basic_constraints().map_err(|_| CertRefusal::Malformed)?;
+        let is_ca = constraints.is_some_and(|found| found.value.ca && found.value.path_len_constraint == Some(1));
+        if !is_ca || parsed.subject().as_raw() != parsed.issuer().as_raw() {
+            return Err(CertRefusal::BadRoot);
+        }
+        let key = crate::pki::Spki::ed25519(parsed.public_key().raw).ok_or(CertRefusal::Algorithm)?;
+        if !key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data) {
+            return Err(CertRefusal::BadRoot);
+        }
+        let (not_before, not_after) = validity(&parsed);
+        let der = CertificateDer::from(der.to_vec());
+        let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|_| CertRefusal::BadRoot)?.to_owned();
+        let root = Self { der, anchor, not_before, not_after };
+        root.check_validity(now)?;
+        Ok(root)
+    }
+
+    /// The root's name.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.der)
+    }
+
+    /// The certificate.
+    pub fn der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// The last second of the root.
+    pub fn not_after(&self) -> Wall {
+        self.not_after
+    }
+
+    fn check_validity(&self, now: Wall) -> Result<(), CertRefusal> {
+        if now < self.not_before {
+            Err(CertRefusal::NotYetValid)
+        } else if now > self.not_after {
+            Err(CertRefusal::Expired)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What a CA's certificate says of itself, once it was believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuingSubject {
+    /// Its key.
+    pub key: KeyId,
+    /// Its last second.
+    pub not_after: Wall,
+}
+
+/// Whom to believe: a realm and its root.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    realm: Realm,
+    root: Root,
+}
+
+impl Trust {
+    /// Trusts `root` for `realm`.
+    pub fn new(realm: Realm, root: Root) -> Self {
+        Self { realm, root }
+    }
+
+    /// The realm.
+    pub fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Believes the relay of the realm, or says why not.
+    pub fn judge_relay(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: Wall,
+    ) -> Result<(), CertRefusal> {
+        self.check_chain(leaf, intermediates, Side::Server, now)?;
+        let parsed = parse(leaf)?;
+        let usages = usages(&parsed)?;
+        if !usages.server {
+            return Err(CertRefusal::WrongUsage);
+        }
+        if only_dns_name(&parsed)? == self.realm.relay_name() { Ok(()) } else { Err(CertRefusal::OtherName) }
+    }
+
+    /// Believes an issuing CA of the realm, or says why not.
+    pub fn judge_issuing(&self, der: &CertificateDer<'_>, now: Wall) -> Result<IssuingSubject, CertRefusal> {
+        self.root.check_validity(now)?;
+        let parsed = parse(der)?;
+        let constraints = parsed.basic_constraints().map_err(|_| CertRefusal::Malformed)?;
+        if !constraints.is_some_and(|found| found.value.ca && found.value.path_len_constraint == Some(0)) {
+            return Err(CertRefusal::BadChain);
+        }
+        let root = parse(&self.root.der)?;
+        let root_key = crate::pki::Spki::ed25519(root.public_key().raw).ok_or(CertRefusal::Algorithm)?;
+        if parsed.issuer().as_raw() != root.subject().as_raw()
+            || !root_key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
+        {
+            return Err(CertRefusal::ForeignIssuer);
+        }
+        let (not_before, not_after) = validity(&parsed);
+        if now < not_before {
+            return Err(CertRefusal::NotYetValid);
+        }
+        if now > not_after {
+            return Err(CertRefusal::Expired);
+        }
+        Ok(IssuingSubject { key: KeyId::of(parsed.public_key().raw), not_after })
+    }
+
+    /// V-02 to V-05 as far as webpki goes.
+    fn check_chain(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        side: Side,
+        now: Wall,
+    ) -> Result<(), CertRefusal> {
+        self.root.check_validity(now)?;
+        if intermediates.len() + 1 > CHAIN_CERTIFICATES_MAX {
+            return Err(CertRefusal::BadChain);
+        }
+        let end_entity = EndEntityCert::try_from(leaf).map_err(|error| chain_refusal(&error, leaf))?;
+        let anchors = std::slice::from_ref(&self.root.anchor);
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(now.0));
+        end_entity
+            .verify_for_usage(&[webpki::aws_lc_rs::ED25519], anchors, intermediates, time, side.usage(), None, None)
+            .map(drop)
+            .map_err(|error| chain_refusal(&error, leaf))
+    }
+}
+
+/// Believes a device of the realm, or says why not. With `called`, it must be that one.
+///
+/// That its owner holds the key is TLS's part; until the handshake is over the result is worth nothing, and lives
+/// only in this module's callers, the verifiers of `config.rs`.
+pub fn judge_device(
+    trust: &Trust,
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    side: Side,
+    now: Wall,
+    called: Option<&DeviceName>,
+) -> Result<Proven<DeviceName>, CertRefusal> {
+    trust.check_chain(leaf, intermediates, side, now)?;
+    let proven = read_device(leaf, trust.realm())?;
+    match called {
+        Some(called) if called != proven.who() => Err(CertRefusal::OtherName),
+        Some(_) | None => Ok(proven),
+    }
+}
+
+/// What a device's certificate says, its chain not looked at. For `session.rs`, of a certificate that the handshake
+/// just judged.
+pub(super) fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Proven<DeviceName>, CertRefusal> {
+    let parsed = parse(leaf)?;
+    let usages = usages(&parsed)?;
+    if !usages.client || !usages.server || usages.other {
+        return Err(CertRefusal::WrongUsage);
+    }
+    let name = only_dns_name(&parsed)?;
+    let who = DeviceName::parse_dns(name, realm).map_err(CertRefusal::NotADevice)?;
+    let serial = Serial::from_content(parsed.raw_serial()).ok_or(CertRefusal::Malformed)?;
+    let (_, not_after) = validity(&parsed);
+    Ok(Proven { who, key: KeyId::of(parsed.public_key().raw), serial, not_after })
+}
+
+/// The one SAN, which must be a plain dNSName (V-06).
+fn only_dns_name<'a>(parsed: &'a X509Certificate<'a>) -> Result<&'a str, CertRefusal> {
+    let names = parsed.subject_alternative_name().map_err(|_| CertRefusal::Malformed)?.ok_or(CertRefusal::NoName)?;
+    match names.value.general_names.as_slice() {
+        [] => Err(CertRefusal::NoName),
+        [GeneralName::DNSName(name)] if name.contains('*') => Err(CertRefusal::Wildcard),
+        [GeneralName::DNSName(name)] => Ok(name),
+        [_] => Err(CertRefusal::NameKind),
+        [_, ..] => Err(CertRefusal::ManyNames),
+    }
+}
+
+struct Usages {
+    server: bool,
+    client: bool,
+    other: bool,
+}
+
+/// The extended key usages; webpki takes a leaf that has none, so we look ourselves (V-05).
+fn usages(parsed: &X509Certificate<'_>) -> Result<Usages, CertRefusal> {
+    let found = parsed.extended_key_usage().map_err(|_| CertRefusal::Malformed)?.ok_or(CertRefusal::WrongUsage)?;
+    let usage = found.value;
+    let other = usage.any
+        || usage.code_signing
+        || usage.email_protection
+        || usage.time_stamping
+        || usage.ocsp_signing
+        || !usage.other.is_empty();
+    Ok(Usages { server: usage.server_auth, client: usage.client_auth, other })
+}
+
+fn validity(parsed: &X509Certificate<'_>) -> (Wall, Wall) {
+    let second = |at: x509_parser::time::ASN1Time| Wall(u64::try_from(at.timestamp()).unwrap_or(0));
+    (second(parsed.validity().not_before), second(parsed.validity().not_after))
+}
+
+fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertRefusal> {
+    if der.len() > CERTIFICATE_BYTES_MAX {
+        return Err(CertRefusal::Malformed);
+    }
+    match X509Certificate::from_der(der) {
+        Ok(([], parsed)) => Ok(parsed),
+        Ok(_) | Err(_) => Err(CertRefusal::Malformed),
+    }
+}
+
+/// Webpki's many errors as our reasons.
+fn chain_refusal(error: &webpki::Error, leaf: &CertificateDer<'_>) -> CertRefusal {
+    use webpki::Error as E;
+    #[allow(clippy::wildcard_enum_match_arm, reason = "webpki's list is open; the rest are forms of a bad encoding")]
+    match error {
+        E::CertExpired { .. } => CertRefusal::Expired,
+        E::CertNotValidYet { .. } => CertRefusal::NotYetValid,
+        E::CaUsedAsEndEntity => CertRefusal::CaAsLeaf,
+        E::EndEntityUsedAsCa
+        | E::PathLenConstraintViolated
+        | E::MaximumPathDepthExceeded
+        | E::MaximumPathBuildCallsExceeded
+        | E::MaximumSignatureChecksExceeded
+        | E::MaximumNameConstraintComparisonsExceeded => CertRefusal::BadChain,
+        E::NameConstraintViolation => CertRefusal::OutsideRealm,
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => CertRefusal::WrongUsage,
+        E::UnsupportedCriticalExtension => CertRefusal::CriticalExtension,
+        E::UnsupportedSignatureAlgorithmContext(_) | E::SignatureAlgorithmMismatch => CertRefusal::Algorithm,
+        E::UnknownIssuer | E::InvalidSignatureForPublicKey => {
+            let vouches_for_itself =
+                parse(leaf).is_ok_and(|parsed| parsed.subject().as_raw() == parsed.issuer().as_raw());
+            if vouches_for_itself { CertRefusal::SelfSigned } else { CertRefusal::ForeignIssuer }
+        }
+        _ => CertRefusal::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The numbers that say why, on the wire. A number is never given a second meaning; an unknown one survives.
+//!
+//! What a peer learns is the number; the detail stays in our log.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a connection ends, an enrolment is refused, or a call does not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Code(pub u16);
+
+/// Writes the constants and their sentences once, so that no number lacks a sentence.
+macro_rules! codes {
+    ($($name:ident = $number:literal, $sentence:literal;)*) => {
+        impl Code {
+            $(#[doc = $sentence] pub const $name: Self = Self($number);)*
+
+            /// Every code that this version knows, with its name.
+            pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, stringify!($name)),)*];
+
+            /// The sentence for people, if the code is known.
+            pub fn sentence(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name => Some($sentence),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    // 100: ends of connections
+    FINISHED = 100, "ended in good order";
+    SHUTTING_DOWN = 101, "the server is shutting down";
+    REPLACED = 102, "another program took over this device's connection";
+    EXPIRED = 103, "the certificate of this device has expired";
+    TOO_SLOW = 104, "what was waiting to be read grew too large";
+    MALFORMED = 105, "a message could not be read";
+    VERSION = 106, "the two programs speak different protocol versions";
+    UNEXPECTED = 107, "a message came out of turn";
+    TIMED_OUT = 108, "no answer in time";
+    UNKNOWN_DEVICE = 109, "the server's directory does not have this device";
+    FULL = 110, "the server has no room for another connection";
+    CREDIT = 111, "more was sent than allowed";
+    WRONG_PERSON = 112, "the other side is not the one that was called";
+    TLS_FAILED = 113, "the secure connection failed";
+
+    // 200: enrolment
+    INVITE_UNKNOWN = 200, "the server does not know this invite";
+    INVITE_EXPIRED = 201, "the invite has expired: ask for a new one";
+    INVITE_USED = 202, "the invite has been used already: ask for a new one";
+    INVITE_FOR_OTHER = 203, "the invite is for another user name";
+    NAME_TAKEN = 204, "the user name is taken";
+    NAME_LOOKS_TAKEN = 205, "the user name looks too much like somebody else's";
+    NAME_INVALID = 206, "the name is not allowed";
+    KEY_TAKEN = 207, "the key belongs to another device";
+    SECOND_DEVICE = 208, "the user exists already, and further devices are not supported yet";
+    CSR_REFUSED = 209, "the certificate request was refused";
+    BINDING_REFUSED = 210, "the request was not made for this connection, token and name";
+    REALM_FULL = 211, "the realm has no room for another person";
+    BUSY = 212, "the server is busy: try again in a moment";
+    ISSUE_FAILED = 213, "the server could not issue the certificate: its log says why";
+
+    // 300: calls
+    NO_SUCH_USER = 300, "there is no such user";
+    OFFLINE = 301, "not online";
+    DECLINED = 302, "declined";
+    IN_A_CALL = 303, "busy with another call";
+    NO_ANSWER = 304, "did not answer";
+    GONE = 305, "the connection to the other side was lost";
+    TOO_MANY_CALLS = 306, "too many calls at once";
+    SELF_CALL = 307, "that is this device itself";
+    HUNG_UP = 308, "hung up";
+    GLARE = 309, "both called at once, and the other call goes on";
+    TOO_EARLY = 310, "this device is not attending yet";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.sentence() {
+            Some(sentence) => f.write_str(sentence),
+            None => write!(f, "for a reason that this program does not know (code {})", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_number_and_a_sentence() {
+        for (index, (code, name)) in Code::ALL.iter().enumerate() {
+            assert!(code.sentence().is_some(), "{name}");
+            assert!(Code::ALL.iter().skip(index + 1).all(|(other, _)| other != code), "{name} is given twice");
+        }
+        assert!(Code(9999).to_string().contains("9999"));
+    }
+}

@@ -1,0 +1,209 @@
+//! The channel of a device and the relay (protocol §5, §6).
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::{Code, Extensions};
+use crate::fault::Fault;
+use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
+use crate::limits::{FORWARD_BYTES_MAX, TUNNEL_WINDOW_BYTES, WHO_PAGE_MAX};
+use crate::time::Wall;
+
+/// What a device asks of the relay. Only a proven device's session hands one on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelayRequest {
+    /// From now on this connection is the device: it is shown as present, hears of others, and takes calls.
+    Attend {
+        /// Later: the device's newest checkpoint.
+        extensions: Extensions,
+    },
+    /// Asks for a sign of life.
+    Ping,
+    /// Asks who belongs to the realm, from the person after `after` on.
+    Who {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// The last name of the page before.
+        after: Option<UserName>,
+    },
+    /// Asks to be introduced to somebody.
+    Introduce {
+        /// Echoed in the answers.
+        ask: AskId,
+        /// Whom to call.
+        to: UserName,
+        /// Later: the newest checkpoint of the caller.
+        extensions: Extensions,
+    },
+    /// Takes a call: the tunnel opens.
+    Accept {
+        /// The introduction.
+        tunnel: TunnelId,
+    },
+    /// Ends an introduction or a tunnel, whichever it is by now.
+    HangUp {
+        /// Which.
+        tunnel: TunnelId,
+        /// What the other end is told: declined, busy, glare, hung up.
+        code: Code,
+    },
+    /// Bytes for the other end of a tunnel.
+    Forward {
+        /// Which.
+        tunnel: TunnelId,
+        /// At most [`FORWARD_BYTES_MAX`], and within the credit.
+        bytes: ByteBuf,
+    },
+    /// Lets the other end of a tunnel send this many bytes more.
+    Credit {
+        /// Which.
+        tunnel: TunnelId,
+        /// How many.
+        bytes: u32,
+    },
+}
+
+impl RelayRequest {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Attend { extensions } | Self::Introduce { extensions, .. } => extensions.check(),
+            Self::Forward { bytes, .. } => forward_bounds(bytes),
+            Self::Credit { bytes, .. } => credit_bounds(*bytes),
+            Self::Ping | Self::Who { .. } | Self::Accept { .. } | Self::HangUp { .. } => Ok(()),
+        }
+    }
+}
+
+/// What the relay says to a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelayEvent {
+    /// The first message: the device is admitted. Until it comes nothing may be asked.
+    Welcome(Welcome),
+    /// The sign of life that was asked for.
+    Pong,
+    /// Devices that are present as the attendance begins; several of these where one frame is too small.
+    Here {
+        /// Who.
+        devices: Vec<DeviceName>,
+    },
+    /// Somebody came or went.
+    Presence {
+        /// Who.
+        device: DeviceName,
+        /// Came, or else went.
+        online: bool,
+    },
+    /// A page of people.
+    People {
+        /// As asked.
+        ask: AskId,
+        /// In order of name.
+        people: Vec<Person>,
+        /// Whether there are more after the last.
+        more: bool,
+    },
+    /// The one who is called is being asked.
+    Ringing {
+        /// As asked.
+        ask: AskId,
+        /// The introduction's number from here on.
+        tunnel: TunnelId,
+        /// Who exactly is asked: the name that the other end will have to prove.
+        device: DeviceName,
+    },
+    /// Somebody asks to be introduced.
+    Introduced {
+        /// The introduction's number.
+        tunnel: TunnelId,
+        /// Who says to be calling: the name that the other end will have to prove.
+        from: DeviceName,
+        /// Later: the caller's newest checkpoint.
+        extensions: Extensions,
+    },
+    /// The call was taken: the tunnel is open.
+    Accepted {
+        /// Which.
+        tunnel: TunnelId,
+    },
+    /// An ask came to nothing.
+    Refused {
+        /// As asked.
+        ask: AskId,
+        /// Why.
+        code: Code,
+    },
+    /// An introduction or tunnel is over.
+    Ended {
+        /// Which.
+        tunnel: TunnelId,
+        /// Why.
+        code: Code,
+    },
+    /// Bytes from the other end of a tunnel.
+    Forwarded {
+        /// Which.
+        tunnel: TunnelId,
+        /// As they were sent.
+        bytes: ByteBuf,
+    },
+    /// The other end lets this many bytes more come.
+    Credited {
+        /// Which.
+        tunnel: TunnelId,
+        /// How many.
+        bytes: u32,
+    },
+}
+
+impl RelayEvent {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Welcome(welcome) => welcome.extensions.check(),
+            Self::Introduced { extensions, .. } => extensions.check(),
+            Self::Forwarded { bytes, .. } => forward_bounds(bytes),
+            Self::Credited { bytes, .. } => credit_bounds(*bytes),
+            Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
+            Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
+            Self::Pong
+            | Self::Here { .. }
+            | Self::Presence { .. }
+            | Self::People { .. }
+            | Self::Ringing { .. }
+            | Self::Accepted { .. }
+            | Self::Refused { .. }
+            | Self::Ended { .. } => Ok(()),
+        }
+    }
+}
+
+/// The relay's first word to a device that it admits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Whom the relay takes the device for.
+    pub device: DeviceName,
+    /// How far its journal has come.
+    pub position: Position,
+    /// Its clock.
+    pub time: Wall,
+    /// Later: CRL, checkpoint.
+    pub extensions: Extensions,
+}
+
+/// One person in the answer to `Who`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Who.
+    pub user: UserName,
+    /// Whether one of their devices is present.
+    pub online: bool,
+}
+
+fn forward_bounds(bytes: &ByteBuf) -> Result<(), Fault> {
+    if bytes.is_empty() || bytes.len() > FORWARD_BYTES_MAX { Err(Fault::Malformed) } else { Ok(()) }
+}
+
+fn credit_bounds(bytes: u32) -> Result<(), Fault> {
+    if bytes == 0 || bytes > TUNNEL_WINDOW_BYTES { Err(Fault::Credit) } else { Ok(()) }
+}

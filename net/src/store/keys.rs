@@ -1,0 +1,413 @@
+//! Decides what key and certificate files look like: PEM (RFC 7468) that OpenSSL reads as well.
+//!
+//! A secret key is PKCS#8 version 1, without the public key inside: OpenSSL 3.0 refuses version 2, which is
+//! what most of our libraries write. Certificates are one or several blocks in one file; what is in the
+//! blocks is for the checks of `core` to judge.
+
+use super::folder::{FolderError, read_file, read_secret_file, write_file};
+use aws_lc_rs::signature::Ed25519KeyPair;
+use pem_rfc7468::{Decoder, LineEnding};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+const KEY_LABEL: &str = "PRIVATE KEY";
+const CERTIFICATE_LABEL: &str = "CERTIFICATE";
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+
+/// The longest key file that is read: an Ed25519 key takes 119 bytes, the rest is room for text around it.
+pub const KEY_FILE_BYTES_MAX: usize = 4 * 1024;
+/// The longest file of certificates that is read.
+pub const CERTIFICATE_FILE_BYTES_MAX: usize = 64 * 1024;
+/// The most certificates in one file: a chain has three, an import may bring some that aren't needed.
+pub const CERTIFICATES_MAX: usize = 16;
+
+/// Writes an Ed25519 secret key, given as PKCS#8 DER of either version, durably and readable by its owner alone.
+pub fn write_key(path: &Path, pkcs8: &[u8]) -> Result<(), KeyError> {
+    let version_1 = Ed25519KeyPair::from_pkcs8(pkcs8)
+        .ok()
+        .and_then(|key| key.to_pkcs8v1().ok())
+        .ok_or_else(|| KeyError::NotEd25519 {
+            path: path.to_owned(),
+        })?;
+    let der = version_1.as_ref();
+    let failed = |_| KeyError::not_pem(path);
+    let length = pem_rfc7468::encoded_len(KEY_LABEL, LineEnding::LF, der).map_err(failed)?;
+    let mut pem = Zeroizing::new(vec![0; length]);
+    pem_rfc7468::encode(KEY_LABEL, LineEnding::LF, der, &mut pem).map_err(failed)?;
+    Ok(write_file(path, &pem)?)
+}
+
+/// Reads an Ed25519 secret key from a file that only its owner can read, as PKCS#8 DER.
+pub fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let pem = read_secret_file(path, KEY_FILE_BYTES_MAX)?;
+    // Decoded in place of the same length: nothing grows, so nothing leaves a copy behind.
+    let mut buffer = Zeroizing::new(vec![0; pem.len()]);
+    let (label, der) =
+        pem_rfc7468::decode(&pem, &mut buffer).map_err(|_| KeyError::not_pem(path))?;
+    expect_label(path, label, KEY_LABEL)?;
+    if Ed25519KeyPair::from_pkcs8(der).is_err() {
+        return Err(KeyError::NotEd25519 {
+            path: path.to_owned(),
+        });
+    }
+    Ok(Zeroizing::new(der.to_vec()))
+}
+
+/// Writes certificates, each given as DER, in this order to one file.
+pub fn write_certificates<D: AsRef<[u8]>>(path: &Path, ders: &[D]) -> Result<(), KeyError> {
+    check_count(path, ders.len())?;
+    let mut pem = String::new();
+    for der in ders {
+        let block = pem_rfc7468::encode_string(CERTIFICATE_LABEL, LineEnding::LF, der.as_ref())
+            .map_err(|_| KeyError::not_pem(path))?;
+        pem.push_str(&block);
+    }
+    Ok(write_file(path, pem.as_bytes())?)
+}
+
+/// Reads the certificates of a file as DER, in the file's order; at least one, at most [`CERTIFICATES_MAX`].
+///
+/// Text outside the blocks is passed over, as RFC 7468 §2 wants it. A block of another kind is refused: a
+/// secret key among certificates is a mistake that should be noticed.
+pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, KeyError> {
+    let bytes = read_file(path, CERTIFICATE_FILE_BYTES_MAX)?;
+    // A secret key may be in there by mistake.
+    let bytes = Zeroizing::new(bytes);
+    let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::not_pem(path))?;
+    let mut ders = Vec::new();
+    for block in blocks(text) {
+        let block = block.ok_or_else(|| KeyError::not_pem(path))?;
+        let mut decoder =
+            Decoder::new_detect_wrap(block.as_bytes()).map_err(|_| KeyError::not_pem(path))?;
+        expect_label(path, decoder.type_label(), CERTIFICATE_LABEL)?;
+        let mut der = Vec::new();
+        decoder
+            .decode_to_end(&mut der)
+            .map_err(|_| KeyError::not_pem(path))?;
+        ders.push(der);
+        check_count(path, ders.len())?;
+    }
+    check_count(path, ders.len())?;
+    Ok(ders)
+}
+
+/// Cuts a text into its PEM blocks, each from its BEGIN line to the next END line; `None` for one that doesn't end.
+fn blocks(text: &str) -> impl Iterator<Item = Option<&str>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (_, from_begin) = rest.split_at(line_start(rest, BEGIN)?);
+        let Some(end) = line_start(from_begin, END) else {
+            rest = "";
+            return Some(None);
+        };
+        let end_line = from_begin.get(end..)?.lines().next()?;
+        let (block, after) = from_begin.split_at(end + end_line.len());
+        rest = after;
+        Some(Some(block))
+    })
+}
+
+/// Where the first line that starts with `start` begins.
+fn line_start(text: &str, start: &str) -> Option<usize> {
+    text.match_indices(start)
+        .map(|(position, _)| position)
+        .find(|position| {
+            text.get(..*position)
+                .is_some_and(|before| before.is_empty() || before.ends_with('\n'))
+        })
+}
+
+fn expect_label(path: &Path, found: &str, expected: &'static str) -> Result<(), KeyError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(KeyError::OtherKind {
+        path: path.to_owned(),
+        found: found.to_owned(),
+        expected,
+    })
+}
+
+fn check_count(path: &Path, count: usize) -> Result<(), KeyError> {
+    match count {
+        0 => Err(KeyError::NoCertificate {
+            path: path.to_owned(),
+        }),
+        1..=CERTIFICATES_MAX => Ok(()),
+        _ => Err(KeyError::TooManyCertificates {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Why a key or certificate file can't be written or read.
+#[derive(Debug)]
+pub enum KeyError {
+    /// The file itself can't be used.
+    File(FolderError),
+    /// It is not PEM, or broken PEM.
+    NotPem {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is PEM of something else.
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// The label that was found.
+        found: String,
+        /// The label that belongs there.
+        expected: &'static str,
+    },
+    /// The key is of another algorithm, or broken.
+    NotEd25519 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no certificate where at least one belongs.
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There are more certificates than [`CERTIFICATES_MAX`].
+    TooManyCertificates {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl KeyError {
+    fn not_pem(path: &Path) -> Self {
+        Self::NotPem {
+            path: path.to_owned(),
+        }
+    }
+}
+
+impl From<FolderError> for KeyError {
+    fn from(error: FolderError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::NotPem { path } => write!(
+                f,
+                "{} is not a complete PEM file: check that it is the right one, or restore it from a backup",
+                path.display()
+            ),
+            Self::OtherKind {
+                path,
+                found,
+                expected,
+            } => write!(
+                f,
+                "{} holds a {found} where a {expected} belongs: name the right file",
+                path.display()
+            ),
+            Self::NotEd25519 { path } => write!(
+                f,
+                "the key for {} is not a sound Ed25519 key: restore the file from a backup, or make the key anew",
+                path.display()
+            ),
+            Self::NoCertificate { path } => write!(
+                f,
+                "{} holds no certificate: name a file with a block that begins -----BEGIN CERTIFICATE-----",
+                path.display()
+            ),
+            Self::TooManyCertificates { path } => write!(
+                f,
+                "{} holds more than {CERTIFICATES_MAX} certificates: keep only the leaf and its issuers",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+mod tests {
+    use super::*;
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    /// A new key as PKCS#8 of version 1 and of version 2.
+    fn key() -> (Vec<u8>, Vec<u8>) {
+        let key = Ed25519KeyPair::generate().unwrap();
+        let version_1 = key.to_pkcs8v1().unwrap().as_ref().to_vec();
+        (version_1, key.to_pkcs8().unwrap().as_ref().to_vec())
+    }
+
+    #[test]
+    fn a_key_comes_back_as_version_1_whichever_version_was_given() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key.pem");
+        let (version_1, version_2) = key();
+        assert_ne!(version_1, version_2);
+        for given in [&version_1, &version_2] {
+            write_key(&path, given).unwrap();
+            assert_eq!(*read_key(&path).unwrap(), version_1);
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
+        }
+    }
+
+    #[test]
+    fn openssl_reads_our_key_and_we_read_openssls() {
+        let place = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (place.path().join("ours"), place.path().join("theirs"));
+        write_key(&ours, &key().1).unwrap();
+        let read = Command::new("openssl")
+            .args(["pkey", "-noout", "-in"])
+            .arg(&ours)
+            .status();
+        assert!(read.expect("openssl is installed").success());
+        let made = Command::new("openssl")
+            .args(["genpkey", "-algorithm", "ed25519", "-out"])
+            .arg(&theirs)
+            .status();
+        assert!(made.expect("openssl is installed").success());
+        fs::set_permissions(&theirs, Permissions::from_mode(0o600)).unwrap();
+        read_key(&theirs).unwrap();
+    }
+
+    #[test]
+    fn a_key_file_that_others_can_read_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key.pem");
+        write_key(&path, &key().0).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let error = read_key(&path).unwrap_err();
+        assert!(
+            matches!(error, KeyError::File(FolderError::LooseMode { .. })),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_key_of_another_algorithm_or_a_broken_one_is_neither_written_nor_read() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key.pem");
+        let p256 =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new());
+        let p256 = p256.unwrap();
+        for der in [p256.as_ref(), b"", b"nonsense"] {
+            let error = write_key(&path, der).unwrap_err();
+            assert!(matches!(error, KeyError::NotEd25519 { .. }), "{error}");
+            assert!(!path.exists());
+            let pem = pem_rfc7468::encode_string(KEY_LABEL, LineEnding::LF, der).unwrap();
+            write_file(&path, pem.as_bytes()).unwrap();
+            assert!(read_key(&path).is_err());
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_cut_or_encrypted_key_file_is_refused_without_showing_it() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key.pem");
+        write_key(&path, &key().0).unwrap();
+        let pem = fs::read_to_string(&path).unwrap();
+        let secret = pem.lines().nth(1).unwrap();
+        write_file(&path, &pem.as_bytes()[..pem.len() - 10]).unwrap();
+        let error = read_key(&path).unwrap_err();
+        assert!(matches!(error, KeyError::NotPem { .. }), "{error}");
+        assert!(!format!("{error} {error:?}").contains(secret));
+        let encrypted = pem.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        write_file(&path, encrypted.as_bytes()).unwrap();
+        let error = read_key(&path).unwrap_err();
+        assert!(
+            matches!(&error, KeyError::OtherKind { found, .. } if found == "ENCRYPTED PRIVATE KEY")
+        );
+        assert!(!format!("{error} {error:?}").contains(secret));
+    }
+
+    #[test]
+    fn certificates_come_back_in_order_with_text_around_them_and_any_line_ends() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("chain.pem");
+        let ders = [vec![1; 300], vec![2; 48], vec![3; 1]];
+        write_certificates(&path, &ders).unwrap();
+        assert_eq!(read_certificates(&path).unwrap(), ders);
+        let pem = fs::read_to_string(&path).unwrap();
+        let dressed = format!(
+            "countersign://host:7443/chat.internal/ROOT\n\n{}\nthe end",
+            pem.replace(BEGIN, "subject: leaf, -----BEGIN nothing\n-----BEGIN ")
+        );
+        for text in [dressed.replace('\n', "\r\n"), dressed] {
+            write_file(&path, text.as_bytes()).unwrap();
+            assert_eq!(read_certificates(&path).unwrap(), ders);
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_whole_certificate_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("chain.pem");
+        for text in ["", "no block at all"] {
+            write_file(&path, text.as_bytes()).unwrap();
+            let error = read_certificates(&path).unwrap_err();
+            assert!(matches!(error, KeyError::NoCertificate { .. }), "{error}");
+        }
+        write_certificates(&path, &[[1; 100], [2; 100]]).unwrap();
+        let pem = fs::read_to_string(&path).unwrap();
+        let broken = pem.replace("AQEB", "A*EB");
+        for text in [
+            &pem[..pem.len() - 30],
+            &broken,
+            &pem.replace(END, "----END "),
+            "\u{0}",
+        ] {
+            write_file(&path, text.as_bytes()).unwrap();
+            assert!(read_certificates(&path).is_err(), "{text}");
+        }
+        let error = write_certificates::<Vec<u8>>(&path, &[]).unwrap_err();
+        assert!(matches!(error, KeyError::NoCertificate { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_secret_key_among_certificates_is_refused_without_showing_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (chain, key_file) = (place.path().join("chain.pem"), place.path().join("key.pem"));
+        write_certificates(&chain, &[[1; 100]]).unwrap();
+        write_key(&key_file, &key().0).unwrap();
+        let secret = fs::read_to_string(&key_file).unwrap();
+        let both = fs::read_to_string(&chain).unwrap() + &secret;
+        write_file(&chain, both.as_bytes()).unwrap();
+        let error = read_certificates(&chain).unwrap_err();
+        assert!(matches!(&error, KeyError::OtherKind { found, .. } if found == KEY_LABEL));
+        assert!(!error.to_string().contains(secret.lines().nth(1).unwrap()));
+    }
+
+    #[test]
+    fn more_certificates_than_the_bound_are_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("chain.pem");
+        write_certificates(&path, &[[7; 10]; CERTIFICATES_MAX]).unwrap();
+        assert_eq!(read_certificates(&path).unwrap().len(), CERTIFICATES_MAX);
+        let pem = fs::read_to_string(&path).unwrap();
+        let one = pem_rfc7468::encode_string(CERTIFICATE_LABEL, LineEnding::LF, b"one").unwrap();
+        write_file(&path, (pem + &one).as_bytes()).unwrap();
+        let error = read_certificates(&path).unwrap_err();
+        assert!(
+            matches!(error, KeyError::TooManyCertificates { .. }),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! Decides whether two runs were the same, and if not, at which step they parted.
+//!
+//! Every event is folded into one running SHA-256, with the length of each part before it, so that no two different
+//! runs fold the same bytes. The hash at the end stands for the whole run, every byte of every TLS record included.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use aws_lc_rs::digest;
+
+/// Separates this hash from every other use of SHA-256 in the project; the number changes with the framing.
+const DOMAIN: &[u8] = b"countersign-sim/trace/1\0";
+
+/// How many lines of the story are kept. A failure is explained by what came last, so the oldest go first.
+pub const STORY_LINES_MAX: usize = 1 << 17;
+
+/// What a trace keeps besides the running hash. Neither changes the hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The story: lines for a person to read, the newest [`STORY_LINES_MAX`].
+    pub story: bool,
+    /// Eight bytes of the running hash after every step, so that the first difference of two runs can be named.
+    pub steps: bool,
+}
+
+/// A line of the story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The step it belongs to.
+    pub step: u64,
+    /// What happened.
+    pub text: String,
+}
+
+/// How two runs compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// They are the same.
+    Same,
+    /// They differ from this step on, counted from 0; one of them may have ended before it.
+    DiffersAt(u64),
+    /// They differ, but not both kept their steps, so nobody knows where.
+    DiffersSomewhere,
+}
+
+/// The running hash over all that happened, and on request what it takes to explain a difference.
+#[derive(Clone)]
+pub struct Trace {
+    running: digest::Context,
+    steps: u64,
+    story: Option<VecDeque<Line>>,
+    marks: Option<Vec<[u8; 8]>>,
+}
+
+impl Trace {
+    /// The trace of a run in which nothing has happened yet.
+    pub fn new(keep: Keep) -> Self {
+        let mut running = digest::Context::new(&digest::SHA256);
+        running.update(DOMAIN);
+        Self {
+            running,
+            steps: 0,
+            story: keep.story.then(VecDeque::new),
+            marks: keep.steps.then(Vec::new),
+        }
+    }
+
+    /// Folds one event in: when it happened, what kind it is, and all that it consists of.
+    ///
+    /// The number of `fields` and each one's length are folded in too, so neither moving a byte from one field to
+    /// the next nor adding an empty field goes unnoticed. Numbers go in as their little-endian bytes.
+    pub fn step(&mut self, at_us: u64, kind: &str, fields: &[&[u8]]) {
+        self.running.update(&at_us.to_le_bytes());
+        self.fold(kind.as_bytes());
+        self.running.update(&length(fields.len()));
+        for field in fields {
+            self.fold(field);
+        }
+        self.steps += 1;
+        if let Some(marks) = &mut self.marks {
+            marks.push(mark(&self.running));
+        }
+    }
+
+    /// Adds a line about the newest step to the story. It is only made when a story is kept, and is no part of the
+    /// hash: wording may change without changing a run.
+    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+        let step = self.steps.saturating_sub(1);
+        if let Some(story) = &mut self.story {
+            if story.len() >= STORY_LINES_MAX {
+                story.pop_front();
+            }
+            story.push_back(Line { step, text: line() });
+        }
+    }
+
+    /// How many steps were folded in.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The lines that are kept, oldest first; none unless asked for.
+    pub fn story(&self) -> impl Iterator<Item = &Line> {
+        self.story.iter().flatten()
+    }
+
+    /// The hash over all that happened so far, in hexadecimal.
+    pub fn hex_so_far(&self) -> String {
+        hex(self.running.clone())
+    }
+
+    /// The hash over all that happened, in hexadecimal.
+    #[must_use]
+    pub fn finish_hex(self) -> String {
+        hex(self.running)
+    }
+
+    /// Compares two runs, and names the first step that differs where both kept their steps.
+    #[must_use]
+    pub fn compare(&self, other: &Self) -> Comparison {
+        if self.hex_so_far() == other.hex_so_far() {
+            return Comparison::Same;
+        }
+        let (Some(ours), Some(theirs)) = (&self.marks, &other.marks) else {
+            return Comparison::DiffersSomewhere;
+        };
+        let common = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+        Comparison::DiffersAt(u64::from_le_bytes(length(common)))
+    }
+
+    /// Folds in one part with its length before it.
+    fn fold(&mut self, part: &[u8]) {
+        self.running.update(&length(part.len()));
+        self.running.update(part);
+    }
+}
+
+/// The first eight bytes of the hash so far: few enough to keep for every step, and enough that two runs which differ
+/// don't look alike by chance.
+fn mark(running: &digest::Context) -> [u8; 8] {
+    let digest = running.clone().finish();
+    *digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
+}
+
+fn hex(running: digest::Context) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in running.finish().as_ref() {
+        write!(hex, "{byte:02x}").expect("a String takes whatever is written to it");
+    }
+    hex
+}
+
+/// A length as it is folded in: always eight bytes, whatever the machine's own word is.
+fn length(length: usize) -> [u8; 8] {
+    u64::try_from(length)
+        .expect("no slice is longer than u64 counts")
+        .to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Keep = Keep {
+        story: true,
+        steps: true,
+    };
+
+    fn hash_of(at_us: u64, kind: &str, fields: &[&[u8]]) -> String {
+        let mut trace = Trace::new(Keep::default());
+        trace.step(at_us, kind, fields);
+        trace.finish_hex()
+    }
+
+    #[test]
+    fn the_same_events_give_the_same_hash_whatever_is_kept() {
+        let mut bare = Trace::new(Keep::default());
+        let mut full = Trace::new(ALL);
+        for trace in [&mut bare, &mut full] {
+            trace.step(1, "deliver", &[b"alice", b"hello"]);
+            trace.tell(|| "alice says hello".to_owned());
+            trace.step(2, "tick", &[]);
+        }
+        assert_eq!(bare.hex_so_far(), full.hex_so_far());
+        assert_eq!(bare.steps(), 2);
+        assert_eq!(bare.compare(&full), Comparison::Same);
+        assert_eq!(bare.hex_so_far(), bare.finish_hex());
+    }
+
+    #[test]
+    fn no_two_ways_to_cut_the_same_bytes_give_one_hash() {
+        let ways: [(u64, &str, &[&[u8]]); 8] = [
+            (0, "ab", &[b"cd"]),
+            (0, "abc", &[b"d"]),
+            (0, "a", &[b"bcd"]),
+            (0, "ab", &[b"c", b"d"]),
+            (0, "ab", &[b"cd", b""]),
+            (0, "ab", &[b"", b"cd"]),
+            (0, "abcd", &[]),
+            (1, "ab", &[b"cd"]),
+        ];
+        let hashes: std::collections::BTreeSet<_> = ways
+            .iter()
+            .map(|(at_us, kind, fields)| hash_of(*at_us, kind, fields))
+            .collect();
+        assert_eq!(hashes.len(), ways.len());
+    }
+
+    #[test]
+    fn two_steps_are_not_one_step_with_the_same_words() {
+        let mut two = Trace::new(Keep::default());
+        two.step(0, "a", &[]);
+        two.step(0, "a", &[]);
+        assert_ne!(two.finish_hex(), hash_of(0, "a", &[b"a"]));
+    }
+
+    /// If this fails, hashes that were written down name nothing any more: change `DOMAIN` with it.
+    #[test]
+    fn the_framing_is_what_it_was() {
+        assert_eq!(hash_of(258, "deliver", &[b"alice", b""]), GOLDEN);
+    }
+
+    const GOLDEN: &str = "773184bd4567cde9245d6366f166a3c661c5c83fdb45473808b16bbe596aaea8";
+
+    fn run(events: &[u64]) -> Trace {
+        let mut trace = Trace::new(ALL);
+        for event in events {
+            trace.step(*event, "event", &[]);
+        }
+        trace
+    }
+
+    #[test]
+    fn the_first_step_that_differs_is_named() {
+        let here = run(&[1, 2, 3, 4]);
+        assert_eq!(here.compare(&run(&[1, 2, 3, 4])), Comparison::Same);
+        assert_eq!(here.compare(&run(&[9, 2, 3, 4])), Comparison::DiffersAt(0));
+        assert_eq!(here.compare(&run(&[1, 2, 9, 4])), Comparison::DiffersAt(2));
+    }
+
+    #[test]
+    fn a_run_that_ended_earlier_differs_where_it_ended() {
+        assert_eq!(
+            run(&[1, 2]).compare(&run(&[1, 2, 3])),
+            Comparison::DiffersAt(2)
+        );
+        assert_eq!(run(&[1, 2, 3]).compare(&run(&[])), Comparison::DiffersAt(0));
+    }
+
+    #[test]
+    fn without_kept_steps_a_difference_is_known_but_not_its_place() {
+        let mut bare = Trace::new(Keep::default());
+        bare.step(9, "event", &[]);
+        assert_eq!(run(&[1]).compare(&bare), Comparison::DiffersSomewhere);
+    }
+
+    #[test]
+    fn the_story_belongs_to_its_steps_and_is_made_only_when_kept() {
+        let mut trace = Trace::new(ALL);
+        for step in ["one", "two"] {
+            trace.step(0, step, &[]);
+            trace.tell(|| step.to_owned());
+        }
+        let story: Vec<_> = trace
+            .story()
+            .map(|line| (line.step, line.text.as_str()))
+            .collect();
+        assert_eq!(story, [(0, "one"), (1, "two")]);
+
+        let mut bare = Trace::new(Keep::default());
+        bare.tell(|| unreachable!("nobody keeps this line"));
+        assert_eq!(bare.story().count(), 0);
+    }
+
+    #[test]
+    fn a_long_story_keeps_its_end() {
+        let mut trace = Trace::new(ALL);
+        for number in 0..STORY_LINES_MAX + 2 {
+            trace.tell(|| number.to_string());
+        }
+        assert_eq!(trace.story().count(), STORY_LINES_MAX);
+        assert_eq!(
+            trace.story().next().map(|line| line.text.as_str()),
+            Some("2")
+        );
+    }
+}
