@@ -147,9 +147,9 @@ pub enum LinkRefusal {
 impl fmt::Display for LinkRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Form => f.write_str(
-                "this is not an invite link: it should read countersign://host:port/realm/root/token",
-            ),
+            Self::Form => {
+                f.write_str("this is not an invite link: it should read countersign://host:port/realm/root/token")
+            }
             Self::Endpoint => f.write_str("the link's host and port can't be read: they should read host:port"),
             Self::Realm(refusal) => write!(f, "the link's realm can't be read: {refusal}"),
             Self::Root => f.write_str("the link's root fingerprint is damaged: copy the whole link"),

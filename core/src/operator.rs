@@ -141,8 +141,7 @@ impl Operator {
         }
         let token = Token::draw(rng);
         let expires = now.wall.plus(lifetime);
-        let record =
-            Record::InviteCreated { token: token.hash(), user: user.cloned(), expires, at: now.wall };
+        let record = Record::InviteCreated { token: token.hash(), user: user.cloned(), expires, at: now.wall };
         let append = out.append(Room::Operator, vec![record]);
         self.inviting.insert(append, (id, token, expires));
         Ok(())

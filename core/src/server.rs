@@ -581,12 +581,7 @@ impl Server {
 }
 
 /// The relay's doors with a new key and certificate.
-fn doors(
-    env: &TlsEnv,
-    authority: &Authority,
-    now: Now,
-    rng: &mut dyn CryptoRng,
-) -> Result<Arc<Doors>, LintFailure> {
+fn doors(env: &TlsEnv, authority: &Authority, now: Now, rng: &mut dyn CryptoRng) -> Result<Arc<Doors>, LintFailure> {
     let key = SecretKey::draw(rng);
     let leaf = authority.issue_relay(&key, now.wall, rng)?;
     let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key };

@@ -18,9 +18,7 @@ impl Clock {
     /// A clock whose monotonic time is 0 now.
     #[must_use]
     pub fn start() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+        Self { start: Instant::now() }
     }
 
     /// The time now: monotonic microseconds since [`Clock::start`], and wall-clock seconds since 1970.
@@ -37,8 +35,7 @@ impl Clock {
 }
 
 fn wall_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -60,10 +57,7 @@ mod tests {
 
     #[test]
     fn wall_time_is_whole_seconds_since_1970() {
-        assert_eq!(
-            wall_seconds(UNIX_EPOCH + Duration::from_millis(86_400_999)),
-            86_400
-        );
+        assert_eq!(wall_seconds(UNIX_EPOCH + Duration::from_millis(86_400_999)), 86_400);
         // 2020: older than this source, so any sane clock is later.
         assert!(Clock::start().now().1 > 1_577_836_800);
     }

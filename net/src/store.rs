@@ -96,10 +96,7 @@ impl StoreError {
             Some(ErrorCode::DiskFull) => Self::Full { path },
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
             Some(ErrorCode::NotADatabase) => Self::Foreign { path },
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged {
-                path,
-                what: "SQLite finds its structure broken",
-            },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, what: "SQLite finds its structure broken" },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
             _ => Self::Sqlite { path, source },
         }
@@ -126,45 +123,33 @@ impl fmt::Display for StoreError {
                 "{} has format {found} and this program knows only up to {known}: install a newer version of the program",
                 path.display()
             ),
-            Self::Gap {
-                path,
-                expected,
-                found,
-            } => write!(
+            Self::Gap { path, expected, found } => write!(
                 f,
                 "{} is damaged (record {found} stands where record {expected} belongs): restore it from a backup",
                 path.display()
             ),
-            Self::Damaged { path, what } => write!(
-                f,
-                "{} is damaged ({what}): restore it from a backup",
-                path.display()
-            ),
-            Self::Full { path } => write!(
-                f,
-                "the disk that holds {} is full: free some space, then start again",
-                path.display()
-            ),
+            Self::Damaged { path, what } => {
+                write!(f, "{} is damaged ({what}): restore it from a backup", path.display())
+            }
+            Self::Full { path } => {
+                write!(f, "the disk that holds {} is full: free some space, then start again", path.display())
+            }
             Self::ReadOnly { path } => write!(
                 f,
                 "{} can't be written to: make the file and its disk writable, then start again",
                 path.display()
             ),
-            Self::Busy { path } => write!(
-                f,
-                "another program keeps {} locked: end that program, then start again",
-                path.display()
-            ),
+            Self::Busy { path } => {
+                write!(f, "another program keeps {} locked: end that program, then start again", path.display())
+            }
             Self::NoWal { path } => write!(
                 f,
                 "the file system of {} lacks the shared memory that SQLite needs: choose a folder on a local disk with --data-dir",
                 path.display()
             ),
-            Self::Sqlite { path, source } => write!(
-                f,
-                "{} can't be used ({source}): check the disk, then start again",
-                path.display()
-            ),
+            Self::Sqlite { path, source } => {
+                write!(f, "{} can't be used ({source}): check the disk, then start again", path.display())
+            }
             Self::Thread { source } => write!(
                 f,
                 "the journal's thread can't do its work ({source}): raise the limits on processes and open files, then start again"

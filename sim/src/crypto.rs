@@ -17,8 +17,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::{
-    ActiveKeyExchange, CryptoProvider, GetRandomFailed, SecureRandom, SharedSecret,
-    SupportedKxGroup,
+    ActiveKeyExchange, CryptoProvider, GetRandomFailed, SecureRandom, SharedSecret, SupportedKxGroup,
 };
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved};
@@ -36,11 +35,7 @@ thread_local! {
 /// X25519MLKEM768 is left out: aws-lc-rs offers no ML-KEM key from a seed and no encapsulation with given randomness.
 #[must_use]
 pub fn provider() -> CryptoProvider {
-    CryptoProvider {
-        secure_random: &LentRandom,
-        kx_groups: vec![&LentX25519],
-        ..default_provider()
-    }
+    CryptoProvider { secure_random: &LentRandom, kx_groups: vec![&LentX25519], ..default_provider() }
 }
 
 /// Lends a node's generator to the providers on this thread, until the guard is dropped.
@@ -58,10 +53,7 @@ pub fn lend(home: &mut ChaCha20Rng) -> Lent<'_> {
         assert!(lent.is_none(), "a generator is already lent on this thread");
         *lent = Some(home.clone());
     });
-    Lent {
-        home,
-        stays_on_this_thread: PhantomData,
-    }
+    Lent { home, stays_on_this_thread: PhantomData }
 }
 
 /// A generator is lent as long as this lives; dropping it gives the generator back, advanced by what was drawn.
@@ -107,11 +99,9 @@ impl SupportedKxGroup for LentX25519 {
         let mut seed = [0; X25519_BYTES];
         draw(&mut seed)?;
         // Any 32 bytes are a key, so a refusal here is aws-lc's trouble and not the generator's.
-        let private = PrivateKey::from_private_key(&agreement::X25519, &seed)
-            .map_err(|e| Error::General(e.to_string()))?;
-        let public = private
-            .compute_public_key()
-            .map_err(|e| Error::General(e.to_string()))?;
+        let private =
+            PrivateKey::from_private_key(&agreement::X25519, &seed).map_err(|e| Error::General(e.to_string()))?;
+        let public = private.compute_public_key().map_err(|e| Error::General(e.to_string()))?;
         Ok(Box::new(Exchange { private, public }))
     }
 
@@ -139,12 +129,9 @@ impl ActiveKeyExchange for Exchange {
             return Err(invalid());
         }
         // Fails for the points of small order (all zeros among them), as RFC 8446 7.4.2 demands.
-        agreement::agree(
-            &self.private,
-            UnparsedPublicKey::new(&agreement::X25519, peer),
-            invalid(),
-            |secret| Ok(SharedSecret::from(secret)),
-        )
+        agreement::agree(&self.private, UnparsedPublicKey::new(&agreement::X25519, peer), invalid(), |secret| {
+            Ok(SharedSecret::from(secret))
+        })
     }
 
     fn pub_key(&self) -> &[u8] {
@@ -166,13 +153,11 @@ mod tests {
     use std::thread;
 
     use rand_core::SeedableRng;
-    use rustls::pki_types::{
-        CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime,
-    };
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
     use rustls::time_provider::TimeProvider;
     use rustls::{
-        ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
-        client::Resumption, version::TLS13,
+        ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection, client::Resumption,
+        version::TLS13,
     };
 
     use super::*;
@@ -185,18 +170,14 @@ mod tests {
     impl TimeProvider for Fixed {
         fn current_time(&self) -> Option<UnixTime> {
             // 2026-11-01, inside the validity of the certificate below.
-            Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-                1_793_491_200,
-            )))
+            Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_793_491_200)))
         }
     }
 
     /// A self-signed certificate and its PKCS#8 key, the same every time.
     fn identity() -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-        let mut pkcs8 = vec![
-            0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22,
-            0x04, 0x20,
-        ];
+        let mut pkcs8 =
+            vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
         pkcs8.extend([7; 32]);
         let key = PrivatePkcs8KeyDer::from(pkcs8);
         let pair = rcgen::KeyPair::try_from(&key).expect("an Ed25519 key");
@@ -233,10 +214,7 @@ mod tests {
     }
 
     fn new_client(provider: CryptoProvider) -> Result<ClientConnection, Error> {
-        ClientConnection::new(
-            client_config(provider),
-            ServerName::try_from(NAME).expect("a name"),
-        )
+        ClientConnection::new(client_config(provider), ServerName::try_from(NAME).expect("a name"))
     }
 
     /// One side: its connection, and the generator that is lent around each of its calls.
@@ -251,9 +229,7 @@ mod tests {
             let _lent = lend(&mut self.rng);
             let mut bytes = Vec::new();
             while self.tls.wants_write() {
-                self.tls
-                    .write_tls(&mut bytes)
-                    .expect("a Vec takes everything");
+                self.tls.write_tls(&mut bytes).expect("a Vec takes everything");
             }
             bytes
         }
@@ -309,29 +285,18 @@ mod tests {
         let mut rng = ChaCha20Rng::seed_from_u64(!seed);
         let tls = {
             let _lent = lend(&mut rng);
-            ServerConnection::new(server_config(of_server))
-                .expect("a server")
-                .into()
+            ServerConnection::new(server_config(of_server)).expect("a server").into()
         };
         let mut server = Side { tls, rng };
 
         let mut transcript = Vec::new();
         exchange(&mut client, &mut server, &mut transcript);
         assert!(!client.tls.is_handshaking() && !server.tls.is_handshaking());
-        assert_eq!(
-            client
-                .tls
-                .negotiated_key_exchange_group()
-                .map(SupportedKxGroup::name),
-            Some(NamedGroup::X25519)
-        );
+        assert_eq!(client.tls.negotiated_key_exchange_group().map(SupportedKxGroup::name), Some(NamedGroup::X25519));
         client.say(b"hello");
         server.say(b"welcome");
         exchange(&mut client, &mut server, &mut transcript);
-        assert_eq!(
-            (client.hear(), server.hear()),
-            (b"welcome".to_vec(), b"hello".to_vec())
-        );
+        assert_eq!((client.hear(), server.hear()), (b"welcome".to_vec(), b"hello".to_vec()));
         client.tls.send_close_notify();
         server.tls.send_close_notify();
         exchange(&mut client, &mut server, &mut transcript);
@@ -358,10 +323,7 @@ mod tests {
         let (one, mut other) = thread::scope(|scope| {
             let one = scope.spawn(run);
             let other = scope.spawn(backwards);
-            (
-                one.join().expect("no panic"),
-                other.join().expect("no panic"),
-            )
+            (one.join().expect("no panic"), other.join().expect("no panic"))
         });
         other.reverse();
         assert_eq!(one, alone);
@@ -377,33 +339,19 @@ mod tests {
     #[test]
     fn a_draw_while_nothing_is_lent_is_an_error() {
         assert!(LentRandom.fill(&mut [0; 8]).is_err());
-        assert!(matches!(
-            LentX25519.start(),
-            Err(Error::FailedToGetRandomBytes)
-        ));
-        assert!(matches!(
-            new_client(provider()),
-            Err(Error::FailedToGetRandomBytes)
-        ));
+        assert!(matches!(LentX25519.start(), Err(Error::FailedToGetRandomBytes)));
+        assert!(matches!(new_client(provider()), Err(Error::FailedToGetRandomBytes)));
 
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let mut hello = Vec::new();
         {
             let _lent = lend(&mut rng);
             let mut client = new_client(provider()).expect("a client");
-            client
-                .write_tls(&mut hello)
-                .expect("a Vec takes everything");
+            client.write_tls(&mut hello).expect("a Vec takes everything");
         }
-        let mut server =
-            ServerConnection::new(server_config(provider())).expect("draws nothing yet");
-        server
-            .read_tls(&mut hello.as_slice())
-            .expect("a slice is readable");
-        assert!(matches!(
-            server.process_new_packets(),
-            Err(Error::FailedToGetRandomBytes)
-        ));
+        let mut server = ServerConnection::new(server_config(provider())).expect("draws nothing yet");
+        server.read_tls(&mut hello.as_slice()).expect("a slice is readable");
+        assert!(matches!(server.process_new_packets(), Err(Error::FailedToGetRandomBytes)));
     }
 
     #[test]
@@ -467,18 +415,8 @@ mod tests {
         wrapped.extend(&good);
         let complete = |share: &[u8]| LentX25519.start().expect("lent").complete(share);
         assert!(complete(&good).is_ok());
-        for share in [
-            &[0; X25519_BYTES][..],
-            &one,
-            &wrapped,
-            &[9; 31],
-            &[9; 33],
-            &[],
-        ] {
-            assert!(matches!(
-                complete(share),
-                Err(Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare))
-            ));
+        for share in [&[0; X25519_BYTES][..], &one, &wrapped, &[9; 31], &[9; 33], &[]] {
+            assert!(matches!(complete(share), Err(Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare))));
         }
     }
 
@@ -486,10 +424,7 @@ mod tests {
     fn both_sides_agree_on_the_secret() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let _lent = lend(&mut rng);
-        let (ours, theirs) = (
-            LentX25519.start().expect("lent"),
-            LentX25519.start().expect("lent"),
-        );
+        let (ours, theirs) = (LentX25519.start().expect("lent"), LentX25519.start().expect("lent"));
         let (our_share, their_share) = (ours.pub_key().to_vec(), theirs.pub_key().to_vec());
         assert_ne!(our_share, their_share);
         assert_eq!(

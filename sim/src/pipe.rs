@@ -67,14 +67,7 @@ pub struct Pipe {
 impl Pipe {
     /// A pipe that nothing was written to yet.
     pub fn new(config: PipeConfig) -> Self {
-        Self {
-            config,
-            written: 0,
-            newest_us: 0,
-            cut_us: None,
-            ended: false,
-            flipped: false,
-        }
+        Self { config, written: 0, newest_us: 0, cut_us: None, ended: false, flipped: false }
     }
 
     /// Writes `bytes` and answers with all their arrivals, in order; together they hold exactly `bytes`, apart from
@@ -91,11 +84,7 @@ impl Pipe {
         let mut pieces = 0;
         while !rest.is_empty() {
             pieces += 1;
-            let length = if pieces < self.config.segments_max {
-                self.piece(rest.len(), rng)
-            } else {
-                rest.len()
-            };
+            let length = if pieces < self.config.segments_max { self.piece(rest.len(), rng) } else { rest.len() };
             let (piece, after) = rest.split_at(length);
             rest = after;
             let at_us = self.arrival(now_us, rng);
@@ -105,11 +94,7 @@ impl Pipe {
             if self.delivers(at_us) {
                 let mut bytes = piece.to_vec();
                 let flipped = self.flip(offset, &mut bytes);
-                segments.push(Segment {
-                    at_us,
-                    bytes,
-                    flipped,
-                });
+                segments.push(Segment { at_us, bytes, flipped });
             }
         }
         segments
@@ -153,21 +138,13 @@ impl Pipe {
         }
         // Half of the cuts are short: the interesting places (a length prefix, a record's header) are a few bytes long,
         // and an even choice over a long write would seldom hit them.
-        let most = if rng.chance(1, 2) {
-            count(rest).min(8)
-        } else {
-            count(rest)
-        };
+        let most = if rng.chance(1, 2) { count(rest).min(8) } else { count(rest) };
         usize::try_from(rng.between(1, most)).expect("not more than the length of a slice")
     }
 
     /// When the next piece arrives: after its own way, but never before what was sent earlier.
     fn arrival(&mut self, now_us: u64, rng: &mut dyn Rng) -> u64 {
-        let PipeConfig {
-            latency_min_us: min,
-            latency_max_us: max,
-            ..
-        } = self.config;
+        let PipeConfig { latency_min_us: min, latency_max_us: max, .. } = self.config;
         let alone_us = now_us.saturating_add(rng.between(min, max.max(min)));
         let merged = rng.chance(self.config.merge_percent, 100);
         // Joining the piece before must not be faster than the shortest way.
@@ -182,9 +159,7 @@ impl Pipe {
         let Some(target) = self.config.flip else {
             return false;
         };
-        let inside = target
-            .checked_sub(offset)
-            .and_then(|index| usize::try_from(index).ok());
+        let inside = target.checked_sub(offset).and_then(|index| usize::try_from(index).ok());
         let Some(byte) = inside.and_then(|index| bytes.get_mut(index)) else {
             return false;
         };
@@ -233,10 +208,7 @@ mod tests {
     }
 
     fn joined(segments: &[Segment]) -> Vec<u8> {
-        segments
-            .iter()
-            .flat_map(|segment| segment.bytes.clone())
-            .collect()
+        segments.iter().flat_map(|segment| segment.bytes.clone()).collect()
     }
 
     #[test]
@@ -244,14 +216,8 @@ mod tests {
         let mut pieces = 0;
         for seed in 0..200 {
             let (sent, arrived, pipe) = run(seed, |_| ());
-            assert!(
-                arrived.is_sorted_by_key(|segment| segment.at_us),
-                "seed {seed}"
-            );
-            assert!(
-                arrived.iter().all(|segment| !segment.bytes.is_empty()),
-                "seed {seed}"
-            );
+            assert!(arrived.is_sorted_by_key(|segment| segment.at_us), "seed {seed}");
+            assert!(arrived.iter().all(|segment| !segment.bytes.is_empty()), "seed {seed}");
             assert_eq!(joined(&arrived), sent, "seed {seed}");
             assert_eq!(pipe.written(), count(sent.len()));
             assert!(!pipe.flipped());
@@ -289,13 +255,7 @@ mod tests {
     fn a_calm_pipe_delivers_whole_writes_after_its_latency() {
         let mut rng = Streams::new(1).stream("pipe");
         let mut pipe = Pipe::new(PipeConfig::calm(250));
-        let whole = |at_us, bytes: &[u8]| {
-            vec![Segment {
-                at_us,
-                bytes: bytes.to_vec(),
-                flipped: false,
-            }]
-        };
+        let whole = |at_us, bytes: &[u8]| vec![Segment { at_us, bytes: bytes.to_vec(), flipped: false }];
         assert_eq!(pipe.write(1_000, b"one", &mut rng), whole(1_250, b"one"));
         assert_eq!(pipe.write(1_000, b"", &mut rng), []);
         assert_eq!(pipe.write(1_001, b"two", &mut rng), whole(1_251, b"two"));
@@ -318,17 +278,8 @@ mod tests {
                 assert!(!pipe.flipped());
             }
             assert_eq!(joined(&damaged), expected, "seed {seed}");
-            let shape = |segments: &[Segment]| {
-                segments
-                    .iter()
-                    .map(|s| (s.at_us, s.bytes.len()))
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(
-                shape(&plain),
-                shape(&damaged),
-                "the flip moved something, seed {seed}"
-            );
+            let shape = |segments: &[Segment]| segments.iter().map(|s| (s.at_us, s.bytes.len())).collect::<Vec<_>>();
+            assert_eq!(shape(&plain), shape(&damaged), "the flip moved something, seed {seed}");
         }
         assert!(happened > 50, "the flip was tried only {happened} times");
     }
@@ -342,10 +293,7 @@ mod tests {
                 pipe.cut(cut_us);
                 pipe.cut(cut_us + 1);
             });
-            let expected: Vec<_> = plain
-                .into_iter()
-                .filter(|segment| segment.at_us < cut_us)
-                .collect();
+            let expected: Vec<_> = plain.into_iter().filter(|segment| segment.at_us < cut_us).collect();
             assert_eq!(rest, expected, "seed {seed}");
             assert!(pipe.delivers(cut_us.saturating_sub(1)) || cut_us == 0);
             assert!(!pipe.delivers(cut_us));
@@ -355,10 +303,7 @@ mod tests {
     #[test]
     fn a_byte_that_a_cut_swallows_was_not_flipped() {
         let mut rng = Streams::new(1).stream("pipe");
-        let mut pipe = Pipe::new(PipeConfig {
-            flip: Some(0),
-            ..PipeConfig::calm(10)
-        });
+        let mut pipe = Pipe::new(PipeConfig { flip: Some(0), ..PipeConfig::calm(10) });
         pipe.cut(5);
         assert_eq!(pipe.write(0, b"gone", &mut rng), []);
         assert!(!pipe.flipped());

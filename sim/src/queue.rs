@@ -64,12 +64,7 @@ impl<E, T: Ord + Copy> Queue<E, T> {
 
     /// An empty queue that holds at most `events_max` events.
     pub fn bounded(events_max: usize) -> Self {
-        Self {
-            heap: BinaryHeap::new(),
-            sequence: 0,
-            events_max,
-            present: None,
-        }
+        Self { heap: BinaryHeap::new(), sequence: 0, events_max, present: None }
     }
 
     /// Puts `event` in for the time `at`, behind all that already wait for that time.
@@ -80,17 +75,11 @@ impl<E, T: Ord + Copy> Queue<E, T> {
             return Err(Refused::Past);
         }
         if self.heap.len() >= self.events_max {
-            return Err(Refused::Full {
-                events_max: self.events_max,
-            });
+            return Err(Refused::Full { events_max: self.events_max });
         }
         let sequence = self.sequence;
         self.sequence += 1;
-        self.heap.push(Reverse(Entry {
-            at,
-            sequence,
-            event,
-        }));
+        self.heap.push(Reverse(Entry { at, sequence, event }));
         Ok(())
     }
 
@@ -126,9 +115,7 @@ impl<E, T: Ord + Copy> Default for Queue<E, T> {
 // The event takes no part in the order: two entries never share a sequence number, so it would never be asked.
 impl<E, T: Ord> Ord for Entry<E, T> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.at
-            .cmp(&other.at)
-            .then_with(|| self.sequence.cmp(&other.sequence))
+        self.at.cmp(&other.at).then_with(|| self.sequence.cmp(&other.sequence))
     }
 }
 
@@ -171,9 +158,7 @@ mod tests {
         for event in 0..1_000 {
             queue.push(7_u64, event).expect("room");
         }
-        let order: Vec<_> = std::iter::from_fn(|| queue.pop())
-            .map(|(_, event)| event)
-            .collect();
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|(_, event)| event).collect();
         assert_eq!(order, (0..1_000).collect::<Vec<_>>());
     }
 
@@ -189,10 +174,7 @@ mod tests {
                 expected.push((at, event));
             }
             expected.sort_by_key(|(at, _)| *at);
-            assert_eq!(
-                std::iter::from_fn(|| queue.pop()).collect::<Vec<_>>(),
-                expected
-            );
+            assert_eq!(std::iter::from_fn(|| queue.pop()).collect::<Vec<_>>(), expected);
         }
     }
 

@@ -113,10 +113,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_and_name_give_the_same_stream() {
-        assert_eq!(
-            first(Streams::new(7).stream("faults")),
-            first(Streams::new(7).stream("faults"))
-        );
+        assert_eq!(first(Streams::new(7).stream("faults")), first(Streams::new(7).stream("faults")));
     }
 
     #[test]

@@ -57,12 +57,7 @@ impl Trace {
     pub fn new(keep: Keep) -> Self {
         let mut running = digest::Context::new(&digest::SHA256);
         running.update(DOMAIN);
-        Self {
-            running,
-            steps: 0,
-            story: keep.story.then(VecDeque::new),
-            marks: keep.steps.then(Vec::new),
-        }
+        Self { running, steps: 0, story: keep.story.then(VecDeque::new), marks: keep.steps.then(Vec::new) }
     }
 
     /// Folds one event in: when it happened, what kind it is, and all that it consists of.
@@ -152,19 +147,14 @@ fn hex(running: digest::Context) -> String {
 
 /// A length as it is folded in: always eight bytes, whatever the machine's own word is.
 fn length(length: usize) -> [u8; 8] {
-    u64::try_from(length)
-        .expect("no slice is longer than u64 counts")
-        .to_le_bytes()
+    u64::try_from(length).expect("no slice is longer than u64 counts").to_le_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: Keep = Keep {
-        story: true,
-        steps: true,
-    };
+    const ALL: Keep = Keep { story: true, steps: true };
 
     fn hash_of(at_us: u64, kind: &str, fields: &[&[u8]]) -> String {
         let mut trace = Trace::new(Keep::default());
@@ -199,10 +189,8 @@ mod tests {
             (0, "abcd", &[]),
             (1, "ab", &[b"cd"]),
         ];
-        let hashes: std::collections::BTreeSet<_> = ways
-            .iter()
-            .map(|(at_us, kind, fields)| hash_of(*at_us, kind, fields))
-            .collect();
+        let hashes: std::collections::BTreeSet<_> =
+            ways.iter().map(|(at_us, kind, fields)| hash_of(*at_us, kind, fields)).collect();
         assert_eq!(hashes.len(), ways.len());
     }
 
@@ -240,10 +228,7 @@ mod tests {
 
     #[test]
     fn a_run_that_ended_earlier_differs_where_it_ended() {
-        assert_eq!(
-            run(&[1, 2]).compare(&run(&[1, 2, 3])),
-            Comparison::DiffersAt(2)
-        );
+        assert_eq!(run(&[1, 2]).compare(&run(&[1, 2, 3])), Comparison::DiffersAt(2));
         assert_eq!(run(&[1, 2, 3]).compare(&run(&[])), Comparison::DiffersAt(0));
     }
 
@@ -261,10 +246,7 @@ mod tests {
             trace.step(0, step, &[]);
             trace.tell(|| step.to_owned());
         }
-        let story: Vec<_> = trace
-            .story()
-            .map(|line| (line.step, line.text.as_str()))
-            .collect();
+        let story: Vec<_> = trace.story().map(|line| (line.step, line.text.as_str())).collect();
         assert_eq!(story, [(0, "one"), (1, "two")]);
 
         let mut bare = Trace::new(Keep::default());
@@ -279,9 +261,6 @@ mod tests {
             trace.tell(|| number.to_string());
         }
         assert_eq!(trace.story().count(), STORY_LINES_MAX);
-        assert_eq!(
-            trace.story().next().map(|line| line.text.as_str()),
-            Some("2")
-        );
+        assert_eq!(trace.story().next().map(|line| line.text.as_str()), Some("2"));
     }
 }

@@ -220,7 +220,10 @@ impl Calls {
                     // What has parted already has ended as it was meant to.
                     let parted = peer.has_parted();
                     peer.tunnel_ended();
-                    self.end(id, if parted { CallEnd::Closed(CloseReason::Ours(Code::FINISHED)) } else { CallEnd::RelayLost });
+                    self.end(
+                        id,
+                        if parted { CallEnd::Closed(CloseReason::Ours(Code::FINISHED)) } else { CallEnd::RelayLost },
+                    );
                 }
                 Some(Stage::Waiting) | None => {}
             }
@@ -342,11 +345,8 @@ impl Calls {
             let Wake::Call(id) = wake else { unreachable!("only calls are kept here") };
             match self.calls.get_mut(&id).map(|call| &mut call.stage) {
                 Some(Stage::Up(tunnel, _, peer)) => {
-                    let reason = if peer.has_parted() {
-                        CloseReason::Ours(Code::FINISHED)
-                    } else {
-                        CloseReason::TimedOut
-                    };
+                    let reason =
+                        if peer.has_parted() { CloseReason::Ours(Code::FINISHED) } else { CloseReason::TimedOut };
                     let tunnel = *tunnel;
                     self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::TIMED_OUT });
                     self.end(id, CallEnd::Closed(reason));

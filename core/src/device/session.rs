@@ -261,10 +261,12 @@ impl RelaySession {
         for event in events {
             match event {
                 LinkEvent::Secured(_) => {}
-                LinkEvent::Message(message) => match decode::<RelayEvent>(&message).and_then(|event| event.check().map(|()| event)) {
-                    Ok(event) => self.said(event, now, rng),
-                    Err(fault) => self.fault(fault, now, rng),
-                },
+                LinkEvent::Message(message) => {
+                    match decode::<RelayEvent>(&message).and_then(|event| event.check().map(|()| event)) {
+                        Ok(event) => self.said(event, now, rng),
+                        Err(fault) => self.fault(fault, now, rng),
+                    }
+                }
                 LinkEvent::Closed(reason) => self.lost(reason, now, rng),
             }
         }

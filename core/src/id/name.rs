@@ -316,7 +316,13 @@ mod tests {
         let name = DeviceName::parse_dns("laptop.alice.chat.internal", &realm).unwrap();
         assert_eq!(name.to_string(), "alice/laptop");
         assert_eq!(name.dns(&realm), "laptop.alice.chat.internal");
-        for text in ["relay.chat.internal", "alice.chat.internal", "a.laptop.alice.chat.internal", "laptop.alice.evil.example", "laptop"] {
+        for text in [
+            "relay.chat.internal",
+            "alice.chat.internal",
+            "a.laptop.alice.chat.internal",
+            "laptop.alice.evil.example",
+            "laptop",
+        ] {
             assert_eq!(DeviceName::parse_dns(text, &realm), Err(NameRefusal::NotOfRealm), "{text}");
         }
         assert_eq!(DeviceName::parse_dns("*.alice.chat.internal", &realm), Err(NameRefusal::Character));

@@ -91,7 +91,12 @@ pub fn matches_grant(der: &[u8], grant: &Grant, realm: &Realm) -> Result<(), Lin
 
 /// Everything that is asked of a device's certificate before it may leave: that it is the granted one, that it is
 /// exactly the profile, and that the verifier which relay and peers use takes it in both roles.
-pub fn before_leaving(der: &[u8], issuing: &CertificateDer<'_>, grant: &Grant, trust: &Trust) -> Result<(), LintFailure> {
+pub fn before_leaving(
+    der: &[u8],
+    issuing: &CertificateDer<'_>,
+    grant: &Grant,
+    trust: &Trust,
+) -> Result<(), LintFailure> {
     matches_grant(der, grant, trust.realm())?;
     profile(der)?;
     let leaf = CertificateDer::from(der);
@@ -121,7 +126,8 @@ fn profile(der: &[u8]) -> Result<(), LintFailure> {
         if extension.parsed_extension().error().is_some() {
             return Err(LintFailure::Extensions);
         }
-        let place = expected.iter().position(|(oid, critical)| *oid == extension.oid && *critical == extension.critical);
+        let place =
+            expected.iter().position(|(oid, critical)| *oid == extension.oid && *critical == extension.critical);
         expected.remove(place.ok_or(LintFailure::Extensions)?);
         if let ParsedExtension::KeyUsage(usage) = extension.parsed_extension() {
             // digitalSignature alone, the first bit of the string.

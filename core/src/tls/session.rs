@@ -298,10 +298,8 @@ impl Session {
 
     /// Reads who the other side is off a handshake that our verifiers have passed.
     fn secured(&self, connection: &Connection) -> Result<Secured, CloseReason> {
-        let channel = connection
-            .alpn_protocol()
-            .and_then(Channel::from_alpn)
-            .ok_or(CloseReason::Fault(Fault::NoAlpn))?;
+        let channel =
+            connection.alpn_protocol().and_then(Channel::from_alpn).ok_or(CloseReason::Fault(Fault::NoAlpn))?;
         assert!(
             matches!(connection.handshake_kind(), Some(HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest)),
             "a session was resumed though resumption is off",

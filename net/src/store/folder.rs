@@ -27,16 +27,12 @@ impl Folder {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => check_mode(path, &found, FOLDER_MODE)?,
             Ok(_) => {
-                return Err(FolderError::NotAFolder {
-                    path: path.to_owned(),
-                });
+                return Err(FolderError::NotAFolder { path: path.to_owned() });
             }
             Err(error) if error.kind() == ErrorKind::NotFound => create_folder(path)?,
             Err(error) => return Err(FolderError::from_io(path, error)),
         }
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        Ok(Self { path: path.to_owned() })
     }
 
     /// Where the folder is.
@@ -61,10 +57,7 @@ impl Folder {
         };
         match file.try_lock() {
             Ok(()) => Ok(FolderLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::Locked {
-                path: self.path.clone(),
-                program,
-            }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::Locked { path: self.path.clone(), program }),
             Err(TryLockError::Error(error)) => Err(FolderError::from_io(&path, error)),
         }
     }
@@ -90,8 +83,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let mut temporary_name = name.to_owned();
     temporary_name.push(".new");
     let temporary = path.with_file_name(temporary_name);
-    let written =
-        write_new(&temporary, bytes).and_then(|()| at(path, fs::rename(&temporary, path)));
+    let written = write_new(&temporary, bytes).and_then(|()| at(path, fs::rename(&temporary, path)));
     if written.is_err() {
         // It may hold half a key, so it goes at once; if even that fails, the next write removes it.
         let _ = fs::remove_file(&temporary);
@@ -118,12 +110,7 @@ pub fn read_secret_file(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u
 
 /// Creates an empty file of mode 0600, which must not exist yet.
 pub(super) fn create_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(FILE_MODE)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)
 }
 
 /// Checks what is at `path` without opening it: a regular file, not a link, and the owner's alone.
@@ -151,10 +138,8 @@ pub(super) fn sync_parent(path: &Path) -> Result<(), FolderError> {
 }
 
 fn create_folder(path: &Path) -> Result<(), FolderError> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-        .collect();
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     let mut builder = DirBuilder::new();
     at(path, builder.recursive(true).mode(FOLDER_MODE).create(path))?;
     missing.into_iter().try_for_each(sync_parent)
@@ -178,29 +163,17 @@ fn open_private(path: &Path) -> Result<File, FolderError> {
     let file = at(path, File::open(path))?;
     let opened = at(path, file.metadata())?;
     if (seen.dev(), seen.ino()) != (opened.dev(), opened.ino()) {
-        return Err(FolderError::Link {
-            path: path.to_owned(),
-        });
+        return Err(FolderError::Link { path: path.to_owned() });
     }
     check_mode(path, &opened, FILE_MODE)?;
     Ok(file)
 }
 
-fn read_bounded(
-    path: &Path,
-    file: File,
-    bytes_max: usize,
-    bytes: &mut Vec<u8>,
-) -> Result<(), FolderError> {
-    let one_more = u64::try_from(bytes_max)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
+fn read_bounded(path: &Path, file: File, bytes_max: usize, bytes: &mut Vec<u8>) -> Result<(), FolderError> {
+    let one_more = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     at(path, file.take(one_more).read_to_end(bytes))?;
     if bytes.len() > bytes_max {
-        return Err(FolderError::TooLarge {
-            path: path.to_owned(),
-            bytes_max,
-        });
+        return Err(FolderError::TooLarge { path: path.to_owned(), bytes_max });
     }
     Ok(())
 }
@@ -210,11 +183,7 @@ fn check_mode(path: &Path, found: &Metadata, wanted: u32) -> Result<(), FolderEr
     if mode & STRANGERS == 0 {
         return Ok(());
     }
-    Err(FolderError::LooseMode {
-        path: path.to_owned(),
-        found: mode,
-        wanted,
-    })
+    Err(FolderError::LooseMode { path: path.to_owned(), found: mode, wanted })
 }
 
 fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, FolderError> {
@@ -295,10 +264,7 @@ impl FolderError {
     /// Sorts a failure at `path` by its cause.
     pub fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the list is open, and Io keeps the rest"
-        )]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the list is open, and Io keeps the rest")]
         match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { path },
             ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
@@ -314,26 +280,20 @@ impl FolderError {
 impl fmt::Display for FolderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full { path } => write!(
-                f,
-                "the disk that holds {} is full: free some space, then try again",
-                path.display()
-            ),
+            Self::Full { path } => {
+                write!(f, "the disk that holds {} is full: free some space, then try again", path.display())
+            }
             Self::ReadOnly { path } => write!(
                 f,
                 "{} is on a read-only file system: remount it for writing, or choose another folder with --data-dir",
                 path.display()
             ),
-            Self::NotAFolder { path } => write!(
-                f,
-                "{} is not a folder, or a part of that path is a file: choose another folder",
-                path.display()
-            ),
-            Self::NotAFile { path } => write!(
-                f,
-                "{} is not a regular file: move it away, or name the right file",
-                path.display()
-            ),
+            Self::NotAFolder { path } => {
+                write!(f, "{} is not a folder, or a part of that path is a file: choose another folder", path.display())
+            }
+            Self::NotAFile { path } => {
+                write!(f, "{} is not a regular file: move it away, or name the right file", path.display())
+            }
             Self::Link { path } => write!(
                 f,
                 "{} is a symbolic link, which is not followed to a secret: put the file itself there",
@@ -347,11 +307,7 @@ impl fmt::Display for FolderError {
                 "no permission for {}: run as the user who owns it, or choose another folder with --data-dir",
                 path.display()
             ),
-            Self::LooseMode {
-                path,
-                found,
-                wanted,
-            } => write!(
+            Self::LooseMode { path, found, wanted } => write!(
                 f,
                 "{} has mode {found:04o}, which lets other users in: run chmod {wanted:o} {}",
                 path.display(),
@@ -367,11 +323,9 @@ impl fmt::Display for FolderError {
                 "{} is longer than {bytes_max} bytes, so it is not what belongs there: check that it is the right file",
                 path.display()
             ),
-            Self::Io { path, source } => write!(
-                f,
-                "{} can't be used ({source}): check the disk, then try again",
-                path.display()
-            ),
+            Self::Io { path, source } => {
+                write!(f, "{} can't be used ({source}): check the disk, then try again", path.display())
+            }
         }
     }
 }
@@ -396,11 +350,7 @@ impl fmt::Display for ShellWord<'_> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
     use std::fs::Permissions;
@@ -432,10 +382,7 @@ mod tests {
         fs::create_dir(&path).unwrap();
         chmod(&path, 0o750);
         let error = Folder::open(&path).unwrap_err().to_string();
-        let expected = format!(
-            "{0} has mode 0750, which lets other users in: run chmod 700 '{0}'",
-            path.display()
-        );
+        let expected = format!("{0} has mode 0750, which lets other users in: run chmod 700 '{0}'", path.display());
         assert_eq!(error, expected);
         assert_eq!(mode(&path), 0o750, "the mode is not repaired silently");
         chmod(&path, 0o500);
@@ -444,12 +391,9 @@ mod tests {
 
     #[test]
     fn the_advised_command_survives_odd_names() {
-        for (name, word) in [
-            ("/srv/chat", "/srv/chat"),
-            ("/srv/$HOME", "'/srv/$HOME'"),
-            ("it's", r"'it'\''s'"),
-            ("-rf", "./-rf"),
-        ] {
+        for (name, word) in
+            [("/srv/chat", "/srv/chat"), ("/srv/$HOME", "'/srv/$HOME'"), ("it's", r"'it'\''s'"), ("-rf", "./-rf")]
+        {
             assert_eq!(ShellWord(Path::new(name)).to_string(), word);
         }
     }
@@ -473,11 +417,7 @@ mod tests {
         assert_eq!(mode(&folder.file("lock")), 0o600);
         let error = folder.lock("server").unwrap_err();
         assert!(matches!(error, FolderError::Locked { .. }));
-        assert!(
-            error
-                .to_string()
-                .starts_with("another server is running on this data folder")
-        );
+        assert!(error.to_string().starts_with("another server is running on this data folder"));
         drop(lock);
         let _lock = folder.lock("server").unwrap();
     }
@@ -538,9 +478,7 @@ mod tests {
         for loose in [0o640, 0o604, 0o620, 0o601] {
             chmod(&path, loose);
             let error = read_secret_file(&path, 100).unwrap_err();
-            assert!(
-                matches!(error, FolderError::LooseMode { found, wanted: 0o600, .. } if found == loose)
-            );
+            assert!(matches!(error, FolderError::LooseMode { found, wanted: 0o600, .. } if found == loose));
         }
         chmod(&path, 0o400);
         read_secret_file(&path, 100).unwrap();
@@ -574,25 +512,13 @@ mod tests {
     fn each_cause_has_its_own_variant_and_a_sentence_that_names_the_path() {
         let path = Path::new("/data");
         let sort = |kind: ErrorKind| FolderError::from_io(path, kind.into());
-        assert!(matches!(
-            sort(ErrorKind::ReadOnlyFilesystem),
-            FolderError::ReadOnly { .. }
-        ));
-        assert!(matches!(
-            sort(ErrorKind::PermissionDenied),
-            FolderError::NoPermission { .. }
-        ));
-        assert!(matches!(
-            sort(ErrorKind::QuotaExceeded),
-            FolderError::Full { .. }
-        ));
+        assert!(matches!(sort(ErrorKind::ReadOnlyFilesystem), FolderError::ReadOnly { .. }));
+        assert!(matches!(sort(ErrorKind::PermissionDenied), FolderError::NoPermission { .. }));
+        assert!(matches!(sort(ErrorKind::QuotaExceeded), FolderError::Full { .. }));
         assert!(matches!(sort(ErrorKind::TimedOut), FolderError::Io { .. }));
-        for kind in [
-            ErrorKind::ReadOnlyFilesystem,
-            ErrorKind::PermissionDenied,
-            ErrorKind::StorageFull,
-            ErrorKind::TimedOut,
-        ] {
+        for kind in
+            [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied, ErrorKind::StorageFull, ErrorKind::TimedOut]
+        {
             assert!(sort(kind).to_string().contains("/data"));
         }
     }

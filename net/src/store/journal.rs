@@ -90,9 +90,7 @@ impl Journal {
         }
         let new = identify(&connection, &path)?;
         connection.execute_batch(SETTINGS).map_err(at)?;
-        let mode: String = connection
-            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-            .map_err(at)?;
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(at)?;
         if mode != "wal" {
             return Err(StoreError::NoWal { path });
         }
@@ -103,10 +101,7 @@ impl Journal {
         let unsigned = |number: Option<i64>, what| {
             number
                 .and_then(|number| u64::try_from(number).ok())
-                .ok_or_else(|| StoreError::Damaged {
-                    path: path.clone(),
-                    what,
-                })
+                .ok_or_else(|| StoreError::Damaged { path: path.clone(), what })
         };
         Ok(Self {
             incarnation: unsigned(incarnation, "it has no incarnation")?,
@@ -134,20 +129,13 @@ impl Journal {
         mut visit: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let at = |error| E::from(StoreError::from_sqlite(&self.path, error));
-        let mut statement = self
-            .connection
-            .prepare("SELECT n, body FROM record ORDER BY n")
-            .map_err(at)?;
+        let mut statement = self.connection.prepare("SELECT n, body FROM record ORDER BY n").map_err(at)?;
         let mut rows = statement.query([]).map_err(at)?;
         let mut expected = 1;
         while let Some(row) = rows.next().map_err(at)? {
             let found: i64 = row.get(0).map_err(at)?;
             if u64::try_from(found) != Ok(expected) {
-                return Err(E::from(StoreError::Gap {
-                    path: self.path.clone(),
-                    expected,
-                    found,
-                }));
+                return Err(E::from(StoreError::Gap { path: self.path.clone(), expected, found }));
             }
             let body = row.get_ref(1).map_err(at)?.as_blob();
             visit(expected, body.map_err(|error| at(error.into()))?)?;
@@ -167,11 +155,7 @@ impl Journal {
     }
 
     /// [`Journal::spawn`] with something to wait for first, so that a test can fill the queue before anything runs.
-    fn spawn_after(
-        self,
-        waker: Arc<Waker>,
-        gate: impl FnOnce() + Send + 'static,
-    ) -> Result<JournalHandle, StoreError> {
+    fn spawn_after(self, waker: Arc<Waker>, gate: impl FnOnce() + Send + 'static) -> Result<JournalHandle, StoreError> {
         let (requests, incoming) = sync_channel(REQUESTS_MAX);
         // One more for the failure, so that the thread never blocks here either.
         let (outgoing, done) = sync_channel(REQUESTS_MAX + 1);
@@ -190,36 +174,21 @@ impl Journal {
                 committer.run();
             })
             .map_err(|source| StoreError::Thread { source })?;
-        Ok(JournalHandle {
-            requests,
-            outcomes: Outcomes {
-                done,
-                unfinished: 0,
-                over: false,
-            },
-            thread,
-            counters,
-        })
+        Ok(JournalHandle { requests, outcomes: Outcomes { done, unfinished: 0, over: false }, thread, counters })
     }
 }
 
 /// Whether the file is empty and so ours to fill; an error if it isn't ours.
 fn identify(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let number = |sql: &str| -> Result<i64, StoreError> {
-        connection
-            .query_row(sql, [], |row| row.get(0))
-            .map_err(|error| StoreError::from_sqlite(path, error))
+        connection.query_row(sql, [], |row| row.get(0)).map_err(|error| StoreError::from_sqlite(path, error))
     };
     let application = number("PRAGMA application_id")?;
     let format = number("PRAGMA user_version")?;
     let path = path.to_owned();
     match (application, format) {
         (APPLICATION_ID, FORMAT) => Ok(false),
-        (APPLICATION_ID, found) if found > FORMAT => Err(StoreError::Newer {
-            path,
-            found,
-            known: FORMAT,
-        }),
+        (APPLICATION_ID, found) if found > FORMAT => Err(StoreError::Newer { path, found, known: FORMAT }),
         // New, or a start that ended before the first transaction.
         (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(true),
         _ => Err(StoreError::Foreign { path }),
@@ -231,25 +200,18 @@ fn create(connection: &mut Connection, incarnation: i64) -> rusqlite::Result<()>
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.execute_batch(SCHEMA)?;
-    transaction.execute(
-        "INSERT INTO meta (key, value) VALUES ('incarnation', ?1)",
-        [incarnation],
-    )?;
+    transaction.execute("INSERT INTO meta (key, value) VALUES ('incarnation', ?1)", [incarnation])?;
     transaction.commit()
 }
 
 /// The incarnation, and the number of the last record.
 fn read_meta(connection: &Connection) -> rusqlite::Result<(Option<i64>, i64)> {
     let incarnation = connection
-        .query_row(
-            "SELECT value FROM meta WHERE key = 'incarnation' AND typeof(value) = 'integer'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT value FROM meta WHERE key = 'incarnation' AND typeof(value) = 'integer'", [], |row| {
+            row.get(0)
+        })
         .optional()?;
-    let last = connection.query_row("SELECT coalesce(max(n), 0) FROM record", [], |row| {
-        row.get(0)
-    })?;
+    let last = connection.query_row("SELECT coalesce(max(n), 0) FROM record", [], |row| row.get(0))?;
     Ok((incarnation, last))
 }
 
@@ -257,10 +219,7 @@ fn read_body(connection: &Connection, n: u64) -> rusqlite::Result<Option<Vec<u8>
     let Ok(n) = i64::try_from(n) else {
         return Ok(None);
     };
-    connection
-        .prepare("SELECT body FROM record WHERE n = ?1")?
-        .query_row([n], |row| row.get(0))
-        .optional()
+    connection.prepare("SELECT body FROM record WHERE n = ?1")?.query_row([n], |row| row.get(0)).optional()
 }
 
 /// What the journal's thread is asked to do; `id` is the caller's, and comes back with the outcome.
@@ -373,12 +332,7 @@ impl JournalHandle {
     /// Waits until all that is queued is done and the file is closed, and returns the outcomes that were not taken.
     #[must_use = "the last outcomes may hold a failure"]
     pub fn close(self) -> Vec<Done> {
-        let Self {
-            requests,
-            mut outcomes,
-            thread,
-            ..
-        } = self;
+        let Self { requests, mut outcomes, thread, .. } = self;
         // With its only sender gone, the thread ends after the last request.
         drop(requests);
         // A panic is not an end in good order: `outcomes` will tell it as a failure.
@@ -390,12 +344,10 @@ impl JournalHandle {
         if self.outcomes.unfinished >= REQUESTS_MAX {
             return Err(NotQueued::Full(request));
         }
-        self.requests
-            .try_send(request)
-            .map_err(|refused| match refused {
-                TrySendError::Full(request) => NotQueued::Full(request),
-                TrySendError::Disconnected(request) => NotQueued::Stopped(request),
-            })?;
+        self.requests.try_send(request).map_err(|refused| match refused {
+            TrySendError::Full(request) => NotQueued::Full(request),
+            TrySendError::Disconnected(request) => NotQueued::Stopped(request),
+        })?;
         self.outcomes.unfinished += 1;
         Ok(())
     }
@@ -424,9 +376,7 @@ impl Outcomes {
             }
             Err(TryRecvError::Disconnected) if !self.over => {
                 self.over = true;
-                Some(Done::Failed {
-                    error: StoreError::Stopped,
-                })
+                Some(Done::Failed { error: StoreError::Stopped })
             }
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
         }
@@ -472,22 +422,11 @@ impl Committer {
 
     /// All of `batch` in one transaction, and the outcomes only when it is on the disk.
     fn carry_out(&mut self, batch: Vec<Request>) -> Result<Vec<Done>, StoreError> {
-        let Journal {
-            connection,
-            path,
-            last,
-            ..
-        } = &mut self.journal;
+        let Journal { connection, path, last, .. } = &mut self.journal;
         let at = |error| StoreError::from_sqlite(path, error);
         let before = *last;
-        let writes = batch
-            .iter()
-            .any(|request| matches!(request, Request::Append { .. }));
-        let behavior = if writes {
-            TransactionBehavior::Immediate
-        } else {
-            TransactionBehavior::Deferred
-        };
+        let writes = batch.iter().any(|request| matches!(request, Request::Append { .. }));
+        let behavior = if writes { TransactionBehavior::Immediate } else { TransactionBehavior::Deferred };
         let transaction = connection.transaction_with_behavior(behavior).map_err(at)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for request in batch {
@@ -495,16 +434,9 @@ impl Committer {
                 Request::Append { id, records } => {
                     let first = *last + 1;
                     *last = insert(&transaction, *last, &records).map_err(at)?;
-                    Done::Appended {
-                        id,
-                        first,
-                        count: *last + 1 - first,
-                    }
+                    Done::Appended { id, first, count: *last + 1 - first }
                 }
-                Request::Load { id, n } => Done::Loaded {
-                    id,
-                    body: read_body(&transaction, n).map_err(at)?,
-                },
+                Request::Load { id, n } => Done::Loaded { id, body: read_body(&transaction, n).map_err(at)? },
             });
         }
         transaction.commit().map_err(at)?;
@@ -531,8 +463,7 @@ fn insert(transaction: &Transaction<'_>, last: u64, records: &[Vec<u8>]) -> rusq
     for body in records {
         n += 1;
         // Beyond 2^63 records SQLite itself would be at its end.
-        let number =
-            i64::try_from(n).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX))?;
+        let number = i64::try_from(n).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX))?;
         statement.execute((number, body))?;
     }
     Ok(n)
@@ -577,11 +508,7 @@ impl fmt::Debug for Done {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
     use mio::{Events, Poll, Token};
@@ -604,11 +531,7 @@ mod tests {
             let poll = Poll::new().unwrap();
             let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
             let folder = tempfile::tempdir().unwrap();
-            Self {
-                folder,
-                poll,
-                waker,
-            }
+            Self { folder, poll, waker }
         }
 
         fn path(&self) -> PathBuf {
@@ -625,10 +548,7 @@ mod tests {
 
         /// A raw second connection, to prepare what a journal must cope with.
         fn sql(&self, statements: &str) {
-            Connection::open(self.path())
-                .unwrap()
-                .execute_batch(statements)
-                .unwrap();
+            Connection::open(self.path()).unwrap().execute_batch(statements).unwrap();
         }
 
         /// A handle whose thread does nothing before a word (or the end) comes through the sender.
@@ -637,10 +557,7 @@ mod tests {
             let wait = move || {
                 let _ = gate.recv();
             };
-            (
-                journal.spawn_after(Arc::clone(&self.waker), wait).unwrap(),
-                go,
-            )
+            (journal.spawn_after(Arc::clone(&self.waker), wait).unwrap(), go)
         }
 
         fn spawn(&self) -> JournalHandle {
@@ -692,9 +609,7 @@ mod tests {
         let journal = place.open();
         assert_eq!((journal.incarnation(), journal.last()), (INCARNATION, 0));
         let mut handle = journal.spawn(Arc::clone(&place.waker)).unwrap();
-        handle
-            .append(7, vec![b"one".to_vec(), b"".to_vec()])
-            .unwrap();
+        handle.append(7, vec![b"one".to_vec(), b"".to_vec()]).unwrap();
         assert_eq!(appended(&place.next(&mut handle)), (7, 1, 2));
         handle.append(8, vec![b"three".to_vec()]).unwrap();
         assert_eq!(appended(&place.next(&mut handle)), (8, 3, 1));
@@ -716,32 +631,17 @@ mod tests {
         let journal = place.open();
         let pragma = |name: &str| -> String {
             let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
-            journal
-                .connection
-                .query_row(&sql, [], |row| row.get(0))
-                .unwrap()
+            journal.connection.query_row(&sql, [], |row| row.get(0)).unwrap()
         };
-        assert_eq!(
-            (pragma("journal_mode"), pragma("synchronous")),
-            ("wal".into(), "2".into())
-        );
+        assert_eq!((pragma("journal_mode"), pragma("synchronous")), ("wal".into(), "2".into()));
         let mut names = Vec::new();
-        for entry in fs::read_dir(place.folder.path())
-            .unwrap()
-            .map(Result::unwrap)
-        {
-            assert_eq!(
-                entry.metadata().unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+        for entry in fs::read_dir(place.folder.path()).unwrap().map(Result::unwrap) {
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
             names.push(entry.file_name().into_string().unwrap());
         }
         names.sort();
         let base = "journal.sqlite3";
-        assert_eq!(
-            names,
-            [base.into(), format!("{base}-shm"), format!("{base}-wal")]
-        );
+        assert_eq!(names, [base.into(), format!("{base}-shm"), format!("{base}-wal")]);
     }
 
     #[test]
@@ -750,18 +650,12 @@ mod tests {
         drop(place.open());
         fs::set_permissions(place.path(), Permissions::from_mode(0o640)).unwrap();
         let error = place.refusal();
-        assert!(
-            matches!(error, StoreError::File(FolderError::LooseMode { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, StoreError::File(FolderError::LooseMode { .. })), "{error}");
         let elsewhere = place.folder.path().join("elsewhere");
         fs::rename(place.path(), &elsewhere).unwrap();
         symlink(&elsewhere, place.path()).unwrap();
         let error = place.refusal();
-        assert!(
-            matches!(error, StoreError::File(FolderError::Link { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, StoreError::File(FolderError::Link { .. })), "{error}");
     }
 
     #[test]
@@ -776,10 +670,7 @@ mod tests {
             place.sql(theirs);
             let before = fs::read(place.path()).unwrap();
             let error = place.refusal();
-            assert!(
-                matches!(error, StoreError::Foreign { .. }),
-                "{theirs}: {error}"
-            );
+            assert!(matches!(error, StoreError::Foreign { .. }), "{theirs}: {error}");
             assert!(error.to_string().contains("belongs to another program"));
             assert_eq!(fs::read(place.path()).unwrap(), before, "{theirs}");
         }
@@ -796,22 +687,8 @@ mod tests {
         drop(place.open());
         place.sql("PRAGMA user_version = 9");
         let error = place.refusal();
-        assert!(
-            matches!(
-                error,
-                StoreError::Newer {
-                    found: 9,
-                    known: FORMAT,
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        assert!(
-            error
-                .to_string()
-                .contains("has format 9 and this program knows only up to 1")
-        );
+        assert!(matches!(error, StoreError::Newer { found: 9, known: FORMAT, .. }), "{error}");
+        assert!(error.to_string().contains("has format 9 and this program knows only up to 1"));
     }
 
     #[test]
@@ -840,34 +717,11 @@ mod tests {
             })
             .unwrap_err();
         assert_eq!(seen, [1, 2]);
-        assert!(
-            matches!(
-                error,
-                StoreError::Gap {
-                    expected: 3,
-                    found: 4,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, StoreError::Gap { expected: 3, found: 4, .. }), "{error}");
         drop(journal);
         place.sql("DELETE FROM record WHERE n = 1");
-        let error = place
-            .open()
-            .for_each(|_, _| Ok::<(), StoreError>(()))
-            .unwrap_err();
-        assert!(
-            matches!(
-                error,
-                StoreError::Gap {
-                    expected: 1,
-                    found: 2,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        let error = place.open().for_each(|_, _| Ok::<(), StoreError>(())).unwrap_err();
+        assert!(matches!(error, StoreError::Gap { expected: 1, found: 2, .. }), "{error}");
     }
 
     #[test]
@@ -900,22 +754,13 @@ mod tests {
         for id in 0..200 {
             handle.append(id, vec![vec![1]; 3]).unwrap();
         }
-        assert!(
-            handle.done().is_none(),
-            "nothing is told before it is on the disk"
-        );
+        assert!(handle.done().is_none(), "nothing is told before it is on the disk");
         go.send(()).unwrap();
         for id in 0..200 {
             assert_eq!(appended(&place.next(&mut handle)), (id, 1 + 3 * id, 3));
         }
         let stats = handle.stats();
-        assert_eq!(
-            stats,
-            JournalStats {
-                transactions: 1,
-                records: 600
-            }
-        );
+        assert_eq!(stats, JournalStats { transactions: 1, records: 600 });
         assert!(handle.close().is_empty());
         assert_eq!(place.open().last(), 600);
     }
@@ -942,18 +787,13 @@ mod tests {
             handle.append(id, vec![vec![]]).unwrap();
         }
         let refused = handle.append(99, vec![b"too much".to_vec()]).unwrap_err();
-        let NotQueued::Full(Request::Append { id: 99, records }) = refused else {
-            panic!("{refused:?}")
-        };
+        let NotQueued::Full(Request::Append { id: 99, records }) = refused else { panic!("{refused:?}") };
         assert_eq!(records, [b"too much"]);
         drop(go);
         // Finished is not enough: an outcome has to be taken before there is room for another request.
         assert_eq!(appended(&place.next(&mut handle)).0, 0);
         handle.append(99, records).unwrap();
-        assert!(matches!(
-            handle.load(1, 1),
-            Err(NotQueued::Full(Request::Load { id: 1, n: 1 }))
-        ));
+        assert!(matches!(handle.load(1, 1), Err(NotQueued::Full(Request::Load { id: 1, n: 1 }))));
         assert_eq!(handle.close().len(), REQUESTS_MAX);
         assert_eq!(place.open().last(), REQUESTS_MAX as u64 + 1);
     }
@@ -966,32 +806,14 @@ mod tests {
         handle.append(2, vec![b"body".to_vec()]).unwrap();
         handle.load(3, 1).unwrap();
         drop(go);
-        assert!(matches!(
-            place.next(&mut handle),
-            Done::Loaded { id: 1, body: None }
-        ));
+        assert!(matches!(place.next(&mut handle), Done::Loaded { id: 1, body: None }));
         assert_eq!(appended(&place.next(&mut handle)), (2, 1, 1));
         let third = place.next(&mut handle);
         assert!(matches!(&third, Done::Loaded { id: 3, body: Some(body) } if body == b"body"));
-        assert!(
-            !format!("{third:?}").contains("body"),
-            "bodies are not printed"
-        );
+        assert!(!format!("{third:?}").contains("body"), "bodies are not printed");
         handle.load(4, 1).unwrap();
-        assert!(matches!(
-            place.next(&mut handle),
-            Done::Loaded {
-                id: 4,
-                body: Some(_)
-            }
-        ));
-        assert_eq!(
-            handle.stats(),
-            JournalStats {
-                transactions: 1,
-                records: 1
-            }
-        );
+        assert!(matches!(place.next(&mut handle), Done::Loaded { id: 4, body: Some(_) }));
+        assert_eq!(handle.stats(), JournalStats { transactions: 1, records: 1 });
     }
 
     #[test]
@@ -1008,20 +830,12 @@ mod tests {
     fn a_full_disk_fails_once_and_nothing_of_the_batch_is_told_or_kept() {
         let mut place = Place::new();
         let journal = place.open();
-        let pages: i64 = journal
-            .connection
-            .query_row("PRAGMA page_count", [], |row| row.get(0))
-            .unwrap();
+        let pages: i64 = journal.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         let limit = format!("PRAGMA max_page_count = {}", pages + 2);
-        journal
-            .connection
-            .query_row(&limit, [], |_| Ok(()))
-            .unwrap();
+        journal.connection.query_row(&limit, [], |_| Ok(())).unwrap();
         let (mut handle, go) = place.spawn_held(journal);
         handle.append(1, vec![b"would fit".to_vec()]).unwrap();
-        handle
-            .append(2, vec![b"fits".to_vec(), vec![0; 100_000]])
-            .unwrap();
+        handle.append(2, vec![b"fits".to_vec(), vec![0; 100_000]]).unwrap();
         drop(go);
         let error = failure(place.next(&mut handle));
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
@@ -1030,10 +844,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(handle.done().is_none(), "a failure is told once");
-        assert!(matches!(
-            handle.append(3, vec![]),
-            Err(NotQueued::Stopped(_))
-        ));
+        assert!(matches!(handle.append(3, vec![]), Err(NotQueued::Stopped(_))));
         assert!(handle.close().is_empty());
         assert_eq!(place.open().last(), 0);
     }
@@ -1042,10 +853,7 @@ mod tests {
     fn a_file_that_turned_read_only_fails_the_append() {
         let mut place = Place::new();
         let journal = place.open();
-        journal
-            .connection
-            .execute_batch("PRAGMA query_only = ON")
-            .unwrap();
+        journal.connection.execute_batch("PRAGMA query_only = ON").unwrap();
         let mut handle = journal.spawn(Arc::clone(&place.waker)).unwrap();
         handle.append(1, vec![vec![]]).unwrap();
         let error = failure(place.next(&mut handle));
@@ -1071,10 +879,7 @@ mod tests {
         }
         drop(go);
         let outcomes: Vec<_> = handle.close().iter().map(appended).collect();
-        assert_eq!(
-            outcomes,
-            [(0, 1, 1), (1, 2, 1), (2, 3, 1), (3, 4, 1), (4, 5, 1)]
-        );
+        assert_eq!(outcomes, [(0, 1, 1), (1, 2, 1), (2, 3, 1), (3, 4, 1), (4, 5, 1)]);
         let log = place.folder.path().join("journal.sqlite3-wal");
         assert!(!log.exists(), "the file was closed in good order");
     }
@@ -1083,10 +888,7 @@ mod tests {
     fn a_failure_that_was_not_taken_is_among_what_close_returns() {
         let place = Place::new();
         let journal = place.open();
-        journal
-            .connection
-            .execute_batch("PRAGMA query_only = ON")
-            .unwrap();
+        journal.connection.execute_batch("PRAGMA query_only = ON").unwrap();
         let mut handle = journal.spawn(Arc::clone(&place.waker)).unwrap();
         handle.append(1, vec![vec![]]).unwrap();
         let mut outcomes = handle.close();
@@ -1098,10 +900,7 @@ mod tests {
     fn a_panic_of_the_thread_wakes_the_loop_and_is_told_once() {
         let mut place = Place::new();
         let gate = || panic!("this panic belongs to the test");
-        let mut handle = place
-            .open()
-            .spawn_after(Arc::clone(&place.waker), gate)
-            .unwrap();
+        let mut handle = place.open().spawn_after(Arc::clone(&place.waker), gate).unwrap();
         let error = failure(place.next(&mut handle));
         assert!(matches!(error, StoreError::Stopped));
         assert!(handle.done().is_none());

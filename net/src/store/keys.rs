@@ -28,9 +28,7 @@ pub fn write_key(path: &Path, pkcs8: &[u8]) -> Result<(), KeyError> {
     let version_1 = Ed25519KeyPair::from_pkcs8(pkcs8)
         .ok()
         .and_then(|key| key.to_pkcs8v1().ok())
-        .ok_or_else(|| KeyError::NotEd25519 {
-            path: path.to_owned(),
-        })?;
+        .ok_or_else(|| KeyError::NotEd25519 { path: path.to_owned() })?;
     let der = version_1.as_ref();
     let failed = |_| KeyError::not_pem(path);
     let length = pem_rfc7468::encoded_len(KEY_LABEL, LineEnding::LF, der).map_err(failed)?;
@@ -44,13 +42,10 @@ pub fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let pem = read_secret_file(path, KEY_FILE_BYTES_MAX)?;
     // Decoded in place of the same length: nothing grows, so nothing leaves a copy behind.
     let mut buffer = Zeroizing::new(vec![0; pem.len()]);
-    let (label, der) =
-        pem_rfc7468::decode(&pem, &mut buffer).map_err(|_| KeyError::not_pem(path))?;
+    let (label, der) = pem_rfc7468::decode(&pem, &mut buffer).map_err(|_| KeyError::not_pem(path))?;
     expect_label(path, label, KEY_LABEL)?;
     if Ed25519KeyPair::from_pkcs8(der).is_err() {
-        return Err(KeyError::NotEd25519 {
-            path: path.to_owned(),
-        });
+        return Err(KeyError::NotEd25519 { path: path.to_owned() });
     }
     Ok(Zeroizing::new(der.to_vec()))
 }
@@ -79,13 +74,10 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, KeyError> {
     let mut ders = Vec::new();
     for block in blocks(text) {
         let block = block.ok_or_else(|| KeyError::not_pem(path))?;
-        let mut decoder =
-            Decoder::new_detect_wrap(block.as_bytes()).map_err(|_| KeyError::not_pem(path))?;
+        let mut decoder = Decoder::new_detect_wrap(block.as_bytes()).map_err(|_| KeyError::not_pem(path))?;
         expect_label(path, decoder.type_label(), CERTIFICATE_LABEL)?;
         let mut der = Vec::new();
-        decoder
-            .decode_to_end(&mut der)
-            .map_err(|_| KeyError::not_pem(path))?;
+        decoder.decode_to_end(&mut der).map_err(|_| KeyError::not_pem(path))?;
         ders.push(der);
         check_count(path, ders.len())?;
     }
@@ -113,32 +105,21 @@ fn blocks(text: &str) -> impl Iterator<Item = Option<&str>> {
 fn line_start(text: &str, start: &str) -> Option<usize> {
     text.match_indices(start)
         .map(|(position, _)| position)
-        .find(|position| {
-            text.get(..*position)
-                .is_some_and(|before| before.is_empty() || before.ends_with('\n'))
-        })
+        .find(|position| text.get(..*position).is_some_and(|before| before.is_empty() || before.ends_with('\n')))
 }
 
 fn expect_label(path: &Path, found: &str, expected: &'static str) -> Result<(), KeyError> {
     if found == expected {
         return Ok(());
     }
-    Err(KeyError::OtherKind {
-        path: path.to_owned(),
-        found: found.to_owned(),
-        expected,
-    })
+    Err(KeyError::OtherKind { path: path.to_owned(), found: found.to_owned(), expected })
 }
 
 fn check_count(path: &Path, count: usize) -> Result<(), KeyError> {
     match count {
-        0 => Err(KeyError::NoCertificate {
-            path: path.to_owned(),
-        }),
+        0 => Err(KeyError::NoCertificate { path: path.to_owned() }),
         1..=CERTIFICATES_MAX => Ok(()),
-        _ => Err(KeyError::TooManyCertificates {
-            path: path.to_owned(),
-        }),
+        _ => Err(KeyError::TooManyCertificates { path: path.to_owned() }),
     }
 }
 
@@ -180,9 +161,7 @@ pub enum KeyError {
 
 impl KeyError {
     fn not_pem(path: &Path) -> Self {
-        Self::NotPem {
-            path: path.to_owned(),
-        }
+        Self::NotPem { path: path.to_owned() }
     }
 }
 
@@ -201,15 +180,9 @@ impl fmt::Display for KeyError {
                 "{} is not a complete PEM file: check that it is the right one, or restore it from a backup",
                 path.display()
             ),
-            Self::OtherKind {
-                path,
-                found,
-                expected,
-            } => write!(
-                f,
-                "{} holds a {found} where a {expected} belongs: name the right file",
-                path.display()
-            ),
+            Self::OtherKind { path, found, expected } => {
+                write!(f, "{} holds a {found} where a {expected} belongs: name the right file", path.display())
+            }
             Self::NotEd25519 { path } => write!(
                 f,
                 "the key for {} is not a sound Ed25519 key: restore the file from a backup, or make the key anew",
@@ -232,11 +205,7 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by a panic"
-)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
     use aws_lc_rs::rand::SystemRandom;
@@ -261,10 +230,7 @@ mod tests {
         for given in [&version_1, &version_2] {
             write_key(&path, given).unwrap();
             assert_eq!(*read_key(&path).unwrap(), version_1);
-            assert_eq!(
-                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
 
@@ -273,15 +239,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let (ours, theirs) = (place.path().join("ours"), place.path().join("theirs"));
         write_key(&ours, &key().1).unwrap();
-        let read = Command::new("openssl")
-            .args(["pkey", "-noout", "-in"])
-            .arg(&ours)
-            .status();
+        let read = Command::new("openssl").args(["pkey", "-noout", "-in"]).arg(&ours).status();
         assert!(read.expect("openssl is installed").success());
-        let made = Command::new("openssl")
-            .args(["genpkey", "-algorithm", "ed25519", "-out"])
-            .arg(&theirs)
-            .status();
+        let made = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&theirs).status();
         assert!(made.expect("openssl is installed").success());
         fs::set_permissions(&theirs, Permissions::from_mode(0o600)).unwrap();
         read_key(&theirs).unwrap();
@@ -294,18 +254,14 @@ mod tests {
         write_key(&path, &key().0).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let error = read_key(&path).unwrap_err();
-        assert!(
-            matches!(error, KeyError::File(FolderError::LooseMode { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, KeyError::File(FolderError::LooseMode { .. })), "{error}");
     }
 
     #[test]
     fn a_key_of_another_algorithm_or_a_broken_one_is_neither_written_nor_read() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("key.pem");
-        let p256 =
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new());
+        let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new());
         let p256 = p256.unwrap();
         for der in [p256.as_ref(), b"", b"nonsense"] {
             let error = write_key(&path, der).unwrap_err();
@@ -332,9 +288,7 @@ mod tests {
         let encrypted = pem.replace("PRIVATE", "ENCRYPTED PRIVATE");
         write_file(&path, encrypted.as_bytes()).unwrap();
         let error = read_key(&path).unwrap_err();
-        assert!(
-            matches!(&error, KeyError::OtherKind { found, .. } if found == "ENCRYPTED PRIVATE KEY")
-        );
+        assert!(matches!(&error, KeyError::OtherKind { found, .. } if found == "ENCRYPTED PRIVATE KEY"));
         assert!(!format!("{error} {error:?}").contains(secret));
     }
 
@@ -368,12 +322,7 @@ mod tests {
         write_certificates(&path, &[[1; 100], [2; 100]]).unwrap();
         let pem = fs::read_to_string(&path).unwrap();
         let broken = pem.replace("AQEB", "A*EB");
-        for text in [
-            &pem[..pem.len() - 30],
-            &broken,
-            &pem.replace(END, "----END "),
-            "\u{0}",
-        ] {
+        for text in [&pem[..pem.len() - 30], &broken, &pem.replace(END, "----END "), "\u{0}"] {
             write_file(&path, text.as_bytes()).unwrap();
             assert!(read_certificates(&path).is_err(), "{text}");
         }
@@ -405,9 +354,6 @@ mod tests {
         let one = pem_rfc7468::encode_string(CERTIFICATE_LABEL, LineEnding::LF, b"one").unwrap();
         write_file(&path, (pem + &one).as_bytes()).unwrap();
         let error = read_certificates(&path).unwrap_err();
-        assert!(
-            matches!(error, KeyError::TooManyCertificates { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, KeyError::TooManyCertificates { .. }), "{error}");
     }
 }

@@ -19,7 +19,8 @@ struct Newcomer {
 
 impl Newcomer {
     fn alice() -> Self {
-        let name = DeviceName { user: UserName::parse("alice").unwrap(), device: DeviceLabel::parse("laptop").unwrap() };
+        let name =
+            DeviceName { user: UserName::parse("alice").unwrap(), device: DeviceLabel::parse("laptop").unwrap() };
         Self {
             key: SecretKey::draw(&mut ChaCha20Rng::seed_from_u64(1)),
             name,
@@ -126,7 +127,9 @@ fn a_request_to_be_a_ca() {
 #[test]
 fn a_request_for_another_name() {
     let alice = Newcomer::alice();
-    for name in ["laptop.bob.chat.internal", "*.alice.chat.internal", "relay.chat.internal", "LAPTOP.alice.chat.internal"] {
+    for name in
+        ["laptop.bob.chat.internal", "*.alice.chat.internal", "relay.chat.internal", "LAPTOP.alice.chat.internal"]
+    {
         let der = alice.request(|params| {
             params.subject_alt_names = vec![
                 rcgen::SanType::DnsName("laptop.alice.chat.internal".try_into().unwrap()),
