@@ -13,16 +13,14 @@
 
 use std::collections::BTreeMap;
 
-use rand_core::CryptoRng;
 use serde_bytes::ByteBuf;
 
-use crate::effect::{Effect, Effects, Note, Room};
+use crate::effect::{Effect, Effects, Note, Room, Turn};
 use crate::id::{AppendId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
 use crate::journal::fold::allowed;
 use crate::journal::{EnrolRefusal, Outcome, Record, State};
 use crate::limits::APPENDS_PENDING_MAX;
 use crate::pki::{Authority, Binding, Csr, CsrRefusal, Issued};
-use crate::time::Now;
 use crate::tls::Exporter;
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
 use crate::wire::{Code, Extensions, Frame};
@@ -73,22 +71,16 @@ impl Ca {
     }
 
     /// A newcomer asks.
-    pub fn request(
-        &mut self,
-        conn: ConnId,
-        exporter: &Exporter,
-        enrol: &Enrol,
-        state: &State,
-        now: Now,
-        rng: &mut dyn CryptoRng,
-        out: &mut Effects,
-    ) {
-        if let Err(no) = self.try_request(conn, exporter, enrol, state, now, rng, out) {
-            refuse(conn, no, out);
+    pub fn request(&mut self, conn: ConnId, exporter: &Exporter, enrol: &Enrol, turn: &mut Turn<'_>) {
+        if let Err(no) = self.try_request(conn, exporter, enrol, turn) {
+            refuse(conn, no, turn.out);
         }
     }
 
     /// The journal holds an append of ours, and this is what its one record came to.
+    ///
+    /// # Panics
+    /// If the append was not ours.
     pub fn appended(&mut self, id: AppendId, outcome: &Outcome, state: &State, out: &mut Effects) {
         let step = self.appending.remove(&id).expect("an append of the CA's was remembered when it was made");
         match (step, outcome) {
@@ -120,6 +112,9 @@ impl Ca {
     }
 
     /// The journal gave a record that we asked for.
+    ///
+    /// # Panics
+    /// If we did not ask.
     pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, state: &State, out: &mut Effects) {
         let conn = self.loading.remove(&id).expect("a load of the CA's was remembered when it was made");
         match record.map(Record::decode) {
@@ -131,16 +126,12 @@ impl Ca {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what a request is judged by, each named")]
     fn try_request(
         &mut self,
         conn: ConnId,
         exporter: &Exporter,
         enrol: &Enrol,
-        state: &State,
-        now: Now,
-        rng: &mut dyn CryptoRng,
-        out: &mut Effects,
+        turn: &mut Turn<'_>,
     ) -> Result<(), No> {
         let user = UserName::parse(&enrol.user).map_err(No::Name)?;
         let device = DeviceLabel::parse(&enrol.device).map_err(No::Name)?;
@@ -149,16 +140,16 @@ impl Ca {
         let checked = Csr::received(&enrol.csr)
             .and_then(|csr| csr.check(DeviceName { user, device }, self.authority.realm(), &binding))
             .map_err(No::Csr)?;
-        let before = allowed(state, &token, checked.name(), checked.key().id(), now.wall).map_err(No::Journal)?;
+        let before = allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall).map_err(No::Journal)?;
         if let Some(serial) = before {
-            self.deliver(conn, serial, state, out);
+            self.deliver(conn, serial, turn.state, turn.out);
             return Ok(());
         }
         if self.appending.len() >= APPENDS_PENDING_MAX {
             return Err(No::Busy);
         }
-        let grant = self.authority.propose(&checked, token, now.wall, rng);
-        let id = out.append(Room::Ca, vec![Record::CertificateGranted(grant)]);
+        let grant = self.authority.propose(&checked, token, turn.now.wall, turn.rng);
+        let id = turn.out.append(Room::Ca, vec![Record::CertificateGranted(grant)]);
         self.appending.insert(id, Step::Granting(conn));
         Ok(())
     }

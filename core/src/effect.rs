@@ -2,12 +2,26 @@
 
 use std::collections::VecDeque;
 
+use rand_core::CryptoRng;
+
 use crate::fault::CloseReason;
 use crate::id::{AdminId, AppendId, ConnId, DeviceName, LoadId, Serial};
-use crate::journal::Record;
+use crate::journal::{Record, State};
 use crate::operator::Answer;
-use crate::time::Wall;
+use crate::time::{Now, Wall};
 use crate::wire::{Code, Frame};
+
+/// What a room is lent for the time of one call: the folded journal to read, the time, randomness, and the way out.
+pub struct Turn<'a> {
+    /// The folded journal.
+    pub state: &'a State,
+    /// Both clocks.
+    pub now: Now,
+    /// Randomness, never to be kept.
+    pub rng: &'a mut dyn CryptoRng,
+    /// Where effects go.
+    pub out: &'a mut Effects,
+}
 
 /// Which room an answer of the journal goes back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

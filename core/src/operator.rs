@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use rand_core::CryptoRng;
-
-use crate::effect::{Effect, Effects, Note, Room};
+use crate::effect::{Effect, Effects, Note, Room, Turn};
 use crate::id::{AdminId, AppendId, DeviceName, UserName};
 use crate::invite::Token;
 use crate::journal::fold::{EnrolRefusal, user_free};
 use crate::journal::{Outcome, Record, State};
 use crate::limits::{INVITE_LIFETIME_MAX, INVITES_OPEN_MAX};
-use crate::time::{Now, Wall};
+use crate::time::Wall;
 
 /// What an operator may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,63 +84,56 @@ impl Operator {
         &mut self,
         id: AdminId,
         command: &Command,
-        state: &State,
         present: &dyn Fn(&DeviceName) -> bool,
-        now: Now,
-        rng: &mut dyn CryptoRng,
-        out: &mut Effects,
+        turn: &mut Turn<'_>,
     ) {
         match command {
             Command::Invite { user, lifetime } => {
-                if let Err(refusal) = self.invite(id, user.as_ref(), *lifetime, state, now, rng, out) {
-                    out.push(Effect::Answer(id, Answer::Refused(refusal)));
+                if let Err(refusal) = self.invite(id, user.as_ref(), *lifetime, turn) {
+                    turn.out.push(Effect::Answer(id, Answer::Refused(refusal)));
                 }
             }
-            Command::Users => out.push(Effect::Answer(id, Answer::Users(users(state, present)))),
+            Command::Users => turn.out.push(Effect::Answer(id, Answer::Users(users(turn.state, present)))),
         }
     }
 
     /// The journal holds an append of ours.
+    ///
+    /// # Panics
+    /// If the append was not ours.
     pub fn appended(&mut self, append: AppendId, outcome: &Outcome, out: &mut Effects) {
         let (id, token, expires) =
             self.inviting.remove(&append).expect("an append of the operator's was remembered when it was made");
-        let answer = match outcome {
-            Outcome::Invited => {
-                out.note(Note::Invited(expires));
-                Answer::Invite(token, expires)
-            }
-            other => {
-                out.note(Note::Alarm(format!("the journal took an invite as {other:?}")));
-                Answer::Refused(OperatorRefusal::Failed)
-            }
+        let answer = if let Outcome::Invited = outcome {
+            out.note(Note::Invited(expires));
+            Answer::Invite(token, expires)
+        } else {
+            out.note(Note::Alarm(format!("the journal took an invite as {outcome:?}")));
+            Answer::Refused(OperatorRefusal::Failed)
         };
         out.push(Effect::Answer(id, answer));
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what an invite is judged by, each named")]
     fn invite(
         &mut self,
         id: AdminId,
         user: Option<&UserName>,
         lifetime: Duration,
-        state: &State,
-        now: Now,
-        rng: &mut dyn CryptoRng,
-        out: &mut Effects,
+        turn: &mut Turn<'_>,
     ) -> Result<(), OperatorRefusal> {
         if lifetime.as_secs() == 0 || lifetime > INVITE_LIFETIME_MAX {
             return Err(OperatorRefusal::Lifetime);
         }
-        if state.invites_open(now.wall) + self.inviting.len() >= INVITES_OPEN_MAX {
+        if turn.state.invites_open(turn.now.wall) + self.inviting.len() >= INVITES_OPEN_MAX {
             return Err(OperatorRefusal::TooMany);
         }
         if let Some(user) = user {
-            user_free(state, user).map_err(OperatorRefusal::Name)?;
+            user_free(turn.state, user).map_err(OperatorRefusal::Name)?;
         }
-        let token = Token::draw(rng);
-        let expires = now.wall.plus(lifetime);
-        let record = Record::InviteCreated { token: token.hash(), user: user.cloned(), expires, at: now.wall };
-        let append = out.append(Room::Operator, vec![record]);
+        let token = Token::draw(turn.rng);
+        let expires = turn.now.wall.plus(lifetime);
+        let record = Record::InviteCreated { token: token.hash(), user: user.cloned(), expires, at: turn.now.wall };
+        let append = turn.out.append(Room::Operator, vec![record]);
         self.inviting.insert(append, (id, token, expires));
         Ok(())
     }

@@ -201,6 +201,9 @@ impl Peer {
     }
 
     /// The next bytes for the tunnel, as far as its credit goes.
+    ///
+    /// # Panics
+    /// Never: no more is taken than the credit.
     pub fn poll_forward(&mut self) -> Option<Vec<u8>> {
         self.link.flush();
         let credit = usize::try_from(self.credit).unwrap_or(usize::MAX);

@@ -24,9 +24,10 @@ use std::time::Duration;
 use rand_core::CryptoRng;
 
 use crate::ca::Ca;
-use crate::effect::{Effect, Effects, Note, Room};
+use crate::effect::{Effect, Effects, Note, Room, Turn};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{AdminId, AppendId, ConnId, Fingerprint, LoadId, Realm};
+use crate::journal::state::RealmInfo;
 use crate::journal::{Record, RecordRefusal, State};
 use crate::limits::{
     CONNECTIONS_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, RELAY_LIFETIME, SILENCE_TIME_MAX, STRANGERS_MAX,
@@ -43,7 +44,7 @@ use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use crate::wire::{Channel, Code, Extensions, Frame};
 
 /// What happened outside.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// Somebody connected. The number was never used before.
     Opened(ConnId),
@@ -178,10 +179,9 @@ impl Server {
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, StartRefusal> {
         let root = authority.trust().root().fingerprint();
-        if let Some(founded) = state.realm() {
-            if founded.root != root || founded.realm != *authority.realm() {
-                return Err(StartRefusal::OtherRealm);
-            }
+        let other = |founded: &RealmInfo| founded.root != root || founded.realm != *authority.realm();
+        if state.realm().is_some_and(other) {
+            return Err(StartRefusal::OtherRealm);
         }
         env.clock.set(now.wall);
         let doors = doors(&env, &authority, now, rng).map_err(StartRefusal::Certificate)?;
@@ -230,9 +230,9 @@ impl Server {
                 self.ca.loaded(id, record, &self.state, &mut self.effects);
             }
             Input::Operator(id, command) => {
-                let relay = &self.relay;
-                let present = |device: &_| relay.is_present(device);
-                self.operator.command(id, command, &self.state, &present, now, rng, &mut self.effects);
+                let present = |device: &_| self.relay.is_present(device);
+                let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                self.operator.command(id, command, &present, turn);
             }
             Input::Tick => self.tick(now, rng),
             Input::Shutdown => self.shutdown(now),
@@ -401,7 +401,8 @@ impl Server {
                 let Stage::Newcomer(exporter) = std::mem::replace(&mut known.stage, Stage::Asked) else {
                     unreachable!("the stage was just looked at");
                 };
-                self.ca.request(conn, &exporter, &enrol, &self.state, now, rng, &mut self.effects);
+                let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                self.ca.request(conn, &exporter, &enrol, turn);
                 Ok(())
             }
             Stage::Asked => Err(Fault::Unexpected),

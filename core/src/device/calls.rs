@@ -77,7 +77,7 @@ pub enum CallDenied {
 pub struct Calls {
     env: TlsEnv,
     identity: Identity,
-    calls: BTreeMap<CallId, Call>,
+    by_id: BTreeMap<CallId, Call>,
     asks: u64,
     /// Numbers for calls that others make; the user's own come from the user, below these.
     incoming: u64,
@@ -101,13 +101,13 @@ enum Stage {
     Asking(AskId),
     Ringing(TunnelId, DeviceName),
     Incoming(TunnelId, DeviceName),
-    Up(TunnelId, DeviceName, Box<Peer>),
+    Up(TunnelId, Box<Peer>),
 }
 
 impl Stage {
     fn tunnel(&self) -> Option<TunnelId> {
         match self {
-            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) | Self::Up(tunnel, ..) => Some(*tunnel),
+            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) | Self::Up(tunnel, _) => Some(*tunnel),
             Self::Waiting | Self::Asking(_) => None,
         }
     }
@@ -119,7 +119,7 @@ impl Calls {
         Self {
             env,
             identity,
-            calls: BTreeMap::new(),
+            by_id: BTreeMap::new(),
             asks: 0,
             incoming: 1 << 32,
             online: false,
@@ -131,13 +131,13 @@ impl Calls {
 
     /// The user wishes to speak to somebody.
     pub fn call(&mut self, id: CallId, user: UserName, patience: Duration, now: Now) {
-        let known = self.calls.contains_key(&id) || self.calls.values().any(|call| call.user == user);
-        if known || self.calls.len() >= CALLS_MAX {
+        let known = self.by_id.contains_key(&id) || self.by_id.values().any(|call| call.user == user);
+        if known || self.by_id.len() >= CALLS_MAX {
             self.events.push_back((id, Err(CallDenied::TooMany)));
             return;
         }
         let patience = now.mono.plus(patience);
-        self.calls.insert(id, Call { user, stage: Stage::Waiting, patience });
+        self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience });
         if self.online {
             self.ask(id);
         }
@@ -147,13 +147,13 @@ impl Calls {
 
     /// The user takes a call.
     pub fn accept(&mut self, id: CallId, now: Now) {
-        match self.calls.remove(&id) {
+        match self.by_id.remove(&id) {
             Some(Call { user, stage: Stage::Incoming(tunnel, from), patience }) => {
-                self.calls.insert(id, Call { user, stage: Stage::Waiting, patience });
+                self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience });
                 self.take(id, tunnel, from, now);
             }
             Some(call) => {
-                self.calls.insert(id, call);
+                self.by_id.insert(id, call);
                 self.events.push_back((id, Err(CallDenied::NoSuchCall)));
             }
             None => self.events.push_back((id, Err(CallDenied::NoSuchCall))),
@@ -162,8 +162,8 @@ impl Calls {
 
     /// The user ends a call.
     pub fn hang_up(&mut self, id: CallId, code: Code, now: Now) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        if let Stage::Up(_, _, peer) = &mut call.stage {
+        let Some(call) = self.by_id.get_mut(&id) else { return };
+        if let Stage::Up(_, peer) = &mut call.stage {
             if !peer.has_parted() {
                 peer.part(Code::FINISHED);
                 self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
@@ -177,8 +177,8 @@ impl Calls {
 
     /// The user says a line.
     pub fn say(&mut self, id: CallId, text: &str) {
-        let result = match self.calls.get_mut(&id).map(|call| &mut call.stage) {
-            Some(Stage::Up(_, _, peer)) => peer.say(text).map(drop),
+        let result = match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
+            Some(Stage::Up(_, peer)) => peer.say(text).map(drop),
             Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => {
                 Err(SayRefusal::NotOpen)
             }
@@ -191,7 +191,7 @@ impl Calls {
 
     /// Everything is to end in good order.
     pub fn quit(&mut self, now: Now) {
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        let ids: Vec<CallId> = self.by_id.keys().copied().collect();
         for id in ids {
             self.hang_up(id, Code::HUNG_UP, now);
         }
@@ -201,7 +201,7 @@ impl Calls {
     pub fn online(&mut self, _now: Now) {
         self.online = true;
         let waiting = |call: &Call| matches!(call.stage, Stage::Waiting);
-        let ids: Vec<CallId> = self.calls.iter().filter(|(_, call)| waiting(call)).map(|(id, _)| *id).collect();
+        let ids: Vec<CallId> = self.by_id.iter().filter(|(_, call)| waiting(call)).map(|(id, _)| *id).collect();
         for id in ids {
             self.ask(id);
         }
@@ -211,12 +211,12 @@ impl Calls {
     pub fn offline(&mut self, _now: Now) {
         self.online = false;
         self.requests.clear();
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        let ids: Vec<CallId> = self.by_id.keys().copied().collect();
         for id in ids {
-            match self.calls.get_mut(&id).map(|call| &mut call.stage) {
+            match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
                 Some(stage @ Stage::Asking(_)) => *stage = Stage::Waiting,
                 Some(Stage::Ringing(..) | Stage::Incoming(..)) => self.end(id, CallEnd::RelayLost),
-                Some(Stage::Up(_, _, peer)) => {
+                Some(Stage::Up(_, peer)) => {
                     // What has parted already has ended as it was meant to.
                     let parted = peer.has_parted();
                     peer.tunnel_ended();
@@ -233,7 +233,7 @@ impl Calls {
     /// Somebody is present: if they are waited for, they are asked.
     pub fn presence(&mut self, user: &UserName, _now: Now) {
         let waited = |call: &Call| matches!(call.stage, Stage::Waiting) && call.user == *user;
-        let id = self.calls.iter().find(|(_, call)| waited(call)).map(|(id, _)| *id);
+        let id = self.by_id.iter().find(|(_, call)| waited(call)).map(|(id, _)| *id);
         if let Some(id) = id.filter(|_| self.online) {
             self.ask(id);
         }
@@ -246,7 +246,7 @@ impl Calls {
             self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::HUNG_UP });
             return Ok(());
         };
-        let Some(call) = self.calls.get_mut(&id) else { return Ok(()) };
+        let Some(call) = self.by_id.get_mut(&id) else { return Ok(()) };
         if device.user != call.user {
             // A relay that rings at somebody else than we asked for is not one to go on with.
             return Err(Fault::Unexpected);
@@ -260,7 +260,7 @@ impl Calls {
     /// The relay did not ask the other for us.
     pub fn refused(&mut self, ask: AskId, code: Code, now: Now) {
         let Some(id) = self.asking(ask) else { return };
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.by_id.get_mut(&id) else { return };
         if code == Code::OFFLINE && call.patience > now.mono {
             call.stage = Stage::Waiting;
             self.deadlines.set(Wake::Call(id), call.patience);
@@ -272,8 +272,8 @@ impl Calls {
 
     /// Somebody calls.
     pub fn introduced(&mut self, tunnel: TunnelId, from: DeviceName, now: Now) {
-        let known = self.calls.iter().find(|(_, call)| call.user == from.user).map(|(id, _)| *id);
-        match known.and_then(|id| self.calls.get(&id).map(|call| (id, &call.stage))) {
+        let known = self.by_id.iter().find(|(_, call)| call.user == from.user).map(|(id, _)| *id);
+        match known.and_then(|id| self.by_id.get(&id).map(|call| (id, &call.stage))) {
             Some((id, Stage::Waiting)) => self.take(id, tunnel, from, now),
             Some((id, Stage::Asking(_) | Stage::Ringing(..))) => match glare::decide(&self.identity.name, &from) {
                 Stands::Ours => self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::GLARE }),
@@ -285,14 +285,14 @@ impl Calls {
             Some((_, Stage::Incoming(..) | Stage::Up(..))) => {
                 self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::IN_A_CALL });
             }
-            None if self.calls.len() >= CALLS_MAX => {
+            None if self.by_id.len() >= CALLS_MAX => {
                 self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::IN_A_CALL });
             }
             None => {
                 self.incoming += 1;
                 let id = CallId(self.incoming);
                 let stage = Stage::Incoming(tunnel, from.clone());
-                self.calls.insert(id, Call { user: from.user.clone(), stage, patience: now.mono });
+                self.by_id.insert(id, Call { user: from.user.clone(), stage, patience: now.mono });
                 self.events.push_back((id, Ok(CallEvent::Incoming(from))));
             }
         }
@@ -301,19 +301,19 @@ impl Calls {
     /// The one we called takes the call.
     pub fn accepted(&mut self, tunnel: TunnelId, now: Now) -> Result<(), Fault> {
         let Some(id) = self.by_tunnel(tunnel) else { return Ok(()) };
-        let Some(Call { stage: Stage::Ringing(_, device), .. }) = self.calls.get(&id) else {
+        let Some(Call { stage: Stage::Ringing(_, device), .. }) = self.by_id.get(&id) else {
             return Err(Fault::Unexpected);
         };
         let device = device.clone();
         let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, &device);
-        self.up(id, tunnel, device, peer, now);
+        self.up(id, tunnel, peer, now);
         Ok(())
     }
 
     /// An introduction or tunnel is over.
     pub fn ended(&mut self, tunnel: TunnelId, code: Code, now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
-        if let Some(Call { stage: Stage::Up(_, _, peer), .. }) = self.calls.get_mut(&id) {
+        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
             peer.tunnel_ended();
             self.pump(id, now);
         } else {
@@ -324,7 +324,7 @@ impl Calls {
     /// Bytes came through a tunnel.
     pub fn forwarded(&mut self, tunnel: TunnelId, bytes: &[u8], now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
-        if let Some(Call { stage: Stage::Up(_, _, peer), .. }) = self.calls.get_mut(&id) {
+        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
             peer.received(bytes);
             self.pump(id, now);
         }
@@ -333,7 +333,7 @@ impl Calls {
     /// The tunnel takes more.
     pub fn credited(&mut self, tunnel: TunnelId, bytes: u32) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
-        if let Some(Call { stage: Stage::Up(_, _, peer), .. }) = self.calls.get_mut(&id) {
+        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
             peer.credited(bytes);
             self.forward(id);
         }
@@ -343,8 +343,8 @@ impl Calls {
     pub fn tick(&mut self, now: Now) {
         while let Some(wake) = self.deadlines.take_due(now.mono) {
             let Wake::Call(id) = wake else { unreachable!("only calls are kept here") };
-            match self.calls.get_mut(&id).map(|call| &mut call.stage) {
-                Some(Stage::Up(tunnel, _, peer)) => {
+            match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
+                Some(Stage::Up(tunnel, peer)) => {
                     let reason =
                         if peer.has_parted() { CloseReason::Ours(Code::FINISHED) } else { CloseReason::TimedOut };
                     let tunnel = *tunnel;
@@ -381,19 +381,19 @@ impl Calls {
 
     /// Whether there is no call.
     pub fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.by_id.is_empty()
     }
 
     /// Whether a line of any allowed length would be taken by a call now.
     pub fn has_room(&self, id: CallId) -> bool {
-        match self.calls.get(&id).map(|call| &call.stage) {
-            Some(Stage::Up(_, _, peer)) => peer.has_room(),
+        match self.by_id.get(&id).map(|call| &call.stage) {
+            Some(Stage::Up(_, peer)) => peer.has_room(),
             Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => false,
         }
     }
 
     fn ask(&mut self, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.by_id.get_mut(&id) else { return };
         self.asks += 1;
         let ask = AskId(self.asks);
         call.stage = Stage::Asking(ask);
@@ -404,13 +404,13 @@ impl Calls {
     /// Takes a call that comes in.
     fn take(&mut self, id: CallId, tunnel: TunnelId, from: DeviceName, now: Now) {
         self.requests.push_back(RelayRequest::Accept { tunnel });
-        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from.clone());
-        self.up(id, tunnel, from, peer, now);
+        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from);
+        self.up(id, tunnel, peer, now);
     }
 
-    fn up(&mut self, id: CallId, tunnel: TunnelId, with: DeviceName, peer: Peer, now: Now) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.stage = Stage::Up(tunnel, with, Box::new(peer));
+    fn up(&mut self, id: CallId, tunnel: TunnelId, peer: Peer, now: Now) {
+        if let Some(call) = self.by_id.get_mut(&id) {
+            call.stage = Stage::Up(tunnel, Box::new(peer));
             self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_HANDSHAKE_TIME_MAX));
         }
         self.pump(id, now);
@@ -419,7 +419,7 @@ impl Calls {
     /// Moves what a peer session has to say to the relay and to the user.
     fn pump(&mut self, id: CallId, now: Now) {
         self.forward(id);
-        let Some(Call { stage: Stage::Up(tunnel, _, peer), .. }) = self.calls.get_mut(&id) else { return };
+        let Some(Call { stage: Stage::Up(tunnel, peer), .. }) = self.by_id.get_mut(&id) else { return };
         let tunnel = *tunnel;
         while let Some(event) = peer.poll_event() {
             match event {
@@ -456,7 +456,7 @@ impl Calls {
 
     /// Hands the tunnel what it takes.
     fn forward(&mut self, id: CallId) {
-        let Some(Call { stage: Stage::Up(tunnel, _, peer), .. }) = self.calls.get_mut(&id) else { return };
+        let Some(Call { stage: Stage::Up(tunnel, peer), .. }) = self.by_id.get_mut(&id) else { return };
         while let Some(bytes) = peer.poll_forward() {
             self.requests.push_back(RelayRequest::Forward { tunnel: *tunnel, bytes: ByteBuf::from(bytes) });
         }
@@ -468,13 +468,13 @@ impl Calls {
     /// Tells the relay that a call is over that has not come up, as far as the relay knows of it.
     fn tell_relay(&mut self, id: CallId, code: Code) {
         // An ask that is not answered yet is hung up when its number comes (`ringing`).
-        if let Some(tunnel) = self.calls.get(&id).and_then(|call| call.stage.tunnel()) {
+        if let Some(tunnel) = self.by_id.get(&id).and_then(|call| call.stage.tunnel()) {
             self.requests.push_back(RelayRequest::HangUp { tunnel, code });
         }
     }
 
     fn end(&mut self, id: CallId, end: CallEnd) {
-        if self.calls.remove(&id).is_some() {
+        if self.by_id.remove(&id).is_some() {
             self.deadlines.clear(Wake::Call(id));
             self.events.push_back((id, Ok(CallEvent::Ended(end))));
         }
@@ -482,10 +482,10 @@ impl Calls {
 
     fn asking(&self, ask: AskId) -> Option<CallId> {
         let asks = |call: &Call| matches!(call.stage, Stage::Asking(asked) if asked == ask);
-        self.calls.iter().find(|(_, call)| asks(call)).map(|(id, _)| *id)
+        self.by_id.iter().find(|(_, call)| asks(call)).map(|(id, _)| *id)
     }
 
     fn by_tunnel(&self, tunnel: TunnelId) -> Option<CallId> {
-        self.calls.iter().find(|(_, call)| call.stage.tunnel() == Some(tunnel)).map(|(id, _)| *id)
+        self.by_id.iter().find(|(_, call)| call.stage.tunnel() == Some(tunnel)).map(|(id, _)| *id)
     }
 }

@@ -10,7 +10,6 @@
 
 use std::collections::VecDeque;
 
-use rand_core::CryptoRng;
 use rustls_pki_types::CertificateDer;
 use serde_bytes::{ByteArray, ByteBuf};
 
@@ -105,7 +104,7 @@ impl Enrolment {
     }
 
     /// Takes one input.
-    pub fn handle(&mut self, input: EnrolInput<'_>, now: Now, _rng: &mut dyn CryptoRng) {
+    pub fn handle(&mut self, input: &EnrolInput<'_>, now: Now) {
         self.env.clock.set(now.wall);
         self.turned = true;
         match input {
@@ -124,7 +123,7 @@ impl Enrolment {
             }
             EnrolInput::Unreachable(_) => self.finish(EnrolResult::Lost(CloseReason::Unreachable), now),
             EnrolInput::Received(_, bytes) => self.received(bytes, now),
-            EnrolInput::Sent(_, n) => {
+            &EnrolInput::Sent(_, n) => {
                 if let Some(link) = self.link_mut() {
                     link.sent(n);
                 }

@@ -50,8 +50,7 @@ impl fmt::Display for NameRefusal {
             Self::EdgeHyphen => "a name neither begins nor ends with a hyphen",
             Self::Punycode => "names beginning with xn-- are not allowed",
             Self::LookAlike => "the name has a letter of another alphabet that looks like a Latin one",
-            Self::NotAscii => "a name has only the letters a to z, digits and hyphens",
-            Self::Character => "a name has only the letters a to z, digits and hyphens",
+            Self::NotAscii | Self::Character => "a name has only the letters a to z, digits and hyphens",
             Self::Reserved => "the name relay belongs to the server",
             Self::NotOfRealm => "the name is not of the form device.user.realm",
         })

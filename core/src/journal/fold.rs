@@ -156,7 +156,7 @@ fn grant_v1(state: &mut State, grant: Grant) -> Outcome {
         .or_insert_with(|| User { opened: grant.at, devices: BTreeMap::new() });
     user.devices.insert(grant.name.device.clone(), Device { key, serial });
     state.grants.insert(serial, Progress { grant, issued: None });
-    state.unissued.insert(serial, ());
+    state.unissued.insert(serial);
     Outcome::Granted(serial)
 }
 

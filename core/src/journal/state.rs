@@ -1,6 +1,6 @@
 //! What the relay knows for good: the journal, folded. Metadata only; a certificate is found by its position.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct State {
     pub(super) invites: BTreeMap<TokenHash, Invite>,
     pub(super) grants: BTreeMap<Serial, Progress>,
     /// The grants that have no certificate yet.
-    pub(super) unissued: BTreeMap<Serial, ()>,
+    pub(super) unissued: BTreeSet<Serial>,
 }
 
 /// The realm, from its first record.
@@ -85,7 +85,7 @@ impl State {
             keys: BTreeMap::new(),
             invites: BTreeMap::new(),
             grants: BTreeMap::new(),
-            unissued: BTreeMap::new(),
+            unissued: BTreeSet::new(),
         }
     }
 
@@ -143,7 +143,7 @@ impl State {
 
     /// The grants without a certificate: what a crash between granting and signing left behind.
     pub fn unissued(&self) -> impl Iterator<Item = Serial> + '_ {
-        self.unissued.keys().copied()
+        self.unissued.iter().copied()
     }
 
     /// One value for the whole state: equal states, and only those, have equal ones.

@@ -118,6 +118,9 @@ impl Csr {
     }
 
     /// Makes a device's own request: its key, its name, nothing else.
+    ///
+    /// # Panics
+    /// Never: a name of ours can always be encoded.
     pub fn make(key: &SecretKey, name: &DeviceName, realm: &Realm) -> Self {
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();

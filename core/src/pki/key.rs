@@ -170,7 +170,6 @@ mod tests {
     fn a_secret_key_never_shows_itself() {
         let key = SecretKey::draw(&mut ChaCha20Rng::seed_from_u64(1));
         let shown = format!("{key:?}");
-        let seed: String = key.seed.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        assert!(!shown.contains(&seed));
+        assert_eq!(shown, format!("SecretKey(of {})", key.spki().id()));
     }
 }

@@ -25,7 +25,7 @@ use crate::wire::{Code, Frame};
 #[derive(Debug, Default)]
 pub struct Tunnels {
     last: u64,
-    tunnels: BTreeMap<TunnelId, Tunnel>,
+    by_id: BTreeMap<TunnelId, Tunnel>,
     of_conn: BTreeMap<ConnId, BTreeSet<TunnelId>>,
     ringing: Deadlines<TunnelId>,
 }
@@ -59,19 +59,19 @@ impl Tunnel {
 
 impl Tunnels {
     /// Begins an introduction between two connections.
-    pub fn introduce(&mut self, caller: ConnId, callee: ConnId, now: Instant) -> Result<TunnelId, Code> {
+    pub fn introduce(&mut self, from: ConnId, to: ConnId, now: Instant) -> Result<TunnelId, Code> {
         let count = |conn| self.of_conn.get(&conn).map_or(0, BTreeSet::len);
-        if count(caller) >= TUNNELS_PER_DEVICE_MAX {
+        if count(from) >= TUNNELS_PER_DEVICE_MAX {
             return Err(Code::TOO_MANY_CALLS);
         }
-        if count(callee) >= TUNNELS_PER_DEVICE_MAX {
+        if count(to) >= TUNNELS_PER_DEVICE_MAX {
             return Err(Code::IN_A_CALL);
         }
         self.last += 1;
         let id = TunnelId(self.last);
         let end = |conn| End { conn, credit: TUNNEL_WINDOW_BYTES };
-        self.tunnels.insert(id, Tunnel { caller: end(caller), callee: end(callee), open: false });
-        for conn in [caller, callee] {
+        self.by_id.insert(id, Tunnel { caller: end(from), callee: end(to), open: false });
+        for conn in [from, to] {
             self.of_conn.entry(conn).or_default().insert(id);
         }
         self.ringing.set(id, now.plus(RING_TIME_MAX));
@@ -80,7 +80,7 @@ impl Tunnels {
 
     /// The callee takes the call. One that is over by now is passed over: the two crossed on the way.
     pub fn accept(&mut self, conn: ConnId, id: TunnelId, out: &mut Effects) -> Result<(), Fault> {
-        let Some(tunnel) = self.tunnels.get_mut(&id) else { return Ok(()) };
+        let Some(tunnel) = self.by_id.get_mut(&id) else { return Ok(()) };
         if tunnel.callee.conn != conn || tunnel.open {
             return Err(Fault::Unexpected);
         }
@@ -92,7 +92,7 @@ impl Tunnels {
 
     /// One end ends it; the other is told. Somebody else's tunnel is not touched.
     pub fn hang_up(&mut self, conn: ConnId, id: TunnelId, code: Code, out: &mut Effects) {
-        let other = self.tunnels.get_mut(&id).and_then(|tunnel| Some(tunnel.ends(conn)?.1.conn));
+        let other = self.by_id.get_mut(&id).and_then(|tunnel| Some(tunnel.ends(conn)?.1.conn));
         if let Some(other) = other {
             self.remove(id);
             out.send(other, Frame::message(&RelayEvent::Ended { tunnel: id, code }));
@@ -101,7 +101,7 @@ impl Tunnels {
 
     /// Forwards bytes to the other end, within the sender's credit.
     pub fn forward(&mut self, conn: ConnId, id: TunnelId, bytes: ByteBuf, out: &mut Effects) -> Result<(), Fault> {
-        let Some(tunnel) = self.tunnels.get_mut(&id) else { return Ok(()) };
+        let Some(tunnel) = self.by_id.get_mut(&id) else { return Ok(()) };
         let open = tunnel.open;
         let Some((from, to)) = tunnel.ends(conn).filter(|_| open) else { return Err(Fault::Unexpected) };
         let length = u32::try_from(bytes.len()).map_err(|_| Fault::Credit)?;
@@ -112,7 +112,7 @@ impl Tunnels {
 
     /// The receiver lets more come.
     pub fn credit(&mut self, conn: ConnId, id: TunnelId, bytes: u32, out: &mut Effects) -> Result<(), Fault> {
-        let Some(tunnel) = self.tunnels.get_mut(&id) else { return Ok(()) };
+        let Some(tunnel) = self.by_id.get_mut(&id) else { return Ok(()) };
         let open = tunnel.open;
         let Some((_, sender)) = tunnel.ends(conn).filter(|_| open) else { return Err(Fault::Unexpected) };
         let credit = sender.credit.saturating_add(bytes);
@@ -148,7 +148,7 @@ impl Tunnels {
     }
 
     fn remove(&mut self, id: TunnelId) -> Option<Tunnel> {
-        let tunnel = self.tunnels.remove(&id)?;
+        let tunnel = self.by_id.remove(&id)?;
         self.ringing.clear(id);
         for conn in [tunnel.caller.conn, tunnel.callee.conn] {
             if let Some(ids) = self.of_conn.get_mut(&conn) {

@@ -144,7 +144,6 @@ impl Doors {
 pub struct Dial {
     pub(super) config: Arc<ClientConfig>,
     pub(super) name: ServerName<'static>,
-    pub(super) channel: Channel,
     pub(super) realm: Realm,
 }
 
@@ -153,7 +152,7 @@ impl Dial {
     pub fn enrol(env: &TlsEnv, realm: &Realm, root: Fingerprint) -> Self {
         let verifier = PinnedVerifier { env: env.clone(), realm: realm.clone(), root };
         let config = client(env, Arc::new(verifier), None, Channel::Enrol);
-        Self { config, name: server_name(&realm.relay_name()), channel: Channel::Enrol, realm: realm.clone() }
+        Self { config, name: server_name(&realm.relay_name()), realm: realm.clone() }
     }
 
     /// To the relay as a device.
@@ -161,7 +160,7 @@ impl Dial {
         let realm = trust.realm();
         let verifier = RelayVerifier { env: env.clone(), trust: trust.clone() };
         let config = client(env, Arc::new(verifier), Some(credentials), Channel::Relay);
-        Self { config, name: server_name(&realm.relay_name()), channel: Channel::Relay, realm: realm.clone() }
+        Self { config, name: server_name(&realm.relay_name()), realm: realm.clone() }
     }
 
     /// To another device.
@@ -170,7 +169,7 @@ impl Dial {
         let name = server_name(&called.dns(realm));
         let verifier = DeviceVerifier { env: env.clone(), trust: trust.clone(), called: Some(called.clone()) };
         let config = client(env, Arc::new(verifier), Some(credentials), Channel::Peer);
-        Self { config, name, channel: Channel::Peer, realm: realm.clone() }
+        Self { config, name, realm: realm.clone() }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::wire::Channel;
 
 /// What the exporter is for (RFC 8446 §7.5, RFC 5705).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-countersign";
-/// A fatal alert `no_application_protocol` in a record of its own, for a ClientHello that no configuration answers.
+/// A fatal alert `no_application_protocol` in a record of its own, for a `ClientHello` that no configuration answers.
 const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
 
 /// A value that both ends of one TLS session know and nobody else: it names the session.
@@ -81,8 +81,8 @@ pub struct Session {
 }
 
 enum State {
-    /// The ClientHello isn't here yet.
-    Accepting(Acceptor, Arc<Doors>),
+    /// The `ClientHello` isn't here yet.
+    Accepting(Box<Acceptor>, Arc<Doors>),
     /// The keys are being agreed.
     Handshaking(Box<Connection>),
     /// Both sides are known.
@@ -95,10 +95,10 @@ impl Session {
     /// The side that is connected to.
     pub fn accept(doors: Arc<Doors>) -> Self {
         let realm = doors.realm().clone();
-        Self::new(State::Accepting(Acceptor::default(), doors), realm)
+        Self::new(State::Accepting(Box::default(), doors), realm)
     }
 
-    /// The side that connects; its ClientHello waits in the ciphertext already.
+    /// The side that connects; its `ClientHello` waits in the ciphertext already.
     ///
     /// # Panics
     /// If the configuration can't be used, which ours always can.
@@ -173,7 +173,7 @@ impl Session {
 
     fn accept_step(
         &mut self,
-        mut acceptor: Acceptor,
+        mut acceptor: Box<Acceptor>,
         doors: Arc<Doors>,
         bytes: &mut &[u8],
     ) -> Result<State, CloseReason> {
@@ -202,11 +202,10 @@ impl Session {
             let speaks_13 = accepted.client_hello().cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == 0x13);
             drop(offered);
             if !speaks_13 {
-                if let Some(config) = doors.any() {
-                    if let Err((error, mut alert)) = accepted.into_connection(config.clone()) {
-                        let _ = alert.write_all(&mut self.ciphertext);
-                        return Err(reason(&error));
-                    }
+                let refused = doors.any().map(|config| accepted.into_connection(config.clone()));
+                if let Some(Err((error, mut alert))) = refused {
+                    let _ = alert.write_all(&mut self.ciphertext);
+                    return Err(reason(&error));
                 }
                 return Err(CloseReason::Fault(Fault::WrongTlsVersion));
             }
@@ -279,11 +278,11 @@ impl Session {
     /// Sees whether the handshake is over by now.
     fn advance(&mut self, mut connection: Box<Connection>, opened: Option<&mut Opened>) -> Result<State, CloseReason> {
         // The ClientHello that the acceptor read is still to be worked on.
-        if opened.is_none() {
-            if let Err(error) = connection.process_new_packets() {
-                drain(&mut connection, &mut self.ciphertext);
-                return Err(reason(&error));
-            }
+        if opened.is_none()
+            && let Err(error) = connection.process_new_packets()
+        {
+            drain(&mut connection, &mut self.ciphertext);
+            return Err(reason(&error));
         }
         drain(&mut connection, &mut self.ciphertext);
         if connection.is_handshaking() {
