@@ -126,13 +126,7 @@ impl Ca {
         }
     }
 
-    fn try_request(
-        &mut self,
-        conn: ConnId,
-        exporter: &Exporter,
-        enrol: &Enrol,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), No> {
+    fn try_request(&mut self, conn: ConnId, exporter: &Exporter, enrol: &Enrol, turn: &mut Turn<'_>) -> Result<(), No> {
         let user = UserName::parse(&enrol.user).map_err(No::Name)?;
         let device = DeviceLabel::parse(&enrol.device).map_err(No::Name)?;
         let token = enrol.token.hash();
@@ -140,7 +134,8 @@ impl Ca {
         let checked = Csr::received(&enrol.csr)
             .and_then(|csr| csr.check(DeviceName { user, device }, self.authority.realm(), &binding))
             .map_err(No::Csr)?;
-        let before = allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall).map_err(No::Journal)?;
+        let before =
+            allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall).map_err(No::Journal)?;
         if let Some(serial) = before {
             self.deliver(conn, serial, turn.state, turn.out);
             return Ok(());

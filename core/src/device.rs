@@ -240,9 +240,9 @@ impl Device {
     /// Lets session and calls hand each other what they have, until neither has anything.
     fn settle(&mut self, now: Now, rng: &mut dyn CryptoRng) {
         loop {
-            if let Some(event) = self.session.poll_event() {
-                self.session_event(event, now, rng);
-            } else if let Some(request) = self.calls.poll_request() {
+            // What one event of the session has led to is told before the next is looked at, so that the last line of
+            // a call never comes after the news that the relay is lost.
+            if let Some(request) = self.calls.poll_request() {
                 self.session.request(&request);
             } else if let Some((call, result)) = self.calls.poll_event() {
                 let event = match result {
@@ -250,6 +250,8 @@ impl Device {
                     Err(denied) => Event::Denied(call, denied),
                 };
                 self.tell(event);
+            } else if let Some(event) = self.session.poll_event() {
+                self.session_event(event, now, rng);
             } else {
                 break;
             }
@@ -331,7 +333,7 @@ impl Device {
                 Ok(())
             }
             RelayEvent::Credited { tunnel, bytes } => {
-                self.calls.credited(tunnel, bytes);
+                self.calls.credited(tunnel, bytes, now);
                 Ok(())
             }
         }

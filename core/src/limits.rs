@@ -80,6 +80,10 @@ pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
 pub const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 /// Plaintext of one TLS record (RFC 8446 §5.1).
 pub const RECORD_BYTES_MAX: usize = 16 * 1024;
+/// What sealing adds to a record: header, content type, tag (RFC 8446 §5.2).
+pub const RECORD_OVERHEAD_BYTES: usize = 5 + 1 + 16;
+/// Kept free in every outbox for a sealed goodbye and `close_notify`, so that a full one can still say why it ends.
+pub const PARTING_BYTES: usize = 64;
 /// Appends whose answer the server awaits at one time; enrolments beyond are told to come again.
 pub const APPENDS_PENDING_MAX: usize = 256;
 

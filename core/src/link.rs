@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use crate::fault::{CloseReason, Fault};
-use crate::limits::OUTBOX_BYTES_MAX;
+use crate::limits::{OUTBOX_BYTES_MAX, PARTING_BYTES, RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES};
 use crate::tls::{Dial, Doors, Secured, Session};
 use crate::wire::{Body, Code, Frame, FrameReader};
 
@@ -144,7 +144,8 @@ impl Link {
             return Ok(());
         }
         assert!(self.tls.is_open(), "a frame was to be sent before the other side was known");
-        if self.waiting() + frame.bytes().len() > self.outbox_bytes_max {
+        let sealed = sealed_bytes(self.turn.len() + frame.bytes().len());
+        if self.outbound().len() + sealed + PARTING_BYTES > self.outbox_bytes_max {
             return Err(OutboxFull);
         }
         self.turn.extend_from_slice(frame.bytes());
@@ -237,6 +238,11 @@ impl Link {
         self.closed = true;
         events.push(LinkEvent::Closed(reason));
     }
+}
+
+/// How long plaintext is at most once it is sealed.
+fn sealed_bytes(plaintext: usize) -> usize {
+    plaintext + plaintext.div_ceil(RECORD_BYTES_MAX) * RECORD_OVERHEAD_BYTES
 }
 
 /// Once we have said goodbye, an ending of any kind is the goodbye's, except for a breach, which is worth knowing.

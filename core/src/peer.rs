@@ -140,15 +140,11 @@ impl Peer {
         }
     }
 
-    /// The tunnel is gone.
+    /// The tunnel is gone. After our goodbye, too, that is no good end: that everything arrived is for the other end
+    /// to say, inside the session, and the relay can't say it in its place.
     pub fn tunnel_ended(&mut self) {
-        let mut events = Vec::new();
-        self.link.ended(&mut events);
-        for event in events {
-            if let LinkEvent::Closed(reason) = event {
-                self.closed(reason);
-            }
-        }
+        self.link.ended(&mut Vec::new());
+        self.closed(CloseReason::Truncated);
     }
 
     /// The tunnel takes this many bytes more.

@@ -10,6 +10,7 @@
 //! touches the issuing key, [`lint`] distrusts our own work. Every check on a CSR has a number in [`csr`].
 
 pub mod csr;
+pub mod facts;
 pub mod grant;
 pub mod issue;
 pub mod key;
@@ -17,6 +18,7 @@ pub mod lint;
 pub mod profile;
 
 pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};
+pub use facts::Facts;
 pub use grant::{Grant, Granted};
 pub use issue::{Authority, AuthorityRefusal, Founded, Issued, found_realm};
 pub use key::{SecretKey, Spki};

@@ -17,7 +17,7 @@ use serde_bytes::ByteBuf;
 use super::{Identity, Wake};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{AskId, CallId, DeviceName, TunnelId, UserName};
-use crate::limits::{CALLS_MAX, PEER_GOODBYE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX};
+use crate::limits::{CALLS_MAX, HANDSHAKE_TIME_MAX, PEER_GOODBYE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX};
 use crate::peer::glare::{self, Stands};
 use crate::peer::{Peer, PeerEvent, SayRefusal};
 use crate::time::{Deadlines, Instant, Now};
@@ -102,12 +102,16 @@ enum Stage {
     Ringing(TunnelId, DeviceName),
     Incoming(TunnelId, DeviceName),
     Up(TunnelId, Box<Peer>),
+    /// Over for the user, who was told; but an alert or a last word waits for credit and goes before the hang-up.
+    Ending(TunnelId, Box<Peer>, Code),
 }
 
 impl Stage {
     fn tunnel(&self) -> Option<TunnelId> {
         match self {
-            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) | Self::Up(tunnel, _) => Some(*tunnel),
+            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) | Self::Up(tunnel, _) | Self::Ending(tunnel, ..) => {
+                Some(*tunnel)
+            }
             Self::Waiting | Self::Asking(_) => None,
         }
     }
@@ -131,18 +135,18 @@ impl Calls {
 
     /// The user wishes to speak to somebody.
     pub fn call(&mut self, id: CallId, user: UserName, patience: Duration, now: Now) {
-        let known = self.by_id.contains_key(&id) || self.by_id.values().any(|call| call.user == user);
+        let known = self.by_id.contains_key(&id) || self.with(&user).is_some();
         if known || self.by_id.len() >= CALLS_MAX {
             self.events.push_back((id, Err(CallDenied::TooMany)));
             return;
         }
         let patience = now.mono.plus(patience);
         self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience });
-        if self.online {
-            self.ask(id);
-        }
         // An offline relay is waited for as an offline person is.
         self.deadlines.set(Wake::Call(id), patience.max(now.mono.plus(Duration::from_secs(1))));
+        if self.online {
+            self.ask(id, now);
+        }
     }
 
     /// The user takes a call.
@@ -169,7 +173,7 @@ impl Calls {
                 self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
             }
             self.pump(id, now);
-        } else {
+        } else if !matches!(call.stage, Stage::Ending(..)) {
             self.tell_relay(id, code);
             self.end(id, CallEnd::Refused(code));
         }
@@ -179,9 +183,8 @@ impl Calls {
     pub fn say(&mut self, id: CallId, text: &str) {
         let result = match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
             Some(Stage::Up(_, peer)) => peer.say(text).map(drop),
-            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => {
-                Err(SayRefusal::NotOpen)
-            }
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..))
+            | None => Err(SayRefusal::NotOpen),
         };
         match result {
             Ok(()) => self.forward(id),
@@ -198,44 +201,41 @@ impl Calls {
     }
 
     /// The relay has admitted us: those who wait are asked for.
-    pub fn online(&mut self, _now: Now) {
+    pub fn online(&mut self, now: Now) {
         self.online = true;
         let waiting = |call: &Call| matches!(call.stage, Stage::Waiting);
         let ids: Vec<CallId> = self.by_id.iter().filter(|(_, call)| waiting(call)).map(|(id, _)| *id).collect();
         for id in ids {
-            self.ask(id);
+            self.ask(id, now);
         }
     }
 
-    /// The relay is lost, and with it every call that went through it. A call that has not begun waits.
+    /// The relay is lost, and with it every call that went through it, one whose goodbye was not answered among them.
+    /// A call that has not begun waits.
     pub fn offline(&mut self, _now: Now) {
         self.online = false;
         self.requests.clear();
         let ids: Vec<CallId> = self.by_id.keys().copied().collect();
         for id in ids {
-            match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
-                Some(stage @ Stage::Asking(_)) => *stage = Stage::Waiting,
-                Some(Stage::Ringing(..) | Stage::Incoming(..)) => self.end(id, CallEnd::RelayLost),
-                Some(Stage::Up(_, peer)) => {
-                    // What has parted already has ended as it was meant to.
-                    let parted = peer.has_parted();
-                    peer.tunnel_ended();
-                    self.end(
-                        id,
-                        if parted { CallEnd::Closed(CloseReason::Ours(Code::FINISHED)) } else { CallEnd::RelayLost },
-                    );
+            let Some(call) = self.by_id.get_mut(&id) else { continue };
+            match call.stage {
+                Stage::Asking(_) => {
+                    call.stage = Stage::Waiting;
+                    self.deadlines.set(Wake::Call(id), call.patience);
                 }
-                Some(Stage::Waiting) | None => {}
+                Stage::Ringing(..) | Stage::Incoming(..) | Stage::Up(..) => self.end(id, CallEnd::RelayLost),
+                Stage::Ending(..) => self.forget(id),
+                Stage::Waiting => {}
             }
         }
     }
 
     /// Somebody is present: if they are waited for, they are asked.
-    pub fn presence(&mut self, user: &UserName, _now: Now) {
+    pub fn presence(&mut self, user: &UserName, now: Now) {
         let waited = |call: &Call| matches!(call.stage, Stage::Waiting) && call.user == *user;
         let id = self.by_id.iter().find(|(_, call)| waited(call)).map(|(id, _)| *id);
         if let Some(id) = id.filter(|_| self.online) {
-            self.ask(id);
+            self.ask(id, now);
         }
     }
 
@@ -272,7 +272,7 @@ impl Calls {
 
     /// Somebody calls.
     pub fn introduced(&mut self, tunnel: TunnelId, from: DeviceName, now: Now) {
-        let known = self.by_id.iter().find(|(_, call)| call.user == from.user).map(|(id, _)| *id);
+        let known = self.with(&from.user);
         match known.and_then(|id| self.by_id.get(&id).map(|call| (id, &call.stage))) {
             Some((id, Stage::Waiting)) => self.take(id, tunnel, from, now),
             Some((id, Stage::Asking(_) | Stage::Ringing(..))) => match glare::decide(&self.identity.name, &from) {
@@ -282,7 +282,7 @@ impl Calls {
                     self.take(id, tunnel, from, now);
                 }
             },
-            Some((_, Stage::Incoming(..) | Stage::Up(..))) => {
+            Some((_, Stage::Incoming(..) | Stage::Up(..) | Stage::Ending(..))) => {
                 self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::IN_A_CALL });
             }
             None if self.by_id.len() >= CALLS_MAX => {
@@ -313,11 +313,17 @@ impl Calls {
     /// An introduction or tunnel is over.
     pub fn ended(&mut self, tunnel: TunnelId, code: Code, now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
-        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
-            peer.tunnel_ended();
-            self.pump(id, now);
-        } else {
-            self.end(id, CallEnd::Refused(code));
+        match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
+            Some(Stage::Up(_, peer)) => {
+                peer.tunnel_ended();
+                self.pump(id, now);
+                // Nothing takes its last words any more.
+                self.forget(id);
+            }
+            Some(Stage::Ending(..)) => self.forget(id),
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => {
+                self.end(id, CallEnd::Refused(code));
+            }
         }
     }
 
@@ -331,11 +337,18 @@ impl Calls {
     }
 
     /// The tunnel takes more.
-    pub fn credited(&mut self, tunnel: TunnelId, bytes: u32) {
+    pub fn credited(&mut self, tunnel: TunnelId, bytes: u32, now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
-        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
+        if let Some(Stage::Up(_, peer) | Stage::Ending(_, peer, _)) =
+            self.by_id.get_mut(&id).map(|call| &mut call.stage)
+        {
             peer.credited(bytes);
+            if peer.has_parted() {
+                // What was said before the goodbye is still on its way, and is being taken.
+                self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
+            }
             self.forward(id);
+            self.hang_up_when_drained(id);
         }
     }
 
@@ -344,14 +357,18 @@ impl Calls {
         while let Some(wake) = self.deadlines.take_due(now.mono) {
             let Wake::Call(id) = wake else { unreachable!("only calls are kept here") };
             match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
-                Some(Stage::Up(tunnel, peer)) => {
-                    let reason =
-                        if peer.has_parted() { CloseReason::Ours(Code::FINISHED) } else { CloseReason::TimedOut };
-                    let tunnel = *tunnel;
-                    self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::TIMED_OUT });
-                    self.end(id, CallEnd::Closed(reason));
+                // Neither a handshake nor an answer to a goodbye that takes too long is a good end.
+                Some(Stage::Up(..)) => {
+                    self.tell_relay(id, Code::TIMED_OUT);
+                    self.end(id, CallEnd::Closed(CloseReason::TimedOut));
                 }
-                Some(Stage::Waiting | Stage::Asking(_)) => {
+                Some(Stage::Ending(_, _, code)) => {
+                    let code = *code;
+                    self.tell_relay(id, code);
+                    self.forget(id);
+                }
+                Some(Stage::Asking(_)) => self.end(id, CallEnd::Refused(Code::TIMED_OUT)),
+                Some(Stage::Waiting) => {
                     let end = if self.online { CallEnd::Refused(Code::OFFLINE) } else { CallEnd::RelayLost };
                     self.end(id, end);
                 }
@@ -388,16 +405,19 @@ impl Calls {
     pub fn has_room(&self, id: CallId) -> bool {
         match self.by_id.get(&id).map(|call| &call.stage) {
             Some(Stage::Up(_, peer)) => peer.has_room(),
-            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => false,
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..))
+            | None => false,
         }
     }
 
-    fn ask(&mut self, id: CallId) {
+    fn ask(&mut self, id: CallId, now: Now) {
         let Some(call) = self.by_id.get_mut(&id) else { return };
         self.asks += 1;
         let ask = AskId(self.asks);
         call.stage = Stage::Asking(ask);
         let to = call.user.clone();
+        // However little patience there is, the relay gets time to answer.
+        self.deadlines.set(Wake::Call(id), call.patience.max(now.mono.plus(HANDSHAKE_TIME_MAX)));
         self.requests.push_back(RelayRequest::Introduce { ask, to, extensions: Extensions::default() });
     }
 
@@ -419,8 +439,7 @@ impl Calls {
     /// Moves what a peer session has to say to the relay and to the user.
     fn pump(&mut self, id: CallId, now: Now) {
         self.forward(id);
-        let Some(Call { stage: Stage::Up(tunnel, peer), .. }) = self.by_id.get_mut(&id) else { return };
-        let tunnel = *tunnel;
+        let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) else { return };
         while let Some(event) = peer.poll_event() {
             match event {
                 PeerEvent::Open(proven) => {
@@ -439,8 +458,7 @@ impl Calls {
                         | CloseReason::Truncated
                         | CloseReason::Unreachable => Code::FINISHED,
                     };
-                    self.requests.push_back(RelayRequest::HangUp { tunnel, code });
-                    self.end(id, CallEnd::Closed(reason));
+                    self.end_after_last_words(id, code, CallEnd::Closed(reason), now);
                     return;
                 }
             }
@@ -450,13 +468,38 @@ impl Calls {
         }
     }
 
+    /// The call is over for the user; for the relay, once the tunnel has taken the last words.
+    fn end_after_last_words(&mut self, id: CallId, code: Code, end: CallEnd, now: Now) {
+        self.events.push_back((id, Ok(CallEvent::Ended(end))));
+        if let Some(call) = self.by_id.get_mut(&id) {
+            if let Stage::Up(tunnel, peer) = std::mem::replace(&mut call.stage, Stage::Waiting) {
+                call.stage = Stage::Ending(tunnel, peer, code);
+                self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
+            }
+        }
+        self.hang_up_when_drained(id);
+    }
+
+    fn hang_up_when_drained(&mut self, id: CallId) {
+        if let Some(Call { stage: Stage::Ending(tunnel, peer, code), .. }) = self.by_id.get(&id) {
+            if peer.is_drained() {
+                self.requests.push_back(RelayRequest::HangUp { tunnel: *tunnel, code: *code });
+                self.forget(id);
+            }
+        }
+    }
+
     fn deadlines_missing(&self, id: CallId) -> bool {
         !self.deadlines.contains(Wake::Call(id))
     }
 
     /// Hands the tunnel what it takes.
     fn forward(&mut self, id: CallId) {
-        let Some(Call { stage: Stage::Up(tunnel, peer), .. }) = self.by_id.get_mut(&id) else { return };
+        let Some(Stage::Up(tunnel, peer) | Stage::Ending(tunnel, peer, _)) =
+            self.by_id.get_mut(&id).map(|call| &mut call.stage)
+        else {
+            return;
+        };
         while let Some(bytes) = peer.poll_forward() {
             self.requests.push_back(RelayRequest::Forward { tunnel: *tunnel, bytes: ByteBuf::from(bytes) });
         }
@@ -474,10 +517,21 @@ impl Calls {
     }
 
     fn end(&mut self, id: CallId, end: CallEnd) {
-        if self.by_id.remove(&id).is_some() {
-            self.deadlines.clear(Wake::Call(id));
+        if self.by_id.contains_key(&id) {
+            self.forget(id);
             self.events.push_back((id, Ok(CallEvent::Ended(end))));
         }
+    }
+
+    fn forget(&mut self, id: CallId) {
+        self.by_id.remove(&id);
+        self.deadlines.clear(Wake::Call(id));
+    }
+
+    /// The call with somebody, if there is one that goes on.
+    fn with(&self, user: &UserName) -> Option<CallId> {
+        let goes_on = |call: &Call| call.user == *user && !matches!(call.stage, Stage::Ending(..));
+        self.by_id.iter().find(|(_, call)| goes_on(call)).map(|(id, _)| *id)
     }
 
     fn asking(&self, ask: AskId) -> Option<CallId> {

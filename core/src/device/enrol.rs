@@ -68,6 +68,7 @@ pub struct Enrolment {
     stage: Stage,
     deadline: Option<Instant>,
     server_time: Option<Wall>,
+    incarnation: Option<u64>,
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
@@ -97,6 +98,7 @@ impl Enrolment {
             stage: Stage::New,
             deadline: None,
             server_time: None,
+            incarnation: None,
             result: None,
             outputs: VecDeque::new(),
             turned: false,
@@ -184,6 +186,11 @@ impl Enrolment {
         self.server_time
     }
 
+    /// Which life of the server's journal granted the certificate, once it has.
+    pub fn incarnation(&self) -> Option<u64> {
+        self.incarnation
+    }
+
     fn received(&mut self, bytes: &[u8], now: Now) {
         let mut events = Vec::new();
         if let Some(link) = self.link_mut() {
@@ -228,6 +235,7 @@ impl Enrolment {
             }
             (Stage::Asking(link), EnrolEvent::Granted(certified)) => {
                 self.stage = Stage::Asking(link);
+                self.incarnation = Some(certified.incarnation);
                 let result = match self.believe(&certified, now.wall) {
                     Ok(identity) => EnrolResult::Enrolled(Box::new(identity)),
                     Err(refusal) => EnrolResult::BadCertificate(refusal),

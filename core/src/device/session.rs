@@ -316,8 +316,10 @@ impl RelaySession {
         self.deadlines.clear(Wake::Liveness);
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Greeting(conn, link) | Stage::Admitted(conn, link, _) => {
-                self.forget_leaving();
-                self.leaving = Some((conn, link));
+                // An older one that lingers goes now, and that alone is no parting.
+                if let Some((older, _)) = self.leaving.replace((conn, link)) {
+                    self.outputs.push_back(Output::Drop(older));
+                }
                 self.deadlines.set(Wake::Linger, now.mono.plus(LINGER_TIME_MAX));
             }
             Stage::Idle | Stage::Waiting | Stage::Dialling(_) | Stage::GivenUp => {}

@@ -1,1 +1,279 @@
+//! The fold: one test for each GR check, replay against live, and the golden journal.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+use proptest::prelude::*;
+use serde_bytes::ByteBuf;
+
+use super::*;
+use crate::id::{DeviceName, Fingerprint, Realm, Serial};
+use crate::invite::TokenHash;
+use crate::limits::{DEVICE_LIFETIME, USERS_MAX};
+use crate::pki::{Founded, Grant, LintFailure, SecretKey, found_realm};
+use crate::testing::{START, authority, device_name, rng};
+use crate::time::Wall;
+
+/// A journal that is written and folded at once.
+struct Ledger {
+    founded: Founded,
+    state: State,
+    bytes: Vec<Vec<u8>>,
+}
+
+impl Ledger {
+    fn new() -> Self {
+        let founded = found_realm(&Realm::default(), START, &mut rng(1));
+        let mut ledger = Self { founded, state: State::new(7), bytes: Vec::new() };
+        let root = Fingerprint::of(&ledger.founded.root);
+        let record = Record::RealmFounded { realm: Realm::default(), root, at: START };
+        assert_eq!(ledger.add(&record), Outcome::Founded);
+        ledger
+    }
+
+    fn add(&mut self, record: &Record) -> Outcome {
+        self.bytes.push(record.encode());
+        let n = self.bytes.len() as u64;
+        self.state.apply(n, self.bytes.last().unwrap()).unwrap()
+    }
+
+    fn invite(&mut self, token: u8, user: Option<&str>) -> Outcome {
+        let user = user.map(|user| device_name(user, "laptop").user);
+        let expires = Wall(START.0 + 3600);
+        self.add(&Record::InviteCreated { token: TokenHash([token; 32]), user, expires, at: START })
+    }
+
+    fn grant(&mut self, token: u8, name: &DeviceName, key: u64) -> Outcome {
+        self.add(&Record::CertificateGranted(grant(token, name, key)))
+    }
+
+    fn issue(&mut self, serial: Serial) -> Outcome {
+        let issued = authority(&self.founded).issue(&self.state.granted(serial).unwrap()).unwrap();
+        self.add(&Record::CertificateIssued { serial, der: ByteBuf::from(issued.der()) })
+    }
+
+    fn replayed(&self) -> State {
+        crate::server::replay(7, self.bytes.iter().map(Vec::as_slice)).unwrap()
+    }
+}
+
+/// A grant whose serial is drawn from token and key, so that two differ unless both are the same.
+fn grant(token: u8, name: &DeviceName, key: u64) -> Grant {
+    Grant {
+        token: TokenHash([token; 32]),
+        name: name.clone(),
+        key: SecretKey::draw(&mut rng(key)).spki(),
+        serial: Serial::draw(&mut rng(u64::from(token) << 32 | key)),
+        not_before: START.minus(std::time::Duration::from_secs(300)),
+        not_after: START.plus(DEVICE_LIFETIME),
+        at: START,
+    }
+}
+
+fn serial(outcome: &Outcome) -> Serial {
+    match outcome {
+        Outcome::Granted(serial) => *serial,
+        other => panic!("not granted: {other:?}"),
+    }
+}
+
+#[test]
+fn an_invite_a_grant_and_a_certificate_make_an_account() {
+    let mut ledger = Ledger::new();
+    let alice = device_name("alice", "laptop");
+    assert_eq!(ledger.invite(1, Some("alice")), Outcome::Invited);
+    let serial = serial(&ledger.grant(1, &alice, 10));
+    assert_eq!(ledger.state.unissued().collect::<Vec<_>>(), [serial]);
+    assert_eq!(ledger.issue(serial), Outcome::Issued(serial));
+    assert_eq!(ledger.state.unissued().count(), 0);
+    assert_eq!(ledger.state.device(&alice).unwrap().serial, serial);
+    assert_eq!(ledger.state.progress(serial).unwrap().issued, Some(4));
+    assert!(ledger.state.granted(serial).is_none(), "nothing is signed twice");
+    assert_eq!(ledger.replayed(), ledger.state);
+}
+
+#[test]
+fn an_unknown_invite() {
+    let refused = Outcome::Refused(EnrolRefusal::InviteUnknown);
+    assert_eq!(Ledger::new().grant(1, &device_name("alice", "laptop"), 10), refused);
+}
+
+#[test]
+fn a_used_invite() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, None);
+    let alice = device_name("alice", "laptop");
+    let granted = serial(&ledger.grant(1, &alice, 10));
+    assert_eq!(ledger.grant(1, &device_name("mallory", "laptop"), 11), Outcome::Refused(EnrolRefusal::InviteUsed));
+    assert_eq!(ledger.grant(1, &alice, 11), Outcome::Refused(EnrolRefusal::InviteUsed));
+    assert_eq!(ledger.grant(1, &device_name("mallory", "laptop"), 10), Outcome::Refused(EnrolRefusal::InviteUsed));
+    // The very same request costs nothing (design 4), however late it comes.
+    let mut again = grant(1, &alice, 10);
+    again.serial = Serial([0x55; 16]);
+    again.at = Wall(START.0 + 1_000_000);
+    assert_eq!(ledger.add(&Record::CertificateGranted(again)), Outcome::GrantedBefore(granted));
+}
+
+#[test]
+fn an_expired_invite() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, None);
+    let mut late = grant(1, &device_name("alice", "laptop"), 10);
+    late.at = Wall(START.0 + 3601);
+    assert_eq!(ledger.add(&Record::CertificateGranted(late.clone())), Outcome::Refused(EnrolRefusal::InviteExpired));
+    late.at = Wall(START.0 + 3600);
+    assert_eq!(ledger.add(&Record::CertificateGranted(late.clone())), Outcome::Granted(late.serial));
+}
+
+#[test]
+fn an_invite_for_another() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, Some("alice"));
+    let refused = Outcome::Refused(EnrolRefusal::InviteForOther);
+    assert_eq!(ledger.grant(1, &device_name("bob", "laptop"), 10), refused);
+}
+
+#[test]
+fn of_two_racing_requests_one_wins() {
+    for (first, second) in [(10, 11), (11, 10)] {
+        let mut ledger = Ledger::new();
+        ledger.invite(1, None);
+        ledger.invite(2, None);
+        let alice = device_name("alice", "laptop");
+        let token = |key: u64| u8::try_from(key - 9).unwrap();
+        let won = serial(&ledger.grant(token(first), &alice, first));
+        assert_eq!(ledger.grant(token(second), &alice, second), Outcome::Refused(EnrolRefusal::NameTaken));
+        assert_eq!(ledger.replayed().device(&alice).unwrap().serial, won);
+        let unused = ledger.state.invite(TokenHash([token(second); 32])).unwrap();
+        assert_eq!(unused.used, None, "the loser's invite is still good for another name");
+    }
+}
+
+#[test]
+fn a_name_that_looks_taken() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, None);
+    ledger.invite(2, None);
+    ledger.grant(1, &device_name("alice", "laptop"), 10);
+    let refused = Outcome::Refused(EnrolRefusal::NameLooksTaken);
+    assert_eq!(ledger.grant(2, &device_name("a1ice", "laptop"), 11), refused);
+}
+
+#[test]
+fn a_key_belongs_to_one_device() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, None);
+    ledger.invite(2, None);
+    ledger.grant(1, &device_name("alice", "laptop"), 10);
+    assert_eq!(ledger.grant(2, &device_name("bob", "laptop"), 10), Outcome::Refused(EnrolRefusal::KeyTaken));
+}
+
+#[test]
+fn a_second_device_is_refused() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, None);
+    ledger.invite(2, None);
+    ledger.grant(1, &device_name("alice", "laptop"), 10);
+    assert_eq!(ledger.grant(2, &device_name("alice", "phone"), 11), Outcome::Refused(EnrolRefusal::SecondDevice));
+}
+
+#[test]
+fn a_full_realm_refuses() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, None);
+    ledger.grant(1, &device_name("alice", "laptop"), 10);
+    let account = ledger.state.users.values().next().unwrap().clone();
+    for n in ledger.state.users.len()..USERS_MAX {
+        ledger.state.users.insert(device_name(&format!("u{n}"), "laptop").user, account.clone());
+    }
+    ledger.invite(2, None);
+    assert_eq!(ledger.grant(2, &device_name("bob", "laptop"), 11), Outcome::Refused(EnrolRefusal::RealmFull));
+}
+
+#[test]
+fn a_certificate_that_was_not_granted() {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, None);
+    ledger.invite(2, None);
+    let alice = serial(&ledger.grant(1, &device_name("alice", "laptop"), 10));
+    let bob = serial(&ledger.grant(2, &device_name("bob", "laptop"), 11));
+    let of_bob = authority(&ledger.founded).issue(&ledger.state.granted(bob).unwrap()).unwrap();
+    let contradiction = |failure| Outcome::Contradicts(JournalFault::OtherCertificate(failure));
+    let before = ledger.state.clone();
+    for (serial, der, outcome) in [
+        (alice, of_bob.der().to_vec(), contradiction(LintFailure::Serial)),
+        (alice, b"nonsense".to_vec(), contradiction(LintFailure::Unreadable)),
+        (Serial([0x41; 16]), of_bob.der().to_vec(), Outcome::Contradicts(JournalFault::NotGranted)),
+    ] {
+        assert_eq!(ledger.add(&Record::CertificateIssued { serial, der: ByteBuf::from(der) }), outcome);
+    }
+    assert_eq!(ledger.state.grants, before.grants, "a contradiction changes nothing");
+    ledger.issue(alice);
+    let again = Record::CertificateIssued { serial: alice, der: ByteBuf::from(of_bob.der()) };
+    assert_eq!(ledger.add(&again), Outcome::Contradicts(JournalFault::NotGranted));
+}
+
+#[test]
+fn a_realm_is_founded_once_and_an_invite_made_once() {
+    let mut ledger = Ledger::new();
+    let record = Record::RealmFounded { realm: Realm::default(), root: Fingerprint([0; 32]), at: START };
+    assert_eq!(ledger.add(&record), Outcome::Contradicts(JournalFault::Founding));
+    ledger.invite(1, None);
+    assert_eq!(ledger.invite(1, Some("bob")), Outcome::Contradicts(JournalFault::InviteTwice));
+    assert_eq!(ledger.state.invite(TokenHash([1; 32])).unwrap().user, None);
+}
+
+#[test]
+fn a_record_of_a_newer_program_is_refused_by_name() {
+    let mut bytes = Record::InviteCreated { token: TokenHash([1; 32]), user: None, expires: START, at: START }.encode();
+    let last = bytes.len() - 1;
+    assert_eq!(Record::decode(&bytes[..last]), Err(RecordRefusal::Malformed));
+    bytes[1] = 2;
+    assert_eq!(Record::decode(&bytes), Err(RecordRefusal::Rules(2)));
+    bytes[0] = 2;
+    assert_eq!(Record::decode(&bytes), Err(RecordRefusal::Format(2)));
+    assert_eq!(Record::decode(&[]), Err(RecordRefusal::Malformed));
+}
+
+/// The journal of `golden/v1.hex`, one record a line.
+fn golden() -> Ledger {
+    let mut ledger = Ledger::new();
+    ledger.invite(1, Some("alice"));
+    ledger.invite(2, None);
+    let alice = serial(&ledger.grant(1, &device_name("alice", "laptop"), 10));
+    ledger.issue(alice);
+    ledger.grant(2, &device_name("alice", "phone"), 11);
+    ledger.grant(1, &device_name("mallory", "laptop"), 12);
+    let bob = serial(&ledger.grant(2, &device_name("bob", "desk"), 13));
+    ledger.issue(bob);
+    ledger.invite(3, None);
+    ledger
+}
+
+/// Bytes that were once written keep their meaning. If this fails, the encoding or the rules have changed: add a new
+/// version instead, and leave the old file alone.
+#[test]
+fn the_golden_journal_of_version_1_folds_to_the_same_state() {
+    let (lines, digest) = include_str!("golden/v1.hex").trim_end().rsplit_once('\n').unwrap();
+    let mut state = State::new(7);
+    for (n, line) in (1..).zip(lines.lines()) {
+        state.apply(n, &crate::testing::from_hex(line)).unwrap();
+    }
+    assert_eq!(state.digest().to_string(), digest);
+    let written: Vec<String> = golden().bytes.iter().map(|bytes| crate::testing::to_hex(bytes)).collect();
+    assert_eq!(lines.lines().collect::<Vec<_>>(), written, "what is written today is what was written then");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_a_record_or_a_refusal(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Record::decode(&bytes);
+    }
+
+    #[test]
+    fn every_cut_of_a_record_is_refused(at in any::<prop::sample::Index>()) {
+        for bytes in &golden().bytes {
+            prop_assert!(Record::decode(&bytes[..at.index(bytes.len())]).is_err());
+        }
+    }
+}

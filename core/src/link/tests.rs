@@ -1,1 +1,197 @@
+//! Two links face to face: ends, alerts, bounds, and records of a turn.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+use std::sync::Arc;
+
+use super::*;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::pki::{SecretKey, found_realm};
+use crate::testing::{START, authority, env, rng};
+use crate::tls::Credentials;
+use crate::wire::Channel;
+
+/// A newcomer's link and the relay's, over memory.
+struct Pair {
+    client: Link,
+    server: Link,
+    client_events: Vec<LinkEvent>,
+    server_events: Vec<LinkEvent>,
+}
+
+impl Pair {
+    /// Before the first byte.
+    fn new() -> Self {
+        let founded = found_realm(&crate::id::Realm::default(), START, &mut rng(1));
+        let authority = authority(&founded);
+        let key = SecretKey::draw(&mut rng(2));
+        let leaf = authority.issue_relay(&key, START, &mut rng(3)).unwrap();
+        let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key };
+        let env = env();
+        let doors = Arc::new(Doors::of_relay(&env, &credentials, authority.trust()));
+        let root = authority.trust().root().fingerprint();
+        Self {
+            client: Link::connect(&Dial::enrol(&env, authority.realm(), root)),
+            server: Link::accept(doors),
+            client_events: Vec::new(),
+            server_events: Vec::new(),
+        }
+    }
+
+    /// After the handshake, its events forgotten.
+    fn secured() -> Self {
+        let mut pair = Self::new();
+        pair.pump();
+        for events in [&mut pair.client_events, &mut pair.server_events] {
+            let secured = |event: &LinkEvent| matches!(event, LinkEvent::Secured(s) if s.channel == Channel::Enrol);
+            assert!(matches!(events.as_slice(), [event] if secured(event)), "{events:?}");
+            events.clear();
+        }
+        pair
+    }
+
+    /// Moves bytes until nothing moves.
+    fn pump(&mut self) {
+        while self.to_server() + self.to_client() > 0 {}
+    }
+
+    fn to_server(&mut self) -> usize {
+        let bytes = take(&mut self.client);
+        self.server.received(&bytes, &mut self.server_events);
+        bytes.len()
+    }
+
+    fn to_client(&mut self) -> usize {
+        let bytes = take(&mut self.server);
+        self.client.received(&bytes, &mut self.client_events);
+        bytes.len()
+    }
+}
+
+fn take(link: &mut Link) -> Vec<u8> {
+    link.flush();
+    let bytes = link.outbound().to_vec();
+    link.sent(bytes.len());
+    bytes
+}
+
+fn frame(n: u8) -> Frame {
+    Frame::message(&vec![n; 10])
+}
+
+#[test]
+fn frames_of_one_turn_go_out_in_one_record() {
+    let mut pair = Pair::secured();
+    for n in 0..20 {
+        pair.client.send(&frame(n)).unwrap();
+    }
+    let bytes = take(&mut pair.client);
+    // One record: its header's length is all that there is (RFC 8446 §5.1).
+    assert_eq!(usize::from(u16::from_be_bytes([bytes[3], bytes[4]])) + 5, bytes.len());
+    pair.server.received(&bytes, &mut pair.server_events);
+    assert_eq!(pair.server_events.len(), 20);
+}
+
+#[test]
+fn a_cut_is_told_from_a_polite_end() {
+    let mut pair = Pair::secured();
+    pair.server.ended(&mut pair.server_events);
+    assert_eq!(pair.server_events, [LinkEvent::Closed(CloseReason::Truncated)]);
+
+    let mut pair = Pair::secured();
+    pair.client.send(&frame(1)).unwrap();
+    pair.client.part(Code::FINISHED, 0);
+    pair.pump();
+    let [LinkEvent::Message(_), LinkEvent::Closed(reason)] = pair.server_events.as_slice() else {
+        panic!("{:?}", pair.server_events)
+    };
+    assert_eq!(*reason, CloseReason::Theirs(Code::FINISHED));
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Ours(Code::FINISHED))]);
+}
+
+#[test]
+fn both_may_part_at_once() {
+    let mut pair = Pair::secured();
+    pair.client.part(Code::FINISHED, 0);
+    pair.server.part(Code::REPLACED, 0);
+    let (from_client, from_server) = (take(&mut pair.client), take(&mut pair.server));
+    pair.client.received(&from_server, &mut pair.client_events);
+    pair.server.received(&from_client, &mut pair.server_events);
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Ours(Code::FINISHED))]);
+    assert_eq!(pair.server_events, [LinkEvent::Closed(CloseReason::Ours(Code::REPLACED))]);
+}
+
+#[test]
+fn an_end_comes_once_and_nothing_after_it() {
+    let mut pair = Pair::secured();
+    pair.client.part(Code::FINISHED, 0);
+    pair.pump();
+    pair.server.ended(&mut pair.server_events);
+    pair.server.received(b"anything", &mut pair.server_events);
+    assert_eq!(pair.server_events.len(), 1);
+}
+
+#[test]
+fn a_fault_in_a_frame_is_told_by_a_goodbye() {
+    let mut pair = Pair::secured();
+    pair.client.tls.seal(&[0xff; 8]);
+    pair.client.tls.take_ciphertext(&mut pair.client.outbox);
+    pair.pump();
+    assert_eq!(pair.server_events, [LinkEvent::Closed(CloseReason::Fault(Fault::FrameLength))]);
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Theirs(Code::MALFORMED))]);
+}
+
+#[test]
+fn another_version_is_told_by_name_on_both_sides() {
+    let mut pair = Pair::secured();
+    pair.client.tls.seal(&[0, 0, 0, 2, 9, 0]);
+    pair.client.tls.take_ciphertext(&mut pair.client.outbox);
+    pair.pump();
+    assert_eq!(pair.server_events, [LinkEvent::Closed(CloseReason::Fault(Fault::Version(9)))]);
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Theirs(Code::VERSION))]);
+}
+
+#[test]
+fn altered_ciphertext_ends_the_connection_and_both_know() {
+    let mut pair = Pair::secured();
+    pair.client.send(&frame(1)).unwrap();
+    let mut bytes = take(&mut pair.client);
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    pair.server.received(&bytes, &mut pair.server_events);
+    assert_eq!(pair.server_events, [LinkEvent::Closed(CloseReason::Fault(Fault::BadRecord))]);
+    pair.pump();
+    // bad_record_mac (RFC 8446 §6.2)
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Alert(20))]);
+}
+
+#[test]
+fn an_alert_waits_in_the_outbox_when_a_handshake_fails() {
+    let mut pair = Pair::new();
+    pair.server.received(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00 nonsense", &mut pair.server_events);
+    assert!(matches!(pair.server_events.as_slice(), [LinkEvent::Closed(CloseReason::Fault(_))]));
+    assert_eq!(pair.server.step(), Some(Step::Write));
+    assert_eq!(pair.server.outbound()[0], 21, "an alert record");
+    let length = pair.server.outbound().len();
+    pair.server.sent(length);
+    assert_eq!(pair.server.step(), Some(Step::Shut));
+    assert_eq!(pair.server.step(), None);
+}
+
+#[test]
+fn the_outbox_is_bounded_and_short_writes_lose_nothing() {
+    let mut pair = Pair::secured();
+    let big = Frame::message(&vec![7u8; FRAME_BYTES_MAX - 8]);
+    let mut sent = 0;
+    while pair.client.send(&big).is_ok() {
+        sent += 1;
+    }
+    assert!(pair.client.waiting() <= OUTBOX_BYTES_MAX);
+    pair.client.flush();
+    while !pair.client.outbound().is_empty() {
+        let length = pair.client.outbound().len().min(1009);
+        let bytes = pair.client.outbound()[..length].to_vec();
+        pair.client.sent(length);
+        pair.server.received(&bytes, &mut pair.server_events);
+    }
+    assert_eq!(pair.server_events.len(), sent);
+}

@@ -1,1 +1,132 @@
+//! Two ends of a session through a tunnel that is a pair of vectors.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+use super::*;
+use crate::device::Identity;
+use crate::testing::{Town, device_name, env};
+use crate::tls::CertRefusal;
+
+struct Call {
+    caller: Peer,
+    callee: Peer,
+}
+
+impl Call {
+    /// Between these identities, where each end was told that the other is so and so.
+    fn between(caller: &Identity, callee: &Identity, called: &DeviceName, announced: &DeviceName) -> Self {
+        Self {
+            caller: Peer::calling(&env(), &caller.credentials, &caller.trust, called),
+            callee: Peer::called(&env(), &callee.credentials, &callee.trust, announced.clone()),
+        }
+    }
+
+    fn pump(&mut self) {
+        loop {
+            let to_callee = std::iter::from_fn(|| self.caller.poll_forward()).collect::<Vec<_>>();
+            let to_caller = std::iter::from_fn(|| self.callee.poll_forward()).collect::<Vec<_>>();
+            if to_callee.is_empty() && to_caller.is_empty() {
+                break;
+            }
+            to_callee.iter().for_each(|bytes| self.callee.received(bytes));
+            to_caller.iter().for_each(|bytes| self.caller.received(bytes));
+            while let Some(credit) = self.callee.poll_credit() {
+                self.caller.credited(credit);
+            }
+            while let Some(credit) = self.caller.poll_credit() {
+                self.callee.credited(credit);
+            }
+        }
+    }
+
+    fn events(&mut self) -> (Vec<PeerEvent>, Vec<PeerEvent>) {
+        let (caller, callee) = (&mut self.caller, &mut self.callee);
+        (std::iter::from_fn(|| caller.poll_event()).collect(), std::iter::from_fn(|| callee.poll_event()).collect())
+    }
+}
+
+fn people() -> [Identity; 3] {
+    let mut town = Town::new();
+    ["alice", "bob", "mallory"].map(|user| town.enrol(user))
+}
+
+#[test]
+fn each_end_is_proved_to_the_other_before_a_word_is_said() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    assert_eq!(call.caller.say("too early"), Err(SayRefusal::NotOpen));
+    call.pump();
+    let (caller, callee) = call.events();
+    assert!(matches!(caller.as_slice(), [PeerEvent::Open(proven)] if *proven.who() == bob.name), "{caller:?}");
+    assert!(matches!(callee.as_slice(), [PeerEvent::Open(proven)] if *proven.who() == alice.name), "{callee:?}");
+}
+
+#[test]
+fn whoever_is_not_the_one_that_was_called_is_found_out() {
+    let [alice, bob, mallory] = people();
+    let mut call = Call::between(&alice, &mallory, &bob.name, &alice.name);
+    call.pump();
+    let (caller, callee) = call.events();
+    let other_name = CloseReason::Fault(Fault::Certificate(CertRefusal::OtherName));
+    assert_eq!(caller, [PeerEvent::Closed(other_name)]);
+    // bad_certificate (RFC 8446 §6.2)
+    assert_eq!(callee, [PeerEvent::Closed(CloseReason::Alert(42))]);
+}
+
+#[test]
+fn whoever_is_not_the_one_that_was_announced_is_found_out_and_hears_no_welcome() {
+    let [alice, bob, mallory] = people();
+    let mut call = Call::between(&mallory, &bob, &bob.name, &alice.name);
+    call.pump();
+    let (caller, callee) = call.events();
+    let other_name = CloseReason::Fault(Fault::Certificate(CertRefusal::OtherName));
+    assert_eq!(callee, [PeerEvent::Closed(other_name)]);
+    assert_eq!(caller, [PeerEvent::Closed(CloseReason::Alert(42))], "its handshake was done, and it was not let in");
+}
+
+#[test]
+fn a_cut_tunnel_is_not_a_goodbye() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    call.caller.say("lost on the way").unwrap();
+    call.caller.tunnel_ended();
+    call.callee.tunnel_ended();
+    let (caller, callee) = call.events();
+    assert_eq!(caller, [PeerEvent::Closed(CloseReason::Truncated)]);
+    assert_eq!(callee, [PeerEvent::Closed(CloseReason::Truncated)]);
+}
+
+#[test]
+fn nothing_is_sent_beyond_the_tunnels_credit() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    while call.caller.has_room() {
+        call.caller.say(&"x".repeat(LINE_BYTES_MAX)).unwrap();
+    }
+    let mut forwarded = 0;
+    while let Some(bytes) = call.caller.poll_forward() {
+        forwarded += bytes.len();
+    }
+    assert!(forwarded <= TUNNEL_WINDOW_BYTES as usize);
+    assert!(!call.caller.is_drained());
+    call.caller.credited(1);
+    assert_eq!(call.caller.poll_forward().map(|bytes| bytes.len()), Some(1));
+}
+
+#[test]
+fn a_line_out_of_order_is_a_fault() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    call.caller.say("zero").unwrap();
+    call.caller.lines_said = 7;
+    call.caller.say("seven").unwrap();
+    call.pump();
+    let (caller, callee) = call.events();
+    assert_eq!(callee.last(), Some(&PeerEvent::Closed(CloseReason::Fault(Fault::Unexpected))));
+    assert_eq!(caller, [PeerEvent::Closed(CloseReason::Theirs(Code::UNEXPECTED))]);
+    assert_eq!(device_name("bob", "laptop"), bob.name);
+}

@@ -3,7 +3,7 @@
 //! | check | what | test (in this file) | forgery (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
 //! | CA-01 | no longer than [`CSR_BYTES_MAX`] | `a_request_that_is_too_long` | |
-//! | CA-02 | one PKCS#10 structure | `bytes_that_are_no_request` | |
+//! | CA-02 | one PKCS#10 structure in its one encoding | `bytes_that_are_no_request`, `an_altered_byte_outside_of_the_signed_part` | |
 //! | CA-03 | nothing after it | `a_request_with_trailing_bytes` | |
 //! | CA-04 | an Ed25519 key in its one encoding | `a_key_of_another_kind` | |
 //! | CA-05 | signed by that key: proof of possession | `a_broken_proof_of_possession` | `broken-proof` |
@@ -149,6 +149,10 @@ impl Csr {
         {
             return Err(CsrRefusal::Possession);
         }
+        // What the signature does not cover has one encoding, too, so that no two requests differ and pass.
+        if envelope(info.raw, &request.signature_value.data) != self.0 {
+            return Err(CsrRefusal::Malformed);
+        }
         check_asked(&request, &name.dns(realm))?;
         let message = binding_message(binding.exporter, binding.token, &name);
         if !key.verifies(&message, binding.signature) {
@@ -178,6 +182,27 @@ pub fn binding_message(exporter: &Exporter, token: TokenHash, name: &DeviceName)
     // Neither label can hold the separator, so no two names give one message.
     message.extend_from_slice(format!("{}/{}", name.user, name.device).as_bytes());
     message
+}
+
+/// The one DER encoding of a request with this signed part and Ed25519 signature (RFC 2986 §4.2, RFC 8410 §6).
+fn envelope(info: &[u8], signature: &[u8]) -> Vec<u8> {
+    const ALGORITHM_AND_BIT_STRING: [u8; 10] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x41, 0];
+    let length = info.len() + ALGORITHM_AND_BIT_STRING.len() + signature.len();
+    let mut der = vec![0x30];
+    match u8::try_from(length) {
+        Ok(short @ 0..=0x7f) => der.push(short),
+        Ok(one) => der.extend_from_slice(&[0x81, one]),
+        Err(_) => {
+            // No request is longer than CA-01 allows, far below 64 KiB; a longer one only fails to compare.
+            let two = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+            der.push(0x82);
+            der.extend_from_slice(&two);
+        }
+    }
+    der.extend_from_slice(info);
+    der.extend_from_slice(&ALGORITHM_AND_BIT_STRING);
+    der.extend_from_slice(signature);
+    der
 }
 
 /// CA-06 to CA-08, over every extension request there is, however many. Other attributes are passed over: nothing is

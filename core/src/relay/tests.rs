@@ -1,1 +1,120 @@
+//! The relay's rooms on their own: windows, crossings, limits. What people see of them is in `device/tests.rs`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+use serde_bytes::ByteBuf;
+
+use super::tunnel::Tunnels;
+use super::*;
+use crate::effect::Effect;
+use crate::limits::{FORWARD_BYTES_MAX, RING_TIME_MAX, TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX};
+use crate::wire::frame::decode;
+use crate::wire::{Body, FrameReader};
+
+const CALLER: ConnId = ConnId(1);
+const CALLEE: ConnId = ConnId(2);
+const OTHER: ConnId = ConnId(3);
+
+fn sent(out: &mut Effects) -> Vec<(ConnId, RelayEvent)> {
+    let mut events = Vec::new();
+    while let Some(effect) = out.pop() {
+        let Effect::Send(conn, frame) = effect else { panic!("{effect:?}") };
+        let mut bodies = Vec::new();
+        FrameReader::default().read(frame.bytes(), &mut bodies).unwrap();
+        let [Body::Message(body)] = bodies.as_slice() else { panic!("{bodies:?}") };
+        events.push((conn, decode(body).unwrap()));
+    }
+    events
+}
+
+fn bytes(n: usize) -> ByteBuf {
+    ByteBuf::from(vec![0; n])
+}
+
+fn open() -> (Tunnels, TunnelId, Effects) {
+    let mut tunnels = Tunnels::default();
+    let mut out = Effects::default();
+    let id = tunnels.introduce(CALLER, CALLEE, Instant(0)).unwrap();
+    tunnels.accept(CALLEE, id, &mut out).unwrap();
+    assert_eq!(sent(&mut out), [(CALLER, RelayEvent::Accepted { tunnel: id })]);
+    (tunnels, id, out)
+}
+
+#[test]
+fn a_tunnel_carries_as_much_as_it_has_credit_for_in_each_direction() {
+    let (mut tunnels, id, mut out) = open();
+    let chunks = TUNNEL_WINDOW_BYTES as usize / FORWARD_BYTES_MAX;
+    for (from, to) in [(CALLER, CALLEE), (CALLEE, CALLER)] {
+        for _ in 0..chunks {
+            tunnels.forward(from, id, bytes(FORWARD_BYTES_MAX), &mut out).unwrap();
+        }
+        assert!(sent(&mut out).iter().all(|(conn, _)| *conn == to));
+        assert_eq!(tunnels.forward(from, id, bytes(1), &mut out), Err(Fault::Credit));
+        tunnels.credit(to, id, 5, &mut out).unwrap();
+        assert_eq!(sent(&mut out), [(from, RelayEvent::Credited { tunnel: id, bytes: 5 })]);
+        tunnels.forward(from, id, bytes(5), &mut out).unwrap();
+        assert_eq!(tunnels.forward(from, id, bytes(1), &mut out), Err(Fault::Credit));
+        sent(&mut out);
+    }
+}
+
+#[test]
+fn nobody_gives_more_credit_than_the_window() {
+    let (mut tunnels, id, mut out) = open();
+    assert_eq!(tunnels.credit(CALLER, id, 1, &mut out), Err(Fault::Credit));
+}
+
+#[test]
+fn what_is_out_of_turn_is_a_fault_and_what_only_crossed_is_passed_over() {
+    let mut tunnels = Tunnels::default();
+    let mut out = Effects::default();
+    let id = tunnels.introduce(CALLER, CALLEE, Instant(0)).unwrap();
+    assert_eq!(tunnels.forward(CALLER, id, bytes(1), &mut out), Err(Fault::Unexpected), "it only rings");
+    assert_eq!(tunnels.accept(CALLER, id, &mut out), Err(Fault::Unexpected), "the caller can't accept");
+    assert_eq!(tunnels.accept(OTHER, id, &mut out), Err(Fault::Unexpected));
+    tunnels.accept(CALLEE, id, &mut out).unwrap();
+    assert_eq!(tunnels.forward(OTHER, id, bytes(1), &mut out), Err(Fault::Unexpected), "somebody else's tunnel");
+    assert_eq!(tunnels.credit(OTHER, id, 1, &mut out), Err(Fault::Unexpected));
+    sent(&mut out);
+    tunnels.hang_up(OTHER, id, Code::HUNG_UP, &mut out);
+    assert_eq!(sent(&mut out), [], "nobody else can end it");
+    tunnels.hang_up(CALLER, id, Code::HUNG_UP, &mut out);
+    assert_eq!(sent(&mut out), [(CALLEE, RelayEvent::Ended { tunnel: id, code: Code::HUNG_UP })]);
+    assert_eq!(tunnels.forward(CALLEE, id, bytes(1), &mut out), Ok(()));
+    assert_eq!(tunnels.accept(CALLEE, id, &mut out), Ok(()));
+    assert_eq!(tunnels.credit(CALLEE, id, 1, &mut out), Ok(()));
+    assert_eq!(sent(&mut out), []);
+}
+
+#[test]
+fn a_call_rings_for_a_bounded_time_and_a_gone_end_ends_it() {
+    let mut tunnels = Tunnels::default();
+    let mut out = Effects::default();
+    let id = tunnels.introduce(CALLER, CALLEE, Instant(0)).unwrap();
+    assert_eq!(tunnels.next_deadline(), Some((Instant(0).plus(RING_TIME_MAX), id)));
+    tunnels.tick(Instant(0).plus(RING_TIME_MAX), &mut out);
+    let ended = RelayEvent::Ended { tunnel: id, code: Code::NO_ANSWER };
+    assert_eq!(sent(&mut out), [(CALLER, ended.clone()), (CALLEE, ended)]);
+    assert_eq!(tunnels.next_deadline(), None);
+
+    let id = tunnels.introduce(CALLER, CALLEE, Instant(0)).unwrap();
+    tunnels.gone(CALLEE, &mut out);
+    assert_eq!(sent(&mut out), [(CALLER, RelayEvent::Ended { tunnel: id, code: Code::GONE })]);
+    assert_eq!(tunnels.next_deadline(), None);
+}
+
+#[test]
+fn one_device_has_so_many_tunnels_and_no_more() {
+    let mut tunnels = Tunnels::default();
+    for n in 0..TUNNELS_PER_DEVICE_MAX as u64 {
+        tunnels.introduce(CALLER, ConnId(100 + n), Instant(0)).unwrap();
+    }
+    assert_eq!(tunnels.introduce(CALLER, CALLEE, Instant(0)), Err(Code::TOO_MANY_CALLS));
+    assert_eq!(tunnels.introduce(OTHER, CALLER, Instant(0)), Err(Code::IN_A_CALL));
+}
+
+#[test]
+fn the_relay_passes_on_only_words_that_are_an_ends_to_say() {
+    assert_eq!(codes::allowed(Code::DECLINED), Code::DECLINED);
+    assert_eq!(codes::allowed(Code::SHUTTING_DOWN), Code::HUNG_UP);
+    assert_eq!(codes::allowed(Code(9999)), Code::HUNG_UP);
+}

@@ -1,1 +1,281 @@
+//! The server as a whole: enrolment's durability, admission, and what strangers get.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+use std::time::Duration;
+
+use super::*;
+use crate::device::Event;
+use crate::device::enrol::EnrolResult;
+use crate::journal::state::Invite;
+use crate::limits::{DEVICE_LIFETIME, INVITE_LIFETIME_MAX, SILENCE_TIME_MAX};
+use crate::operator::OperatorRefusal;
+use crate::testing::{START, Town, authority, device_name, env, rng};
+use crate::time::Wall;
+
+fn refused(town: &Town, member: usize) -> Code {
+    match town.enrolment_result(member) {
+        Some(EnrolResult::Refused(code, _)) => code,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn nothing_is_answered_before_it_is_durable() {
+    let mut town = Town::new();
+    let link = town.invite(None);
+    town.hold = true;
+    let key = SecretKey::draw(&mut rng(5));
+    let alice = town.begin_enrolment(link, device_name("alice", "laptop"), key);
+    town.settle();
+    assert_eq!(town.held.len(), 1, "the grant waits for the disk");
+    assert!(town.enrolment_result(alice).is_none());
+    let (id, records) = town.held.remove(0);
+    town.held_answered(id, records);
+    town.settle();
+    assert_eq!(town.held.len(), 1, "the certificate waits for the disk");
+    assert!(town.enrolment_result(alice).is_none());
+    town.release();
+    assert!(matches!(town.enrolment_result(alice), Some(EnrolResult::Enrolled(_))));
+    assert_eq!(town.replayed(), *town.server.state());
+}
+
+#[test]
+fn a_restart_between_grant_and_certificate_finishes_the_grant() {
+    let mut town = Town::new();
+    let link = town.invite(None);
+    town.hold = true;
+    let key = SecretKey::draw(&mut rng(5));
+    town.begin_enrolment(link.clone(), device_name("alice", "laptop"), key.clone());
+    town.settle();
+    let (id, records) = town.held.remove(0);
+    town.held_answered(id, records);
+    // The server dies here: granted and durable, the certificate signed and lost.
+    let mut town = Town::with_founded(town.founded, town.journal);
+    assert_eq!(town.server.state().unissued().count(), 0);
+    let again = town.begin_enrolment(link, device_name("alice", "laptop"), key);
+    town.settle();
+    assert!(matches!(town.enrolment_result(again), Some(EnrolResult::Enrolled(_))));
+}
+
+#[test]
+fn the_same_invite_with_the_same_key_gets_the_same_certificate_again() {
+    let mut town = Town::new();
+    let link = town.invite(None);
+    let key = SecretKey::draw(&mut rng(5));
+    let name = device_name("alice", "laptop");
+    let mut leaves = Vec::new();
+    for _ in 0..3 {
+        let member = town.begin_enrolment(link.clone(), name.clone(), key.clone());
+        town.settle();
+        match town.enrolment_result(member) {
+            Some(EnrolResult::Enrolled(identity)) => leaves.push(identity.credentials.leaf.to_vec()),
+            other => panic!("not enrolled: {other:?}"),
+        }
+    }
+    assert!(leaves.windows(2).all(|pair| pair[0] == pair[1]));
+    let granted = town.journal.len();
+    assert_eq!(granted, 4, "realm, invite, grant, certificate");
+    let thief = town.begin_enrolment(link, name, SecretKey::draw(&mut rng(6)));
+    town.settle();
+    assert_eq!(refused(&town, thief), Code::INVITE_USED);
+}
+
+#[test]
+fn two_that_ask_for_one_name_at_once_get_one_certificate_between_them() {
+    let mut town = Town::new();
+    let links = [town.invite(None), town.invite(None)];
+    town.hold = true;
+    let members: Vec<usize> = links
+        .into_iter()
+        .enumerate()
+        .map(|(n, link)| {
+            town.begin_enrolment(link, device_name("alice", "laptop"), SecretKey::draw(&mut rng(20 + n as u64)))
+        })
+        .collect();
+    town.settle();
+    assert_eq!(town.held.len(), 2, "both passed what can be seen before the journal has spoken");
+    town.release();
+    let enrolled = |member: &&usize| matches!(town.enrolment_result(**member), Some(EnrolResult::Enrolled(_)));
+    assert_eq!(members.iter().filter(enrolled).count(), 1);
+    assert!(enrolled(&&members[0]), "the first in the journal has it");
+    assert_eq!(refused(&town, members[1]), Code::NAME_TAKEN);
+    assert_eq!(town.replayed(), *town.server.state());
+}
+
+#[test]
+fn an_identical_request_while_the_first_is_being_signed_gets_the_same_answer() {
+    let mut town = Town::new();
+    let link = town.invite(None);
+    let key = SecretKey::draw(&mut rng(5));
+    town.hold = true;
+    let name = device_name("alice", "laptop");
+    let first = town.begin_enrolment(link.clone(), name.clone(), key.clone());
+    let second = town.begin_enrolment(link, name, key);
+    town.settle();
+    town.release();
+    let leaf = |member| match town.enrolment_result(member) {
+        Some(EnrolResult::Enrolled(identity)) => identity.credentials.leaf.to_vec(),
+        other => panic!("not enrolled: {other:?}"),
+    };
+    assert_eq!(leaf(first), leaf(second));
+}
+
+#[test]
+fn a_session_ends_with_its_certificate() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    // A clock of the member's own that is right says the same, so it does not come back.
+    town.wait(DEVICE_LIFETIME + Duration::from_secs(2));
+    let given_up = |event: &Event| matches!(event, Event::GivenUp(CloseReason::Theirs(Code::EXPIRED)));
+    assert!(town.news(alice).iter().any(given_up));
+    assert!(town.closings().contains(&CloseReason::Ours(Code::EXPIRED)));
+}
+
+#[test]
+fn the_relays_own_certificate_is_made_anew_in_time() {
+    let mut town = Town::of(&["alice"]);
+    town.wait(RELAY_LIFETIME * 2 / 3 + Duration::from_secs(1));
+    assert!(town.notes.iter().any(|note| matches!(note, Note::RelayCertified(_))));
+    let alice = town.devices()[0];
+    town.news(alice);
+    town.cut(alice);
+    town.wait(crate::limits::BACKOFF_MAX);
+    assert!(town.news(alice).iter().any(|event| matches!(event, Event::Online(_))));
+}
+
+#[test]
+fn a_certificate_of_another_life_of_the_server_is_not_admitted() {
+    let mut town = Town::new();
+    let identity = town.enrol("alice");
+    // The server was restored from before alice: her certificate is genuine and the directory does not have it.
+    let mut town = Town::with_founded(town.founded, town.journal[..1].to_vec());
+    let alice = town.join(identity, true);
+    let expected = Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE));
+    assert_eq!(town.news(alice).last(), Some(&expected));
+}
+
+#[test]
+fn another_realms_journal_is_refused_at_the_start() {
+    let town = Town::new();
+    let other = crate::pki::found_realm(&Realm::default(), START, &mut rng(99));
+    let now = Now { mono: Instant(0), wall: START };
+    let result = Server::start(env(), authority(&other), town.replayed(), now, &mut rng(3));
+    assert_eq!(result.err(), Some(StartRefusal::OtherRealm));
+}
+
+#[test]
+fn a_stranger_who_says_nothing_is_given_up() {
+    let mut town = Town::new();
+    let now = town.now;
+    town.server.handle(Input::Opened(ConnId(900)), now, &mut rng(1));
+    town.wait(HANDSHAKE_TIME_MAX);
+    assert_eq!(town.closings(), [CloseReason::TimedOut]);
+    town.wait(LINGER_TIME_MAX);
+    assert_eq!(town.server.connections(), 0);
+}
+
+#[test]
+fn any_bytes_from_a_stranger_end_in_a_named_reason() {
+    for (n, bytes) in
+        [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[22, 3, 1, 0xff, 0xff], &[0xff; 70_000]].into_iter().enumerate()
+    {
+        let mut town = Town::new();
+        let conn = ConnId(900 + n as u64);
+        town.server.handle(Input::Opened(conn), town.now, &mut rng(1));
+        town.server.handle(Input::Received(conn, bytes), town.now, &mut rng(1));
+        town.settle();
+        town.wait(HANDSHAKE_TIME_MAX);
+        let closings = town.closings();
+        assert!(matches!(closings[..], [CloseReason::Fault(_) | CloseReason::TimedOut]), "{n}: {closings:?}");
+    }
+}
+
+#[test]
+fn strangers_never_take_all_places() {
+    let mut town = Town::new();
+    for n in 0..=STRANGERS_MAX as u64 {
+        town.server.handle(Input::Opened(ConnId(10_000 + n)), town.now, &mut rng(1));
+    }
+    town.settle();
+    let turned_away = |note: &Note| matches!(note, Note::TurnedAway(_));
+    assert_eq!(town.notes.iter().filter(|note| turned_away(note)).count(), 1);
+    town.wait(HANDSHAKE_TIME_MAX + LINGER_TIME_MAX);
+    assert_eq!(town.server.connections(), 0, "their places come free");
+    let identity = town.enrol("alice");
+    town.join(identity, true);
+}
+
+#[test]
+fn a_member_who_does_not_read_is_dropped_and_costs_the_others_nothing() {
+    let mut town = Town::of(&["alice"]);
+    let now = town.now;
+    // A connection whose socket takes nothing: its outbox fills by what it asks for itself.
+    let identity = town.enrol("bob");
+    let bob = town.join(identity, true);
+    let conn = town.wire_of(bob);
+    let device = device_name("bob", "laptop");
+    let frame = Frame::message(&RelayEvent::Presence { device: device.clone(), online: true });
+    let enough = crate::limits::OUTBOX_BYTES_MAX / frame.bytes().len() + 1;
+    for _ in 0..enough {
+        town.server.effects.send(conn, frame.clone());
+    }
+    town.server.handle(Input::Tick, now, &mut rng(1));
+    assert!(town.server.outbound(conn).len() <= crate::limits::OUTBOX_BYTES_MAX);
+    town.settle();
+    assert!(town.closings().contains(&CloseReason::Ours(Code::TOO_SLOW)));
+    let alice = town.devices()[0];
+    assert!(town.news(alice).contains(&Event::Presence(device, false)));
+}
+
+#[test]
+fn a_dead_connection_is_noticed_by_its_silence() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    let conn = town.wire_of(alice);
+    town.lose_wire(alice);
+    town.now = Now { mono: town.now.mono.plus(SILENCE_TIME_MAX), wall: town.now.wall };
+    town.server.handle(Input::Tick, town.now, &mut rng(1));
+    town.settle();
+    assert!(town.notes.iter().any(|note| matches!(note, Note::Closed(c, _, CloseReason::TimedOut) if *c == conn)));
+}
+
+#[test]
+fn shutting_down_tells_everybody_and_finishes() {
+    let mut town = Town::of(&["alice", "bob"]);
+    town.server.handle(Input::Shutdown, town.now, &mut rng(1));
+    town.unreachable = true;
+    town.settle();
+    for member in town.devices() {
+        let told = |event: &Event| matches!(event, Event::Offline(CloseReason::Theirs(Code::SHUTTING_DOWN), _));
+        assert!(town.news(member).iter().any(told));
+    }
+    town.wait(LINGER_TIME_MAX);
+    assert!(town.server.is_finished());
+}
+
+#[test]
+fn the_operator_is_refused_what_makes_no_sense_and_sees_who_is_here() {
+    let mut town = Town::of(&["alice"]);
+    let user = |name: &str| Some(device_name(name, "laptop").user);
+    for (user, lifetime, refusal) in [
+        (user("alice"), Duration::from_secs(60), OperatorRefusal::Name(crate::journal::EnrolRefusal::SecondDevice)),
+        (user("a1ice"), Duration::from_secs(60), OperatorRefusal::Name(crate::journal::EnrolRefusal::NameLooksTaken)),
+        (None, Duration::ZERO, OperatorRefusal::Lifetime),
+        (None, INVITE_LIFETIME_MAX + Duration::from_secs(1), OperatorRefusal::Lifetime),
+    ] {
+        assert_eq!(town.operator(&Command::Invite { user, lifetime }), Answer::Refused(refusal));
+    }
+    let Answer::Users(lines) = town.operator(&Command::Users) else { panic!("users were asked for") };
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].devices, [(device_name("alice", "laptop"), true)]);
+}
+
+#[test]
+fn the_journal_holds_no_token() {
+    let mut town = Town::new();
+    let link = town.invite(None);
+    let token = postcard::to_stdvec(&link.token).unwrap();
+    assert!(town.journal.iter().all(|record| !record.windows(16).any(|window| window == token)));
+    let invite = town.server.state().invite(link.token.hash()).unwrap();
+    assert_eq!(*invite, Invite { user: None, expires: Wall(START.0 + 3600), used: None });
+}

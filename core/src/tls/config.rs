@@ -128,11 +128,6 @@ impl Doors {
         }
     }
 
-    /// Any configuration, for what is decided before a channel is chosen.
-    pub(super) fn any(&self) -> Option<&Arc<ServerConfig>> {
-        self.enrol.as_ref().or(self.relay.as_ref()).or(self.peer.as_ref())
-    }
-
     /// The realm whose names are read here.
     pub(super) fn realm(&self) -> &Realm {
         &self.realm

@@ -13,8 +13,8 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use rustls::server::Acceptor;
-use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
+use rustls::server::{Acceptor, ClientHello};
+use rustls::{ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection};
 
 use super::config::{Dial, Doors, from_rustls};
 use super::verify::{CertRefusal, Proven, read_device};
@@ -25,8 +25,9 @@ use crate::wire::Channel;
 
 /// What the exporter is for (RFC 8446 §7.5, RFC 5705).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-countersign";
-/// A fatal alert `no_application_protocol` in a record of its own, for a `ClientHello` that no configuration answers.
-const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
+/// The alerts for a ClientHello that no configuration answers (RFC 8446 §6.2, RFC 7301 §3.2).
+const PROTOCOL_VERSION: u8 = 70;
+const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// A value that both ends of one TLS session know and nobody else: it names the session.
 #[derive(Clone, PartialEq, Eq)]
@@ -188,32 +189,13 @@ impl Session {
                 return Err(reason(&error));
             }
         };
-        let mut offered = accepted.client_hello().alpn().into_iter().flatten();
-        let config = match (offered.next(), offered.next()) {
-            (None, _) => {
-                self.ciphertext.extend_from_slice(&NO_APPLICATION_PROTOCOL);
-                return Err(CloseReason::Fault(Fault::NoAlpn));
+        let config = match choose_door(&accepted.client_hello(), &doors) {
+            Ok(config) => config,
+            Err((fault, alert)) => {
+                self.ciphertext.extend_from_slice(&fatal(alert));
+                return Err(CloseReason::Fault(fault));
             }
-            (Some(one), None) => Channel::from_alpn(one).and_then(|channel| doors.get(channel)),
-            (Some(_), Some(_)) => None,
         };
-        let Some(config) = config else {
-            // A hello of TLS 1.2 has an ALPN problem as well; say what is the matter first.
-            let speaks_13 = accepted.client_hello().cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == 0x13);
-            drop(offered);
-            if !speaks_13 {
-                let refused = doors.any().map(|config| accepted.into_connection(config.clone()));
-                if let Some(Err((error, mut alert))) = refused {
-                    let _ = alert.write_all(&mut self.ciphertext);
-                    return Err(reason(&error));
-                }
-                return Err(CloseReason::Fault(Fault::WrongTlsVersion));
-            }
-            self.ciphertext.extend_from_slice(&NO_APPLICATION_PROTOCOL);
-            return Err(CloseReason::Fault(Fault::WrongAlpn));
-        };
-        let config = config.clone();
-        drop(offered);
         match accepted.into_connection(config) {
             Ok(connection) => self.advance(Box::new(ServerConnection::into(connection)), None),
             Err((error, mut alert)) => {
@@ -339,6 +321,27 @@ impl fmt::Debug for Session {
     }
 }
 
+/// Which door a ClientHello asks for: of exactly one protocol of ours, or none and the alert that says so.
+fn choose_door(hello: &ClientHello<'_>, doors: &Doors) -> Result<Arc<ServerConfig>, (Fault, u8)> {
+    // An older TLS, which has none of 1.3's suites, often names no protocol either: say what is the matter first.
+    if !hello.cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == 0x13) {
+        return Err((Fault::WrongTlsVersion, PROTOCOL_VERSION));
+    }
+    let mut offered = hello.alpn().into_iter().flatten();
+    let door = match (offered.next(), offered.next()) {
+        // rustls would go on without.
+        (None, _) => return Err((Fault::NoAlpn, NO_APPLICATION_PROTOCOL)),
+        (Some(one), None) => Channel::from_alpn(one).and_then(|channel| doors.get(channel)),
+        (Some(_), Some(_)) => None,
+    };
+    door.cloned().ok_or((Fault::WrongAlpn, NO_APPLICATION_PROTOCOL))
+}
+
+/// A fatal alert in a record of its own, not encrypted.
+fn fatal(alert: u8) -> [u8; 7] {
+    [21, 3, 3, 0, 2, 2, alert]
+}
+
 fn drain(connection: &mut Connection, out: &mut Vec<u8>) {
     while connection.wants_write() {
         connection.write_tls(out).expect("a vector takes every write");
@@ -361,7 +364,9 @@ fn reason(error: &rustls::Error) -> CloseReason {
             | rustls::PeerIncompatible::Tls12NotOfferedOrEnabled
             | rustls::PeerIncompatible::Tls12NotOffered
             | rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13
-            | rustls::PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+            | rustls::PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            // Every hello of TLS 1.3 has that extension (RFC 8446 §9.2), so this is one of TLS 1.1 or before.
+            | rustls::PeerIncompatible::SignatureAlgorithmsExtensionRequired,
         ) => Fault::WrongTlsVersion,
         _ => Fault::NotTls,
     };

@@ -196,6 +196,13 @@ impl Root {
         &self.der
     }
 
+    /// The realm that the root says it is of: its subject's organisation, if that is a realm.
+    pub fn realm(&self) -> Option<Realm> {
+        let parsed = parse(&self.der).ok()?;
+        let organisation = parsed.subject().iter_organization().next()?.as_str().ok()?;
+        Realm::parse(organisation).ok()
+    }
+
     /// The last second of the root.
     pub fn not_after(&self) -> Wall {
         self.not_after
@@ -253,8 +260,9 @@ impl Trust {
     ) -> Result<(), CertRefusal> {
         self.check_chain(leaf, intermediates, Side::Server, now)?;
         let parsed = parse(leaf)?;
+        own_key(&parsed)?;
         let usages = usages(&parsed)?;
-        if !usages.server {
+        if !usages.server || usages.client || usages.other {
             return Err(CertRefusal::WrongUsage);
         }
         if only_dns_name(&parsed)? == self.realm.relay_name() { Ok(()) } else { Err(CertRefusal::OtherName) }
@@ -282,7 +290,7 @@ impl Trust {
         if now > not_after {
             return Err(CertRefusal::Expired);
         }
-        Ok(IssuingSubject { key: KeyId::of(parsed.public_key().raw), not_after })
+        Ok(IssuingSubject { key: own_key(&parsed)?, not_after })
     }
 
     /// V-02 to V-05 as far as webpki goes.
@@ -331,6 +339,7 @@ pub fn judge_device(
 /// just judged.
 pub(super) fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Proven<DeviceName>, CertRefusal> {
     let parsed = parse(leaf)?;
+    let key = own_key(&parsed)?;
     let usages = usages(&parsed)?;
     if !usages.client || !usages.server || usages.other {
         return Err(CertRefusal::WrongUsage);
@@ -339,7 +348,13 @@ pub(super) fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Pr
     let who = DeviceName::parse_dns(name, realm).map_err(CertRefusal::NotADevice)?;
     let serial = Serial::from_content(parsed.raw_serial()).ok_or(CertRefusal::Malformed)?;
     let (_, not_after) = validity(&parsed);
-    Ok(Proven { who, key: KeyId::of(parsed.public_key().raw), serial, not_after })
+    Ok(Proven { who, key, serial, not_after })
+}
+
+/// The key that the certificate is about, which must be Ed25519 (V-10). The chain's signatures are webpki's to check,
+/// and it looks at the leaf's own key no more than rustls does: a signature of any kind that the provider knows passes.
+fn own_key(parsed: &X509Certificate<'_>) -> Result<KeyId, CertRefusal> {
+    crate::pki::Spki::ed25519(parsed.public_key().raw).map(|key| key.id()).ok_or(CertRefusal::Algorithm)
 }
 
 /// The one SAN, which must be a plain dNSName (V-06).
@@ -405,7 +420,9 @@ fn chain_refusal(error: &webpki::Error, leaf: &CertificateDer<'_>) -> CertRefusa
         E::NameConstraintViolation => CertRefusal::OutsideRealm,
         E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => CertRefusal::WrongUsage,
         E::UnsupportedCriticalExtension => CertRefusal::CriticalExtension,
-        E::UnsupportedSignatureAlgorithmContext(_) | E::SignatureAlgorithmMismatch => CertRefusal::Algorithm,
+        E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
+        | E::SignatureAlgorithmMismatch => CertRefusal::Algorithm,
         E::UnknownIssuer | E::InvalidSignatureForPublicKey => {
             let vouches_for_itself =
                 parse(leaf).is_ok_and(|parsed| parsed.subject().as_raw() == parsed.issuer().as_raw());

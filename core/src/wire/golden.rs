@@ -1,1 +1,116 @@
+//! One example of every message, as it stands on the wire since version 1. Added to, never edited.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_bytes::{ByteArray, ByteBuf};
+
+use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
+use super::frame::decode;
+use super::peer::PeerMessage;
+use super::relay::{Person, RelayEvent, RelayRequest, Welcome};
+use super::*;
+use crate::id::{AskId, Position, TunnelId};
+use crate::invite::Token;
+use crate::testing::{device_name, from_hex, rng, to_hex};
+use crate::time::Wall;
+
+/// Every line of the file, and whether each was looked at.
+struct Golden(Vec<(&'static str, &'static str, bool)>);
+
+impl Golden {
+    fn read() -> Self {
+        let line = |line: &'static str| {
+            let (name, hex) = line.split_once(' ').unwrap();
+            (name, hex, false)
+        };
+        Self(include_str!("golden/v1.hex").lines().map(line).collect())
+    }
+
+    fn check<M: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(&mut self, name: &str, message: &M) {
+        let frame = Frame::message(message);
+        let Some(entry) = self.0.iter_mut().find(|entry| entry.0 == name) else {
+            panic!("add to golden/v1.hex: {name} {}", to_hex(frame.bytes()));
+        };
+        entry.2 = true;
+        assert_eq!(to_hex(frame.bytes()), entry.1, "{name} is not what it was");
+        let mut bodies = Vec::new();
+        FrameReader::default().read(&from_hex(entry.1), &mut bodies).unwrap();
+        let [Body::Message(body)] = bodies.as_slice() else { panic!("{name}: {bodies:?}") };
+        assert_eq!(&decode::<M>(body).unwrap(), message, "{name}");
+        for cut in 0..body.len() {
+            assert!(decode::<M>(&body[..cut]).is_err(), "{name} cut at {cut}");
+        }
+    }
+}
+
+fn extensions() -> Extensions {
+    Extensions(vec![Extension { kind: 3, body: ByteBuf::from(vec![1, 2]) }])
+}
+
+#[test]
+fn every_message_reads_and_writes_as_it_did_in_version_1() {
+    let mut golden = Golden::read();
+    let bytes = |n: usize| ByteBuf::from(vec![0xab; n]);
+    let tunnel = TunnelId(300);
+    let ask = AskId(5);
+    let device = device_name("alice", "laptop");
+    let user = device.user.clone();
+    golden.check(
+        "enrol.enrol",
+        &EnrolRequest::Enrol(Enrol {
+            token: Token::draw(&mut rng(1)),
+            user: "alice".into(),
+            device: "laptop".into(),
+            csr: bytes(3),
+            binding: ByteArray::new([0xcd; 64]),
+            extensions: extensions(),
+        }),
+    );
+    golden.check("enrol.welcome", &EnrolEvent::Welcome { time: Wall(1_800_000_000), extensions: extensions() });
+    let certified = Certified {
+        device: bytes(1),
+        issuing: bytes(2),
+        root: bytes(3),
+        incarnation: 1 << 60,
+        extensions: Extensions::default(),
+    };
+    golden.check("enrol.granted", &EnrolEvent::Granted(certified));
+    golden.check("enrol.refused", &EnrolEvent::Refused { code: Code::NAME_TAKEN, detail: 7 });
+
+    golden.check("request.attend", &RelayRequest::Attend { extensions: extensions() });
+    golden.check("request.ping", &RelayRequest::Ping);
+    golden.check("request.who", &RelayRequest::Who { ask, after: Some(user.clone()) });
+    let introduce = RelayRequest::Introduce { ask, to: user.clone(), extensions: Extensions::default() };
+    golden.check("request.introduce", &introduce);
+    golden.check("request.accept", &RelayRequest::Accept { tunnel });
+    golden.check("request.hang-up", &RelayRequest::HangUp { tunnel, code: Code::DECLINED });
+    golden.check("request.forward", &RelayRequest::Forward { tunnel, bytes: bytes(4) });
+    golden.check("request.credit", &RelayRequest::Credit { tunnel, bytes: 16384 });
+
+    let welcome = Welcome {
+        device: device.clone(),
+        position: Position { incarnation: 1 << 60, n: 9 },
+        time: Wall(1_800_000_000),
+        extensions: extensions(),
+    };
+    golden.check("event.welcome", &RelayEvent::Welcome(welcome));
+    golden.check("event.pong", &RelayEvent::Pong);
+    golden.check("event.here", &RelayEvent::Here { devices: vec![device.clone()] });
+    golden.check("event.presence", &RelayEvent::Presence { device: device.clone(), online: true });
+    let people = vec![Person { user, online: false }];
+    golden.check("event.people", &RelayEvent::People { ask, people, more: true });
+    golden.check("event.ringing", &RelayEvent::Ringing { ask, tunnel, device: device.clone() });
+    let introduced = RelayEvent::Introduced { tunnel, from: device, extensions: extensions() };
+    golden.check("event.introduced", &introduced);
+    golden.check("event.accepted", &RelayEvent::Accepted { tunnel });
+    golden.check("event.refused", &RelayEvent::Refused { ask, code: Code::OFFLINE });
+    golden.check("event.ended", &RelayEvent::Ended { tunnel, code: Code::HUNG_UP });
+    golden.check("event.forwarded", &RelayEvent::Forwarded { tunnel, bytes: bytes(4) });
+    golden.check("event.credited", &RelayEvent::Credited { tunnel, bytes: 16384 });
+
+    golden.check("peer.welcome", &PeerMessage::Welcome { extensions: extensions() });
+    golden.check("peer.line", &PeerMessage::Line { n: 200, text: "gr\u{fc}\u{df} dich".into() });
+    assert!(golden.0.iter().all(|entry| entry.2), "a line of the file is no message any more");
+    assert_eq!(to_hex(Frame::goodbye(Code::VERSION, 1).bytes()), "0000000500006a0001");
+}

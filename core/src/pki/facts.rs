@@ -1,0 +1,68 @@
+//! What a certificate says of itself, for showing it to people. It decides nothing: whom to believe is `tls/verify.rs`.
+
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+use crate::id::Fingerprint;
+use crate::limits::CERTIFICATE_BYTES_MAX;
+use crate::time::Wall;
+
+/// What a certificate says of itself, checked by nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Whose it is, as a distinguished name in the order of the certificate.
+    pub subject: String,
+    /// Who issued it, in the same form.
+    pub issuer: String,
+    /// Its number, as lower-case hexadecimal digits.
+    pub serial: String,
+    /// The first second of its validity.
+    pub not_before: Wall,
+    /// The last second of its validity.
+    pub not_after: Wall,
+    /// The SHA-256 of its DER.
+    pub fingerprint: Fingerprint,
+}
+
+impl Facts {
+    /// Reads a certificate in DER; `None` if it is none, or longer than any of ours.
+    pub fn read(der: &[u8]) -> Option<Self> {
+        if der.len() > CERTIFICATE_BYTES_MAX {
+            return None;
+        }
+        let (rest, parsed) = X509Certificate::from_der(der).ok()?;
+        let second = |at: x509_parser::time::ASN1Time| Wall(u64::try_from(at.timestamp()).unwrap_or(0));
+        rest.is_empty().then(|| Self {
+            subject: parsed.subject().to_string(),
+            issuer: parsed.issuer().to_string(),
+            serial: parsed.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
+            not_before: second(parsed.validity().not_before),
+            not_after: second(parsed.validity().not_after),
+            fingerprint: Fingerprint::of(der),
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::id::Realm;
+    use crate::limits::{BACKDATING, ROOT_LIFETIME};
+    use crate::pki::found_realm;
+
+    #[test]
+    fn a_root_tells_its_names_and_its_time() {
+        let now = Wall(1_800_000_000);
+        let founded = found_realm(&Realm::default(), now, &mut ChaCha20Rng::seed_from_u64(1));
+        let facts = Facts::read(&founded.root).unwrap();
+        assert_eq!((facts.subject.as_str(), &facts.issuer), ("O=chat.internal, CN=root", &facts.subject));
+        assert_eq!((facts.not_before, facts.not_after), (now.minus(BACKDATING), now.plus(ROOT_LIFETIME)));
+        assert_eq!(facts.serial.len(), 32);
+        assert_eq!(Facts::read(founded.root.get(1..).unwrap()), None);
+        assert_eq!(Facts::read(&[0; CERTIFICATE_BYTES_MAX + 1]), None);
+    }
+}

@@ -1,0 +1,463 @@
+//! A whole group in one process, for core's own tests: the server and its members over memory, without delay.
+//!
+//! A test says who does what, calls [`Town::settle`], and looks at what everybody was told. Faults that need time or
+//! broken pipes belong to the simulator; here a test is ten lines.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use crate::device::enrol::{EnrolInput, EnrolResult, Enrolment};
+use crate::device::{self, Command, Device, Event, Identity};
+use crate::effect::Note;
+use crate::fault::CloseReason;
+use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, UserName};
+use crate::invite::{Endpoint, InviteLink};
+use crate::journal::State;
+use crate::operator::{Answer, Command as Operator};
+use crate::pki::{Authority, Founded, SecretKey, found_realm};
+use crate::server::{self, Server, replay};
+use crate::time::{Instant, Now, Wall};
+use crate::tls::TlsEnv;
+
+/// The second at which tests begin.
+pub(crate) const START: Wall = Wall(1_800_000_000);
+
+/// An environment with the crypto of the programs.
+#[allow(clippy::disallowed_methods, reason = "a test hands the provider in, as the shell does")]
+pub(crate) fn env() -> TlsEnv {
+    let env = TlsEnv::new(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    env.clock.set(START);
+    env
+}
+
+pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+pub(crate) fn device_name(user: &str, device: &str) -> DeviceName {
+    DeviceName { user: UserName::parse(user).unwrap(), device: DeviceLabel::parse(device).unwrap() }
+}
+
+/// The authority of a founded realm.
+pub(crate) fn authority(founded: &Founded) -> Authority {
+    let realm = Realm::default();
+    Authority::new(realm, &founded.root, &founded.issuing, founded.issuing_key.clone(), START).unwrap()
+}
+
+/// A member's machine with what it was told.
+pub(crate) struct Member {
+    machine: Machine,
+    /// What the user was told, newest last.
+    pub(crate) told: Vec<Event>,
+    wire: Option<(ConnId, ConnId)>,
+}
+
+enum Machine {
+    Enrolment(Box<Enrolment>),
+    Device(Box<Device>),
+}
+
+/// The server, its journal, and its members.
+pub(crate) struct Town {
+    pub(crate) now: Now,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) founded: Founded,
+    pub(crate) server: Server,
+    /// The journal as it is on the disk.
+    pub(crate) journal: Vec<Vec<u8>>,
+    /// Appends that the disk has not answered yet; filled while [`Town::hold`] is set.
+    pub(crate) held: Vec<(AppendId, Vec<Vec<u8>>)>,
+    pub(crate) hold: bool,
+    pub(crate) notes: Vec<Note>,
+    answers: BTreeMap<AdminId, Answer>,
+    pub(crate) members: Vec<Member>,
+    conns: u64,
+    admins: u64,
+    /// While set, nobody can connect.
+    pub(crate) unreachable: bool,
+    /// Outputs that were polled and not carried out yet.
+    later: Vec<(usize, device::Output)>,
+}
+
+impl Town {
+    pub(crate) fn new() -> Self {
+        Self::with_founded(found_realm(&Realm::default(), START, &mut rng(1)), Vec::new())
+    }
+
+    /// A server that starts over a journal.
+    pub(crate) fn with_founded(founded: Founded, journal: Vec<Vec<u8>>) -> Self {
+        let mut rng = rng(2);
+        let now = Now { mono: Instant(1_000_000), wall: START };
+        let state = replay(7, journal.iter().map(Vec::as_slice)).unwrap();
+        let server = Server::start(env(), authority(&founded), state, now, &mut rng).unwrap();
+        let mut town = Self {
+            now,
+            rng,
+            founded,
+            server,
+            journal,
+            held: Vec::new(),
+            hold: false,
+            notes: Vec::new(),
+            answers: BTreeMap::new(),
+            members: Vec::new(),
+            conns: 0,
+            admins: 0,
+            unreachable: false,
+            later: Vec::new(),
+        };
+        town.settle();
+        town
+    }
+
+    /// A town whose members have these names, enrolled and attending.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let mut town = Self::new();
+        for name in names {
+            let identity = town.enrol(name);
+            town.join(identity, true);
+        }
+        town
+    }
+
+    /// The state that the journal on the disk gives.
+    pub(crate) fn replayed(&self) -> State {
+        replay(7, self.journal.iter().map(Vec::as_slice)).unwrap()
+    }
+
+    pub(crate) fn operator(&mut self, command: &Operator) -> Answer {
+        self.admins += 1;
+        let id = AdminId(self.admins);
+        self.server.handle(server::Input::Operator(id, command), self.now, &mut self.rng);
+        self.settle();
+        self.answers.remove(&id).unwrap()
+    }
+
+    pub(crate) fn invite(&mut self, user: Option<&str>) -> InviteLink {
+        let user = user.map(|user| UserName::parse(user).unwrap());
+        match self.operator(&Operator::Invite { user, lifetime: Duration::from_secs(3600) }) {
+            Answer::Invite(token, _) => InviteLink {
+                endpoint: Endpoint::parse("127.0.0.1:7443").unwrap(),
+                realm: Realm::default(),
+                root: self.server.root(),
+                token,
+            },
+            other => panic!("no invite: {other:?}"),
+        }
+    }
+
+    /// Starts an enrolment; its result is there after the next [`Town::settle`].
+    pub(crate) fn begin_enrolment(&mut self, link: InviteLink, name: DeviceName, key: SecretKey) -> usize {
+        let mut machine = Enrolment::new(env(), link, name, key);
+        machine.handle(&EnrolInput::Start, self.now);
+        self.members.push(Member { machine: Machine::Enrolment(Box::new(machine)), told: Vec::new(), wire: None });
+        self.members.len() - 1
+    }
+
+    pub(crate) fn enrolment_result(&self, member: usize) -> Option<EnrolResult> {
+        match &self.members[member].machine {
+            Machine::Enrolment(machine) => machine.result().cloned(),
+            Machine::Device(_) => panic!("not an enrolment"),
+        }
+    }
+
+    /// Enrols `user` with a device called laptop and a key of its own.
+    pub(crate) fn enrol(&mut self, user: &str) -> Identity {
+        let link = self.invite(Some(user));
+        let key = SecretKey::draw(&mut self.rng);
+        let member = self.begin_enrolment(link, device_name(user, "laptop"), key);
+        self.settle();
+        match self.enrolment_result(member) {
+            Some(EnrolResult::Enrolled(identity)) => *identity,
+            other => panic!("{user} was not enrolled: {other:?}; {:?}", self.notes),
+        }
+    }
+
+    /// Starts a device.
+    pub(crate) fn join(&mut self, identity: Identity, attend: bool) -> usize {
+        let mut machine = Device::new(env(), identity, attend);
+        machine.handle(device::Input::Start, self.now, &mut self.rng);
+        self.members.push(Member { machine: Machine::Device(Box::new(machine)), told: Vec::new(), wire: None });
+        self.settle();
+        self.members.len() - 1
+    }
+
+    /// The last device that was started for a user of this place in the order of starting devices.
+    pub(crate) fn command(&mut self, member: usize, command: Command) {
+        self.device(member, device::Input::Command(command));
+        self.settle();
+    }
+
+    /// Feeds a device one input without letting anything else happen.
+    pub(crate) fn device(&mut self, member: usize, input: device::Input<'_>) {
+        let Machine::Device(machine) = &mut self.members[member].machine else { panic!("not a device") };
+        machine.handle(input, self.now, &mut self.rng);
+    }
+
+    /// Polls one output of a device and keeps it back from everybody else: whether a wish was denied.
+    pub(crate) fn poll_only(&mut self, member: usize) -> Option<bool> {
+        match self.poll_member(member)? {
+            device::Output::Tell(event) => {
+                let denied = matches!(event, Event::Denied(..));
+                self.members[member].told.push(event);
+                Some(denied)
+            }
+            output => {
+                self.later.push((member, output));
+                Some(false)
+            }
+        }
+    }
+
+    /// What a member was told since the last time.
+    pub(crate) fn news(&mut self, member: usize) -> Vec<Event> {
+        std::mem::take(&mut self.members[member].told)
+    }
+
+    /// The members that are devices, in the order in which they joined.
+    pub(crate) fn devices(&self) -> Vec<usize> {
+        let is_device = |member: &usize| matches!(self.members[*member].machine, Machine::Device(_));
+        (0..self.members.len()).filter(is_device).collect()
+    }
+
+    /// Cuts a member's connection: both sides see the end.
+    pub(crate) fn cut(&mut self, member: usize) {
+        if let Some((at_server, at_member)) = self.members[member].wire.take() {
+            self.server.handle(server::Input::Ended(at_server), self.now, &mut self.rng);
+            self.to_member(member, MemberInput::Ended(at_member));
+        }
+        self.settle();
+    }
+
+    /// Lets time pass in steps, so that everything that is due happens.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        let end = self.now.mono.plus(time);
+        loop {
+            let next = self.next_deadline().filter(|at| *at <= end).unwrap_or(end);
+            self.go_to(next.max(self.now.mono));
+            self.server.handle(server::Input::Tick, self.now, &mut self.rng);
+            for member in 0..self.members.len() {
+                self.to_member(member, MemberInput::Tick);
+            }
+            self.settle();
+            if next >= end {
+                return;
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let of_members = self.members.iter().filter_map(|member| match &member.machine {
+            Machine::Enrolment(machine) => machine.next_deadline(),
+            Machine::Device(machine) => machine.next_deadline().map(|(at, _)| at),
+        });
+        of_members.chain(self.server.next_deadline().map(|(at, _)| at)).min()
+    }
+
+    fn go_to(&mut self, mono: Instant) {
+        let wall_micros = mono.0 - 1_000_000;
+        self.now = Now { mono, wall: START.plus(Duration::from_micros(wall_micros)) };
+    }
+
+    /// The disk answers one append that was held back.
+    pub(crate) fn held_answered(&mut self, id: AppendId, records: Vec<Vec<u8>>) {
+        self.durable(id, records);
+    }
+
+    /// A member's connection, as the server numbers it.
+    pub(crate) fn wire_of(&self, member: usize) -> ConnId {
+        self.members[member].wire.unwrap().0
+    }
+
+    /// A member's connection goes dead: nobody sees an end.
+    pub(crate) fn lose_wire(&mut self, member: usize) {
+        self.members[member].wire = None;
+    }
+
+    /// The disk answers what was held back.
+    pub(crate) fn release(&mut self) {
+        self.hold = false;
+        for (id, records) in std::mem::take(&mut self.held) {
+            self.durable(id, records);
+        }
+        self.settle();
+    }
+
+    /// Moves bytes and outputs until nobody has anything to do.
+    pub(crate) fn settle(&mut self) {
+        for (member, output) in std::mem::take(&mut self.later) {
+            self.carry_out_member(member, output);
+        }
+        loop {
+            let mut busy = false;
+            while let Some(output) = self.server.poll_output() {
+                busy = true;
+                self.carry_out_server(output);
+            }
+            for member in 0..self.members.len() {
+                while let Some(output) = self.poll_member(member) {
+                    busy = true;
+                    self.carry_out_member(member, output);
+                }
+            }
+            if !busy {
+                return;
+            }
+        }
+    }
+
+    fn carry_out_server(&mut self, output: server::Output) {
+        match output {
+            server::Output::Append(id, records) if self.hold => self.held.push((id, records)),
+            server::Output::Append(id, records) => self.durable(id, records),
+            server::Output::Load(id, n) => {
+                let record = self.journal.get(usize::try_from(n).unwrap() - 1).cloned();
+                self.server.handle(server::Input::Loaded(id, record.as_deref()), self.now, &mut self.rng);
+            }
+            server::Output::Write(conn) => {
+                let bytes = self.server.outbound(conn).to_vec();
+                self.server.handle(server::Input::Sent(conn, bytes.len()), self.now, &mut self.rng);
+                if let Some((member, at_member)) = self.member_at(conn) {
+                    self.to_member(member, MemberInput::Received(at_member, &bytes));
+                }
+            }
+            server::Output::Shut(conn) => {
+                if let Some((member, at_member)) = self.member_at(conn) {
+                    self.to_member(member, MemberInput::Ended(at_member));
+                }
+            }
+            server::Output::Drop(conn) => {
+                if let Some((member, at_member)) = self.member_at(conn) {
+                    self.members[member].wire = None;
+                    self.to_member(member, MemberInput::Ended(at_member));
+                }
+            }
+            server::Output::Answer(id, answer) => {
+                self.answers.insert(id, answer);
+            }
+            server::Output::Note(note) => self.notes.push(note),
+        }
+    }
+
+    fn carry_out_member(&mut self, member: usize, output: device::Output) {
+        match output {
+            device::Output::Dial(conn) if self.unreachable => self.to_member(member, MemberInput::Unreachable(conn)),
+            device::Output::Dial(conn) => {
+                self.conns += 1;
+                let at_server = ConnId(self.conns);
+                self.members[member].wire = Some((at_server, conn));
+                self.server.handle(server::Input::Opened(at_server), self.now, &mut self.rng);
+                self.to_member(member, MemberInput::Connected(conn));
+            }
+            device::Output::Write(conn) => {
+                let bytes = match &self.members[member].machine {
+                    Machine::Enrolment(machine) => machine.outbound().to_vec(),
+                    Machine::Device(machine) => machine.outbound(conn).to_vec(),
+                };
+                self.to_member(member, MemberInput::Sent(conn, bytes.len()));
+                if let Some(at_server) = self.server_at(member, conn) {
+                    self.server.handle(server::Input::Received(at_server, &bytes), self.now, &mut self.rng);
+                }
+            }
+            device::Output::Shut(conn) | device::Output::Drop(conn) => {
+                if let Some(at_server) = self.server_at(member, conn) {
+                    if let device::Output::Drop(_) = output {
+                        self.members[member].wire = None;
+                    }
+                    self.server.handle(server::Input::Ended(at_server), self.now, &mut self.rng);
+                }
+            }
+            device::Output::Tell(event) => self.members[member].told.push(event),
+        }
+    }
+
+    fn durable(&mut self, id: AppendId, records: Vec<Vec<u8>>) {
+        let first = self.journal.len() as u64 + 1;
+        self.journal.extend(records);
+        self.server.handle(server::Input::Appended(id, first), self.now, &mut self.rng);
+    }
+
+    fn poll_member(&mut self, member: usize) -> Option<device::Output> {
+        match &mut self.members[member].machine {
+            Machine::Enrolment(machine) => machine.poll_output(),
+            Machine::Device(machine) => machine.poll_output(),
+        }
+    }
+
+    fn to_member(&mut self, member: usize, input: MemberInput<'_>) {
+        let (now, rng) = (self.now, &mut self.rng);
+        match &mut self.members[member].machine {
+            Machine::Enrolment(machine) => machine.handle(&input.enrol(), now),
+            Machine::Device(machine) => machine.handle(input.device(), now, rng),
+        }
+    }
+
+    fn member_at(&self, at_server: ConnId) -> Option<(usize, ConnId)> {
+        let wires = self.members.iter().enumerate();
+        wires
+            .filter_map(|(member, known)| known.wire.map(|wire| (member, wire)))
+            .find_map(|(member, wire)| (wire.0 == at_server).then_some((member, wire.1)))
+    }
+
+    fn server_at(&self, member: usize, at_member: ConnId) -> Option<ConnId> {
+        self.members[member].wire.filter(|wire| wire.1 == at_member).map(|wire| wire.0)
+    }
+
+    /// The reasons of the closings that the server's log has, oldest first.
+    pub(crate) fn closings(&self) -> Vec<CloseReason> {
+        let reason = |note: &Note| if let Note::Closed(_, _, reason) = note { Some(*reason) } else { None };
+        self.notes.iter().filter_map(reason).collect()
+    }
+}
+
+/// An input that both kinds of machine have.
+#[derive(Clone, Copy)]
+enum MemberInput<'a> {
+    Connected(ConnId),
+    Unreachable(ConnId),
+    Received(ConnId, &'a [u8]),
+    Sent(ConnId, usize),
+    Ended(ConnId),
+    Tick,
+}
+
+impl<'a> MemberInput<'a> {
+    fn enrol(self) -> EnrolInput<'a> {
+        match self {
+            Self::Connected(conn) => EnrolInput::Connected(conn),
+            Self::Unreachable(conn) => EnrolInput::Unreachable(conn),
+            Self::Received(conn, bytes) => EnrolInput::Received(conn, bytes),
+            Self::Sent(conn, n) => EnrolInput::Sent(conn, n),
+            Self::Ended(conn) => EnrolInput::Ended(conn),
+            Self::Tick => EnrolInput::Tick,
+        }
+    }
+
+    fn device(self) -> device::Input<'a> {
+        match self {
+            Self::Connected(conn) => device::Input::Connected(conn),
+            Self::Unreachable(conn) => device::Input::Unreachable(conn),
+            Self::Received(conn, bytes) => device::Input::Received(conn, bytes),
+            Self::Sent(conn, n) => device::Input::Sent(conn, n),
+            Self::Ended(conn) => device::Input::Ended(conn),
+            Self::Tick => device::Input::Tick,
+        }
+    }
+}
+
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+pub(crate) fn from_hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap()).collect()
+}
