@@ -172,6 +172,28 @@ fn a_binding_of_another_session() {
     }
 }
 
+/// The table of key uses in `SECURITY.md`: each use is told by its first bytes.
+#[test]
+fn no_input_of_one_use_of_a_key_is_one_of_another() {
+    let alice = Newcomer::alice();
+    let csr = Csr::make(&alice.key, &alice.name, &alice.realm);
+    // The signed part of the request begins after the outer header.
+    let outer = if csr.der()[1] == 0x81 { 3 } else { 2 };
+    let request = &csr.der()[outer..];
+    let binding = binding_message(&alice.exporter, alice.token, &alice.name);
+    // RFC 8446 §4.4.3
+    let [client, server] = ["client", "server"].map(|side| format!("{}TLS 1.3, {side} CertificateVerify\0", " ".repeat(64)));
+    let uses = [request, &binding, client.as_bytes(), server.as_bytes()];
+    for (n, one) in uses.iter().enumerate() {
+        for other in uses.iter().skip(n + 1) {
+            let common = one.len().min(other.len());
+            assert_ne!(one[..common], other[..common], "one is the beginning of the other");
+        }
+    }
+    assert_eq!(request[0], 0x30);
+    assert!(binding.starts_with(b"countersign "));
+}
+
 /// Found by the property below: the count of unused bits in front of the signature is outside of what is signed.
 #[test]
 fn an_altered_byte_outside_of_the_signed_part() {
