@@ -16,112 +16,31 @@
 //! Promises, and who keeps them: no answer before it is durable (`ca.rs`, `journal/`); no request without a proven
 //! device (`relay/session.rs`); every connection closes with one reason (`link.rs`); nothing unbounded (`limits.rs`).
 
+mod conn;
+mod contract;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rand_core::CryptoRng;
 
 use crate::ca::Ca;
 use crate::effect::{Effect, Effects, Note, Room, Turn};
-use crate::fault::{CloseReason, Fault};
-use crate::id::{AdminId, AppendId, ConnId, Fingerprint, LoadId, Realm};
+use crate::id::{AppendId, ConnId, Fingerprint, LoadId, Realm};
 use crate::journal::state::RealmInfo;
 use crate::journal::{Record, RecordRefusal, State};
-use crate::limits::{
-    CONNECTIONS_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, RELAY_LIFETIME, SILENCE_TIME_MAX, STRANGERS_MAX,
-};
-use crate::link::{Link, LinkEvent, Step};
-use crate::operator::{Answer, Command, Operator};
+use crate::limits::RELAY_LIFETIME;
+use crate::link::Step;
+use crate::operator::Operator;
 use crate::pki::{Authority, LintFailure, SecretKey};
-use crate::relay::{Admitted, Relay};
+use crate::relay::Relay;
 use crate::time::{Deadlines, Instant, Now};
-use crate::tls::{Credentials, Doors, Exporter, Secured, TlsEnv};
-use crate::wire::enrol::{EnrolEvent, EnrolRequest};
-use crate::wire::frame::decode;
-use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
-use crate::wire::{Channel, Code, Extensions, Frame};
+use crate::tls::{Credentials, Doors, TlsEnv};
+use crate::wire::Code;
 
-/// What happened outside.
-#[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// Somebody connected. The number was never used before.
-    Opened(ConnId),
-    /// Bytes came in.
-    Received(ConnId, &'a [u8]),
-    /// The socket has ended for reading, whether well or badly.
-    Ended(ConnId),
-    /// The socket took this many bytes of [`Server::outbound`].
-    Sent(ConnId, usize),
-    /// An append is durable; its first record has this place in the journal.
-    Appended(AppendId, u64),
-    /// A record was read from the journal, if there is one at that place.
-    Loaded(LoadId, Option<&'a [u8]>),
-    /// The operator wishes something.
-    Operator(AdminId, &'a Command),
-    /// Time has passed.
-    Tick,
-    /// The process is to end: everybody is told.
-    Shutdown,
-}
+pub use contract::{Input, Output, StartRefusal, Wake};
 
-/// What is to be done outside.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Write these encoded records down, all or none, durably; answer by [`Input::Appended`]. An append whose outcome
-    /// is not known must end the process.
-    Append(AppendId, Vec<Vec<u8>>),
-    /// Read the record at this place; answer by [`Input::Loaded`].
-    Load(LoadId, u64),
-    /// Write what is in [`Server::outbound`] to the socket; answer by [`Input::Sent`].
-    Write(ConnId),
-    /// Close the socket's writing side.
-    Shut(ConnId),
-    /// Close the socket and forget it.
-    Drop(ConnId),
-    /// Tell the operator.
-    Answer(AdminId, Answer),
-    /// For the log.
-    Note(Note),
-}
-
-/// Why the server wants to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wake {
-    /// A stranger has had time enough.
-    Handshake(ConnId),
-    /// A proof expires.
-    Expiry(ConnId),
-    /// Nothing was heard of a connection.
-    Silence(ConnId),
-    /// A closed connection's socket is still there.
-    Linger(ConnId),
-    /// The relay's own certificate is to be made anew.
-    Certificate,
-    /// A call has rung long enough.
-    Ringing,
-}
-
-/// Why a server can't start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartRefusal {
-    /// The journal is another realm's, or another root's.
-    OtherRealm,
-    /// The relay's own certificate fails its lint.
-    Certificate(LintFailure),
-}
-
-impl fmt::Display for StartRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherRealm => f.write_str("the journal belongs to another realm or root than the certificates"),
-            Self::Certificate(failure) => write!(f, "the relay's own certificate can't be issued: {failure}"),
-        }
-    }
-}
-
-impl std::error::Error for StartRefusal {}
+use conn::Conn;
 
 /// The server.
 #[derive(Debug)]
@@ -142,30 +61,6 @@ pub struct Server {
     turned: BTreeSet<ConnId>,
     deadlines: Deadlines<Wake>,
     shutting_down: bool,
-}
-
-/// One connection.
-#[derive(Debug)]
-struct Conn {
-    link: Link,
-    stage: Stage,
-    heard: Instant,
-}
-
-/// How far a connection has come.
-///
-/// ```text
-/// Stranger --ALPN enrol--> Newcomer --asks--> Asked
-///    |     --ALPN relay, proven, in the directory--> Admitted
-///    +-- and from each of them --> Over
-/// ```
-#[derive(Debug)]
-enum Stage {
-    Stranger,
-    Newcomer(Exporter),
-    Asked,
-    Admitted(Admitted),
-    Over,
 }
 
 impl Server {
@@ -292,126 +187,6 @@ impl Server {
         self.shutting_down && self.conns.is_empty() && self.appending.is_empty()
     }
 
-    fn opened(&mut self, conn: ConnId, now: Now) {
-        if self.conns.len() >= CONNECTIONS_MAX || self.strangers >= STRANGERS_MAX || self.shutting_down {
-            self.effects.note(Note::TurnedAway(conn));
-            self.outputs.push_back(Output::Drop(conn));
-            return;
-        }
-        let link = Link::accept(self.doors.clone());
-        let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono });
-        assert!(old.is_none(), "a connection's number was used twice");
-        self.strangers += 1;
-        self.deadlines.set(Wake::Handshake(conn), now.mono.plus(HANDSHAKE_TIME_MAX));
-    }
-
-    fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, rng: &mut dyn CryptoRng) {
-        let Some(known) = self.conns.get_mut(&conn) else { return };
-        known.heard = now.mono;
-        let mut events = Vec::new();
-        known.link.received(bytes, &mut events);
-        self.turned.insert(conn);
-        for event in events {
-            self.event(conn, event, now, rng);
-        }
-    }
-
-    fn ended(&mut self, conn: ConnId, now: Now) {
-        let Some(known) = self.conns.get_mut(&conn) else { return };
-        let mut events = Vec::new();
-        known.link.ended(&mut events);
-        for event in events {
-            if let LinkEvent::Closed(reason) = event {
-                self.over(conn, reason, now);
-            }
-        }
-        self.forget(conn);
-    }
-
-    fn sent(&mut self, conn: ConnId, n: usize) {
-        if let Some(known) = self.conns.get_mut(&conn) {
-            known.link.sent(n);
-            if known.link.waiting() == 0 {
-                self.turned.insert(conn);
-            }
-        }
-    }
-
-    fn event(&mut self, conn: ConnId, event: LinkEvent, now: Now, rng: &mut dyn CryptoRng) {
-        let result = match event {
-            LinkEvent::Closed(reason) => {
-                self.over(conn, reason, now);
-                Ok(())
-            }
-            LinkEvent::Secured(secured) => {
-                self.secured(conn, secured, now);
-                Ok(())
-            }
-            LinkEvent::Message(message) => self.message(conn, &message, now, rng),
-        };
-        if let Err(fault) = result {
-            self.fault(conn, fault, now);
-        }
-    }
-
-    /// The handshake is over: a newcomer is welcomed to ask, a device is admitted or told why not.
-    fn secured(&mut self, conn: ConnId, secured: Secured, now: Now) {
-        let extensions = Extensions::default();
-        match (secured.channel, secured.device) {
-            (Channel::Enrol, _) => {
-                self.set_stage(conn, Stage::Newcomer(secured.exporter));
-                self.effects.send(conn, Frame::message(&EnrolEvent::Welcome { time: now.wall, extensions }));
-            }
-            (Channel::Relay, Some(device)) => match Admitted::admit(conn, device, &self.state) {
-                Ok(admitted) => {
-                    let position = self.state.position();
-                    let device = admitted.device().clone();
-                    let welcome = Welcome { device: device.clone(), position, time: now.wall, extensions };
-                    self.effects.send(conn, Frame::message(&RelayEvent::Welcome(welcome)));
-                    self.effects.note(Note::Admitted(conn, device));
-                    self.relay.admitted(&admitted, &mut self.effects);
-                    self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
-                    self.deadlines.set(Wake::Silence(conn), now.mono.plus(SILENCE_TIME_MAX));
-                    self.deadlines.clear(Wake::Handshake(conn));
-                    self.strangers -= 1;
-                    self.set_stage(conn, Stage::Admitted(admitted));
-                }
-                Err(code) => self.part(conn, code, now),
-            },
-            (Channel::Relay | Channel::Peer, _) => {
-                unreachable!("the relay's doors open to enrolment and to proven devices alone")
-            }
-        }
-    }
-
-    fn message(&mut self, conn: ConnId, message: &[u8], now: Now, rng: &mut dyn CryptoRng) -> Result<(), Fault> {
-        let Some(known) = self.conns.get_mut(&conn) else { return Ok(()) };
-        match &known.stage {
-            Stage::Admitted(admitted) => {
-                if !admitted.holds_at(now.wall) {
-                    self.part(conn, Code::EXPIRED, now);
-                    return Ok(());
-                }
-                let request: RelayRequest = decode(message)?;
-                self.relay.request(admitted, request, &self.state, now, &mut self.effects)
-            }
-            Stage::Newcomer(_) => {
-                let EnrolRequest::Enrol(enrol) = decode(message)?;
-                enrol.extensions.check()?;
-                let Stage::Newcomer(exporter) = std::mem::replace(&mut known.stage, Stage::Asked) else {
-                    unreachable!("the stage was just looked at");
-                };
-                let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
-                self.ca.request(conn, &exporter, &enrol, turn);
-                Ok(())
-            }
-            Stage::Asked => Err(Fault::Unexpected),
-            // We said goodbye already, and what was on its way is of no use.
-            Stage::Over => Ok(()),
-            Stage::Stranger => unreachable!("a link gives no message before it is secured"),
-        }
-    }
-
     fn appended(&mut self, id: AppendId, first: u64) {
         let (expected, room, records) = self.appending.pop_front().expect("an append was answered that nobody made");
         assert_eq!(id, expected, "appends were answered out of order");
@@ -431,7 +206,7 @@ impl Server {
     fn tick(&mut self, now: Now, rng: &mut dyn CryptoRng) {
         while let Some(wake) = self.deadlines.take_due(now.mono) {
             match wake {
-                Wake::Handshake(conn) => self.part_as(conn, Code::TIMED_OUT, CloseReason::TimedOut, now),
+                Wake::Handshake(conn) => self.too_late(conn, now),
                 Wake::Expiry(conn) => self.expiry(conn, now),
                 Wake::Silence(conn) => self.silence(conn, now),
                 Wake::Linger(conn) => self.forget(conn),
@@ -442,27 +217,6 @@ impl Server {
         self.relay.tick(now, &mut self.effects);
         if let Some((next, wake)) = self.next_deadline() {
             assert!(next > now.mono, "the deadline of {wake:?} does not move");
-        }
-    }
-
-    /// A proof may have expired; if the civil clock was set back meanwhile it has not.
-    fn expiry(&mut self, conn: ConnId, now: Now) {
-        if let Some(Conn { stage: Stage::Admitted(admitted), .. }) = self.conns.get(&conn) {
-            if admitted.holds_at(now.wall) {
-                self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
-            } else {
-                self.part(conn, Code::EXPIRED, now);
-            }
-        }
-    }
-
-    fn silence(&mut self, conn: ConnId, now: Now) {
-        let Some(known) = self.conns.get(&conn) else { return };
-        let until = known.heard.plus(SILENCE_TIME_MAX);
-        if until > now.mono {
-            self.deadlines.set(Wake::Silence(conn), until);
-        } else {
-            self.part_as(conn, Code::TIMED_OUT, CloseReason::TimedOut, now);
         }
     }
 
@@ -507,76 +261,6 @@ impl Server {
                 Effect::Answer(id, answer) => self.outputs.push_back(Output::Answer(id, answer)),
                 Effect::Note(note) => self.outputs.push_back(Output::Note(note)),
             }
-        }
-    }
-
-    fn send(&mut self, conn: ConnId, frame: &Frame, now: Now) {
-        let Some(known) = self.conns.get_mut(&conn) else { return };
-        if let Stage::Over = known.stage {
-            return;
-        }
-        match known.link.send(frame) {
-            Ok(()) => {
-                self.turned.insert(conn);
-            }
-            // What it did not read is lost with the connection; nothing that was promised is.
-            Err(crate::link::OutboxFull) => self.part(conn, Code::TOO_SLOW, now),
-        }
-    }
-
-    /// Says goodbye with a code.
-    fn part(&mut self, conn: ConnId, code: Code, now: Now) {
-        self.part_as(conn, code, CloseReason::Ours(code), now);
-    }
-
-    fn part_as(&mut self, conn: ConnId, code: Code, reason: CloseReason, now: Now) {
-        if let Some(known) = self.conns.get_mut(&conn) {
-            known.link.part(code, 0);
-            self.over(conn, reason, now);
-        }
-    }
-
-    fn fault(&mut self, conn: ConnId, fault: Fault, now: Now) {
-        if let Some(known) = self.conns.get_mut(&conn) {
-            let reason = known.link.fault(fault);
-            self.over(conn, reason, now);
-        }
-    }
-
-    /// A connection is over, for one reason: the rooms forget it, its socket gets what is left and a while to end.
-    fn over(&mut self, conn: ConnId, reason: CloseReason, now: Now) {
-        let Some(known) = self.conns.get_mut(&conn) else { return };
-        let stage = std::mem::replace(&mut known.stage, Stage::Over);
-        let device = match stage {
-            Stage::Over => return,
-            Stage::Admitted(admitted) => {
-                self.relay.gone(&admitted, &mut self.effects);
-                Some(admitted.device().clone())
-            }
-            Stage::Stranger | Stage::Newcomer(_) | Stage::Asked => {
-                self.strangers -= 1;
-                None
-            }
-        };
-        for wake in [Wake::Handshake(conn), Wake::Expiry(conn), Wake::Silence(conn)] {
-            self.deadlines.clear(wake);
-        }
-        self.deadlines.set(Wake::Linger(conn), now.mono.plus(LINGER_TIME_MAX));
-        self.turned.insert(conn);
-        self.effects.note(Note::Closed(conn, device, reason));
-    }
-
-    fn forget(&mut self, conn: ConnId) {
-        if self.conns.remove(&conn).is_some() {
-            self.deadlines.clear(Wake::Linger(conn));
-            self.turned.remove(&conn);
-            self.outputs.push_back(Output::Drop(conn));
-        }
-    }
-
-    fn set_stage(&mut self, conn: ConnId, stage: Stage) {
-        if let Some(known) = self.conns.get_mut(&conn) {
-            known.stage = stage;
         }
     }
 }

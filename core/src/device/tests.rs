@@ -24,10 +24,7 @@ fn call_events(events: &[Event]) -> Vec<CallEvent> {
 }
 
 fn incoming(events: &[Event]) -> CallId {
-    let incoming = |event: &Event| match event {
-        Event::Call(id, CallEvent::Incoming(_)) => Some(*id),
-        _ => None,
-    };
+    let incoming = |event: &Event| if let Event::Call(id, CallEvent::Incoming(_)) = event { Some(*id) } else { None };
     events.iter().find_map(incoming).unwrap()
 }
 

@@ -6,11 +6,16 @@ use std::time::Duration;
 use super::*;
 use crate::device::Event;
 use crate::device::enrol::EnrolResult;
+use crate::fault::CloseReason;
 use crate::journal::state::Invite;
-use crate::limits::{DEVICE_LIFETIME, INVITE_LIFETIME_MAX, SILENCE_TIME_MAX};
-use crate::operator::OperatorRefusal;
+use crate::limits::{
+    DEVICE_LIFETIME, HANDSHAKE_TIME_MAX, INVITE_LIFETIME_MAX, LINGER_TIME_MAX, SILENCE_TIME_MAX, STRANGERS_MAX,
+};
+use crate::operator::{Answer, Command, OperatorRefusal};
 use crate::testing::{START, Town, authority, device_name, env, rng};
 use crate::time::Wall;
+use crate::wire::Frame;
+use crate::wire::relay::RelayEvent;
 
 fn refused(town: &Town, member: usize) -> Code {
     match town.enrolment_result(member) {

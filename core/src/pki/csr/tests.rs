@@ -182,7 +182,8 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     let request = &csr.der()[outer..];
     let binding = binding_message(&alice.exporter, alice.token, &alice.name);
     // RFC 8446 §4.4.3
-    let [client, server] = ["client", "server"].map(|side| format!("{}TLS 1.3, {side} CertificateVerify\0", " ".repeat(64)));
+    let [client, server] =
+        ["client", "server"].map(|side| format!("{}TLS 1.3, {side} CertificateVerify\0", " ".repeat(64)));
     let uses = [request, &binding, client.as_bytes(), server.as_bytes()];
     for (n, one) in uses.iter().enumerate() {
         for other in uses.iter().skip(n + 1) {

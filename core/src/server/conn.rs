@@ -1,0 +1,264 @@
+//! A connection's life at the server, from the first byte to the dropped socket.
+//!
+//! It decides what each stage may do and that each connection ends once, for one reason; what the messages mean is for
+//! the rooms to say.
+
+use std::time::Duration;
+
+use rand_core::CryptoRng;
+
+use super::{Output, Server, Wake};
+use crate::effect::{Note, Turn};
+use crate::fault::{CloseReason, Fault};
+use crate::id::ConnId;
+use crate::limits::{CONNECTIONS_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, SILENCE_TIME_MAX, STRANGERS_MAX};
+use crate::link::{Link, LinkEvent, OutboxFull};
+use crate::relay::Admitted;
+use crate::time::{Instant, Now};
+use crate::tls::{Exporter, Secured};
+use crate::wire::enrol::{EnrolEvent, EnrolRequest};
+use crate::wire::frame::decode;
+use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
+use crate::wire::{Channel, Code, Extensions, Frame};
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) link: Link,
+    stage: Stage,
+    heard: Instant,
+}
+
+/// How far a connection has come.
+///
+/// ```text
+/// Stranger --ALPN enrol--> Newcomer --asks--> Asked
+///    |     --ALPN relay, proven, in the directory--> Admitted
+///    +-- and from each of them --> Over
+/// ```
+#[derive(Debug)]
+pub(super) enum Stage {
+    Stranger,
+    Newcomer(Exporter),
+    Asked,
+    Admitted(Admitted),
+    Over,
+}
+
+impl Server {
+    pub(super) fn opened(&mut self, conn: ConnId, now: Now) {
+        if self.conns.len() >= CONNECTIONS_MAX || self.strangers >= STRANGERS_MAX || self.shutting_down {
+            self.effects.note(Note::TurnedAway(conn));
+            self.outputs.push_back(Output::Drop(conn));
+            return;
+        }
+        let link = Link::accept(self.doors.clone());
+        let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono });
+        assert!(old.is_none(), "a connection's number was used twice");
+        self.strangers += 1;
+        self.deadlines.set(Wake::Handshake(conn), now.mono.plus(HANDSHAKE_TIME_MAX));
+    }
+
+    pub(super) fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, rng: &mut dyn CryptoRng) {
+        let Some(known) = self.conns.get_mut(&conn) else { return };
+        known.heard = now.mono;
+        let mut events = Vec::new();
+        known.link.received(bytes, &mut events);
+        self.turned.insert(conn);
+        for event in events {
+            self.event(conn, event, now, rng);
+        }
+    }
+
+    pub(super) fn ended(&mut self, conn: ConnId, now: Now) {
+        let Some(known) = self.conns.get_mut(&conn) else { return };
+        let mut events = Vec::new();
+        known.link.ended(&mut events);
+        for event in events {
+            if let LinkEvent::Closed(reason) = event {
+                self.over(conn, reason, now);
+            }
+        }
+        self.forget(conn);
+    }
+
+    pub(super) fn sent(&mut self, conn: ConnId, n: usize) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            known.link.sent(n);
+            if known.link.waiting() == 0 {
+                self.turned.insert(conn);
+            }
+        }
+    }
+
+    fn event(&mut self, conn: ConnId, event: LinkEvent, now: Now, rng: &mut dyn CryptoRng) {
+        let result = match event {
+            LinkEvent::Closed(reason) => {
+                self.over(conn, reason, now);
+                Ok(())
+            }
+            LinkEvent::Secured(secured) => {
+                self.secured(conn, secured, now);
+                Ok(())
+            }
+            LinkEvent::Message(message) => self.message(conn, &message, now, rng),
+        };
+        if let Err(fault) = result {
+            self.fault(conn, fault, now);
+        }
+    }
+
+    /// The handshake is over: a newcomer is welcomed to ask, a device is admitted or told why not.
+    fn secured(&mut self, conn: ConnId, secured: Secured, now: Now) {
+        let extensions = Extensions::default();
+        match (secured.channel, secured.device) {
+            (Channel::Enrol, _) => {
+                self.set_stage(conn, Stage::Newcomer(secured.exporter));
+                self.effects.send(conn, Frame::message(&EnrolEvent::Welcome { time: now.wall, extensions }));
+            }
+            (Channel::Relay, Some(device)) => match Admitted::admit(conn, device, &self.state) {
+                Ok(admitted) => {
+                    let position = self.state.position();
+                    let device = admitted.device().clone();
+                    let welcome = Welcome { device: device.clone(), position, time: now.wall, extensions };
+                    self.effects.send(conn, Frame::message(&RelayEvent::Welcome(welcome)));
+                    self.effects.note(Note::Admitted(conn, device));
+                    self.relay.admitted(&admitted, &mut self.effects);
+                    self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
+                    self.deadlines.set(Wake::Silence(conn), now.mono.plus(SILENCE_TIME_MAX));
+                    self.deadlines.clear(Wake::Handshake(conn));
+                    self.strangers -= 1;
+                    self.set_stage(conn, Stage::Admitted(admitted));
+                }
+                Err(code) => self.part(conn, code, now),
+            },
+            (Channel::Relay | Channel::Peer, _) => {
+                unreachable!("the relay's doors open to enrolment and to proven devices alone")
+            }
+        }
+    }
+
+    fn message(&mut self, conn: ConnId, message: &[u8], now: Now, rng: &mut dyn CryptoRng) -> Result<(), Fault> {
+        let Some(known) = self.conns.get_mut(&conn) else { return Ok(()) };
+        match &known.stage {
+            Stage::Admitted(admitted) => {
+                if !admitted.holds_at(now.wall) {
+                    self.part(conn, Code::EXPIRED, now);
+                    return Ok(());
+                }
+                let request: RelayRequest = decode(message)?;
+                self.relay.request(admitted, request, &self.state, now, &mut self.effects)
+            }
+            Stage::Newcomer(_) => {
+                let EnrolRequest::Enrol(enrol) = decode(message)?;
+                enrol.extensions.check()?;
+                let Stage::Newcomer(exporter) = std::mem::replace(&mut known.stage, Stage::Asked) else {
+                    unreachable!("the stage was just looked at");
+                };
+                let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                self.ca.request(conn, &exporter, &enrol, turn);
+                Ok(())
+            }
+            Stage::Asked => Err(Fault::Unexpected),
+            // We said goodbye already, and what was on its way is of no use.
+            Stage::Over => Ok(()),
+            Stage::Stranger => unreachable!("a link gives no message before it is secured"),
+        }
+    }
+
+    /// A stranger has had time enough.
+    pub(super) fn too_late(&mut self, conn: ConnId, now: Now) {
+        self.part_as(conn, Code::TIMED_OUT, CloseReason::TimedOut, now);
+    }
+
+    /// A proof may have expired; if the civil clock was set back meanwhile it has not.
+    pub(super) fn expiry(&mut self, conn: ConnId, now: Now) {
+        if let Some(Conn { stage: Stage::Admitted(admitted), .. }) = self.conns.get(&conn) {
+            if admitted.holds_at(now.wall) {
+                self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
+            } else {
+                self.part(conn, Code::EXPIRED, now);
+            }
+        }
+    }
+
+    pub(super) fn silence(&mut self, conn: ConnId, now: Now) {
+        let Some(known) = self.conns.get(&conn) else { return };
+        let until = known.heard.plus(SILENCE_TIME_MAX);
+        if until > now.mono {
+            self.deadlines.set(Wake::Silence(conn), until);
+        } else {
+            self.part_as(conn, Code::TIMED_OUT, CloseReason::TimedOut, now);
+        }
+    }
+
+    pub(super) fn send(&mut self, conn: ConnId, frame: &Frame, now: Now) {
+        let Some(known) = self.conns.get_mut(&conn) else { return };
+        if let Stage::Over = known.stage {
+            return;
+        }
+        match known.link.send(frame) {
+            Ok(()) => {
+                self.turned.insert(conn);
+            }
+            // What it did not read is lost with the connection; nothing that was promised is.
+            Err(OutboxFull) => self.part(conn, Code::TOO_SLOW, now),
+        }
+    }
+
+    /// Says goodbye with a code.
+    pub(super) fn part(&mut self, conn: ConnId, code: Code, now: Now) {
+        self.part_as(conn, code, CloseReason::Ours(code), now);
+    }
+
+    fn part_as(&mut self, conn: ConnId, code: Code, reason: CloseReason, now: Now) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            known.link.part(code, 0);
+            self.over(conn, reason, now);
+        }
+    }
+
+    fn fault(&mut self, conn: ConnId, fault: Fault, now: Now) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            let reason = known.link.fault(fault);
+            self.over(conn, reason, now);
+        }
+    }
+
+    /// A connection is over, for one reason: the rooms forget it, its socket gets what is left and a while to end.
+    fn over(&mut self, conn: ConnId, reason: CloseReason, now: Now) {
+        let Some(known) = self.conns.get_mut(&conn) else { return };
+        let stage = std::mem::replace(&mut known.stage, Stage::Over);
+        let device = match stage {
+            Stage::Over => return,
+            Stage::Admitted(admitted) => {
+                self.relay.gone(&admitted, &mut self.effects);
+                Some(admitted.device().clone())
+            }
+            Stage::Stranger | Stage::Newcomer(_) | Stage::Asked => {
+                self.strangers -= 1;
+                None
+            }
+        };
+        for wake in [Wake::Handshake(conn), Wake::Expiry(conn), Wake::Silence(conn)] {
+            self.deadlines.clear(wake);
+        }
+        self.deadlines.set(Wake::Linger(conn), now.mono.plus(LINGER_TIME_MAX));
+        self.turned.insert(conn);
+        self.effects.note(Note::Closed(conn, device, reason));
+    }
+
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        if self.conns.remove(&conn).is_some() {
+            self.deadlines.clear(Wake::Linger(conn));
+            self.turned.remove(&conn);
+            self.outputs.push_back(Output::Drop(conn));
+        }
+    }
+
+    fn set_stage(&mut self, conn: ConnId, stage: Stage) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            known.stage = stage;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What the server and its caller say to each other.
+
+use std::fmt;
+
+use crate::effect::Note;
+use crate::id::{AdminId, AppendId, ConnId, LoadId};
+use crate::operator::{Answer, Command};
+use crate::pki::LintFailure;
+
+/// What happened outside.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Somebody connected. The number was never used before.
+    Opened(ConnId),
+    /// Bytes came in.
+    Received(ConnId, &'a [u8]),
+    /// The socket has ended for reading, whether well or badly.
+    Ended(ConnId),
+    /// The socket took this many bytes of [`Server::outbound`].
+    Sent(ConnId, usize),
+    /// An append is durable; its first record has this place in the journal.
+    Appended(AppendId, u64),
+    /// A record was read from the journal, if there is one at that place.
+    Loaded(LoadId, Option<&'a [u8]>),
+    /// The operator wishes something.
+    Operator(AdminId, &'a Command),
+    /// Time has passed.
+    Tick,
+    /// The process is to end: everybody is told.
+    Shutdown,
+}
+
+/// What is to be done outside.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write these encoded records down, all or none, durably; answer by [`Input::Appended`]. An append whose outcome
+    /// is not known must end the process.
+    Append(AppendId, Vec<Vec<u8>>),
+    /// Read the record at this place; answer by [`Input::Loaded`].
+    Load(LoadId, u64),
+    /// Write what is in [`Server::outbound`] to the socket; answer by [`Input::Sent`].
+    Write(ConnId),
+    /// Close the socket's writing side.
+    Shut(ConnId),
+    /// Close the socket and forget it.
+    Drop(ConnId),
+    /// Tell the operator.
+    Answer(AdminId, Answer),
+    /// For the log.
+    Note(Note),
+}
+
+/// Why the server wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wake {
+    /// A stranger has had time enough.
+    Handshake(ConnId),
+    /// A proof expires.
+    Expiry(ConnId),
+    /// Nothing was heard of a connection.
+    Silence(ConnId),
+    /// A closed connection's socket is still there.
+    Linger(ConnId),
+    /// The relay's own certificate is to be made anew.
+    Certificate,
+    /// A call has rung long enough.
+    Ringing,
+}
+
+/// Why a server can't start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartRefusal {
+    /// The journal is another realm's, or another root's.
+    OtherRealm,
+    /// The relay's own certificate fails its lint.
+    Certificate(LintFailure),
+}
+
+impl fmt::Display for StartRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherRealm => f.write_str("the journal belongs to another realm or root than the certificates"),
+            Self::Certificate(failure) => write!(f, "the relay's own certificate can't be issued: {failure}"),
+        }
+    }
+}
+
+impl std::error::Error for StartRefusal {}
