@@ -134,6 +134,10 @@ impl Ca {
         let checked = Csr::received(&enrol.csr)
             .and_then(|csr| csr.check(DeviceName { user, device }, self.authority.realm(), &binding))
             .map_err(No::Csr)?;
+        if turn.now.wall > self.authority.issuing_ends() {
+            // Nothing is granted that could not be signed.
+            return Err(No::Failed);
+        }
         let before =
             allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall).map_err(No::Journal)?;
         if let Some(serial) = before {

@@ -239,6 +239,16 @@ impl Device {
 
     /// Lets session and calls hand each other what they have, until neither has anything.
     fn settle(&mut self, now: Now, rng: &mut dyn CryptoRng) {
+        self.exchange(now, rng);
+        if self.quitting {
+            // A call that came in or was wished for since is not begun by a device that is leaving.
+            self.calls.quit(now);
+            self.exchange(now, rng);
+        }
+        self.quit_when_ready(now);
+    }
+
+    fn exchange(&mut self, now: Now, rng: &mut dyn CryptoRng) {
         loop {
             // What one event of the session has led to is told before the next is looked at, so that the last line of
             // a call never comes after the news that the relay is lost.
@@ -256,7 +266,6 @@ impl Device {
                 break;
             }
         }
-        self.quit_when_ready(now);
     }
 
     fn session_event(&mut self, event: SessionEvent, now: Now, rng: &mut dyn CryptoRng) {

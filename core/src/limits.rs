@@ -47,6 +47,8 @@ pub const ISSUING_LIFETIME: Duration = days(365);
 pub const DEVICE_LIFETIME: Duration = days(90);
 /// How long the relay's own certificate lives; it is made anew at two thirds.
 pub const RELAY_LIFETIME: Duration = days(90);
+/// After a failure to make the relay's own certificate anew, the next try.
+pub const RENEWAL_RETRY: Duration = days(1);
 /// How far a certificate's start lies before its issue, so that a clock a little behind does not refuse it.
 pub const BACKDATING: Duration = Duration::from_secs(300);
 /// The lifetime of an invite when nobody says otherwise.
@@ -62,7 +64,7 @@ pub const USERS_MAX: usize = 10_000;
 
 /// Connections that the server holds at one time.
 pub const CONNECTIONS_MAX: usize = 4096;
-/// Connections among them that have not been admitted.
+/// Connections among them that have not been admitted. One more takes the place of the oldest.
 pub const STRANGERS_MAX: usize = 512;
 /// Admitted connections of one device at one time, the attending one included; the oldest other one yields.
 pub const CONNECTIONS_PER_DEVICE_MAX: usize = 4;
@@ -70,9 +72,9 @@ pub const CONNECTIONS_PER_DEVICE_MAX: usize = 4;
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Without a byte from the other side for this long, a connection is given up.
 pub const SILENCE_TIME_MAX: Duration = Duration::from_secs(60);
-/// A device asks for a sign of life when it has heard nothing for this long.
+/// How often a device asks for a sign of life, so that each side hears the other.
 pub const PING_AFTER: Duration = Duration::from_secs(20);
-/// From the end of a connection's outbox until its socket is dropped, whether the other side has closed or not.
+/// From a connection's end until its socket is dropped, whether the other side has closed or not.
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(3);
 /// Bytes that wait in a link for the socket. A relay drops a member who lets it fill; a handshake never comes near.
 pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
@@ -101,6 +103,13 @@ pub const TUNNEL_CREDIT_BYTES: u32 = TUNNEL_WINDOW_BYTES / 4;
 pub const PEER_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(15);
 /// How long an end that has said goodbye waits for the other's.
 pub const PEER_GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);
+/// What each `Forward` costs of its window besides its bytes, about as much as it takes in a queue, so that many small
+/// ones fill no more memory than a few large ones.
+pub const FORWARD_OVERHEAD_BYTES: u32 = 32;
+/// Introductions that one connection may ask for within [`INTRODUCTIONS_SPAN`].
+pub const INTRODUCTIONS_MAX: u32 = 30;
+/// The span for [`INTRODUCTIONS_MAX`].
+pub const INTRODUCTIONS_SPAN: Duration = Duration::from_secs(60);
 /// Plaintext and ciphertext that a peer session holds for the tunnel; a caller asks for room before it says a line.
 pub const PEER_OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Calls that one device has at one time, waiting ones included.
@@ -129,9 +138,9 @@ const _: () = {
     assert!(WHO_PAGE_MAX * (2 * LABEL_BYTES_MAX + 16) <= FRAME_BYTES_MAX, "a page of who fits a frame");
     assert!(
         TUNNELS_PER_DEVICE_MAX * (TUNNEL_WINDOW_BYTES as usize) * 2 <= OUTBOX_BYTES_MAX,
-        "full windows of all of a device's tunnels leave half its outbox to everything else",
+        "full windows of all of a device's tunnels leave half of its outbox to everything else",
     );
-    assert!(FORWARD_BYTES_MAX <= TUNNEL_WINDOW_BYTES as usize, "a full Forward can be credited");
+    assert!(FORWARD_BYTES_MAX + FORWARD_OVERHEAD_BYTES as usize <= TUNNEL_WINDOW_BYTES as usize, "a full Forward can be credited");
     assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
     assert!(PEER_OUTBOX_BYTES_MAX >= 4 * FRAME_BYTES_MAX, "a peer session holds several lines");
     assert!(PING_AFTER.as_secs() * 2 < SILENCE_TIME_MAX.as_secs(), "a lost ping does not end a connection");

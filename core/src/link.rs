@@ -6,13 +6,15 @@
 //! ```
 //!
 //! The same link serves the relay's connections, a device's way to the relay, and two devices through a tunnel.
-//! However it ends, [`LinkEvent::Closed`] comes exactly once and says why; what then still waits in the outbox (an
+//! However the other side ends it, [`LinkEvent::Closed`] comes exactly once and says why (when we end it by
+//! [`Link::fault`], or before the handshake is over, we know already, and it does not come); what then still waits in the outbox (an
 //! alert, a goodbye) is to be sent before the socket is closed.
 
 use std::sync::Arc;
 
 use crate::fault::{CloseReason, Fault};
 use crate::limits::{OUTBOX_BYTES_MAX, PARTING_BYTES, RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES};
+use crate::tls::session::Opened;
 use crate::tls::{Dial, Doors, Secured, Session};
 use crate::wire::{Body, Code, Frame, FrameReader};
 
@@ -96,13 +98,9 @@ impl Link {
         if self.closed {
             return;
         }
-        let opened = self.tls.received(bytes);
-        self.tls.take_ciphertext(&mut self.outbox);
-        let opened = match opened {
-            Ok(opened) => opened,
-            // TLS has put its alert into the ciphertext; a goodbye could no longer be read.
-            Err(reason) => return self.end(self.parted.map_or(reason, |code| unless_fault(reason, code)), events),
-        };
+        let mut opened = Opened::default();
+        let failed = self.tls.received(bytes, &mut opened).err();
+        self.collect();
         if let Some(secured) = opened.secured {
             events.push(LinkEvent::Secured(secured));
         }
@@ -112,9 +110,8 @@ impl Link {
             match body {
                 Body::Message(message) => events.push(LinkEvent::Message(message)),
                 Body::Goodbye(code, _) => {
-                    let reason = self.parted.map_or(CloseReason::Theirs(code), CloseReason::Ours);
                     self.seal_close();
-                    return self.end(reason, events);
+                    return self.end(CloseReason::Theirs(code), events);
                 }
             }
         }
@@ -122,16 +119,20 @@ impl Link {
             let reason = self.fault(fault);
             return self.end(reason, events);
         }
+        if let Some(reason) = failed {
+            // TLS has put its alert into the ciphertext; a goodbye could no longer be read.
+            return self.end(reason, events);
+        }
         if opened.peer_closed {
             self.seal_close();
-            self.end(self.parted.map_or(CloseReason::PeerClosed, CloseReason::Ours), events);
+            self.end(CloseReason::PeerClosed, events);
         }
     }
 
     /// The socket has ended, whether well or badly.
     pub fn ended(&mut self, events: &mut Vec<LinkEvent>) {
         if !self.closed {
-            self.end(self.parted.map_or(CloseReason::Truncated, CloseReason::Ours), events);
+            self.end(CloseReason::Truncated, events);
         }
     }
 
@@ -153,7 +154,8 @@ impl Link {
     }
 
     /// Says goodbye: what was queued goes out first, then the code, then TLS's own end. The other side's end is still
-    /// to come, as [`LinkEvent::Closed`].
+    /// to come, as [`LinkEvent::Closed`]; but before the handshake is over there is nobody to say goodbye to, and the
+    /// link is closed at once, without an event.
     pub fn part(&mut self, code: Code, detail: u16) {
         if self.closed || self.parted.is_some() {
             return;
@@ -161,6 +163,8 @@ impl Link {
         self.parted = Some(code);
         if self.tls.is_open() {
             self.turn.extend_from_slice(Frame::goodbye(code, detail).bytes());
+        } else {
+            self.closed = true;
         }
         self.seal_close();
     }
@@ -177,7 +181,7 @@ impl Link {
         if !self.turn.is_empty() {
             self.tls.seal(&self.turn);
             self.turn.clear();
-            self.tls.take_ciphertext(&mut self.outbox);
+            self.collect();
         }
     }
 
@@ -231,11 +235,25 @@ impl Link {
     fn seal_close(&mut self) {
         self.flush();
         self.tls.close();
-        self.tls.take_ciphertext(&mut self.outbox);
+        self.collect();
     }
 
+    /// Moves ciphertext to the outbox, unless the socket's writing side is closed already.
+    fn collect(&mut self) {
+        if self.shut {
+            self.tls.take_ciphertext(&mut Vec::new());
+        } else {
+            self.tls.take_ciphertext(&mut self.outbox);
+        }
+    }
+
+    /// The end has come. What answers our goodbye is its good end; anything else is worth knowing as it is.
     fn end(&mut self, reason: CloseReason, events: &mut Vec<LinkEvent>) {
         self.closed = true;
+        let reason = match (self.parted, reason) {
+            (Some(code), CloseReason::PeerClosed | CloseReason::Theirs(Code::FINISHED)) => CloseReason::Ours(code),
+            (_, reason) => reason,
+        };
         events.push(LinkEvent::Closed(reason));
     }
 }
@@ -243,11 +261,6 @@ impl Link {
 /// How long plaintext is at most once it is sealed.
 fn sealed_bytes(plaintext: usize) -> usize {
     plaintext + plaintext.div_ceil(RECORD_BYTES_MAX) * RECORD_OVERHEAD_BYTES
-}
-
-/// Once we have said goodbye, an ending of any kind is the goodbye's, except for a breach, which is worth knowing.
-fn unless_fault(reason: CloseReason, code: Code) -> CloseReason {
-    if let CloseReason::Fault(_) = reason { reason } else { CloseReason::Ours(code) }
 }
 
 #[cfg(test)]

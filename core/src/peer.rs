@@ -18,9 +18,10 @@ use std::sync::Arc;
 use crate::fault::{CloseReason, Fault};
 use crate::id::DeviceName;
 use crate::limits::{
-    FORWARD_BYTES_MAX, LINE_BYTES_MAX, PEER_OUTBOX_BYTES_MAX, TUNNEL_CREDIT_BYTES, TUNNEL_WINDOW_BYTES,
+    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, LINE_BYTES_MAX, PEER_OUTBOX_BYTES_MAX, TUNNEL_CREDIT_BYTES, TUNNEL_WINDOW_BYTES,
 };
 use crate::link::{Link, LinkEvent};
+use crate::relay::tunnel::forward_cost;
 use crate::tls::{Credentials, Dial, Doors, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
@@ -112,7 +113,7 @@ impl Peer {
 
     /// Takes bytes that came through the tunnel.
     pub fn received(&mut self, bytes: &[u8]) {
-        self.owed = self.owed.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        self.owed = self.owed.saturating_add(forward_cost(bytes.len()));
         let mut events = Vec::new();
         self.link.received(bytes, &mut events);
         for event in events {
@@ -174,6 +175,9 @@ impl Peer {
     /// Ends the session in good order: what was said goes out first. The other end's goodbye is awaited.
     pub fn part(&mut self, code: Code) {
         self.link.part(code, 0);
+        if self.link.is_closed() {
+            self.closed(CloseReason::Ours(code));
+        }
     }
 
     /// Whether we have said goodbye and wait for the other's.
@@ -197,19 +201,16 @@ impl Peer {
     }
 
     /// The next bytes for the tunnel, as far as its credit goes.
-    ///
-    /// # Panics
-    /// Never: no more is taken than the credit.
     pub fn poll_forward(&mut self) -> Option<Vec<u8>> {
         self.link.flush();
-        let credit = usize::try_from(self.credit).unwrap_or(usize::MAX);
+        let credit = usize::try_from(self.credit.saturating_sub(FORWARD_OVERHEAD_BYTES)).unwrap_or(usize::MAX);
         let length = self.link.outbound().len().min(FORWARD_BYTES_MAX).min(credit);
         if length == 0 {
             return None;
         }
         let bytes = self.link.outbound().get(..length)?.to_vec();
         self.link.sent(length);
-        self.credit -= u32::try_from(length).expect("no more than the credit");
+        self.credit -= forward_cost(length);
         Some(bytes)
     }
 

@@ -95,6 +95,7 @@ impl Relay {
         let conn = from.conn();
         match self.roster.attend(from) {
             roster::Attended::Again => return,
+            roster::Attended::Outdated => return out.push(crate::effect::Effect::Part(conn, Code::REPLACED)),
             roster::Attended::New => self.announce(from.device(), true, Some(conn), out),
             roster::Attended::Replaces(older) => {
                 // The calls of the older connection end with it; the others see no coming or going.
@@ -102,7 +103,7 @@ impl Relay {
                 out.push(crate::effect::Effect::Part(older, Code::REPLACED));
             }
         }
-        let here: Vec<DeviceName> = self.roster.devices().filter(|device| *device != from.device()).cloned().collect();
+        let here: Vec<DeviceName> = self.roster.devices().filter(|device| device != from.device()).collect();
         // An empty page as well: it says that the view is whole.
         let pages = here.chunks(WHO_PAGE_MAX).map(<[_]>::to_vec);
         let pages: Vec<_> = if here.is_empty() { vec![Vec::new()] } else { pages.collect() };
@@ -150,7 +151,6 @@ impl Relay {
             return Err(Code::NO_SUCH_USER);
         }
         let (callee, callee_conn) = self.roster.device_of(to).ok_or(Code::OFFLINE)?;
-        let callee = callee.clone();
         let tunnel = self.tunnels.introduce(from.conn(), callee_conn, now.mono)?;
         let extensions = Extensions::default();
         out.send(from.conn(), Frame::message(&RelayEvent::Ringing { ask, tunnel, device: callee }));

@@ -29,12 +29,12 @@ use crate::effect::{Effect, Effects, Note, Room, Turn};
 use crate::id::{AppendId, ConnId, Fingerprint, LoadId, Realm};
 use crate::journal::state::RealmInfo;
 use crate::journal::{Record, RecordRefusal, State};
-use crate::limits::RELAY_LIFETIME;
+use crate::limits::{RELAY_LIFETIME, RENEWAL_RETRY};
 use crate::link::Step;
 use crate::operator::Operator;
 use crate::pki::{Authority, LintFailure, SecretKey};
 use crate::relay::Relay;
-use crate::time::{Deadlines, Instant, Now};
+use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tls::{Credentials, Doors, TlsEnv};
 use crate::wire::Code;
 
@@ -52,7 +52,8 @@ pub struct Server {
     relay: Relay,
     operator: Operator,
     conns: BTreeMap<ConnId, Conn>,
-    strangers: usize,
+    /// Connections that were not admitted, oldest first.
+    strangers: BTreeSet<ConnId>,
     appending: VecDeque<(AppendId, Room, Vec<Vec<u8>>)>,
     loading: BTreeSet<LoadId>,
     effects: Effects,
@@ -60,6 +61,8 @@ pub struct Server {
     /// Connections that may have something for their socket.
     turned: BTreeSet<ConnId>,
     deadlines: Deadlines<Wake>,
+    /// When the relay's own certificate is made anew, by the civil clock: a host may sleep, and its other clock with it.
+    renew_at: Wall,
     shutting_down: bool,
 }
 
@@ -88,7 +91,8 @@ impl Server {
             relay: Relay::default(),
             operator: Operator::default(),
             conns: BTreeMap::new(),
-            strangers: 0,
+            strangers: BTreeSet::new(),
+            renew_at: renew_at(now),
             appending: VecDeque::new(),
             loading: BTreeSet::new(),
             effects: Effects::default(),
@@ -97,7 +101,7 @@ impl Server {
             deadlines: Deadlines::default(),
             shutting_down: false,
         };
-        server.deadlines.set(Wake::Certificate, now.mono.plus(RELAY_LIFETIME * 2 / 3));
+        server.deadlines.set(Wake::Certificate, now.when(server.renew_at));
         if server.state.realm().is_none() {
             let realm = server.realm().clone();
             let record = Record::RealmFounded { realm, root, at: now.wall };
@@ -115,7 +119,7 @@ impl Server {
     pub fn handle(&mut self, input: Input<'_>, now: Now, rng: &mut dyn CryptoRng) {
         self.env.clock.set(now.wall);
         match input {
-            Input::Opened(conn) => self.opened(conn, now),
+            Input::Opened(conn) => self.opened(conn, now, rng),
             Input::Received(conn, bytes) => self.received(conn, bytes, now, rng),
             Input::Ended(conn) => self.ended(conn, now),
             Input::Sent(conn, n) => self.sent(conn, n),
@@ -210,7 +214,9 @@ impl Server {
                 Wake::Expiry(conn) => self.expiry(conn, now),
                 Wake::Silence(conn) => self.silence(conn, now),
                 Wake::Linger(conn) => self.forget(conn),
-                Wake::Certificate => self.renew(now, rng),
+                Wake::Certificate if now.wall >= self.renew_at => self.renew(now, rng),
+                // The civil clock was set back meanwhile.
+                Wake::Certificate => self.deadlines.set(Wake::Certificate, now.when(self.renew_at)),
                 Wake::Ringing => unreachable!("the relay keeps those"),
             }
         }
@@ -226,13 +232,14 @@ impl Server {
             Ok(doors) => {
                 self.doors = doors;
                 self.effects.note(Note::RelayCertified(now.wall));
-                self.deadlines.set(Wake::Certificate, now.mono.plus(RELAY_LIFETIME * 2 / 3));
+                self.renew_at = renew_at(now);
             }
             Err(failure) => {
                 self.effects.note(Note::Alarm(format!("the relay's certificate can't be made anew: {failure}")));
-                self.deadlines.set(Wake::Certificate, now.mono.plus(RELAY_LIFETIME / 90));
+                self.renew_at = now.wall.plus(RENEWAL_RETRY);
             }
         }
+        self.deadlines.set(Wake::Certificate, now.when(self.renew_at));
     }
 
     fn shutdown(&mut self, now: Now) {
@@ -263,6 +270,11 @@ impl Server {
             }
         }
     }
+}
+
+/// At two thirds of the relay's certificate.
+fn renew_at(now: Now) -> Wall {
+    now.wall.plus(RELAY_LIFETIME * 2 / 3)
 }
 
 /// The relay's doors with a new key and certificate.

@@ -345,8 +345,8 @@ pub fn check_own(
     now: Wall,
 ) -> Result<(), CertRefusal> {
     for side in [Side::Client, Side::Server] {
-        let proven = judge_device(trust, leaf, std::slice::from_ref(issuing), side, now, Some(name))?;
-        if proven.key() != key.spki().id() {
+        let judged = judge_device(trust, leaf, std::slice::from_ref(issuing), side, now, Some(name))?;
+        if judged.key != key.spki().id() {
             return Err(CertRefusal::WrongKey);
         }
     }

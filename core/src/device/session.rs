@@ -336,21 +336,17 @@ impl RelaySession {
         }
     }
 
-    /// Asks for a sign of life when it has been quiet, and gives up when none came.
+    /// Asks for a sign of life, and gives up when none came for long. It asks however much it hears: the relay gives up
+    /// on whom it doesn't hear, too, and somebody who only listens says nothing else.
     fn liveness(&mut self, now: Now, rng: &mut dyn CryptoRng) {
         let Stage::Admitted(_, link, heard) = &mut self.stage else { return };
-        let quiet = now.mono.since(*heard);
-        if quiet >= SILENCE_TIME_MAX {
+        if now.mono.since(*heard) >= SILENCE_TIME_MAX {
             link.part(Code::TIMED_OUT, 0);
             return self.lost(CloseReason::TimedOut, now, rng);
         }
-        if quiet >= PING_AFTER {
-            let _ = link.send(&Frame::message(&RelayRequest::Ping));
-            self.turned = true;
-            self.deadlines.set(Wake::Liveness, now.mono.plus(PING_AFTER));
-        } else {
-            self.deadlines.set(Wake::Liveness, heard.plus(PING_AFTER));
-        }
+        let _ = link.send(&Frame::message(&RelayRequest::Ping));
+        self.turned = true;
+        self.deadlines.set(Wake::Liveness, now.mono.plus(PING_AFTER));
     }
 
     fn link_of(&mut self, conn: ConnId) -> Option<&mut Link> {

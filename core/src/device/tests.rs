@@ -12,6 +12,8 @@ use crate::peer::SayRefusal;
 use crate::testing::{Town, device_name};
 use crate::wire::Code;
 
+mod leaving;
+
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }

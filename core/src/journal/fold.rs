@@ -1,17 +1,18 @@
 //! The fold decides: what a record makes of the state, in journal order, by frozen rules.
 //!
 //! Rules of a version are never changed once a journal was written by them; a new version gets functions of its own.
+//! What version 1 calls is frozen with it: `UserName::skeleton`, `lint::matches_grant`, and the bounds below.
 //!
-//! | check | what | test (`journal/tests.rs`) | forgery (`sim/src/forge`) |
+//! | check | what | test (`journal/tests.rs`) | forgeries (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
 //! | GR-01 | the invite exists | `an_unknown_invite` | `unknown-invite` |
-//! | GR-02 | it was not used by another key or name | `a_used_invite` | `replayed-invite` |
+//! | GR-02 | it was not used by another key or name | `a_used_invite` | `replayed-invite`, `replayed-invite-other-name` |
 //! | GR-03 | it has not expired | `an_expired_invite` | `expired-invite` |
 //! | GR-04 | it is for this name or for any | `an_invite_for_another` | `other-invite` |
-//! | GR-05 | the name is free | `of_two_racing_requests_one_wins` | |
+//! | GR-05 | the name is free | `of_two_racing_requests_one_wins` | `name-taken` |
 //! | GR-06 | nobody's name looks like it | `a_name_that_looks_taken` | `look-alike-user` |
-//! | GR-07 | the key is new | `a_key_belongs_to_one_device` | |
-//! | GR-08 | the user has no device yet (until endorsements exist) | `a_second_device_is_refused` | |
+//! | GR-07 | the key is new | `a_key_belongs_to_one_device` | `key-twice` |
+//! | GR-08 | the user has no device yet (until endorsements exist) | `a_second_device_is_refused` | `second-device` |
 //! | GR-09 | the realm has room | `a_full_realm_refuses` | |
 //! | GR-10 | the certificate is the granted one | `a_certificate_that_was_not_granted` | |
 
@@ -22,9 +23,11 @@ use super::record::Record;
 use super::state::{Device, Invite, Progress, RealmInfo, State, User};
 use crate::id::{DeviceName, KeyId, Serial, UserName};
 use crate::invite::TokenHash;
-use crate::limits::USERS_MAX;
 use crate::pki::{Grant, LintFailure, lint};
 use crate::time::Wall;
+
+/// People in one realm, by the rules of version 1.
+pub(super) const USERS_MAX_V1: usize = 10_000;
 
 /// What a record came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +208,7 @@ pub fn allowed(
     if state.keys.contains_key(&key) {
         return Err(EnrolRefusal::KeyTaken);
     }
-    if state.users.len() >= USERS_MAX {
+    if state.users.len() >= USERS_MAX_V1 {
         return Err(EnrolRefusal::RealmFull);
     }
     Ok(None)

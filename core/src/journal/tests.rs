@@ -7,7 +7,7 @@ use serde_bytes::ByteBuf;
 use super::*;
 use crate::id::{DeviceName, Fingerprint, Realm, Serial};
 use crate::invite::TokenHash;
-use crate::limits::{DEVICE_LIFETIME, USERS_MAX};
+use crate::limits::DEVICE_LIFETIME;
 use crate::pki::{Founded, Grant, LintFailure, SecretKey, found_realm};
 use crate::testing::{START, authority, device_name, rng};
 use crate::time::Wall;
@@ -181,7 +181,7 @@ fn a_full_realm_refuses() {
     ledger.invite(1, None);
     ledger.grant(1, &device_name("alice", "laptop"), 10);
     let account = ledger.state.users.values().next().unwrap().clone();
-    for n in ledger.state.users.len()..USERS_MAX {
+    for n in ledger.state.users.len()..super::fold::USERS_MAX_V1 {
         ledger.state.users.insert(device_name(&format!("u{n}"), "laptop").user, account.clone());
     }
     ledger.invite(2, None);

@@ -116,8 +116,63 @@ fn both_may_part_at_once() {
     let (from_client, from_server) = (take(&mut pair.client), take(&mut pair.server));
     pair.client.received(&from_server, &mut pair.client_events);
     pair.server.received(&from_client, &mut pair.server_events);
-    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Ours(Code::FINISHED))]);
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Theirs(Code::REPLACED))]);
     assert_eq!(pair.server_events, [LinkEvent::Closed(CloseReason::Ours(Code::REPLACED))]);
+}
+
+#[test]
+fn what_goes_wrong_after_our_goodbye_is_no_good_end() {
+    let mut pair = Pair::secured();
+    pair.client.send(&frame(1)).unwrap();
+    pair.client.part(Code::FINISHED, 0);
+    let mut bytes = take(&mut pair.client);
+    bytes[10] ^= 1;
+    pair.server.received(&bytes, &mut pair.server_events);
+    pair.pump();
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Alert(20))], "the last words did not arrive");
+
+    let mut pair = Pair::secured();
+    pair.client.part(Code::FINISHED, 0);
+    pair.client.ended(&mut pair.client_events);
+    assert_eq!(pair.client_events, [LinkEvent::Closed(CloseReason::Truncated)], "nobody has answered");
+}
+
+#[test]
+fn a_link_that_parts_in_the_handshake_never_finishes_it() {
+    let mut pair = Pair::new();
+    pair.to_server();
+    pair.to_client();
+    let finished = take(&mut pair.client);
+    pair.server.part(Code::TIMED_OUT, 0);
+    assert!(pair.server.is_closed());
+    pair.server.received(&finished, &mut pair.server_events);
+    assert_eq!(pair.server_events, []);
+}
+
+#[test]
+fn nothing_is_written_after_the_writing_side_was_closed() {
+    let mut pair = Pair::secured();
+    pair.server.part(Code::REPLACED, 0);
+    take(&mut pair.server);
+    assert_eq!(pair.server.step(), Some(Step::Shut));
+    pair.server.received(&[23, 3, 3, 0, 1, 0], &mut pair.server_events);
+    assert!(matches!(pair.server_events[..], [LinkEvent::Closed(CloseReason::Fault(_))]));
+    assert_eq!(pair.server.step(), None);
+}
+
+#[test]
+fn good_records_before_a_bad_one_count_in_one_bite_as_in_two() {
+    let mut pair = Pair::secured();
+    pair.client.send(&frame(1)).unwrap();
+    let mut bytes = take(&mut pair.client);
+    pair.client.send(&frame(2)).unwrap();
+    bytes.extend(take(&mut pair.client));
+    *bytes.last_mut().unwrap() ^= 1;
+    pair.server.received(&bytes, &mut pair.server_events);
+    let [LinkEvent::Message(_), LinkEvent::Closed(CloseReason::Fault(Fault::BadRecord))] = pair.server_events[..]
+    else {
+        panic!("{:?}", pair.server_events)
+    };
 }
 
 #[test]

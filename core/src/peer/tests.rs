@@ -111,7 +111,7 @@ fn nothing_is_sent_beyond_the_tunnels_credit() {
     }
     assert!(forwarded <= TUNNEL_WINDOW_BYTES as usize);
     assert!(!call.caller.is_drained());
-    call.caller.credited(1);
+    call.caller.credited(forward_cost(1));
     assert_eq!(call.caller.poll_forward().map(|bytes| bytes.len()), Some(1));
 }
 

@@ -1,16 +1,16 @@
 //! A certificate request's checks, from bytes to [`CheckedCsr`] (RFC 2986, design 4).
 //!
-//! | check | what | test (in this file) | forgery (`sim/src/forge`) |
+//! | check | what | test (in this file) | forgeries (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
-//! | CA-01 | no longer than [`CSR_BYTES_MAX`] | `a_request_that_is_too_long` | |
-//! | CA-02 | one PKCS#10 structure in its one encoding | `bytes_that_are_no_request`, `an_altered_byte_outside_of_the_signed_part` | |
-//! | CA-03 | nothing after it | `a_request_with_trailing_bytes` | |
-//! | CA-04 | an Ed25519 key in its one encoding | `a_key_of_another_kind` | |
-//! | CA-05 | signed by that key: proof of possession | `a_broken_proof_of_possession` | `broken-proof` |
-//! | CA-06 | doesn't ask to be a CA | `a_request_to_be_a_ca` | `asks-to-be-ca` |
+//! | CA-01 | no longer than [`CSR_BYTES_MAX`] | `a_request_that_is_too_long` | `csr-too-long` |
+//! | CA-02 | one PKCS#10 structure in its one encoding | `bytes_that_are_no_request`, `an_altered_byte_outside_of_the_signed_part` | `no-csr` |
+//! | CA-03 | nothing after it | `a_request_with_trailing_bytes` | `trailing-csr` |
+//! | CA-04 | an Ed25519 key in its one encoding | `a_key_of_another_kind` | `csr-p256` |
+//! | CA-05 | signed by that key: proof of possession | `a_broken_proof_of_possession` | `broken-proof`, `stolen-public-key` |
+//! | CA-06 | doesn't ask to be a CA | `a_request_to_be_a_ca` | `asks-to-be-ca`, `asks-to-sign` |
 //! | CA-07 | asks for the agreed name or for none | `a_request_for_another_name` | `asks-other-name` |
-//! | CA-08 | asks for no other extension than key usages | `a_request_for_a_strange_extension` | |
-//! | CA-09 | the key signs this connection, token and name | `a_binding_of_another_session` | `replayed-request` |
+//! | CA-08 | asks for no other extension than key usages | `a_request_for_a_strange_extension` | `asks-strange-extension` |
+//! | CA-09 | the key signs this connection, token and name | `a_binding_of_another_session` | `replayed-request`, `bound-elsewhere`, `bound-to-other-name`, `bound-by-other-key` |
 //!
 //! What the journal has to say (invite, name, key) has numbers of its own in [`crate::journal::fold`].
 //! Nothing but the public key is ever taken over: subject and extensions of the certificate are the CA's to set.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::session::Admitted;
-use crate::id::{ConnId, DeviceName, UserName};
+use crate::id::{ConnId, DeviceLabel, DeviceName, UserName};
 use crate::limits::CONNECTIONS_PER_DEVICE_MAX;
 
 /// The connections of all devices.
@@ -11,7 +11,7 @@ use crate::limits::CONNECTIONS_PER_DEVICE_MAX;
 pub struct Roster {
     /// In the order of their admission; connection numbers only grow.
     connected: BTreeMap<DeviceName, Vec<ConnId>>,
-    attending: BTreeMap<DeviceName, ConnId>,
+    attending: BTreeMap<UserName, BTreeMap<DeviceLabel, ConnId>>,
 }
 
 /// What an attendance changed.
@@ -21,6 +21,8 @@ pub enum Attended {
     New,
     /// The device was present by an older connection, which must go.
     Replaces(ConnId),
+    /// The device is present by a newer connection already: this one must go.
+    Outdated,
     /// Nothing.
     Again,
 }
@@ -28,7 +30,7 @@ pub enum Attended {
 impl Roster {
     /// Takes in a connection; if its device has too many, gives the oldest that does not attend, which must go.
     pub fn connected(&mut self, admitted: &Admitted) -> Option<ConnId> {
-        let attending = self.attending.get(admitted.device()).copied();
+        let attending = self.attending(admitted.device());
         let conns = self.connected.entry(admitted.device().clone()).or_default();
         conns.push(admitted.conn());
         if conns.len() <= CONNECTIONS_PER_DEVICE_MAX {
@@ -39,9 +41,16 @@ impl Roster {
 
     /// Makes a connection its device's presence.
     pub fn attend(&mut self, admitted: &Admitted) -> Attended {
-        match self.attending.insert(admitted.device().clone(), admitted.conn()) {
+        let device = admitted.device();
+        match self.attending(device) {
+            Some(current) if current == admitted.conn() => return Attended::Again,
+            // Connections are numbered in the order of their coming: a word that was long on its way changes nothing.
+            Some(current) if current > admitted.conn() => return Attended::Outdated,
+            Some(_) | None => {}
+        }
+        let devices = self.attending.entry(device.user.clone()).or_default();
+        match devices.insert(device.device.clone(), admitted.conn()) {
             None => Attended::New,
-            Some(older) if older == admitted.conn() => Attended::Again,
             Some(older) => Attended::Replaces(older),
         }
     }
@@ -55,30 +64,36 @@ impl Roster {
                 self.connected.remove(device);
             }
         }
-        let was_presence = self.attending.get(device) == Some(&admitted.conn());
-        if was_presence {
-            self.attending.remove(device);
+        let was_presence = self.attending(device) == Some(admitted.conn());
+        if was_presence && let Some(devices) = self.attending.get_mut(&device.user) {
+            devices.remove(&device.device);
+            if devices.is_empty() {
+                self.attending.remove(&device.user);
+            }
         }
         was_presence
     }
 
     /// The connection by which a device is present.
     pub fn attending(&self, device: &DeviceName) -> Option<ConnId> {
-        self.attending.get(device).copied()
+        self.attending.get(&device.user)?.get(&device.device).copied()
     }
 
     /// The first device by which a person is present.
-    pub fn device_of(&self, user: &UserName) -> Option<(&DeviceName, ConnId)> {
-        self.attending.iter().find(|(device, _)| device.user == *user).map(|(device, conn)| (device, *conn))
+    pub fn device_of(&self, user: &UserName) -> Option<(DeviceName, ConnId)> {
+        let (device, conn) = self.attending.get(user)?.first_key_value()?;
+        Some((DeviceName { user: user.clone(), device: device.clone() }, *conn))
     }
 
     /// The devices that are present, in order of name.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceName> {
-        self.attending.keys()
+    pub fn devices(&self) -> impl Iterator<Item = DeviceName> + '_ {
+        self.attending.iter().flat_map(|(user, devices)| {
+            devices.keys().map(|device| DeviceName { user: user.clone(), device: device.clone() })
+        })
     }
 
     /// The connections by which they are.
     pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
-        self.attending.values().copied()
+        self.attending.values().flat_map(|devices| devices.values().copied())
     }
 }

@@ -3,10 +3,13 @@
 
 use serde_bytes::ByteBuf;
 
-use super::tunnel::Tunnels;
+use super::tunnel::{Tunnels, forward_cost};
 use super::*;
 use crate::effect::Effect;
-use crate::limits::{FORWARD_BYTES_MAX, RING_TIME_MAX, TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX};
+use crate::limits::{
+    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, RING_TIME_MAX,
+    TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX,
+};
 use crate::wire::frame::decode;
 use crate::wire::{Body, FrameReader};
 
@@ -42,15 +45,18 @@ fn open() -> (Tunnels, TunnelId, Effects) {
 #[test]
 fn a_tunnel_carries_as_much_as_it_has_credit_for_in_each_direction() {
     let (mut tunnels, id, mut out) = open();
-    let chunks = TUNNEL_WINDOW_BYTES as usize / FORWARD_BYTES_MAX;
     for (from, to) in [(CALLER, CALLEE), (CALLEE, CALLER)] {
-        for _ in 0..chunks {
-            tunnels.forward(from, id, bytes(FORWARD_BYTES_MAX), &mut out).unwrap();
+        let mut credit = TUNNEL_WINDOW_BYTES;
+        while credit > FORWARD_OVERHEAD_BYTES {
+            let length = FORWARD_BYTES_MAX.min((credit - FORWARD_OVERHEAD_BYTES) as usize);
+            tunnels.forward(from, id, bytes(length), &mut out).unwrap();
+            credit -= forward_cost(length);
         }
         assert!(sent(&mut out).iter().all(|(conn, _)| *conn == to));
         assert_eq!(tunnels.forward(from, id, bytes(1), &mut out), Err(Fault::Credit));
-        tunnels.credit(to, id, 5, &mut out).unwrap();
-        assert_eq!(sent(&mut out), [(from, RelayEvent::Credited { tunnel: id, bytes: 5 })]);
+        let five = forward_cost(5);
+        tunnels.credit(to, id, five, &mut out).unwrap();
+        assert_eq!(sent(&mut out), [(from, RelayEvent::Credited { tunnel: id, bytes: five })]);
         tunnels.forward(from, id, bytes(5), &mut out).unwrap();
         assert_eq!(tunnels.forward(from, id, bytes(1), &mut out), Err(Fault::Credit));
         sent(&mut out);
@@ -110,6 +116,30 @@ fn one_device_has_so_many_tunnels_and_no_more() {
     }
     assert_eq!(tunnels.introduce(CALLER, CALLEE, Instant(0)), Err(Code::TOO_MANY_CALLS));
     assert_eq!(tunnels.introduce(OTHER, CALLER, Instant(0)), Err(Code::IN_A_CALL));
+}
+
+#[test]
+fn nobody_makes_others_ring_without_end() {
+    let mut tunnels = Tunnels::default();
+    let mut out = Effects::default();
+    for _ in 0..INTRODUCTIONS_MAX {
+        let id = tunnels.introduce(CALLER, CALLEE, Instant(0)).unwrap();
+        tunnels.hang_up(CALLER, id, Code::HUNG_UP, &mut out);
+    }
+    assert_eq!(tunnels.introduce(CALLER, CALLEE, Instant(1)), Err(Code::TOO_MANY_CALLS));
+    tunnels.introduce(CALLER, CALLEE, Instant(0).plus(INTRODUCTIONS_SPAN)).unwrap();
+}
+
+#[test]
+fn many_small_forwards_fill_no_more_than_a_few_large_ones() {
+    let (mut tunnels, id, mut out) = open();
+    let mut queued = 0;
+    while tunnels.forward(CALLER, id, bytes(1), &mut out).is_ok() {}
+    while let Some(effect) = out.pop() {
+        let Effect::Send(_, frame) = effect else { panic!("{effect:?}") };
+        queued += frame.bytes().len();
+    }
+    assert!(queued <= TUNNEL_WINDOW_BYTES as usize, "{queued}");
 }
 
 #[test]

@@ -16,7 +16,10 @@ use serde_bytes::ByteBuf;
 use crate::effect::Effects;
 use crate::fault::Fault;
 use crate::id::{ConnId, TunnelId};
-use crate::limits::{RING_TIME_MAX, TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX};
+use crate::limits::{
+    FORWARD_OVERHEAD_BYTES, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, RING_TIME_MAX, TUNNEL_WINDOW_BYTES,
+    TUNNELS_PER_DEVICE_MAX,
+};
 use crate::time::{Deadlines, Instant};
 use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Frame};
@@ -28,6 +31,14 @@ pub struct Tunnels {
     by_id: BTreeMap<TunnelId, Tunnel>,
     of_conn: BTreeMap<ConnId, BTreeSet<TunnelId>>,
     ringing: Deadlines<TunnelId>,
+    asks: BTreeMap<ConnId, Asks>,
+}
+
+/// How many introductions a connection has asked for since a moment.
+#[derive(Debug)]
+struct Asks {
+    since: Instant,
+    count: u32,
 }
 
 #[derive(Debug)]
@@ -60,6 +71,7 @@ impl Tunnel {
 impl Tunnels {
     /// Begins an introduction between two connections.
     pub fn introduce(&mut self, from: ConnId, to: ConnId, now: Instant) -> Result<TunnelId, Code> {
+        self.count_ask(from, now)?;
         let count = |conn| self.of_conn.get(&conn).map_or(0, BTreeSet::len);
         if count(from) >= TUNNELS_PER_DEVICE_MAX {
             return Err(Code::TOO_MANY_CALLS);
@@ -104,8 +116,7 @@ impl Tunnels {
         let Some(tunnel) = self.by_id.get_mut(&id) else { return Ok(()) };
         let open = tunnel.open;
         let Some((from, to)) = tunnel.ends(conn).filter(|_| open) else { return Err(Fault::Unexpected) };
-        let length = u32::try_from(bytes.len()).map_err(|_| Fault::Credit)?;
-        from.credit = from.credit.checked_sub(length).ok_or(Fault::Credit)?;
+        from.credit = from.credit.checked_sub(forward_cost(bytes.len())).ok_or(Fault::Credit)?;
         out.send(to.conn, Frame::message(&RelayEvent::Forwarded { tunnel: id, bytes }));
         Ok(())
     }
@@ -129,6 +140,20 @@ impl Tunnels {
         for id in self.of_conn.get(&conn).cloned().unwrap_or_default() {
             self.hang_up(conn, id, Code::GONE, out);
         }
+        self.asks.remove(&conn);
+    }
+
+    /// Nobody makes others ring without end.
+    fn count_ask(&mut self, conn: ConnId, now: Instant) -> Result<(), Code> {
+        let asks = self.asks.entry(conn).or_insert(Asks { since: now, count: 0 });
+        if now.since(asks.since) >= INTRODUCTIONS_SPAN {
+            *asks = Asks { since: now, count: 0 };
+        }
+        if asks.count >= INTRODUCTIONS_MAX {
+            return Err(Code::TOO_MANY_CALLS);
+        }
+        asks.count += 1;
+        Ok(())
     }
 
     /// When the next call has rung long enough.
@@ -160,6 +185,11 @@ impl Tunnels {
         }
         Some(tunnel)
     }
+}
+
+/// What a `Forward` of so many bytes costs of its window, for each of the three who count.
+pub fn forward_cost(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX).saturating_add(FORWARD_OVERHEAD_BYTES)
 }
 
 /// Which reasons one end may have the other told.

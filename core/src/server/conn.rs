@@ -46,8 +46,14 @@ pub(super) enum Stage {
 }
 
 impl Server {
-    pub(super) fn opened(&mut self, conn: ConnId, now: Now) {
-        if self.conns.len() >= CONNECTIONS_MAX || self.strangers >= STRANGERS_MAX || self.shutting_down {
+    pub(super) fn opened(&mut self, conn: ConnId, now: Now, rng: &mut dyn CryptoRng) {
+        if now.wall >= self.renew_at {
+            self.renew(now, rng);
+        }
+        if self.strangers.len() >= STRANGERS_MAX {
+            self.make_room(now);
+        }
+        if self.conns.len() >= CONNECTIONS_MAX || self.shutting_down {
             self.effects.note(Note::TurnedAway(conn));
             self.outputs.push_back(Output::Drop(conn));
             return;
@@ -55,7 +61,7 @@ impl Server {
         let link = Link::accept(self.doors.clone());
         let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono });
         assert!(old.is_none(), "a connection's number was used twice");
-        self.strangers += 1;
+        self.strangers.insert(conn);
         self.deadlines.set(Wake::Handshake(conn), now.mono.plus(HANDSHAKE_TIME_MAX));
     }
 
@@ -67,6 +73,8 @@ impl Server {
         self.turned.insert(conn);
         for event in events {
             self.event(conn, event, now, rng);
+            // Event by event, so that one bite full of requests meets the bound of its own outbox in time.
+            self.carry_out(now);
         }
     }
 
@@ -110,6 +118,9 @@ impl Server {
 
     /// The handshake is over: a newcomer is welcomed to ask, a device is admitted or told why not.
     fn secured(&mut self, conn: ConnId, secured: Secured, now: Now) {
+        if !matches!(self.conns.get(&conn), Some(Conn { stage: Stage::Stranger, .. })) {
+            return;
+        }
         let extensions = Extensions::default();
         match (secured.channel, secured.device) {
             (Channel::Enrol, _) => {
@@ -127,7 +138,7 @@ impl Server {
                     self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
                     self.deadlines.set(Wake::Silence(conn), now.mono.plus(SILENCE_TIME_MAX));
                     self.deadlines.clear(Wake::Handshake(conn));
-                    self.strangers -= 1;
+                    self.strangers.remove(&conn);
                     self.set_stage(conn, Stage::Admitted(admitted));
                 }
                 Err(code) => self.part(conn, code, now),
@@ -235,10 +246,8 @@ impl Server {
                 self.relay.gone(&admitted, &mut self.effects);
                 Some(admitted.device().clone())
             }
-            Stage::Stranger | Stage::Newcomer(_) | Stage::Asked => {
-                self.strangers -= 1;
-                None
-            }
+            // A stranger's place comes free with its socket, not before.
+            Stage::Stranger | Stage::Newcomer(_) | Stage::Asked => None,
         };
         for wake in [Wake::Handshake(conn), Wake::Expiry(conn), Wake::Silence(conn)] {
             self.deadlines.clear(wake);
@@ -248,8 +257,18 @@ impl Server {
         self.effects.note(Note::Closed(conn, device, reason));
     }
 
+    /// Takes the place of the stranger who has been here longest: newcomers and members on their way in are quicker
+    /// than a flood of those who only sit there.
+    fn make_room(&mut self, now: Now) {
+        if let Some(oldest) = self.strangers.first().copied() {
+            self.part(oldest, Code::FULL, now);
+            self.forget(oldest);
+        }
+    }
+
     pub(super) fn forget(&mut self, conn: ConnId) {
         if self.conns.remove(&conn).is_some() {
+            self.strangers.remove(&conn);
             self.deadlines.clear(Wake::Linger(conn));
             self.turned.remove(&conn);
             self.outputs.push_back(Output::Drop(conn));

@@ -15,7 +15,7 @@ use crate::operator::{Answer, Command, OperatorRefusal};
 use crate::testing::{START, Town, authority, device_name, env, rng};
 use crate::time::Wall;
 use crate::wire::Frame;
-use crate::wire::relay::RelayEvent;
+use crate::wire::relay::{RelayEvent, RelayRequest};
 
 fn refused(town: &Town, member: usize) -> Code {
     match town.enrolment_result(member) {
@@ -196,18 +196,85 @@ fn any_bytes_from_a_stranger_end_in_a_named_reason() {
 }
 
 #[test]
-fn strangers_never_take_all_places() {
+fn a_flood_of_strangers_keeps_nobody_out() {
     let mut town = Town::new();
-    for n in 0..=STRANGERS_MAX as u64 {
+    let identity = town.enrol("alice");
+    for n in 0..3 * STRANGERS_MAX as u64 {
         town.server.handle(Input::Opened(ConnId(10_000 + n)), town.now, &mut rng(1));
+        // Every other one says something wrong, and stays.
+        if n % 2 == 0 {
+            town.server.handle(Input::Received(ConnId(10_000 + n), b"nonsense"), town.now, &mut rng(1));
+        }
     }
     town.settle();
-    let turned_away = |note: &Note| matches!(note, Note::TurnedAway(_));
-    assert_eq!(town.notes.iter().filter(|note| turned_away(note)).count(), 1);
+    assert!(town.server.connections() <= STRANGERS_MAX, "a closed one counts until its socket is gone");
+    assert!(town.closings().contains(&CloseReason::Ours(Code::FULL)));
+    let alice = town.join(identity, true);
+    assert!(town.news(alice).iter().any(|event| matches!(event, Event::Online(_))));
     town.wait(HANDSHAKE_TIME_MAX + LINGER_TIME_MAX);
-    assert_eq!(town.server.connections(), 0, "their places come free");
+    assert_eq!(town.server.connections(), 1, "their places come free");
+}
+
+/// A review's find: the handshake went on after the goodbye, and the stranger was counted twice.
+#[test]
+fn a_handshake_that_ends_after_its_time_is_up_comes_to_nothing() {
+    for member in [false, true] {
+        let mut town = Town::new();
+        let identity = town.enrol("alice");
+        let dial = if member {
+            crate::tls::Dial::relay(&env(), &identity.credentials, &identity.trust)
+        } else {
+            crate::tls::Dial::enrol(&env(), &Realm::default(), town.server.root())
+        };
+        let conn = ConnId(900);
+        let mut link = crate::link::Link::connect(&dial);
+        town.server.handle(Input::Opened(conn), town.now, &mut rng(1));
+        town.server.handle(Input::Received(conn, link.outbound()), town.now, &mut rng(1));
+        while town.server.poll_output().is_some() {}
+        let flight = town.server.outbound(conn).to_vec();
+        let hello = link.outbound().len();
+        link.sent(hello);
+        link.received(&flight, &mut Vec::new());
+        town.wait(HANDSHAKE_TIME_MAX);
+        town.server.handle(Input::Received(conn, link.outbound()), town.now, &mut rng(1));
+        town.server.handle(Input::Ended(conn), town.now, &mut rng(1));
+        town.settle();
+        assert_eq!(town.server.connections(), 0);
+        assert!(town.server.strangers.is_empty());
+        assert!(!town.server.relay.is_present(&identity.name));
+        assert_eq!(town.closings().last(), Some(&CloseReason::TimedOut));
+    }
+}
+
+#[test]
+fn one_bite_full_of_requests_meets_the_bound_of_its_own_outbox() {
+    let mut town = Town::new();
     let identity = town.enrol("alice");
-    town.join(identity, true);
+    for n in 0..150 {
+        town.enrol(&format!("user-{n:03}"));
+    }
+    let conn = ConnId(900);
+    let mut link = crate::link::Link::connect(&crate::tls::Dial::relay(&env(), &identity.credentials, &identity.trust));
+    town.server.handle(Input::Opened(conn), town.now, &mut rng(1));
+    for _ in 0..3 {
+        let bytes = link.outbound().to_vec();
+        link.sent(bytes.len());
+        town.server.handle(Input::Received(conn, &bytes), town.now, &mut rng(1));
+        while town.server.poll_output().is_some() {}
+        let bytes = town.server.outbound(conn).to_vec();
+        town.server.handle(Input::Sent(conn, bytes.len()), town.now, &mut rng(1));
+        link.received(&bytes, &mut Vec::new());
+    }
+    let who = Frame::message(&RelayRequest::Who { ask: crate::id::AskId(1), after: None });
+    for _ in 0..crate::limits::RECORD_BYTES_MAX / who.bytes().len() {
+        link.send(&who).unwrap();
+    }
+    link.flush();
+    town.server.handle(Input::Received(conn, link.outbound()), town.now, &mut rng(1));
+    while town.server.poll_output().is_some() {}
+    assert!(town.server.outbound(conn).len() <= crate::limits::OUTBOX_BYTES_MAX);
+    let closed = CloseReason::Ours(Code::TOO_SLOW);
+    assert!(town.server.conns.get(&conn).is_some_and(|known| known.link.has_parted()), "{closed}");
 }
 
 #[test]

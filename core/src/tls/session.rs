@@ -17,7 +17,7 @@ use rustls::server::{Acceptor, ClientHello};
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection};
 
 use super::config::{Dial, Doors, from_rustls};
-use super::verify::{CertRefusal, Proven, read_device};
+use super::verify::{CertRefusal, Proven, proven_by_handshake};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{DeviceName, Realm};
 use crate::limits::{HANDSHAKE_BYTES_MAX, RECORD_BYTES_MAX};
@@ -115,18 +115,19 @@ impl Session {
         Self { state, realm, handshake_bytes: 0, ciphertext: Vec::new() }
     }
 
-    /// Takes ciphertext from the other side. On an error the alert that tells it so is in the ciphertext to be sent.
-    pub fn received(&mut self, mut bytes: &[u8]) -> Result<Opened, CloseReason> {
-        let mut opened = Opened::default();
+    /// Takes ciphertext from the other side and adds to `opened` what came of it, whatever the result: what was good
+    /// before a bad record counts, in one bite as in two. On an error the alert that tells the other side so is in the
+    /// ciphertext to be sent.
+    pub fn received(&mut self, mut bytes: &[u8], opened: &mut Opened) -> Result<(), CloseReason> {
         if !matches!(self.state, State::Open(_)) {
             self.handshake_bytes = self.handshake_bytes.saturating_add(bytes.len());
         }
         while !bytes.is_empty() {
             let step = match std::mem::replace(&mut self.state, State::Dead) {
-                State::Accepting(acceptor, doors) => self.accept_step(acceptor, doors, &mut bytes),
-                State::Handshaking(connection) => self.handshake_step(connection, &mut bytes, &mut opened),
-                State::Open(connection) => self.open_step(connection, &mut bytes, &mut opened),
-                State::Dead => return Ok(opened),
+                State::Accepting(acceptor, doors) => self.accept_step(acceptor, doors, &mut bytes, opened),
+                State::Handshaking(connection) => self.handshake_step(connection, &mut bytes, opened),
+                State::Open(connection) => self.open_step(connection, &mut bytes, opened),
+                State::Dead => return Ok(()),
             };
             self.state = step?;
             let unfinished = !matches!(self.state, State::Open(_));
@@ -136,7 +137,7 @@ impl Session {
             }
         }
         self.collect();
-        Ok(opened)
+        Ok(())
     }
 
     /// Encrypts plaintext of ours.
@@ -177,6 +178,7 @@ impl Session {
         mut acceptor: Box<Acceptor>,
         doors: Arc<Doors>,
         bytes: &mut &[u8],
+        opened: &mut Opened,
     ) -> Result<State, CloseReason> {
         if acceptor.read_tls(bytes).is_err() {
             return Err(CloseReason::Fault(Fault::HandshakeTooLong));
@@ -197,7 +199,12 @@ impl Session {
             }
         };
         match accepted.into_connection(config) {
-            Ok(connection) => self.advance(Box::new(ServerConnection::into(connection)), None),
+            Ok(connection) => {
+                let mut connection = Box::new(ServerConnection::into(connection));
+                // The ClientHello that the acceptor read, and what came with it, is still to be worked on.
+                self.process(&mut connection, bytes, opened)?;
+                self.advance(connection, opened)
+            }
             Err((error, mut alert)) => {
                 let _ = alert.write_all(&mut self.ciphertext);
                 Err(reason(&error))
@@ -211,8 +218,12 @@ impl Session {
         bytes: &mut &[u8],
         opened: &mut Opened,
     ) -> Result<State, CloseReason> {
-        let connection = self.feed(connection, bytes, opened)?;
-        self.advance(connection, Some(opened))
+        let fed = self.feed(connection, bytes, opened);
+        if fed.is_err() {
+            // Whoever was not named yet has said nothing.
+            opened.plaintext.clear();
+        }
+        self.advance(fed?, opened)
     }
 
     fn open_step(
@@ -235,45 +246,51 @@ impl Session {
         if connection.read_tls(bytes).is_err() {
             return Err(CloseReason::Fault(Fault::NotTls));
         }
-        let progressed = bytes.len() < before;
-        let io = match connection.process_new_packets() {
-            Ok(io) => io,
-            Err(error) => {
-                // The alert that says so waits in rustls: it goes out before anything is closed.
-                drain(&mut connection, &mut self.ciphertext);
-                return Err(reason(&error));
-            }
-        };
-        let start = opened.plaintext.len();
-        opened.plaintext.resize(start + io.plaintext_bytes_to_read(), 0);
-        if let Some(place) = opened.plaintext.get_mut(start..) {
-            connection.reader().read_exact(place).expect("rustls has said that so much is there");
-        }
-        opened.peer_closed |= io.peer_has_closed();
-        if opened.peer_closed || !progressed {
-            // After close_notify nothing counts (RFC 8446 §6.1).
+        let stuck = bytes.len() == before;
+        self.process(&mut connection, bytes, opened)?;
+        if stuck {
             *bytes = &[];
         }
         Ok(connection)
     }
 
-    /// Sees whether the handshake is over by now.
-    fn advance(&mut self, mut connection: Box<Connection>, opened: Option<&mut Opened>) -> Result<State, CloseReason> {
-        // The ClientHello that the acceptor read is still to be worked on.
-        if opened.is_none()
-            && let Err(error) = connection.process_new_packets()
-        {
-            drain(&mut connection, &mut self.ciphertext);
-            return Err(reason(&error));
+    /// Lets rustls work on what it has read.
+    fn process(
+        &mut self,
+        connection: &mut Connection,
+        bytes: &mut &[u8],
+        opened: &mut Opened,
+    ) -> Result<(), CloseReason> {
+        let processed = connection.process_new_packets();
+        let mut buffer = [0; 4096];
+        // Until it would block, or has ended: what was opened before an error is there, too.
+        while let Ok(n @ 1..) = connection.reader().read(&mut buffer) {
+            opened.plaintext.extend_from_slice(buffer.get(..n).unwrap_or_default());
         }
+        match processed {
+            Ok(io) => {
+                opened.peer_closed |= io.peer_has_closed();
+                if opened.peer_closed {
+                    // After close_notify nothing counts (RFC 8446 §6.1).
+                    *bytes = &[];
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // The alert that says so waits in rustls: it goes out before anything is closed.
+                drain(connection, &mut self.ciphertext);
+                Err(reason(&error))
+            }
+        }
+    }
+
+    /// Sees whether the handshake is over by now.
+    fn advance(&mut self, mut connection: Box<Connection>, opened: &mut Opened) -> Result<State, CloseReason> {
         drain(&mut connection, &mut self.ciphertext);
         if connection.is_handshaking() {
             return Ok(State::Handshaking(connection));
         }
-        let secured = self.secured(&connection)?;
-        if let Some(opened) = opened {
-            opened.secured = Some(secured);
-        }
+        opened.secured = Some(self.secured(&connection)?);
         Ok(State::Open(connection))
     }
 
@@ -293,7 +310,7 @@ impl Session {
                     .peer_certificates()
                     .and_then(<[_]>::first)
                     .ok_or(CloseReason::Fault(Fault::Certificate(CertRefusal::Missing)))?;
-                let proven = read_device(leaf, &self.realm);
+                let proven = proven_by_handshake(leaf, &self.realm);
                 Some(proven.map_err(|refusal| CloseReason::Fault(Fault::Certificate(refusal)))?)
             }
         };
@@ -353,6 +370,8 @@ fn reason(error: &rustls::Error) -> CloseReason {
     use rustls::Error as E;
     #[allow(clippy::wildcard_enum_match_arm, reason = "rustls's list is open; the rest is not what TLS expects")]
     let fault = match error {
+        // In the middle of a handshake rustls takes close_notify for an error; it refuses nothing.
+        E::AlertReceived(rustls::AlertDescription::CloseNotify) => return CloseReason::PeerClosed,
         E::AlertReceived(alert) => return CloseReason::Alert((*alert).into()),
         E::InvalidCertificate(inner) => Fault::Certificate(from_rustls(inner)),
         E::NoCertificatesPresented => Fault::Certificate(CertRefusal::Missing),

@@ -3,17 +3,19 @@
 //! The chain is checked by webpki (RFC 5280 §6.1: signatures, validity, path length, CA flags, name constraints,
 //! usage). What webpki leaves open is checked here, on the leaf itself:
 //!
-//! | check | what | test (`verify/tests.rs`) |
-//! | --- | --- | --- |
-//! | V-01 | the root is a self-signed Ed25519 CA of path length 1, valid now | `a_root_must_be_a_root` |
-//! | V-02 | the chain leads to the root through valid CAs | `foreign_and_self_signed` |
-//! | V-03 | leaf and issuers are valid now | `expired_and_not_yet_valid` |
-//! | V-04 | the leaf is no CA | `a_ca_is_no_leaf` |
-//! | V-05 | a device may be client and server, the relay server alone | `wrong_or_missing_usage` |
-//! | V-06 | exactly one name, a plain dNSName | `names_that_are_none` |
-//! | V-07 | the name is a device's of this realm (or the relay's) | `names_outside_the_realm` |
-//! | V-08 | the name is the one that was called | `another_name_than_called` |
-//! | V-09 | the key signed this handshake (RFC 8446 §4.4.3) | `the_wrong_key` in `session/tests.rs` |
+//! | check | what | test (`verify/tests.rs`) | forgeries among others (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | V-01 | the root is a self-signed Ed25519 CA of path length 1, valid now, and the pinned one | `a_root_must_be_a_root` | `foreign-relay`, `root-left-out`, `answer-other-root` |
+//! | V-02 | the chain leads to the root through valid CAs | `foreign_and_self_signed` | `foreign-ca`, `foreign-ca-behind-ours`, `self-signed`, `device-as-issuer`, `second-issuing-ca`, `chain-too-long` |
+//! | V-03 | leaf and issuers are valid now | `expired_and_not_yet_valid` | `expired`, `not-yet-valid`, `expired-issuer` |
+//! | V-04 | the leaf is no CA | `a_ca_is_no_leaf_and_a_leaf_no_ca` | `leaf-is-ca`, `issuing-ca-as-leaf` |
+//! | V-05 | a device may be client and server, the relay server alone | `wrong_or_missing_usage` | `server-only`, `client-only`, `no-usage`, `relay-as-device`, `device-as-relay` |
+//! | V-06 | exactly one name, a plain dNSName | `names_that_are_none` | `no-san`, `wildcard`, `email`, `address`, `several-names` |
+//! | V-07 | the name is a device's of this realm (or the relay's) | `names_outside_the_realm` | `outside-realm`, `relay-name`, `upper-case`, `punycode` |
+//! | V-08 | the name is the one that was called | `another_name_than_called` | `look-alike`, `wrong-person-answers`, `wrong-person-calls`, `answers-under-another-name` |
+//! | V-09 | the key signed this handshake (RFC 8446 §4.4.3) | `the_wrong_key` in `session/tests/strangers.rs` | `wrong-key`, `relay-wrong-key`, `no-certificate` |
+//! | V-10 | the leaf's key and every signature are Ed25519 | `another_algorithm` | `p256-key`, `p256-issuer`, `relay-p256` |
+//! | V-11 | it reads in one way: not too long, nothing twice, nothing critical that is unknown | `a_certificate_that_says_too_much_or_what_nobody_understands` | `critical-extension`, `two-sans`, `too-big`, `cut` |
 
 use std::fmt;
 use std::time::Duration;
@@ -104,7 +106,8 @@ impl std::error::Error for CertRefusal {}
 
 /// Somebody whose certificate was checked and who showed to hold its key, until the certificate expires.
 ///
-/// Its fields are private and this file alone makes one, so what demands a `Proven<DeviceName>` can't be reached
+/// Its fields are private, this file alone makes one, and only for `session.rs`, of the certificate that a finished
+/// handshake has judged and whose key has signed it. So what demands a `Proven<DeviceName>` can't be reached
 /// without the check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven<T> {
@@ -315,10 +318,21 @@ impl Trust {
     }
 }
 
-/// Believes a device of the realm, or says why not. With `called`, it must be that one.
-///
-/// That its owner holds the key is TLS's part; until the handshake is over the result is worth nothing, and lives
-/// only in this module's callers, the verifiers of `config.rs`.
+/// A device's certificate that was found good. Anybody may show somebody else's certificate, so this proves nobody:
+/// only a handshake, in which the key signs, makes a [`Proven`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Whose certificate it is.
+    pub device: DeviceName,
+    /// The key that its owner has to show.
+    pub key: KeyId,
+    /// Its number.
+    pub serial: Serial,
+    /// Its last second.
+    pub not_after: Wall,
+}
+
+/// Finds the certificate of a device of the realm good, or says why not. With `called`, it must be that one's.
 pub fn judge_device(
     trust: &Trust,
     leaf: &CertificateDer<'_>,
@@ -326,18 +340,27 @@ pub fn judge_device(
     side: Side,
     now: Wall,
     called: Option<&DeviceName>,
-) -> Result<Proven<DeviceName>, CertRefusal> {
+) -> Result<Judged, CertRefusal> {
     trust.check_chain(leaf, intermediates, side, now)?;
-    let proven = read_device(leaf, trust.realm())?;
+    let judged = read_device(leaf, trust.realm())?;
     match called {
-        Some(called) if called != proven.who() => Err(CertRefusal::OtherName),
-        Some(_) | None => Ok(proven),
+        Some(called) if *called != judged.device => Err(CertRefusal::OtherName),
+        Some(_) | None => Ok(judged),
     }
 }
 
-/// What a device's certificate says, its chain not looked at. For `session.rs`, of a certificate that the handshake
-/// just judged.
-pub(super) fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Proven<DeviceName>, CertRefusal> {
+/// The proof that a finished handshake gives. For `session.rs` alone: its verifiers have judged this very certificate,
+/// and its key has signed the handshake (V-09).
+pub(super) fn proven_by_handshake(
+    leaf: &CertificateDer<'_>,
+    realm: &Realm,
+) -> Result<Proven<DeviceName>, CertRefusal> {
+    let Judged { device, key, serial, not_after } = read_device(leaf, realm)?;
+    Ok(Proven { who: device, key, serial, not_after })
+}
+
+/// What a device's certificate says, its chain not looked at.
+fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Judged, CertRefusal> {
     let parsed = parse(leaf)?;
     let key = own_key(&parsed)?;
     let usages = usages(&parsed)?;
@@ -345,10 +368,10 @@ pub(super) fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Pr
         return Err(CertRefusal::WrongUsage);
     }
     let name = only_dns_name(&parsed)?;
-    let who = DeviceName::parse_dns(name, realm).map_err(CertRefusal::NotADevice)?;
+    let device = DeviceName::parse_dns(name, realm).map_err(CertRefusal::NotADevice)?;
     let serial = Serial::from_content(parsed.raw_serial()).ok_or(CertRefusal::Malformed)?;
     let (_, not_after) = validity(&parsed);
-    Ok(Proven { who, key, serial, not_after })
+    Ok(Judged { device, key, serial, not_after })
 }
 
 /// The key that the certificate is about, which must be Ed25519 (V-10). The chain's signatures are webpki's to check,

@@ -1,24 +1,20 @@
-//! Handshakes over memory: the three channels, and what a stranger may try at them.
+//! Handshakes over memory: the three channels between honest people, and between such as are not who was meant.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
-use proptest::prelude::*;
+mod liar;
+mod strangers;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use rustls::client::ResolvesClientCert;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::aws_lc_rs::{default_provider, sign};
-use rustls::sign::{CertifiedKey, Signer, SigningKey};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureAlgorithm, SignatureScheme};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls_pki_types::CertificateDer;
 
 use super::*;
 use crate::id::{DeviceLabel, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::pki::{Authority, Founded, Grant, SecretKey, found_realm, profile};
+use crate::testing::{START as NOW, env};
 use crate::time::Wall;
 use crate::tls::{Credentials, TlsEnv, Trust};
-
-const NOW: Wall = Wall(1_800_000_000);
 
 /// A realm with a relay and two devices.
 struct House {
@@ -44,9 +40,7 @@ impl House {
             let key = SecretKey::draw(rng);
             Credentials { leaf: device(&founded, &name(user), &key), issuing: authority.issuing().clone(), key }
         });
-        let env = TlsEnv::new(Arc::new(default_provider()));
-        env.clock.set(NOW);
-        Self { env, founded, trust: authority.trust().clone(), relay, alice, bob }
+        Self { env: env(), founded, trust: authority.trust().clone(), relay, alice, bob }
     }
 
     fn doors(&self) -> Arc<Doors> {
@@ -120,15 +114,12 @@ impl End {
         if self.over.is_some() {
             return;
         }
-        match self.session.received(bytes) {
-            Ok(opened) => {
-                assert!(self.secured.is_none() || opened.secured.is_none(), "a handshake ends once");
-                self.secured = opened.secured.or(self.secured.take());
-                self.plaintext.extend(opened.plaintext);
-                self.peer_closed |= opened.peer_closed;
-            }
-            Err(reason) => self.over = Some(reason),
-        }
+        let mut opened = Opened::default();
+        self.over = self.session.received(bytes, &mut opened).err();
+        assert!(self.secured.is_none() || opened.secured.is_none(), "a handshake ends once");
+        self.secured = opened.secured.or(self.secured.take());
+        self.plaintext.extend(opened.plaintext);
+        self.peer_closed |= opened.peer_closed;
     }
 
     fn kind(&self) -> HandshakeKind {
@@ -157,119 +148,6 @@ fn exchange_through(client: &mut End, server: &mut End, mut meddle: impl FnMut(b
 
 fn exchange(client: &mut End, server: &mut End) {
     exchange_through(client, server, |_, _, _| ());
-}
-
-/// A client of plain rustls that believes everybody and shows what it likes.
-#[derive(Debug)]
-struct Liar {
-    chain: Vec<CertificateDer<'static>>,
-    key: Arc<dyn SigningKey>,
-}
-
-impl Liar {
-    fn with_key(house: &House, leaf: &CertificateDer<'static>, key: &SecretKey) -> Self {
-        let pkcs8 = PrivatePkcs8KeyDer::from(key.to_pkcs8().to_vec());
-        let chain = vec![leaf.clone(), house.alice.issuing.clone()];
-        Self { chain, key: sign::any_eddsa_type(&pkcs8).unwrap() }
-    }
-
-    fn connect(self, protocols: &[&[u8]]) -> ClientConnection {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Credulous))
-            .with_client_cert_resolver(Arc::new(self));
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-        ClientConnection::new(Arc::new(config), ServerName::try_from("relay.chat.internal").unwrap()).unwrap()
-    }
-
-    /// What the relay's doors make of this client, and the alert that it gets.
-    fn at(self, house: &House, protocols: &[&[u8]]) -> (Result<Secured, CloseReason>, Option<u8>) {
-        let mut client = self.connect(protocols);
-        let mut server = End::new(Session::accept(house.doors()));
-        loop {
-            let mut up = Vec::new();
-            while client.wants_write() {
-                client.write_tls(&mut up).unwrap();
-            }
-            server.give(&up);
-            let down = server.take();
-            let mut rest = down.as_slice();
-            while !rest.is_empty() {
-                client.read_tls(&mut rest).unwrap();
-                if let Err(error) = client.process_new_packets() {
-                    let rustls::Error::AlertReceived(alert) = error else { panic!("no alert but {error}") };
-                    return (Err(server.over.unwrap()), Some(alert.into()));
-                }
-            }
-            if up.is_empty() && down.is_empty() {
-                return (Ok(server.secured.unwrap()), None);
-            }
-        }
-    }
-}
-
-impl ResolvesClientCert for Liar {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::new(CertifiedKey::new(self.chain.clone(), self.key.clone())))
-    }
-
-    fn has_certs(&self) -> bool {
-        true
-    }
-}
-
-/// Signs with its own scheme, whatever the other side says that it accepts.
-#[derive(Debug)]
-struct Stubborn(Arc<dyn SigningKey>, SignatureScheme);
-
-impl SigningKey for Stubborn {
-    fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        self.0.choose_scheme(&[self.1])
-    }
-
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.0.algorithm()
-    }
-}
-
-#[derive(Debug)]
-struct Credulous;
-
-impl ServerCertVerifier for Credulous {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        unreachable!("TLS 1.3 alone")
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
 }
 
 fn certificate(refusal: CertRefusal) -> CloseReason {
@@ -327,8 +205,12 @@ fn data_crosses_whole_however_long_it_is_and_however_it_is_cut() {
         if up.is_empty() && down.is_empty() {
             break;
         }
-        up.iter().for_each(|byte| server.give(&[*byte]));
-        down.iter().for_each(|byte| client.give(&[*byte]));
+        for byte in up {
+            server.give(&[byte]);
+        }
+        for byte in down {
+            client.give(&[byte]);
+        }
     }
     // More than rustls's writer takes at a time (64 KiB), and than its reader holds (32 KiB).
     let long: Vec<u8> = (0..300_000u32).map(|n| n.to_le_bytes()[0]).collect();
@@ -377,177 +259,3 @@ fn somebody_else_than_called_is_refused_on_both_sides_of_a_call() {
     assert_eq!(server.over, Some(certificate(CertRefusal::OtherName)));
     assert_eq!(client.over, Some(CloseReason::Alert(42)));
 }
-
-#[test]
-fn the_wrong_key() {
-    let house = House::new(1);
-    let relay = Channel::Relay.alpn();
-    let honest = Liar::with_key(&house, &house.alice.leaf, &house.alice.key);
-    assert!(honest.at(&house, &[relay]).0.is_ok(), "the control");
-    let thief = Liar::with_key(&house, &house.alice.leaf, &house.bob.key);
-    assert_eq!(thief.at(&house, &[relay]), (Err(certificate(CertRefusal::WrongKey)), Some(51)));
-}
-
-#[test]
-fn a_key_of_another_kind_is_refused_though_its_owner_signs_well() {
-    let house = House::new(1);
-    let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(
-        &PrivatePkcs8KeyDer::from(P256_SECRET.to_vec()),
-        &rcgen::PKCS_ECDSA_P256_SHA256,
-    )
-    .unwrap();
-    let leaf = sign_device(&house.founded, &grant(&name("alice"), &house.alice.key), &pair);
-    let key = sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(P256_SECRET.to_vec()))).unwrap();
-    let key = Arc::new(Stubborn(key, SignatureScheme::ECDSA_NISTP256_SHA256));
-    let liar = Liar { chain: vec![leaf, house.alice.issuing.clone()], key };
-    let refused = (Err(certificate(CertRefusal::Algorithm)), Some(46));
-    assert_eq!(liar.at(&house, &[Channel::Relay.alpn()]), refused);
-}
-
-#[test]
-fn no_alpn_and_wrong_alpn_and_several_alpns() {
-    let house = House::new(1);
-    let liar = || Liar::with_key(&house, &house.alice.leaf, &house.alice.key);
-    let at = |protocols: &[&[u8]]| liar().at(&house, protocols);
-    let refused = |fault| (Err(CloseReason::Fault(fault)), Some(120));
-    assert_eq!(at(&[]), refused(Fault::NoAlpn));
-    for wrong in [&b"h2"[..], b"countersign/2", b"countersign", b"COUNTERSIGN/1", Channel::Peer.alpn()] {
-        assert_eq!(at(&[wrong]), refused(Fault::WrongAlpn), "{}", String::from_utf8_lossy(wrong));
-    }
-    for several in [[Channel::Relay.alpn(), b"h2"], [Channel::Enrol.alpn(), Channel::Relay.alpn()]] {
-        assert_eq!(at(&several), refused(Fault::WrongAlpn));
-    }
-}
-
-/// A `ClientHello` in a record of its own, made by hand: a suite, and extensions as they are.
-fn hello(version: [u8; 2], suite: [u8; 2], extensions: &[u8]) -> Vec<u8> {
-    let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap().to_be_bytes();
-    let mut body = [&version[..], &[7; 32], &[0, 0, 2], &suite, &[1, 0]].concat();
-    if !extensions.is_empty() {
-        body.extend(length(extensions));
-        body.extend(extensions);
-    }
-    let message = [&[1, 0][..], &length(&body), &body].concat();
-    [&[22, 3, 1][..], &length(&message), &message].concat()
-}
-
-#[test]
-fn an_older_tls_is_told_so_whatever_else_it_lacks() {
-    let house = House::new(1);
-    let schemes = [0, 13, 0, 4, 0, 2, 8, 7];
-    let alpn = [&[0, 16, 0, 16, 0, 14, 13][..], Channel::Relay.alpn()].concat();
-    let ecdhe = [0xc0, 0x2f];
-    for (what, bytes, alert) in [
-        ("1.2, nothing", hello([3, 3], ecdhe, &schemes), 70),
-        ("1.2, our protocol", hello([3, 3], ecdhe, &[&schemes[..], &alpn].concat()), 70),
-        ("a suite of 1.3 alone", hello([3, 3], [0x13, 1], &[&schemes[..], &alpn].concat()), 70),
-        ("1.0", hello([3, 1], [0, 0x2f], &[]), 40),
-    ] {
-        let mut server = End::new(Session::accept(house.doors()));
-        server.give(&bytes);
-        assert_eq!(server.over, Some(CloseReason::Fault(Fault::WrongTlsVersion)), "{what}");
-        assert_eq!(server.take(), [21, 3, 3, 0, 2, 2, alert], "{what}");
-    }
-}
-
-#[test]
-fn a_handshake_that_does_not_end_is_given_up() {
-    let house = House::new(1);
-    // A ClientHello that says it is as long as one may be, and trickles in.
-    let mut first = vec![22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff];
-    first.resize(5 + 0x4000, 0);
-    let mut more = vec![22, 3, 3, 0x40, 0];
-    more.resize(5 + 0x4000, 0);
-    let mut server = End::new(Session::accept(house.doors()));
-    server.give(&first);
-    let mut given = first.len();
-    while server.over.is_none() {
-        assert!(given <= HANDSHAKE_BYTES_MAX, "it takes {given} bytes");
-        server.give(&more);
-        given += more.len();
-    }
-    assert_eq!(server.over, Some(CloseReason::Fault(Fault::HandshakeTooLong)));
-
-    // A client that says hello and then nothing but what middle boxes are allowed to say.
-    let (mut client, mut server) = house.pair(Channel::Relay);
-    server.give(&client.take());
-    let mut given = 0;
-    while server.over.is_none() {
-        assert!(given <= HANDSHAKE_BYTES_MAX, "it takes {given} bytes");
-        server.give(&[20, 3, 3, 0, 1, 1]);
-        given += 6;
-    }
-}
-
-#[test]
-fn any_altered_byte_of_a_handshake_changes_nothing_or_ends_it() {
-    let house = House::new(1);
-    let (mut client, mut server) = house.pair(Channel::Peer);
-    exchange(&mut client, &mut server);
-    let lengths = [(true, client.sent), (false, server.sent)];
-    let mut refused = 0;
-    for (way, at) in lengths.iter().flat_map(|(way, length)| (0..*length).step_by(5).map(|at| (*way, at))) {
-        let (mut client, mut server) = house.pair(Channel::Peer);
-        exchange_through(&mut client, &mut server, |upwards, offset, bytes| {
-            if let Some(byte) = at.checked_sub(offset).and_then(|index| bytes.get_mut(index)).filter(|_| upwards == way)
-            {
-                *byte ^= 1 << (at % 8);
-            }
-        });
-        for (end, other) in [(&client, "bob"), (&server, "alice")] {
-            if let Some(secured) = &end.secured {
-                assert_eq!(secured.device.as_ref().unwrap().who(), &name(other), "byte {at}");
-                assert_eq!(secured.channel, Channel::Peer);
-            }
-        }
-        if let (Some(here), Some(there)) = (&client.secured, &server.secured) {
-            assert_eq!(here.exporter, there.exporter, "byte {at}");
-        } else {
-            refused += 1;
-        }
-    }
-    assert!(refused > 400, "hardly any alteration was noticed: {refused}");
-}
-
-#[test]
-fn an_altered_record_ends_the_session_and_gives_no_data() {
-    let house = House::new(1);
-    let (mut client, mut server) = house.pair(Channel::Relay);
-    exchange(&mut client, &mut server);
-    client.session.seal(b"hello");
-    let mut bytes = client.take();
-    *bytes.last_mut().unwrap() ^= 1;
-    server.give(&bytes);
-    assert_eq!(server.over, Some(CloseReason::Fault(Fault::BadRecord)));
-    assert!(server.plaintext.is_empty());
-    client.give(&server.take());
-    assert_eq!(client.over, Some(CloseReason::Alert(20)));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn any_bytes_at_any_moment_are_refused_and_never_panic(bytes in proptest::collection::vec(any::<u8>(), 1..400), flights in 0usize..4) {
-        let house = House::new(1);
-        let (mut client, mut server) = house.pair(Channel::Relay);
-        for _ in 0..flights {
-            server.give(&client.take());
-            client.give(&server.take());
-        }
-        for end in [&mut client, &mut server] {
-            end.give(&bytes);
-            // Whole records of nonsense: nothing is waited for.
-            end.give(&[23, 3, 3, 0, 1, 0].repeat(3000));
-            prop_assert!(end.over.is_some());
-            prop_assert!(end.plaintext.is_empty());
-        }
-    }
-}
-
-/// PKCS#8 of the P-256 key whose secret is 1.
-const P256_SECRET: [u8; 67] = [
-    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, 0x04, 0x20, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
-];

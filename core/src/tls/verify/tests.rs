@@ -70,12 +70,12 @@ impl House {
         params.signed_by(&key(7), &self.issuer()).unwrap().der().clone()
     }
 
-    fn judge(&self, leaf: &Der) -> Result<Proven<DeviceName>, CertRefusal> {
+    fn judge(&self, leaf: &Der) -> Result<Judged, CertRefusal> {
         self.judge_by(leaf, &[self.issuing()])
     }
 
     /// Judges a leaf on both sides of a handshake, which must agree.
-    fn judge_by(&self, leaf: &Der, chain: &[Der]) -> Result<Proven<DeviceName>, CertRefusal> {
+    fn judge_by(&self, leaf: &Der, chain: &[Der]) -> Result<Judged, CertRefusal> {
         let as_client = judge_device(&self.trust, leaf, chain, Side::Client, NOW, None);
         assert_eq!(judge_device(&self.trust, leaf, chain, Side::Server, NOW, None), as_client);
         as_client
@@ -114,8 +114,8 @@ fn honest_certificates_pass_and_say_who_and_until_when() {
     let house = House::new(1);
     let leaf = house.device(|_| ());
     let proven = house.judge(&leaf).unwrap();
-    assert_eq!((proven.who(), proven.key()), (&name("alice", "laptop"), key(7).spki().id()));
-    assert_eq!(proven.not_after(), NOW.plus(DAY));
+    assert_eq!((&proven.device, proven.key), (&name("alice", "laptop"), key(7).spki().id()));
+    assert_eq!(proven.not_after, NOW.plus(DAY));
     let called = Some(name("alice", "laptop"));
     assert!(judge_device(&house.trust, &leaf, &[house.issuing()], Side::Server, NOW, called.as_ref()).is_ok());
     let serial = Serial::draw(&mut ChaCha20Rng::seed_from_u64(9));

@@ -1,0 +1,86 @@
+//! What ends a device's connection, and what must not: leaving in good order, and listening for long.
+
+use std::time::Duration;
+
+use super::super::Output;
+use super::super::session::{RelaySession, SessionEvent};
+use super::*;
+use crate::id::ConnId;
+use crate::limits::{HANDSHAKE_TIME_MAX, SILENCE_TIME_MAX};
+use crate::peer::{Peer, PeerEvent};
+use crate::testing::{env, rng};
+use crate::tls::Dial;
+
+#[test]
+fn a_device_that_is_leaving_begins_no_call_and_ends_the_wish_for_one() {
+    let mut town = Town::of(&["alice", "bob"]);
+    let alice = town.devices()[0];
+    town.device(alice, super::super::Input::Command(Command::Quit));
+    town.device(alice, super::super::Input::Command(Command::Call(CallId(1), user("bob"), Duration::from_secs(60))));
+    town.settle();
+    let told = town.news(alice);
+    assert_eq!(call_events(&told), [CallEvent::Ended(CallEnd::Refused(Code::HUNG_UP))]);
+    assert_eq!(told.last(), Some(&Event::Done));
+}
+
+#[test]
+fn a_device_that_is_leaving_takes_no_call_and_does_not_wait_for_it_to_ring_out() {
+    let (mut town, (alice, _), _) = talking();
+    let carol = town.enrol("carol");
+    let carol = town.join(carol, true);
+    // The goodbye of the call with bob is on its way, and carol's call arrives before it comes back.
+    town.device(carol, super::super::Input::Command(Command::Call(CallId(1), user("alice"), NO_PATIENCE)));
+    town.device(alice, super::super::Input::Command(Command::Quit));
+    town.settle();
+    assert_eq!(town.news(alice).last(), Some(&Event::Done));
+    assert!(matches!(call_events(&town.news(carol)).last(), Some(CallEvent::Ended(CallEnd::Refused(_)))));
+}
+
+#[test]
+fn leaving_waits_for_the_newest_connection_and_not_for_one_before_it() {
+    let identity = Town::new().enrol("alice");
+    let mut session = RelaySession::new(Dial::relay(&env(), &identity.credentials, &identity.trust));
+    let (mut now, mut rng) = (Town::new().now, rng(1));
+    session.start(now);
+    session.connected(ConnId(1), now);
+    // Nobody answers, so the first connection is given up; its socket lingers while the second is dialled.
+    now.mono = now.mono.plus(HANDSHAKE_TIME_MAX);
+    session.tick(now, &mut rng);
+    assert!(matches!(session.poll_event(), Some(SessionEvent::Lost(CloseReason::TimedOut, _))));
+    now.mono = now.mono.plus(Duration::from_millis(300));
+    session.tick(now, &mut rng);
+    session.connected(ConnId(2), now);
+
+    session.quit(now);
+    assert_eq!(session.poll_event(), None);
+    let outputs: Vec<Output> = std::iter::from_fn(|| session.poll_output()).collect();
+    assert!(outputs.contains(&Output::Drop(ConnId(1))) && outputs.contains(&Output::Write(ConnId(2))), "{outputs:?}");
+    session.ended(ConnId(2), now, &mut rng);
+    assert_eq!(session.poll_event(), Some(SessionEvent::Parted));
+}
+
+#[test]
+fn hanging_up_in_the_middle_of_the_handshake_is_a_close_and_no_refusal() {
+    let mut town = Town::new();
+    let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
+    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, &bob.name);
+    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, alice.name.clone());
+    callee.received(&caller.poll_forward().unwrap());
+    caller.part(Code::FINISHED);
+    callee.received(&caller.poll_forward().unwrap());
+    assert_eq!(callee.poll_event(), Some(PeerEvent::Closed(CloseReason::PeerClosed)));
+}
+
+#[test]
+fn somebody_who_only_listens_is_not_taken_for_dead() {
+    let (mut town, (alice, call), (bob, _)) = talking();
+    town.news(bob);
+    let pause = Duration::from_secs(15);
+    for n in 0..2 * SILENCE_TIME_MAX.as_secs() / pause.as_secs() {
+        town.command(alice, Command::Say(call, format!("line {n}")));
+        town.wait(pause);
+    }
+    let told = town.news(bob);
+    assert!(told.iter().all(|event| matches!(event, Event::Call(_, CallEvent::Line(..)))), "{told:?}");
+    assert!(town.closings().iter().all(|reason| *reason != CloseReason::TimedOut), "{:?}", town.closings());
+}
