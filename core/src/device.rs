@@ -354,8 +354,9 @@ impl Device {
             self.who = Some((waiting, people));
             return Ok(());
         }
+        let endless = more && page.is_empty();
         people.extend(page);
-        if people.len() > crate::limits::USERS_MAX {
+        if endless || people.len() > crate::limits::USERS_MAX {
             return Err(Fault::Malformed);
         }
         match people.last() {

@@ -22,7 +22,7 @@
 //! | --- | --- |
 //! | nobody is believed without a certificate check | [`tls::verify`], the one maker of [`tls::Proven`] |
 //! | no request without a proven device behind it | [`relay::session`], the one maker of [`relay::Admitted`] |
-//! | nothing is signed that was not granted and durable | [`pki::grant`], [`journal::fold`], [`ca`] |
+//! | no device's certificate is signed that was not granted and durable | [`pki::grant`], [`journal::fold`], [`ca`] |
 //! | nothing is answered before it is durable | [`ca`], [`operator`], [`server`] |
 //! | every connection ends once, with one reason, on both sides | [`link`], [`fault::CloseReason`] |
 //! | the relay can't read or fake what two devices say | [`peer`] |

@@ -101,8 +101,10 @@ pub const TUNNEL_WINDOW_BYTES: u32 = 64 * 1024;
 pub const TUNNEL_CREDIT_BYTES: u32 = TUNNEL_WINDOW_BYTES / 4;
 /// From the opening of a tunnel until both ends have admitted each other.
 pub const PEER_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(15);
-/// How long an end that has said goodbye waits for the other's.
+/// How long an end that has said goodbye waits for the other's while nothing moves.
 pub const PEER_GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long it waits at all, however slowly its last words are taken.
+pub const PEER_LEAVING_TIME_MAX: Duration = Duration::from_secs(60);
 /// What each `Forward` costs of its window besides its bytes, about as much as it takes in a queue, so that many small
 /// ones fill no more memory than a few large ones.
 pub const FORWARD_OVERHEAD_BYTES: u32 = 32;
@@ -140,7 +142,10 @@ const _: () = {
         TUNNELS_PER_DEVICE_MAX * (TUNNEL_WINDOW_BYTES as usize) * 2 <= OUTBOX_BYTES_MAX,
         "full windows of all of a device's tunnels leave half of its outbox to everything else",
     );
-    assert!(FORWARD_BYTES_MAX + FORWARD_OVERHEAD_BYTES as usize <= TUNNEL_WINDOW_BYTES as usize, "a full Forward can be credited");
+    assert!(
+        FORWARD_BYTES_MAX + FORWARD_OVERHEAD_BYTES as usize <= TUNNEL_WINDOW_BYTES as usize,
+        "a full Forward can be credited"
+    );
     assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
     assert!(PEER_OUTBOX_BYTES_MAX >= 4 * FRAME_BYTES_MAX, "a peer session holds several lines");
     assert!(PING_AFTER.as_secs() * 2 < SILENCE_TIME_MAX.as_secs(), "a lost ping does not end a connection");

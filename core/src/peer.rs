@@ -18,10 +18,12 @@ use std::sync::Arc;
 use crate::fault::{CloseReason, Fault};
 use crate::id::DeviceName;
 use crate::limits::{
-    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, LINE_BYTES_MAX, PEER_OUTBOX_BYTES_MAX, TUNNEL_CREDIT_BYTES, TUNNEL_WINDOW_BYTES,
+    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, LINE_BYTES_MAX, PEER_OUTBOX_BYTES_MAX, TUNNEL_CREDIT_BYTES,
+    TUNNEL_WINDOW_BYTES,
 };
 use crate::link::{Link, LinkEvent};
 use crate::relay::tunnel::forward_cost;
+use crate::time::Wall;
 use crate::tls::{Credentials, Dial, Doors, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
@@ -188,6 +190,16 @@ impl Peer {
     /// Whether lines can be said.
     pub fn is_open(&self) -> bool {
         self.open && !self.over && !self.link.has_parted()
+    }
+
+    /// Whether both ends had proved who they are, whatever came then.
+    pub fn was_open(&self) -> bool {
+        self.open
+    }
+
+    /// The last second of the other end's proof, once there is one.
+    pub fn proof_ends(&self) -> Option<Wall> {
+        self.proven.as_ref().map(Proven::not_after)
     }
 
     /// Whether a line of any allowed length would be taken now.

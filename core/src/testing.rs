@@ -274,6 +274,11 @@ impl Town {
         self.members[member].wire.unwrap().0
     }
 
+    /// A member's connection, as the member numbers it.
+    pub(crate) fn conn_of(&self, member: usize) -> ConnId {
+        self.members[member].wire.unwrap().1
+    }
+
     /// A member's connection goes dead: nobody sees an end.
     pub(crate) fn lose_wire(&mut self, member: usize) {
         self.members[member].wire = None;

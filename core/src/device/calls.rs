@@ -9,68 +9,25 @@
 //!
 //! When both call at once, `peer/glare.rs` says whose call goes on; the other end takes it, since it wanted to speak.
 
+mod event;
+mod pump;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-
-use serde_bytes::ByteBuf;
 
 use super::{Identity, Wake};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{AskId, CallId, DeviceName, TunnelId, UserName};
-use crate::limits::{CALLS_MAX, HANDSHAKE_TIME_MAX, PEER_GOODBYE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX};
+use crate::limits::{CALLS_MAX, HANDSHAKE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, RING_TIME_MAX};
+use crate::peer::Peer;
 use crate::peer::glare::{self, Stands};
-use crate::peer::{Peer, PeerEvent, SayRefusal};
 use crate::time::{Deadlines, Instant, Now};
 use crate::tls::TlsEnv;
 use crate::wire::Code;
 use crate::wire::Extensions;
 use crate::wire::relay::RelayRequest;
 
-/// By which way two devices speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// Through the relay, as bytes that it can't read.
-    Tunnel,
-}
-
-/// What happens in a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CallEvent {
-    /// The one who is called is not online; it is waited for.
-    Waiting,
-    /// The one who is called is being asked, on this device.
-    Ringing(DeviceName),
-    /// Somebody calls. It is not known yet whether it is really them.
-    Incoming(DeviceName),
-    /// Both ends have proved who they are.
-    Open(DeviceName, Path),
-    /// The other end said a line, the `n`th from 0.
-    Line(u64, String),
-    /// The other end refuses to be taken for somebody else, or the reverse; or it is just over.
-    Ended(CallEnd),
-}
-
-/// Why a call is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CallEnd {
-    /// It did not come about, for this reason.
-    Refused(Code),
-    /// The session between the two was made, or begun, and ended so.
-    Closed(CloseReason),
-    /// The connection to the relay was lost.
-    RelayLost,
-}
-
-/// Why a wish about a call is denied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallDenied {
-    /// There is no such call, or it isn't one that can be taken.
-    NoSuchCall,
-    /// There are too many calls, or one with this person already.
-    TooMany,
-    /// The line can't be said.
-    Say(SayRefusal),
-}
+pub use event::{CallDenied, CallEnd, CallEvent, Path};
 
 /// All calls of a device.
 #[derive(Debug)]
@@ -93,6 +50,8 @@ struct Call {
     stage: Stage,
     /// Until when the one who is called may come online.
     patience: Instant,
+    /// Set when the call is being left: at the latest then it is over.
+    leave_by: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -135,15 +94,22 @@ impl Calls {
 
     /// The user wishes to speak to somebody.
     pub fn call(&mut self, id: CallId, user: UserName, patience: Duration, now: Now) {
+        if let Some((theirs, tunnel, from)) = self.incoming_from(&user) {
+            // They were quicker: this is the call that both wish.
+            self.end(theirs, CallEnd::Refused(Code::GLARE));
+            self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience: now.mono, leave_by: None });
+            self.take(id, tunnel, from, now);
+            return;
+        }
         let known = self.by_id.contains_key(&id) || self.with(&user).is_some();
         if known || self.by_id.len() >= CALLS_MAX {
             self.events.push_back((id, Err(CallDenied::TooMany)));
             return;
         }
         let patience = now.mono.plus(patience);
-        self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience });
+        self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience, leave_by: None });
         // An offline relay is waited for as an offline person is.
-        self.deadlines.set(Wake::Call(id), patience.max(now.mono.plus(Duration::from_secs(1))));
+        self.deadlines.set(Wake::Call(id), patience.max(now.mono.plus(HANDSHAKE_TIME_MAX)));
         if self.online {
             self.ask(id, now);
         }
@@ -152,8 +118,8 @@ impl Calls {
     /// The user takes a call.
     pub fn accept(&mut self, id: CallId, now: Now) {
         match self.by_id.remove(&id) {
-            Some(Call { user, stage: Stage::Incoming(tunnel, from), patience }) => {
-                self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience });
+            Some(Call { user, stage: Stage::Incoming(tunnel, from), patience, leave_by: None }) => {
+                self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience, leave_by: None });
                 self.take(id, tunnel, from, now);
             }
             Some(call) => {
@@ -170,25 +136,12 @@ impl Calls {
         if let Stage::Up(_, peer) = &mut call.stage {
             if !peer.has_parted() {
                 peer.part(Code::FINISHED);
-                self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
+                self.begin_leaving(id, now);
             }
             self.pump(id, now);
         } else if !matches!(call.stage, Stage::Ending(..)) {
             self.tell_relay(id, code);
             self.end(id, CallEnd::Refused(code));
-        }
-    }
-
-    /// The user says a line.
-    pub fn say(&mut self, id: CallId, text: &str) {
-        let result = match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
-            Some(Stage::Up(_, peer)) => peer.say(text).map(drop),
-            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..))
-            | None => Err(SayRefusal::NotOpen),
-        };
-        match result {
-            Ok(()) => self.forward(id),
-            Err(refusal) => self.events.push_back((id, Err(CallDenied::Say(refusal)))),
         }
     }
 
@@ -212,13 +165,14 @@ impl Calls {
 
     /// The relay is lost, and with it every call that went through it, one whose goodbye was not answered among them.
     /// A call that has not begun waits.
-    pub fn offline(&mut self, _now: Now) {
+    pub fn offline(&mut self, now: Now) {
         self.online = false;
         self.requests.clear();
         let ids: Vec<CallId> = self.by_id.keys().copied().collect();
         for id in ids {
             let Some(call) = self.by_id.get_mut(&id) else { continue };
             match call.stage {
+                Stage::Asking(_) if call.patience <= now.mono => self.end(id, CallEnd::RelayLost),
                 Stage::Asking(_) => {
                     call.stage = Stage::Waiting;
                     self.deadlines.set(Wake::Call(id), call.patience);
@@ -252,7 +206,7 @@ impl Calls {
             return Err(Fault::Unexpected);
         }
         call.stage = Stage::Ringing(tunnel, device.clone());
-        self.deadlines.set(Wake::Call(id), now.mono.plus(crate::limits::RING_TIME_MAX * 2));
+        self.deadlines.set(Wake::Call(id), now.mono.plus(RING_TIME_MAX * 2));
         self.events.push_back((id, Ok(CallEvent::Ringing(device))));
         Ok(())
     }
@@ -292,7 +246,8 @@ impl Calls {
                 self.incoming += 1;
                 let id = CallId(self.incoming);
                 let stage = Stage::Incoming(tunnel, from.clone());
-                self.by_id.insert(id, Call { user: from.user.clone(), stage, patience: now.mono });
+                self.by_id.insert(id, Call { user: from.user.clone(), stage, patience: now.mono, leave_by: None });
+                self.deadlines.set(Wake::Call(id), now.mono.plus(RING_TIME_MAX * 2));
                 self.events.push_back((id, Ok(CallEvent::Incoming(from))));
             }
         }
@@ -314,41 +269,16 @@ impl Calls {
     pub fn ended(&mut self, tunnel: TunnelId, code: Code, now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
         match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
-            Some(Stage::Up(_, peer)) => {
+            Some(Stage::Up(_, peer)) if peer.was_open() => {
                 peer.tunnel_ended();
                 self.pump(id, now);
                 // Nothing takes its last words any more.
                 self.forget(id);
             }
             Some(Stage::Ending(..)) => self.forget(id),
-            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..)) | None => {
-                self.end(id, CallEnd::Refused(code));
-            }
-        }
-    }
-
-    /// Bytes came through a tunnel.
-    pub fn forwarded(&mut self, tunnel: TunnelId, bytes: &[u8], now: Now) {
-        let Some(id) = self.by_tunnel(tunnel) else { return };
-        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
-            peer.received(bytes);
-            self.pump(id, now);
-        }
-    }
-
-    /// The tunnel takes more.
-    pub fn credited(&mut self, tunnel: TunnelId, bytes: u32, now: Now) {
-        let Some(id) = self.by_tunnel(tunnel) else { return };
-        if let Some(Stage::Up(_, peer) | Stage::Ending(_, peer, _)) =
-            self.by_id.get_mut(&id).map(|call| &mut call.stage)
-        {
-            peer.credited(bytes);
-            if peer.has_parted() {
-                // What was said before the goodbye is still on its way, and is being taken.
-                self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
-            }
-            self.forward(id);
-            self.hang_up_when_drained(id);
+            // The other end had gone before both were there.
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Up(..))
+            | None => self.end(id, CallEnd::Refused(code)),
         }
     }
 
@@ -357,6 +287,15 @@ impl Calls {
         while let Some(wake) = self.deadlines.take_due(now.mono) {
             let Wake::Call(id) = wake else { unreachable!("only calls are kept here") };
             match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
+                Some(Stage::Up(_, peer)) if peer.is_open() => {
+                    if peer.proof_ends().is_some_and(|ends| now.wall > ends) {
+                        peer.part(Code::EXPIRED);
+                        self.begin_leaving(id, now);
+                        self.pump(id, now);
+                    } else {
+                        self.watch_proof(id, now);
+                    }
+                }
                 // Neither a handshake nor an answer to a goodbye that takes too long is a good end.
                 Some(Stage::Up(..)) => {
                     self.tell_relay(id, Code::TIMED_OUT);
@@ -436,78 +375,6 @@ impl Calls {
         self.pump(id, now);
     }
 
-    /// Moves what a peer session has to say to the relay and to the user.
-    fn pump(&mut self, id: CallId, now: Now) {
-        self.forward(id);
-        let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) else { return };
-        while let Some(event) = peer.poll_event() {
-            match event {
-                PeerEvent::Open(proven) => {
-                    self.deadlines.clear(Wake::Call(id));
-                    self.events.push_back((id, Ok(CallEvent::Open(proven.who().clone(), Path::Tunnel))));
-                }
-                PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
-                PeerEvent::Closed(reason) => {
-                    // Alert or goodbye went ahead of this in the same order.
-                    let code = match reason {
-                        CloseReason::Fault(_) | CloseReason::Alert(_) => Code::TLS_FAILED,
-                        CloseReason::TimedOut => Code::TIMED_OUT,
-                        CloseReason::Ours(_)
-                        | CloseReason::Theirs(_)
-                        | CloseReason::PeerClosed
-                        | CloseReason::Truncated
-                        | CloseReason::Unreachable => Code::FINISHED,
-                    };
-                    self.end_after_last_words(id, code, CallEnd::Closed(reason), now);
-                    return;
-                }
-            }
-        }
-        if peer.has_parted() && self.deadlines_missing(id) {
-            self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
-        }
-    }
-
-    /// The call is over for the user; for the relay, once the tunnel has taken the last words.
-    fn end_after_last_words(&mut self, id: CallId, code: Code, end: CallEnd, now: Now) {
-        self.events.push_back((id, Ok(CallEvent::Ended(end))));
-        if let Some(call) = self.by_id.get_mut(&id) {
-            if let Stage::Up(tunnel, peer) = std::mem::replace(&mut call.stage, Stage::Waiting) {
-                call.stage = Stage::Ending(tunnel, peer, code);
-                self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_GOODBYE_TIME_MAX));
-            }
-        }
-        self.hang_up_when_drained(id);
-    }
-
-    fn hang_up_when_drained(&mut self, id: CallId) {
-        if let Some(Call { stage: Stage::Ending(tunnel, peer, code), .. }) = self.by_id.get(&id) {
-            if peer.is_drained() {
-                self.requests.push_back(RelayRequest::HangUp { tunnel: *tunnel, code: *code });
-                self.forget(id);
-            }
-        }
-    }
-
-    fn deadlines_missing(&self, id: CallId) -> bool {
-        !self.deadlines.contains(Wake::Call(id))
-    }
-
-    /// Hands the tunnel what it takes.
-    fn forward(&mut self, id: CallId) {
-        let Some(Stage::Up(tunnel, peer) | Stage::Ending(tunnel, peer, _)) =
-            self.by_id.get_mut(&id).map(|call| &mut call.stage)
-        else {
-            return;
-        };
-        while let Some(bytes) = peer.poll_forward() {
-            self.requests.push_back(RelayRequest::Forward { tunnel: *tunnel, bytes: ByteBuf::from(bytes) });
-        }
-        if let Some(bytes) = peer.poll_credit() {
-            self.requests.push_back(RelayRequest::Credit { tunnel: *tunnel, bytes });
-        }
-    }
-
     /// Tells the relay that a call is over that has not come up, as far as the relay knows of it.
     fn tell_relay(&mut self, id: CallId, code: Code) {
         // An ask that is not answered yet is hung up when its number comes (`ringing`).
@@ -526,6 +393,20 @@ impl Calls {
     fn forget(&mut self, id: CallId) {
         self.by_id.remove(&id);
         self.deadlines.clear(Wake::Call(id));
+    }
+
+    /// The call that somebody makes to us, if they do.
+    fn incoming_from(&self, user: &UserName) -> Option<(CallId, TunnelId, DeviceName)> {
+        let incoming = |(id, call): (&CallId, &Call)| match &call.stage {
+            Stage::Incoming(tunnel, from) if call.user == *user => Some((*id, *tunnel, from.clone())),
+            Stage::Incoming(..)
+            | Stage::Waiting
+            | Stage::Asking(_)
+            | Stage::Ringing(..)
+            | Stage::Up(..)
+            | Stage::Ending(..) => None,
+        };
+        self.by_id.iter().find_map(incoming)
     }
 
     /// The call with somebody, if there is one that goes on.

@@ -62,7 +62,7 @@ pub enum EnrolResult {
 #[derive(Debug)]
 pub struct Enrolment {
     env: TlsEnv,
-    link_text: InviteLink,
+    invite: InviteLink,
     name: DeviceName,
     key: SecretKey,
     stage: Stage,
@@ -92,7 +92,7 @@ impl Enrolment {
     pub fn new(env: TlsEnv, invite: InviteLink, name: DeviceName, key: SecretKey) -> Self {
         Self {
             env,
-            link_text: invite,
+            invite,
             name,
             key,
             stage: Stage::New,
@@ -119,7 +119,7 @@ impl Enrolment {
             }
             EnrolInput::Connected(_) => {
                 if let Stage::Dialling = self.stage {
-                    let dial = Dial::enrol(&self.env, &self.link_text.realm, self.link_text.root);
+                    let dial = Dial::enrol(&self.env, &self.invite.realm, self.invite.root);
                     self.stage = Stage::Greeting(Link::connect(&dial), None);
                 }
             }
@@ -255,10 +255,10 @@ impl Enrolment {
     }
 
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
-        let csr = Csr::make(&self.key, &self.name, &self.link_text.realm);
-        let message = binding_message(exporter, self.link_text.token.hash(), &self.name);
+        let csr = Csr::make(&self.key, &self.name, &self.invite.realm);
+        let message = binding_message(exporter, self.invite.token.hash(), &self.name);
         EnrolRequest::Enrol(Enrol {
-            token: self.link_text.token.clone(),
+            token: self.invite.token.clone(),
             user: self.name.user.as_str().to_owned(),
             device: self.name.device.as_str().to_owned(),
             csr: ByteBuf::from(csr.der()),
@@ -269,7 +269,7 @@ impl Enrolment {
 
     /// Checks what was sent: the pinned root, a chain to it, our name, our key.
     fn believe(&self, certified: &Certified, now: Wall) -> Result<Identity, CertRefusal> {
-        identity(&self.link_text, self.name.clone(), self.key.clone(), certified, now)
+        identity(&self.invite, self.name.clone(), self.key.clone(), certified, now)
     }
 
     fn fault(&mut self, fault: Fault, now: Now) {

@@ -9,7 +9,7 @@ use super::backoff::Backoff;
 use super::{Output, Wake};
 use crate::fault::{CloseReason, Fault};
 use crate::id::ConnId;
-use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
+use crate::limits::{BACKOFF_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
 use crate::time::{Deadlines, Instant, Now};
 use crate::tls::Dial;
@@ -47,6 +47,10 @@ pub struct RelaySession {
     /// Whether a link may have something for its socket.
     turned: bool,
     quitting: bool,
+    /// When the current connection was admitted.
+    admitted_at: Option<Instant>,
+    /// Whether this certificate was ever good enough.
+    ever_admitted: bool,
 }
 
 #[derive(Debug)]
@@ -73,6 +77,8 @@ impl RelaySession {
             outputs: VecDeque::new(),
             turned: false,
             quitting: false,
+            admitted_at: None,
+            ever_admitted: false,
         }
     }
 
@@ -282,7 +288,8 @@ impl RelaySession {
                 if let Stage::Greeting(conn, link) = std::mem::replace(&mut self.stage, Stage::Idle) {
                     self.stage = Stage::Admitted(conn, link, now.mono);
                 }
-                self.backoff.succeeded();
+                self.ever_admitted = true;
+                self.admitted_at = Some(now.mono);
                 self.deadlines.clear(Wake::Admission);
                 self.deadlines.set(Wake::Liveness, now.mono.plus(PING_AFTER));
                 self.events.push_back(SessionEvent::Admitted(welcome));
@@ -298,7 +305,11 @@ impl RelaySession {
     /// The connection is over.
     fn lost(&mut self, reason: CloseReason, now: Now, rng: &mut dyn CryptoRng) {
         self.leave(now);
-        if useless(reason) {
+        if self.admitted_at.take().is_some_and(|at| now.mono.since(at) >= BACKOFF_MAX) {
+            // A relay that admits and dies at once is dialled ever more slowly, too.
+            self.backoff.succeeded();
+        }
+        if useless(reason, self.ever_admitted) {
             self.stage = Stage::GivenUp;
             self.events.push_back(SessionEvent::GivenUp(reason));
         } else {
@@ -358,15 +369,16 @@ impl RelaySession {
     }
 }
 
-/// Whether dialling again would end the same way.
-fn useless(reason: CloseReason) -> bool {
+/// Whether dialling again would end the same way. What the relay said inside the connection is final. What anybody on
+/// the way can cause (another certificate shown, an alert in the clear) is so only if it never went well before.
+fn useless(reason: CloseReason, ever_admitted: bool) -> bool {
     match reason {
-        CloseReason::Fault(Fault::Certificate(_) | Fault::Version(_)) => true,
+        CloseReason::Fault(Fault::Certificate(_) | Fault::Version(_)) => !ever_admitted,
         CloseReason::Theirs(code) => {
             matches!(code, Code::REPLACED | Code::EXPIRED | Code::UNKNOWN_DEVICE | Code::VERSION)
         }
-        // bad_certificate to unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
-        CloseReason::Alert(number) => matches!(number, 42..=49 | 116),
+        // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
+        CloseReason::Alert(number) => matches!(number, 42..=46 | 48 | 49 | 116) && !ever_admitted,
         CloseReason::Ours(_)
         | CloseReason::PeerClosed
         | CloseReason::Truncated

@@ -222,6 +222,83 @@ fn a_quiet_connection_stays_and_a_dead_one_is_given_up() {
     assert_eq!(town.news(alice), [], "signs of life keep it");
 }
 
+/// A review's find: who hears much and says nothing was given up by the relay every minute.
+#[test]
+fn whoever_only_listens_is_not_taken_for_dead() {
+    let mut town = Town::of(&["alice", "bob"]);
+    let [alice, bob] = town.devices()[..] else { panic!("two devices") };
+    town.news(bob);
+    for _ in 0..20 {
+        town.wait(Duration::from_secs(10));
+        town.cut(alice);
+        town.wait(Duration::from_secs(1));
+    }
+    assert!(town.news(bob).iter().all(|event| matches!(event, Event::Presence(..))));
+}
+
+#[test]
+fn a_call_to_somebody_who_calls_takes_their_call() {
+    let mut town = Town::of(&["alice", "bob"]);
+    let [alice, bob] = town.devices()[..] else { panic!("two devices") };
+    town.command(alice, Command::Call(CallId(1), user("bob"), NO_PATIENCE));
+    let theirs = incoming(&town.news(bob));
+    town.command(bob, Command::Call(CallId(2), user("alice"), NO_PATIENCE));
+    let news = town.news(bob);
+    assert!(news.contains(&Event::Call(theirs, CallEvent::Ended(CallEnd::Refused(Code::GLARE)))), "{news:?}");
+    assert!(matches!(news.last(), Some(Event::Call(CallId(2), CallEvent::Open(..)))), "{news:?}");
+}
+
+#[test]
+fn a_call_whose_caller_is_gone_before_it_is_up_was_not_cut() {
+    let mut town = Town::of(&["alice", "bob"]);
+    let [alice, bob] = town.devices()[..] else { panic!("two devices") };
+    town.command(alice, Command::Call(CallId(1), user("bob"), NO_PATIENCE));
+    let theirs = incoming(&town.news(bob));
+    // The hang-up and the taking cross.
+    town.device(alice, super::Input::Command(Command::HangUp(CallId(1), Code::HUNG_UP)));
+    town.device(bob, super::Input::Command(Command::Accept(theirs)));
+    town.settle();
+    assert_eq!(call_events(&town.news(bob)).last(), Some(&CallEvent::Ended(CallEnd::Refused(Code::HUNG_UP))));
+}
+
+#[test]
+fn a_relay_that_is_lost_before_it_answers_leaves_no_deadline_behind() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    town.lose_wire(alice);
+    town.wait(crate::limits::SILENCE_TIME_MAX - Duration::from_secs(5));
+    town.command(alice, Command::Call(CallId(1), user("bob"), NO_PATIENCE));
+    town.unreachable = true;
+    town.wait(Duration::from_secs(30));
+    assert!(matches!(call_events(&town.news(alice)).last(), Some(CallEvent::Ended(_))));
+}
+
+#[test]
+fn a_call_ends_with_the_other_ends_certificate() {
+    let (mut town, (alice, _), (bob, _)) = talking();
+    town.news(bob);
+    town.news(alice);
+    town.wait(crate::limits::DEVICE_LIFETIME + Duration::from_secs(2));
+    for who in [alice, bob] {
+        assert!(matches!(call_events(&town.news(who)).last(), Some(CallEvent::Ended(_))));
+    }
+}
+
+#[test]
+fn a_stranger_on_the_way_does_not_end_a_member_for_good() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    town.news(alice);
+    let conn = town.conn_of(alice);
+    // A fatal alert in the clear, which is no alert of an open connection and ends it; and then one while greeting.
+    town.device(alice, super::Input::Received(conn, &[21, 3, 3, 0, 2, 2, 42]));
+    town.settle();
+    town.wait(crate::limits::BACKOFF_MAX);
+    let news = town.news(alice);
+    assert!(!news.iter().any(|event| matches!(event, Event::GivenUp(_))), "{news:?}");
+    assert!(matches!(news.last(), Some(Event::Here(_) | Event::Online(_))), "{news:?}");
+}
+
 #[test]
 fn a_long_monologue_meets_backpressure_and_arrives_whole() {
     let (mut town, (alice, call), (bob, _)) = talking();

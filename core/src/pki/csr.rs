@@ -1,6 +1,6 @@
 //! A certificate request's checks, from bytes to [`CheckedCsr`] (RFC 2986, design 4).
 //!
-//! | check | what | test (in this file) | forgeries (`sim/src/forge`) |
+//! | check | what | test (`csr/tests.rs`) | forgeries (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
 //! | CA-01 | no longer than [`CSR_BYTES_MAX`] | `a_request_that_is_too_long` | `csr-too-long` |
 //! | CA-02 | one PKCS#10 structure in its one encoding | `bytes_that_are_no_request`, `an_altered_byte_outside_of_the_signed_part` | `no-csr` |

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use rustls::server::{Acceptor, ClientHello};
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection};
 
-use super::config::{Dial, Doors, from_rustls};
+use super::adapter::from_rustls;
+use super::config::{Dial, Doors};
 use super::verify::{CertRefusal, Proven, proven_by_handshake};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{DeviceName, Realm};

@@ -351,10 +351,7 @@ pub fn judge_device(
 
 /// The proof that a finished handshake gives. For `session.rs` alone: its verifiers have judged this very certificate,
 /// and its key has signed the handshake (V-09).
-pub(super) fn proven_by_handshake(
-    leaf: &CertificateDer<'_>,
-    realm: &Realm,
-) -> Result<Proven<DeviceName>, CertRefusal> {
+pub(super) fn proven_by_handshake(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Proven<DeviceName>, CertRefusal> {
     let Judged { device, key, serial, not_after } = read_device(leaf, realm)?;
     Ok(Proven { who: device, key, serial, not_after })
 }

@@ -116,7 +116,7 @@ fn any_altered_byte_of_a_handshake_changes_nothing_or_ends_it() {
     exchange(&mut client, &mut server);
     let lengths = [(true, client.sent), (false, server.sent)];
     let mut refused = 0;
-    for (way, at) in lengths.iter().flat_map(|(way, length)| (0..*length).step_by(5).map(|at| (*way, at))) {
+    for (way, at) in lengths.iter().flat_map(|(way, length)| (0..*length).map(|at| (*way, at))) {
         let (mut client, mut server) = house.pair(Channel::Peer);
         exchange_through(&mut client, &mut server, |upwards, offset, bytes| {
             if let Some(byte) = at.checked_sub(offset).and_then(|index| bytes.get_mut(index)).filter(|_| upwards == way)
@@ -136,7 +136,7 @@ fn any_altered_byte_of_a_handshake_changes_nothing_or_ends_it() {
             refused += 1;
         }
     }
-    assert!(refused > 400, "hardly any alteration was noticed: {refused}");
+    assert!(refused > 2000, "hardly any alteration was noticed: {refused}");
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! What a user hears of their calls.
+
+use crate::fault::CloseReason;
+use crate::id::DeviceName;
+use crate::peer::SayRefusal;
+use crate::wire::Code;
+
+/// By which way two devices speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Through the relay, as bytes that it can't read.
+    Tunnel,
+}
+
+/// What happens in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallEvent {
+    /// The one who is called is not online; it is waited for.
+    Waiting,
+    /// The one who is called is being asked, on this device.
+    Ringing(DeviceName),
+    /// Somebody calls. It is not known yet whether it is really them.
+    Incoming(DeviceName),
+    /// Both ends have proved who they are.
+    Open(DeviceName, Path),
+    /// The other end said a line, the `n`th from 0.
+    Line(u64, String),
+    /// It is over. Nothing follows.
+    Ended(CallEnd),
+}
+
+/// Why a call is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallEnd {
+    /// It did not come about, for this reason: the other end's, the relay's, or our own hanging up before it did.
+    Refused(Code),
+    /// The session between the two was made, or begun, and ended so.
+    Closed(CloseReason),
+    /// The connection to the relay was lost.
+    RelayLost,
+}
+
+/// Why a wish about a call is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallDenied {
+    /// There is no such call, or it isn't one that can be taken.
+    NoSuchCall,
+    /// There are too many calls, or one with this person already.
+    TooMany,
+    /// The line can't be said.
+    Say(SayRefusal),
+}

@@ -1,0 +1,143 @@
+//! What moves in a call that is up: between its peer session, the tunnel, and the user; and its leaving.
+
+use std::time::Duration;
+
+use serde_bytes::ByteBuf;
+
+use super::{Call, CallDenied, CallEnd, CallEvent, Calls, Path, Stage, Wake};
+use crate::fault::CloseReason;
+use crate::id::{CallId, TunnelId};
+use crate::limits::{PEER_GOODBYE_TIME_MAX, PEER_LEAVING_TIME_MAX};
+use crate::peer::{PeerEvent, SayRefusal};
+use crate::time::Now;
+use crate::wire::Code;
+use crate::wire::relay::RelayRequest;
+
+impl Calls {
+    /// The user says a line.
+    pub fn say(&mut self, id: CallId, text: &str) {
+        let result = match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
+            Some(Stage::Up(_, peer)) => peer.say(text).map(drop),
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..))
+            | None => Err(SayRefusal::NotOpen),
+        };
+        match result {
+            Ok(()) => self.forward(id),
+            Err(refusal) => self.events.push_back((id, Err(CallDenied::Say(refusal)))),
+        }
+    }
+
+    /// Bytes came through a tunnel.
+    pub fn forwarded(&mut self, tunnel: TunnelId, bytes: &[u8], now: Now) {
+        let Some(id) = self.by_tunnel(tunnel) else { return };
+        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
+            peer.received(bytes);
+            self.keep_leaving(id, now);
+            self.pump(id, now);
+        }
+    }
+
+    /// The tunnel takes more.
+    pub fn credited(&mut self, tunnel: TunnelId, bytes: u32, now: Now) {
+        let Some(id) = self.by_tunnel(tunnel) else { return };
+        if let Some(Stage::Up(_, peer) | Stage::Ending(_, peer, _)) =
+            self.by_id.get_mut(&id).map(|call| &mut call.stage)
+        {
+            peer.credited(bytes);
+            self.keep_leaving(id, now);
+            self.forward(id);
+            self.hang_up_when_drained(id);
+        }
+    }
+
+    /// Moves what a peer session has to say to the relay and to the user.
+    pub(super) fn pump(&mut self, id: CallId, now: Now) {
+        self.forward(id);
+        let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) else { return };
+        while let Some(event) = peer.poll_event() {
+            match event {
+                PeerEvent::Open(proven) => {
+                    let ends = proven.not_after().plus(Duration::from_secs(1));
+                    self.deadlines.set(Wake::Call(id), now.when(ends));
+                    self.events.push_back((id, Ok(CallEvent::Open(proven.who().clone(), Path::Tunnel))));
+                }
+                PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
+                PeerEvent::Closed(reason) => {
+                    // Alert or goodbye went ahead of this in the same order.
+                    let code = match reason {
+                        CloseReason::Fault(_) | CloseReason::Alert(_) => Code::TLS_FAILED,
+                        CloseReason::TimedOut => Code::TIMED_OUT,
+                        CloseReason::Ours(_)
+                        | CloseReason::Theirs(_)
+                        | CloseReason::PeerClosed
+                        | CloseReason::Truncated
+                        | CloseReason::Unreachable => Code::FINISHED,
+                    };
+                    self.end_after_last_words(id, code, CallEnd::Closed(reason), now);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The call is over for the user; for the relay, once the tunnel has taken the last words.
+    fn end_after_last_words(&mut self, id: CallId, code: Code, end: CallEnd, now: Now) {
+        self.events.push_back((id, Ok(CallEvent::Ended(end))));
+        if let Some(call) = self.by_id.get_mut(&id)
+            && let Stage::Up(tunnel, peer) = std::mem::replace(&mut call.stage, Stage::Waiting)
+        {
+            call.stage = Stage::Ending(tunnel, peer, code);
+        }
+        self.begin_leaving(id, now);
+        self.hang_up_when_drained(id);
+    }
+
+    fn hang_up_when_drained(&mut self, id: CallId) {
+        if let Some(Call { stage: Stage::Ending(tunnel, peer, code), .. }) = self.by_id.get(&id)
+            && peer.is_drained()
+        {
+            self.requests.push_back(RelayRequest::HangUp { tunnel: *tunnel, code: *code });
+            self.forget(id);
+        }
+    }
+
+    /// The other end gets a while to answer our goodbye, or to take our last words.
+    pub(super) fn begin_leaving(&mut self, id: CallId, now: Now) {
+        if let Some(call) = self.by_id.get_mut(&id) {
+            call.leave_by.get_or_insert(now.mono.plus(PEER_LEAVING_TIME_MAX));
+        }
+        self.keep_leaving(id, now);
+    }
+
+    /// While something moves, in either direction, a call that is being left gets more time, but not without end.
+    fn keep_leaving(&mut self, id: CallId, now: Now) {
+        if let Some(leave_by) = self.by_id.get(&id).and_then(|call| call.leave_by) {
+            let until = now.mono.plus(PEER_GOODBYE_TIME_MAX).min(leave_by).max(now.mono.plus(Duration::from_micros(1)));
+            self.deadlines.set(Wake::Call(id), until);
+        }
+    }
+
+    /// An open session ends with the other end's certificate.
+    pub(super) fn watch_proof(&mut self, id: CallId, now: Now) {
+        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get(&id)
+            && let Some(ends) = peer.proof_ends()
+        {
+            self.deadlines.set(Wake::Call(id), now.when(ends.plus(Duration::from_secs(1))));
+        }
+    }
+
+    /// Hands the tunnel what it takes.
+    fn forward(&mut self, id: CallId) {
+        let Some(Stage::Up(tunnel, peer) | Stage::Ending(tunnel, peer, _)) =
+            self.by_id.get_mut(&id).map(|call| &mut call.stage)
+        else {
+            return;
+        };
+        while let Some(bytes) = peer.poll_forward() {
+            self.requests.push_back(RelayRequest::Forward { tunnel: *tunnel, bytes: ByteBuf::from(bytes) });
+        }
+        if let Some(bytes) = peer.poll_credit() {
+            self.requests.push_back(RelayRequest::Credit { tunnel: *tunnel, bytes });
+        }
+    }
+}

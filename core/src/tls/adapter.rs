@@ -1,0 +1,189 @@
+//! Our verdicts as rustls's verifiers: what [`super::verify`] says, in the form in which a handshake asks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::config::TlsEnv;
+use super::verify::{CertRefusal, Root, Side, Trust, judge_device};
+use crate::id::{DeviceName, Fingerprint, Realm};
+use crate::time::Wall;
+
+/// Believes devices of the realm, as clients and as servers.
+pub(super) struct DeviceVerifier {
+    pub(super) env: TlsEnv,
+    pub(super) trust: Trust,
+    pub(super) called: Option<DeviceName>,
+}
+
+/// Believes the relay of the realm.
+pub(super) struct RelayVerifier {
+    pub(super) env: TlsEnv,
+    pub(super) trust: Trust,
+}
+
+/// Believes the relay whose chain ends in the pinned root, which it has to show.
+pub(super) struct PinnedVerifier {
+    pub(super) env: TlsEnv,
+    pub(super) realm: Realm,
+    pub(super) root: Fingerprint,
+}
+
+impl ClientCertVerifier for DeviceVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        judge_device(&self.trust, leaf, intermediates, Side::Client, Wall(now.as_secs()), self.called.as_ref())
+            .map(|_| ClientCertVerified::assertion())
+            .map_err(to_rustls)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(to_rustls(CertRefusal::Algorithm))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_signature(&self.env, message, leaf, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+/// Implements rustls's server verifier by a judge of leaf, intermediates and time.
+macro_rules! server_verifier {
+    ($name:ty, $judge:expr) => {
+        impl ServerCertVerifier for $name {
+            fn verify_server_cert(
+                &self,
+                leaf: &CertificateDer<'_>,
+                intermediates: &[CertificateDer<'_>],
+                _: &ServerName<'_>,
+                _: &[u8],
+                now: UnixTime,
+            ) -> Result<ServerCertVerified, rustls::Error> {
+                let judge: fn(&Self, &CertificateDer<'_>, &[CertificateDer<'_>], Wall) -> Result<(), CertRefusal> =
+                    $judge;
+                judge(self, leaf, intermediates, Wall(now.as_secs()))
+                    .map(|()| ServerCertVerified::assertion())
+                    .map_err(to_rustls)
+            }
+
+            fn verify_tls12_signature(
+                &self,
+                _: &[u8],
+                _: &CertificateDer<'_>,
+                _: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                Err(to_rustls(CertRefusal::Algorithm))
+            }
+
+            fn verify_tls13_signature(
+                &self,
+                message: &[u8],
+                leaf: &CertificateDer<'_>,
+                signature: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                verify_signature(&self.env, message, leaf, signature)
+            }
+
+            fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+                vec![SignatureScheme::ED25519]
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+
+server_verifier!(DeviceVerifier, |this, leaf, intermediates, now| {
+    judge_device(&this.trust, leaf, intermediates, Side::Server, now, this.called.as_ref()).map(drop)
+});
+server_verifier!(RelayVerifier, |this, leaf, intermediates, now| this.trust.judge_relay(leaf, intermediates, now));
+server_verifier!(PinnedVerifier, |this, leaf, intermediates, now| {
+    let pinned = intermediates.iter().find(|der| Fingerprint::of(der) == this.root).ok_or(CertRefusal::BadRoot)?;
+    let root = Root::parse(pinned, now)?;
+    Trust::new(this.realm.clone(), root).judge_relay(leaf, intermediates, now)
+});
+
+/// V-09: the key of the certificate signed this handshake.
+fn verify_signature(
+    env: &TlsEnv,
+    message: &[u8],
+    leaf: &CertificateDer<'_>,
+    signature: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let algorithms = &env.provider.signature_verification_algorithms;
+    rustls::crypto::verify_tls13_signature(message, leaf, signature, algorithms)
+        .map_err(|_| to_rustls(CertRefusal::WrongKey))
+}
+
+/// Our reason as rustls's, so that the fitting alert goes out (RFC 8446 §6.2); [`from_rustls`] reads it back.
+fn to_rustls(refusal: CertRefusal) -> rustls::Error {
+    let error = match refusal {
+        CertRefusal::Expired => CertificateError::Expired,
+        CertRefusal::NotYetValid => CertificateError::NotValidYet,
+        CertRefusal::ForeignIssuer => CertificateError::UnknownIssuer,
+        CertRefusal::Malformed => CertificateError::BadEncoding,
+        CertRefusal::WrongKey => CertificateError::BadSignature,
+        CertRefusal::OtherName => CertificateError::NotValidForName,
+        CertRefusal::WrongUsage => CertificateError::InvalidPurpose,
+        CertRefusal::Missing => return rustls::Error::NoCertificatesPresented,
+        CertRefusal::SelfSigned
+        | CertRefusal::OutsideRealm
+        | CertRefusal::NoName
+        | CertRefusal::ManyNames
+        | CertRefusal::NameKind
+        | CertRefusal::Wildcard
+        | CertRefusal::NotADevice(_)
+        | CertRefusal::CaAsLeaf
+        | CertRefusal::BadChain
+        | CertRefusal::BadRoot
+        | CertRefusal::Algorithm
+        | CertRefusal::CriticalExtension => CertificateError::Other(OtherError(Arc::new(refusal))),
+    };
+    rustls::Error::InvalidCertificate(error)
+}
+
+/// Our reason, as it went through rustls.
+pub(super) fn from_rustls(error: &CertificateError) -> CertRefusal {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "rustls's list is open; our verifiers give only these")]
+    match error {
+        CertificateError::Expired => CertRefusal::Expired,
+        CertificateError::NotValidYet => CertRefusal::NotYetValid,
+        CertificateError::UnknownIssuer => CertRefusal::ForeignIssuer,
+        CertificateError::BadSignature => CertRefusal::WrongKey,
+        CertificateError::NotValidForName => CertRefusal::OtherName,
+        CertificateError::InvalidPurpose => CertRefusal::WrongUsage,
+        CertificateError::Other(OtherError(inner)) => {
+            inner.downcast_ref::<CertRefusal>().copied().unwrap_or(CertRefusal::Malformed)
+        }
+        _ => CertRefusal::Malformed,
+    }
+}
