@@ -2,7 +2,12 @@
 //!
 //! A test says who does what, calls [`Town::settle`], and looks at what everybody was told. Faults that need time or
 //! broken pipes belong to the simulator; here a test is ten lines.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may stop at once"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -229,7 +234,7 @@ impl Town {
     pub(crate) fn cut(&mut self, member: usize) {
         if let Some((at_server, at_member)) = self.members[member].wire.take() {
             self.server.handle(server::Input::Ended(at_server), self.now, &mut self.rng);
-            self.to_member(member, MemberInput::Ended(at_member));
+            self.tell_member(member, MemberInput::Ended(at_member));
         }
         self.settle();
     }
@@ -242,7 +247,7 @@ impl Town {
             self.go_to(next.max(self.now.mono));
             self.server.handle(server::Input::Tick, self.now, &mut self.rng);
             for member in 0..self.members.len() {
-                self.to_member(member, MemberInput::Tick);
+                self.tell_member(member, MemberInput::Tick);
             }
             self.settle();
             if next >= end {
@@ -328,18 +333,18 @@ impl Town {
                 let bytes = self.server.outbound(conn).to_vec();
                 self.server.handle(server::Input::Sent(conn, bytes.len()), self.now, &mut self.rng);
                 if let Some((member, at_member)) = self.member_at(conn) {
-                    self.to_member(member, MemberInput::Received(at_member, &bytes));
+                    self.tell_member(member, MemberInput::Received(at_member, &bytes));
                 }
             }
             server::Output::Shut(conn) => {
                 if let Some((member, at_member)) = self.member_at(conn) {
-                    self.to_member(member, MemberInput::Ended(at_member));
+                    self.tell_member(member, MemberInput::Ended(at_member));
                 }
             }
             server::Output::Drop(conn) => {
                 if let Some((member, at_member)) = self.member_at(conn) {
                     self.members[member].wire = None;
-                    self.to_member(member, MemberInput::Ended(at_member));
+                    self.tell_member(member, MemberInput::Ended(at_member));
                 }
             }
             server::Output::Answer(id, answer) => {
@@ -351,20 +356,20 @@ impl Town {
 
     fn carry_out_member(&mut self, member: usize, output: device::Output) {
         match output {
-            device::Output::Dial(conn) if self.unreachable => self.to_member(member, MemberInput::Unreachable(conn)),
+            device::Output::Dial(conn) if self.unreachable => self.tell_member(member, MemberInput::Unreachable(conn)),
             device::Output::Dial(conn) => {
                 self.conns += 1;
                 let at_server = ConnId(self.conns);
                 self.members[member].wire = Some((at_server, conn));
                 self.server.handle(server::Input::Opened(at_server), self.now, &mut self.rng);
-                self.to_member(member, MemberInput::Connected(conn));
+                self.tell_member(member, MemberInput::Connected(conn));
             }
             device::Output::Write(conn) => {
                 let bytes = match &self.members[member].machine {
                     Machine::Enrolment(machine) => machine.outbound().to_vec(),
                     Machine::Device(machine) => machine.outbound(conn).to_vec(),
                 };
-                self.to_member(member, MemberInput::Sent(conn, bytes.len()));
+                self.tell_member(member, MemberInput::Sent(conn, bytes.len()));
                 if let Some(at_server) = self.server_at(member, conn) {
                     self.server.handle(server::Input::Received(at_server, &bytes), self.now, &mut self.rng);
                 }
@@ -394,7 +399,7 @@ impl Town {
         }
     }
 
-    fn to_member(&mut self, member: usize, input: MemberInput<'_>) {
+    fn tell_member(&mut self, member: usize, input: MemberInput<'_>) {
         let (now, rng) = (self.now, &mut self.rng);
         match &mut self.members[member].machine {
             Machine::Enrolment(machine) => machine.handle(&input.enrol(), now),

@@ -1,5 +1,10 @@
 //! The fold: one test for each GR check, replay against live, and the golden journal.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may stop at once"
+)]
 
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;

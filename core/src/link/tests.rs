@@ -51,16 +51,16 @@ impl Pair {
 
     /// Moves bytes until nothing moves.
     fn pump(&mut self) {
-        while self.to_server() + self.to_client() > 0 {}
+        while self.move_up() + self.move_down() > 0 {}
     }
 
-    fn to_server(&mut self) -> usize {
+    fn move_up(&mut self) -> usize {
         let bytes = take(&mut self.client);
         self.server.received(&bytes, &mut self.server_events);
         bytes.len()
     }
 
-    fn to_client(&mut self) -> usize {
+    fn move_down(&mut self) -> usize {
         let bytes = take(&mut self.server);
         self.client.received(&bytes, &mut self.client_events);
         bytes.len()
@@ -140,8 +140,8 @@ fn what_goes_wrong_after_our_goodbye_is_no_good_end() {
 #[test]
 fn a_link_that_parts_in_the_handshake_never_finishes_it() {
     let mut pair = Pair::new();
-    pair.to_server();
-    pair.to_client();
+    pair.move_up();
+    pair.move_down();
     let finished = take(&mut pair.client);
     pair.server.part(Code::TIMED_OUT, 0);
     assert!(pair.server.is_closed());

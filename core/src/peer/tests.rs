@@ -27,8 +27,12 @@ impl Call {
             if to_callee.is_empty() && to_caller.is_empty() {
                 break;
             }
-            to_callee.iter().for_each(|bytes| self.callee.received(bytes));
-            to_caller.iter().for_each(|bytes| self.caller.received(bytes));
+            for bytes in &to_callee {
+                self.callee.received(bytes);
+            }
+            for bytes in &to_caller {
+                self.caller.received(bytes);
+            }
             while let Some(credit) = self.callee.poll_credit() {
                 self.caller.credited(credit);
             }

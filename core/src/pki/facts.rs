@@ -35,12 +35,20 @@ impl Facts {
         rest.is_empty().then(|| Self {
             subject: parsed.subject().to_string(),
             issuer: parsed.issuer().to_string(),
-            serial: parsed.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
+            serial: hex(parsed.raw_serial()),
             not_before: second(parsed.validity().not_before),
             not_after: second(parsed.validity().not_after),
             fingerprint: Fingerprint::of(der),
         })
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
