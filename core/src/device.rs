@@ -270,6 +270,10 @@ impl Device {
 
     fn session_event(&mut self, event: SessionEvent, now: Now, rng: &mut dyn CryptoRng) {
         match event {
+            SessionEvent::Admitted(welcome) if welcome.device != self.identity.name => {
+                // A relay that takes us for somebody else is not one to go on with.
+                self.session.fault(Fault::Unexpected, now, rng);
+            }
             SessionEvent::Admitted(welcome) => {
                 self.tell(Event::Online(welcome));
                 if self.attend {

@@ -5,6 +5,8 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use countersign_core::time::{Instant as Mono, Now, Wall};
+
 /// Both clocks of this machine, read together.
 ///
 /// There is one per program, made first thing in `main`, so that the monotonic time of a run starts near 0
@@ -21,21 +23,19 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    /// The time now: monotonic microseconds since [`Clock::start`], and wall-clock seconds since 1970.
+    /// The time now: monotonic since [`Clock::start`], and the civil clock's second.
     ///
     /// The monotonic part never runs backwards. It may stand still while the machine sleeps, so whoever has
     /// to notice a wake must look at the wall part. A wall clock that is set before 1970 reads as 0: every
     /// certificate is then not yet valid, which the check of a certificate says in its own words.
     #[must_use]
-    pub fn now(&self) -> (u64, u64) {
-        // 2^64 µs are 584,000 years, so the other branch only keeps the conversion total.
-        let mono_us = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        (mono_us, wall_seconds(SystemTime::now()))
+    pub fn now(&self) -> Now {
+        Now { mono: Mono(0).plus(self.start.elapsed()), wall: wall(SystemTime::now()) }
     }
 }
 
-fn wall_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+fn wall(time: SystemTime) -> Wall {
+    Wall(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 #[cfg(test)]
@@ -46,10 +46,10 @@ mod tests {
     #[test]
     fn monotonic_time_starts_near_zero_and_never_runs_backwards() {
         let clock = Clock::start();
-        let (mut before, _) = clock.now();
-        assert!(before < 60_000_000, "{before} µs after the start");
+        let mut before = clock.now().mono;
+        assert!(before < Mono(60_000_000), "{before:?} after the start");
         for _ in 0..1_000 {
-            let (now, _) = clock.now();
+            let now = clock.now().mono;
             assert!(now >= before);
             before = now;
         }
@@ -57,13 +57,13 @@ mod tests {
 
     #[test]
     fn wall_time_is_whole_seconds_since_1970() {
-        assert_eq!(wall_seconds(UNIX_EPOCH + Duration::from_millis(86_400_999)), 86_400);
+        assert_eq!(wall(UNIX_EPOCH + Duration::from_millis(86_400_999)), Wall(86_400));
         // 2020: older than this source, so any sane clock is later.
-        assert!(Clock::start().now().1 > 1_577_836_800);
+        assert!(Clock::start().now().wall > Wall(1_577_836_800));
     }
 
     #[test]
     fn a_wall_clock_before_1970_reads_as_zero() {
-        assert_eq!(wall_seconds(UNIX_EPOCH - Duration::from_secs(1)), 0);
+        assert_eq!(wall(UNIX_EPOCH - Duration::from_secs(1)), Wall(0));
     }
 }

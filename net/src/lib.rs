@@ -2,7 +2,17 @@
 //!
 //! - [`clock`]: the only clocks; [`entropy`]: the only randomness of the operating system.
 //! - [`store`]: what is kept on disk, that is the data folder, the journal, keys and certificates.
+//! - [`socket`]: readiness, budgets and short writes of one connection.
+//! - [`args`]: what both programs read from their arguments; [`exit`]: exit codes and the one sentence of a failure.
+//! - [`logging`]: the log.
+//! - [`server`] and [`client`]: what is around the machines in the two programs.
 
+pub mod args;
+pub mod client;
 pub mod clock;
 pub mod entropy;
+pub mod exit;
+pub mod logging;
+pub mod server;
+pub mod socket;
 pub mod store;

@@ -6,14 +6,33 @@
 //!
 //! | module | decides |
 //! | --- | --- |
+//! | [`config`] | what a run is like, drawn from its seed |
+//! | [`world`] | the loop: events in, outputs carried out |
+//! | [`node`] | what a node is made of, and what of it survives its process |
+//! | [`disk`] | which appends survive a crash |
+//! | [`actors`] | what people, the operator and a saboteur do |
+//! | [`story`] | what happened, as data: its hash, its words, its counts |
+//! | [`oracles`] | whether a promise was broken |
+//! | [`run`], [`sweep`] | one seed, and many |
+//! | [`forge`] | whether somebody can pass for somebody else |
 //! | [`crypto`] | where rustls gets its randomness and its key shares |
 //! | [`rng`] | how one seed becomes streams that don't disturb each other |
 //! | [`queue`] | what happens next |
 //! | [`pipe`] | when, and in which pieces, written bytes arrive |
 //! | [`trace`] | whether two runs were the same, and where they parted |
 
+pub mod actors;
+pub mod config;
 pub mod crypto;
+pub mod disk;
+pub mod forge;
+pub mod node;
+pub mod oracles;
 pub mod pipe;
 pub mod queue;
 pub mod rng;
+pub mod run;
+pub mod story;
+pub mod sweep;
 pub mod trace;
+pub mod world;

@@ -89,6 +89,15 @@ impl Trace {
         }
     }
 
+    /// As [`Trace::tell`], for an event that may have no line.
+    pub fn tell_some(&mut self, line: impl FnOnce() -> Option<String>) {
+        if self.story.is_some() {
+            if let Some(text) = line() {
+                self.tell(|| text);
+            }
+        }
+    }
+
     /// How many steps were folded in.
     pub fn steps(&self) -> u64 {
         self.steps

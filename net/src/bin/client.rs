@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `client`; all of it is in [`net::client`].
+
+fn main() -> std::process::ExitCode {
+    net::client::run()
+}

@@ -1,0 +1,186 @@
+//! What a relay with genuine credentials may not say: a CA's wrong answers, and words out of turn.
+
+use std::time::Duration;
+
+use countersign_core::device::Command;
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::fault::Fault;
+use countersign_core::id::{AskId, Realm, TunnelId, UserName};
+use countersign_core::pki::SecretKey;
+use countersign_core::tls::CertRefusal;
+use countersign_core::wire::enrol::{Certified, EnrolEvent};
+use countersign_core::wire::relay::RelayEvent;
+use countersign_core::wire::{Channel, Code, Extensions, Frame};
+use rustls::pki_types::CertificateDer;
+
+use super::super::doors::{CALL, demanding};
+use super::super::mint::{DAY, Mint, issuer_of, name, sign_by};
+use super::super::stage::{DeviceId, Stage, To, VillainId};
+use super::super::villain::Heard;
+use super::super::{Act, Door, Forgery, Played, Reason, Verdict};
+use super::{device_of_alice, device_verdict, lying_relay, mint, misissued, welcome};
+
+/// The honest answer.
+pub(super) fn control() -> Forgery {
+    Forgery {
+        name: "honest-answer",
+        what: "the certificate that was asked for",
+        checks: &[],
+        tries: vec![(Door::Newcomer, finished(Reason::Passed))],
+        act: Act::Plays(|stage| answered(stage, |_, _, _| ())),
+    }
+}
+
+/// What a CA that lies may send instead of the certificate that was asked for.
+pub(super) fn answers() -> Vec<Forgery> {
+    let entry = |name, what, checks, refusal, play| Forgery {
+        name,
+        what,
+        checks,
+        tries: vec![(Door::Newcomer, finished(Reason::Answer(refusal)))],
+        act: Act::Plays(play),
+    };
+    vec![
+        entry("answer-other-name", "a certificate for somebody else", &["V-08"], CertRefusal::OtherName, |stage| {
+            answered(stage, |mint, certified, key| {
+                mint.name = name("mallory", "phone");
+                certified.device = leaf(mint, key).to_vec().into();
+            })
+        }),
+        entry("answer-other-key", "a certificate for somebody else's key", &["V-09"], CertRefusal::WrongKey, |stage| {
+            answered(stage, |mint, certified, _| {
+                let key = mint.another_key();
+                certified.device = leaf(mint, &key).to_vec().into();
+            })
+        }),
+        entry("answer-other-root", "another root than the invite pins", &["V-01"], CertRefusal::BadRoot, |stage| {
+            answered(stage, |mint, certified, key| {
+                let foreign = mint.another_realm(&Realm::default());
+                certified.device = sign_by(&mint.device(), key, &issuer_of(&foreign)).to_vec().into();
+                certified.issuing = foreign.issuing.into();
+                certified.root = foreign.root.into();
+            })
+        }),
+        entry("answer-foreign-ca", "a certificate by another CA", &["V-02"], CertRefusal::ForeignIssuer, |stage| {
+            answered(stage, |mint, certified, key| {
+                let foreign = mint.another_realm(&Realm::default());
+                certified.device = sign_by(&mint.device(), key, &issuer_of(&foreign)).to_vec().into();
+                certified.issuing = foreign.issuing.into();
+            })
+        }),
+        entry(
+            "answer-demands",
+            "a certificate with an extension that must be understood and isn't",
+            &["protocol §3.4"],
+            CertRefusal::Malformed,
+            |stage| answered(stage, |_, certified, _| certified.extensions = demanding()),
+        ),
+    ]
+}
+
+/// What a relay with genuine credentials may not say to a device.
+pub(super) fn words() -> Vec<Forgery> {
+    let entry = |name, what, fault: Fault, play| Forgery {
+        name,
+        what,
+        checks: &["protocol §5"],
+        tries: vec![(Door::Device, Verdict { reason: Reason::Fault(fault), heard: Heard::Goodbye(fault.code()) })],
+        act: Act::Plays(play),
+    };
+    let silent = |fault| Verdict { reason: Reason::Fault(fault), heard: Heard::Nothing };
+    vec![
+        entry("speaks-before-welcome", "a relay that speaks before it admits", Fault::Unexpected, |stage| {
+            let (villain, device) = device(stage);
+            stage.say(villain, &Frame::message(&RelayEvent::Pong));
+            device_verdict(stage, villain, device)
+        }),
+        entry("welcomes-twice", "a relay that admits twice", Fault::Unexpected, |stage| {
+            let (villain, device) = device(stage);
+            welcome(stage, villain, Extensions::default());
+            welcome(stage, villain, Extensions::default());
+            device_verdict(stage, villain, device)
+        }),
+        entry("welcome-demands", "a welcome that must be understood and isn't", Fault::UnknownExtension, |stage| {
+            let (villain, device) = device(stage);
+            welcome(stage, villain, demanding());
+            device_verdict(stage, villain, device)
+        }),
+        entry("rings-at-another", "a relay that rings at Mallory though Bob was called", Fault::Unexpected, |stage| {
+            let (villain, device) = device(stage);
+            welcome(stage, villain, Extensions::default());
+            let bob = UserName::parse("bob").expect("a name");
+            stage.command(device, Command::Call(CALL, bob, Duration::ZERO));
+            let (ask, tunnel) = (AskId(1), TunnelId(1));
+            let ringing = RelayEvent::Ringing { ask, tunnel, device: name("mallory", "phone") };
+            stage.say(villain, &Frame::message(&ringing));
+            device_verdict(stage, villain, device)
+        }),
+        entry("accepts-for-us", "a relay that opens a tunnel which nobody has accepted", Fault::Unexpected, |stage| {
+            let (villain, device) = device(stage);
+            welcome(stage, villain, Extensions::default());
+            let (tunnel, from) = (TunnelId(1), name("mallory", "phone"));
+            let introduced = RelayEvent::Introduced { tunnel, from, extensions: Extensions::default() };
+            stage.say(villain, &Frame::message(&introduced));
+            stage.say(villain, &Frame::message(&RelayEvent::Accepted { tunnel }));
+            device_verdict(stage, villain, device)
+        }),
+        Forgery {
+            name: "relay-without-alpn",
+            what: "the genuine relay's certificate by a server that agrees on no protocol (RFC 7301)",
+            checks: &["protocol §2"],
+            tries: vec![(Door::Device, silent(Fault::NoAlpn))],
+            act: Act::Plays(|stage| {
+                let shown = misissued(&mut mint(stage), |_| ());
+                let villain = stage.lie_in_wait(&[], shown);
+                let device = device_of_alice(stage, villain);
+                device_verdict(stage, villain, device)
+            }),
+        },
+    ]
+}
+
+/// A CA that answers with what `lie` makes of the honest answer, which gets the newcomer's own key, too.
+fn answered(stage: &mut Stage, lie: fn(&mut Mint<'_>, &mut Certified, &SecretKey)) -> Played {
+    let mut shown = misissued(&mut mint(stage), |_| ());
+    shown.chain.push(CertificateDer::from(stage.founded.root.clone()));
+    let villain = stage.lie_in_wait(&[Channel::Enrol.alpn()], shown);
+    let link = stage.invite(Some("alice"), DAY);
+    let key = stage.key();
+    let newcomer = stage.newcomer(link, name("alice", "phone"), key.clone(), To::Villain(villain));
+    stage.run();
+    let (time, extensions) = (stage.now.wall, Extensions::default());
+    stage.say(villain, &Frame::message(&EnrolEvent::Welcome { time, extensions }));
+
+    let mut mint = mint(stage);
+    mint.name = name("alice", "phone");
+    let mut certified = Certified {
+        device: leaf(&mut mint, &key).to_vec().into(),
+        issuing: mint.genuine.issuing.clone().into(),
+        root: mint.genuine.root.clone().into(),
+        incarnation: 1,
+        extensions: Extensions::default(),
+    };
+    lie(&mut mint, &mut certified, &key);
+    stage.say(villain, &Frame::message(&EnrolEvent::Granted(certified)));
+    let reason = match stage.enrolled(newcomer) {
+        Some(EnrolResult::BadCertificate(refusal)) => Reason::Answer(*refusal),
+        Some(EnrolResult::Enrolled(_)) => Reason::Passed,
+        other => return Err(format!("the newcomer came to {other:?}")),
+    };
+    Ok(Verdict { reason, heard: stage.villain(villain).heard() })
+}
+
+/// The villain in the relay's place, with genuine credentials, and Alice's device that takes it for the relay.
+fn device(stage: &mut Stage) -> (VillainId, DeviceId) {
+    let villain = lying_relay(stage);
+    (villain, device_of_alice(stage, villain))
+}
+
+/// Refused in good order: the newcomer says goodbye.
+fn finished(reason: Reason) -> Verdict {
+    Verdict { reason, heard: Heard::Goodbye(Code::FINISHED) }
+}
+
+fn leaf(mint: &mut Mint<'_>, key: &SecretKey) -> CertificateDer<'static> {
+    sign_by(&mint.device(), key, &issuer_of(mint.genuine))
+}

@@ -1,0 +1,303 @@
+//! Decides who meets whom, in what order: the honest machines and the villain's connections in one process.
+//!
+//! ```text
+//!  Server (a whole relay, with its journal)   <- lines ->   Device | Enrolment (honest people)   <- lines ->   Villain
+//! ```
+//!
+//! Bytes arrive at once and in order; time stands still unless a scene lets it pass. Each party has its own streams of
+//! randomness, named by the scene, so that one scene never disturbs another.
+
+mod run;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment};
+use countersign_core::device::{self, Command, Device, Event, Identity};
+use countersign_core::effect::Note;
+use countersign_core::id::{AdminId, ConnId, DeviceName, Realm, UserName};
+use countersign_core::invite::{Endpoint, InviteLink};
+use countersign_core::journal::State;
+use countersign_core::operator::{self, Answer};
+use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
+use countersign_core::server::{self, Server};
+use countersign_core::time::{Instant, Now, Wall};
+use countersign_core::tls::TlsEnv;
+use countersign_core::wire::Frame;
+use rand_chacha::ChaCha20Rng;
+
+use super::mint::{Mint, name};
+use super::villain::{Shown, Villain};
+use crate::crypto::{lend, provider};
+use crate::rng::Streams;
+use crate::trace::{Keep, Trace};
+
+/// The second at which every scene begins.
+const START: Wall = Wall(1_800_000_000);
+
+/// A device on the stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DeviceId(usize);
+/// A newcomer on the stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NewcomerId(usize);
+/// A connection of the villain's on the stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct VillainId(usize);
+
+/// To whom an honest machine's calls go.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum To {
+    /// The relay.
+    Relay,
+    /// The villain, who has taken the relay's place.
+    Villain(VillainId),
+    /// Nobody.
+    Nobody,
+}
+
+/// One end of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Relay(ConnId),
+    Device(DeviceId, ConnId),
+    Newcomer(NewcomerId),
+    Villain(VillainId),
+}
+
+/// What travels on a line.
+enum Parcel {
+    Bytes(Vec<u8>),
+    End,
+}
+
+struct Node<M> {
+    machine: M,
+    rng: ChaCha20Rng,
+    tls: ChaCha20Rng,
+    to: To,
+    told: Vec<Event>,
+}
+
+/// Everybody who takes part in a scene.
+pub(super) struct Stage {
+    /// Both clocks, the same for all.
+    pub(super) now: Now,
+    /// The realm's name.
+    pub(super) realm: Realm,
+    /// The genuine CAs.
+    pub(super) founded: Founded,
+    scene: String,
+    streams: Streams,
+    trace: Trace,
+    relay: Node<Server>,
+    journal: Vec<Vec<u8>>,
+    notes: Vec<Note>,
+    answers: BTreeMap<AdminId, Answer>,
+    devices: Vec<Node<Device>>,
+    newcomers: Vec<Node<Enrolment>>,
+    villains: Vec<Villain>,
+    lines: BTreeMap<End, End>,
+    ended: BTreeSet<End>,
+    parcels: VecDeque<(End, Parcel)>,
+    counter: u64,
+}
+
+impl Stage {
+    /// A realm and its relay, and nobody else yet.
+    pub(super) fn new(seed: u64, scene: &str) -> Self {
+        let streams = Streams::new(seed);
+        let stream = |what: &str| streams.stream(&format!("forge/{scene}/{what}"));
+        let now = Now { mono: Instant(1_000_000), wall: START };
+        let realm = Realm::default();
+        let founded = found_realm(&realm, START, &mut stream("found"));
+        let issuing_key = founded.issuing_key.clone();
+        let authority = Authority::new(realm.clone(), &founded.root, &founded.issuing, issuing_key, START)
+            .expect("a new realm's files belong together");
+        let (mut rng, mut tls) = (stream("relay"), stream("relay/tls"));
+        let machine = {
+            let _lent = lend(&mut tls);
+            Server::start(env(), authority, State::new(1), now, &mut rng).expect("a new realm's relay starts")
+        };
+        let mut stage = Self {
+            now,
+            realm,
+            founded,
+            scene: scene.to_owned(),
+            streams,
+            trace: Trace::new(Keep::default()),
+            relay: Node { machine, rng, tls, to: To::Nobody, told: Vec::new() },
+            journal: Vec::new(),
+            notes: Vec::new(),
+            answers: BTreeMap::new(),
+            devices: Vec::new(),
+            newcomers: Vec::new(),
+            villains: Vec::new(),
+            lines: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            parcels: VecDeque::new(),
+            counter: 0,
+        };
+        stage.run();
+        stage
+    }
+
+    /// The hash over all that happened.
+    pub(super) fn finish_hex(self) -> String {
+        self.trace.finish_hex()
+    }
+
+    /// A stream of randomness that nobody else has.
+    pub(super) fn stream(&mut self) -> ChaCha20Rng {
+        let n = self.next();
+        self.streams.stream(&format!("forge/{}/{n}", self.scene))
+    }
+
+    /// The villain's mint, for a certificate of this name and with this key.
+    pub(super) fn mint(&mut self, name: DeviceName, key: SecretKey) -> Mint<'_> {
+        let rng = self.stream();
+        Mint { genuine: &self.founded, realm: &self.realm, name, key, now: self.now.wall, rng }
+    }
+
+    /// A key of the villain's.
+    pub(super) fn key(&mut self) -> SecretKey {
+        SecretKey::draw(&mut self.stream())
+    }
+
+    // --- honest people ---
+
+    /// The operator invites somebody.
+    pub(super) fn invite(&mut self, user: Option<&str>, lifetime: Duration) -> InviteLink {
+        let user = user.map(|user| UserName::parse(user).expect("a user's name"));
+        let id = AdminId(self.next());
+        let command = operator::Command::Invite { user, lifetime };
+        self.at_relay(server::Input::Operator(id, &command));
+        self.run();
+        let Some(Answer::Invite(token, _)) = self.answers.remove(&id) else { panic!("the operator was refused") };
+        let endpoint = Endpoint::parse("relay.example:7443").expect("an endpoint");
+        InviteLink { endpoint, realm: self.realm.clone(), root: self.relay.machine.root(), token }
+    }
+
+    /// Enrols somebody in good order, with the device `phone`.
+    pub(super) fn enrol(&mut self, user: &str) -> Identity {
+        let link = self.invite(Some(user), Duration::from_secs(3600));
+        let key = self.key();
+        let newcomer = self.newcomer(link, name(user, "phone"), key, To::Relay);
+        self.run();
+        match self.enrolled(newcomer) {
+            Some(EnrolResult::Enrolled(identity)) => (**identity).clone(),
+            other => panic!("{user} was not enrolled: {other:?}"),
+        }
+    }
+
+    /// A newcomer who asks with this invite.
+    pub(super) fn newcomer(&mut self, link: InviteLink, name: DeviceName, key: SecretKey, to: To) -> NewcomerId {
+        let (rng, tls) = (self.stream(), self.stream());
+        let machine = Enrolment::new(env(), link, name, key);
+        self.newcomers.push(Node { machine, rng, tls, to, told: Vec::new() });
+        let id = NewcomerId(self.newcomers.len() - 1);
+        self.at_newcomer(id, &EnrolInput::Start);
+        id
+    }
+
+    /// What a newcomer's enrolment came to.
+    pub(super) fn enrolled(&self, id: NewcomerId) -> Option<&EnrolResult> {
+        self.newcomers.get(id.0)?.machine.result()
+    }
+
+    /// An honest device, which attends.
+    pub(super) fn device(&mut self, identity: Identity, to: To) -> DeviceId {
+        let (rng, mut tls) = (self.stream(), self.stream());
+        let machine = {
+            let _lent = lend(&mut tls);
+            Device::new(env(), identity, true)
+        };
+        self.devices.push(Node { machine, rng, tls, to, told: Vec::new() });
+        let id = DeviceId(self.devices.len() - 1);
+        self.at_device(id, device::Input::Start);
+        self.run();
+        id
+    }
+
+    /// A device's user wishes something.
+    pub(super) fn command(&mut self, id: DeviceId, command: Command) {
+        self.at_device(id, device::Input::Command(command));
+        self.run();
+    }
+
+    /// What a device has told its user, oldest first.
+    pub(super) fn told(&self, id: DeviceId) -> &[Event] {
+        self.devices.get(id.0).map(|node| node.told.as_slice()).unwrap_or_default()
+    }
+
+    // --- the villain ---
+
+    /// The villain connects to the relay.
+    pub(super) fn dial(&mut self, protocols: &[&[u8]], shown: Option<Shown>) -> VillainId {
+        let villain = Villain::client(self.stream(), protocols, shown);
+        let id = self.place(villain);
+        self.open(End::Villain(id));
+        self.run();
+        id
+    }
+
+    /// The villain connects to the relay and keeps its hello to itself: it will say something else.
+    pub(super) fn dial_silently(&mut self) -> VillainId {
+        let mut villain = Villain::client(self.stream(), &[], None);
+        villain.take();
+        let id = self.place(villain);
+        self.open(End::Villain(id));
+        id
+    }
+
+    /// The villain waits to be connected to.
+    pub(super) fn lie_in_wait(&mut self, protocols: &[&[u8]], shown: Shown) -> VillainId {
+        let villain = Villain::server(self.stream(), protocols, shown);
+        self.place(villain)
+    }
+
+    /// A connection of the villain's.
+    pub(super) fn villain(&mut self, id: VillainId) -> &mut Villain {
+        self.villains.get_mut(id.0).expect("the stage gave out the number")
+    }
+
+    /// The villain says a message, and everybody acts on it.
+    pub(super) fn say(&mut self, id: VillainId, frame: &Frame) {
+        self.villain(id).say(frame);
+        self.run();
+    }
+
+    /// Sends bytes in the villain's place, past its TLS.
+    pub(super) fn say_raw(&mut self, id: VillainId, bytes: Vec<u8>) {
+        self.send(End::Villain(id), Parcel::Bytes(bytes));
+        self.run();
+    }
+
+    /// Which connection of the relay's the villain has.
+    pub(super) fn conn_of(&self, id: VillainId) -> Option<ConnId> {
+        match self.lines.get(&End::Villain(id)) {
+            Some(End::Relay(conn)) => Some(*conn),
+            Some(End::Device(..) | End::Newcomer(_) | End::Villain(_)) | None => None,
+        }
+    }
+
+    /// The relay's log, oldest first.
+    pub(super) fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    fn place(&mut self, villain: Villain) -> VillainId {
+        self.villains.push(villain);
+        VillainId(self.villains.len() - 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+}
+
+fn env() -> TlsEnv {
+    TlsEnv::new(Arc::new(provider()))
+}
