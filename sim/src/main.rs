@@ -82,8 +82,12 @@ fn configure(seed: u64, changes: &[String]) -> Result<SimConfig, ExitCode> {
 
 /// The command that repeats a seed alone.
 fn command(seed: u64, changes: &[String]) -> String {
-    let sets: String = changes.iter().map(|change| format!(" --set {change}")).collect();
-    format!("cargo sim run --seed {seed}{sets}")
+    let mut command = format!("cargo sim run --seed {seed}");
+    for change in changes {
+        command.push_str(" --set ");
+        command.push_str(change);
+    }
+    command
 }
 
 fn run_one(seed: u64, quiet: bool, changes: &[String]) -> ExitCode {

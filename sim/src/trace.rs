@@ -91,10 +91,10 @@ impl Trace {
 
     /// As [`Trace::tell`], for an event that may have no line.
     pub fn tell_some(&mut self, line: impl FnOnce() -> Option<String>) {
-        if self.story.is_some() {
-            if let Some(text) = line() {
-                self.tell(|| text);
-            }
+        if self.story.is_some()
+            && let Some(text) = line()
+        {
+            self.tell(|| text);
         }
     }
 

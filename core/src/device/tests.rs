@@ -361,3 +361,35 @@ fn quitting_in_a_call_delivers_what_was_said() {
     assert_eq!(town.news(alice).last(), Some(&Event::Done));
     assert!(town.closings().contains(&CloseReason::Theirs(Code::FINISHED)));
 }
+
+#[test]
+fn a_goodbye_that_nobody_answered_is_no_good_end() {
+    for (cut_own, end) in [(false, CallEnd::Closed(CloseReason::Truncated)), (true, CallEnd::RelayLost)] {
+        let (mut town, (alice, call), (bob, _)) = talking();
+        town.device(alice, super::Input::Command(Command::HangUp(call, Code::HUNG_UP)));
+        town.cut(if cut_own { alice } else { bob });
+        assert_eq!(call_events(&town.news(alice)).last(), Some(&CallEvent::Ended(end)));
+    }
+}
+
+#[test]
+fn a_goodbye_is_answered_though_the_one_who_answers_has_no_credit_left() {
+    let (mut town, (alice, call), (bob, theirs)) = talking();
+    town.news(alice);
+    let line = "x".repeat(LINE_BYTES_MAX);
+    // Far more than the tunnel's window, and nothing moves meanwhile.
+    for _ in 0..7 {
+        town.device(bob, super::Input::Command(Command::Say(theirs, line.clone())));
+    }
+    town.device(alice, super::Input::Command(Command::HangUp(call, Code::HUNG_UP)));
+    town.settle();
+    let heard = call_events(&town.news(alice));
+    assert_eq!(heard.len(), 8, "what was said before the goodbye came is heard");
+    assert_eq!(heard.last(), Some(&CallEvent::Ended(CallEnd::Closed(CloseReason::Ours(Code::FINISHED)))));
+    assert_eq!(
+        call_events(&town.news(bob)).last(),
+        Some(&CallEvent::Ended(CallEnd::Closed(CloseReason::Theirs(Code::FINISHED))))
+    );
+    town.command(bob, Command::Call(CallId(2), user("alice"), NO_PATIENCE));
+    incoming(&town.news(alice));
+}

@@ -1,0 +1,136 @@
+//! Decides what the program `client` is made of: commands in, one device's machine driven over one socket, an exit code out.
+//!
+//! ```text
+//! args -> join ------------------------> Enrolment --+
+//!      -> who, listen, call -> chat ----> Device ----+-- reactor -- socket -- server
+//!      -> cert                              |
+//!                                 notice -> screen (stdout: the conversation; stderr: everything about it)
+//! ```
+//!
+//! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
+//! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it.
+//! - [`typed`], [`interrupt`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
+
+pub mod args;
+pub mod cert;
+pub mod chat;
+pub mod clean;
+pub mod home;
+pub mod interrupt;
+pub mod join;
+pub mod lookup;
+pub mod machine;
+pub mod notice;
+pub mod outcome;
+pub mod reactor;
+pub mod screen;
+pub mod skew;
+pub mod typed;
+pub mod who;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::CommandFactory;
+use countersign_core::time::Now;
+use countersign_core::tls::TlsEnv;
+
+use crate::args::{ShellWord, command_line, default_data_dir, parse};
+use crate::clock::Clock;
+use crate::exit::{Failure, end, lost_output};
+
+use args::{Args, CertCommand, Command, Join};
+
+/// Runs the program on this process's arguments.
+pub fn run() -> ExitCode {
+    end(parse::<Args>().and_then(|args| args.map_or(Ok(()), carry_out)))
+}
+
+fn carry_out(args: Args) -> Result<(), Failure> {
+    let Some(command) = args.command else {
+        return Args::command().print_help().map_err(|error| lost_output(&error));
+    };
+    let folder = match args.data_dir {
+        Some(path) => DataDir { path, named: true },
+        None => DataDir { path: default_data_dir("client")?, named: false },
+    };
+    obey(command, &World { folder, clock: Clock::start() })
+}
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct World {
+    /// The data folder.
+    pub folder: DataDir,
+    /// The clocks.
+    pub clock: Clock,
+}
+
+/// A data folder, and whether it was named or is the one that goes without saying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataDir {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether `--data-dir` named it.
+    pub named: bool,
+}
+
+impl DataDir {
+    /// How `client WORDS` is typed for this folder, in the shell that started us.
+    pub fn command(&self, words: &str) -> String {
+        let named = if self.named { format!(" --data-dir {}", ShellWord(&self.path)) } else { String::new() };
+        format!("{}{named} {words}", command_line("client"))
+    }
+}
+
+impl World {
+    /// The time, as machines take it.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+}
+
+/// The crypto of the program: aws-lc-rs, with the hybrid post-quantum key exchange preferred (design 7).
+pub(crate) fn tls_env() -> TlsEnv {
+    TlsEnv::new(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+}
+
+fn obey(command: Command, world: &World) -> Result<(), Failure> {
+    match command {
+        Command::Join(Join { password: true, .. }) => later("join --password"),
+        Command::Join(join) => join::join(join, world),
+        Command::Who { json } => who::who(world, json),
+        Command::Listen { json, accept } => chat::listen::listen(world, json, accept),
+        Command::Call { path: Some(_), .. } => later("call --path"),
+        Command::Call { user, json, wait, path: None } => {
+            chat::call::call(world, &user, json, wait.map(Duration::from_secs))
+        }
+        Command::Cert { command: None } => Err(Failure::usage("client cert needs a word more: show, or export DIR")),
+        Command::Cert { command: Some(command) } => certificate(command, world),
+        Command::Send(_) => later("send"),
+        Command::Room(_) => later("room"),
+        Command::History(_) => later("history"),
+        Command::Sendfile(_) => later("sendfile"),
+        Command::Verify(_) => later("verify"),
+        Command::Log(_) => later("log"),
+        Command::Devices(_) => later("devices"),
+        Command::Recover(_) => later("recover"),
+        Command::Config(_) => later("config"),
+    }
+}
+
+fn certificate(command: CertCommand, world: &World) -> Result<(), Failure> {
+    match command {
+        CertCommand::Show { json } => cert::show(world, json),
+        CertCommand::Export { dir } => cert::export(world, &dir),
+        CertCommand::Renew(_) => later("cert renew"),
+        CertCommand::Fetch(_) => later("cert fetch"),
+        CertCommand::Import(_) => later("cert import"),
+    }
+}
+
+fn later(words: &str) -> Result<(), Failure> {
+    Err(Failure::usage(format_args!("client {words} does not exist yet: client --help lists what does")))
+}

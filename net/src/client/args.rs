@@ -1,0 +1,176 @@
+//! Decides which words the command line of `client` has (design 8). What isn't built yet is a known word all the same.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Chat in which every person is who their certificate says they are
+#[derive(Debug, Parser)]
+#[command(name = "client", version, disable_help_subcommand = true)]
+#[command(after_help = "Begin with an invite link from the server's operator: client join LINK --user NAME")]
+pub struct Args {
+    /// The folder of one device; two people on one machine are two folders [default: countersign/client in the XDG data
+    /// folder]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Become a member: make a key and have it certified by an invite
+    Join(Join),
+    /// List the people of the realm, and who of them is online
+    Who {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Be present and wait for calls; in a call, each line typed is a line sent
+    ///
+    /// It goes on until Ctrl-C. In a call on a terminal, Ctrl-D hangs up.
+    Listen {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// Take every call without asking
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Call somebody; each line typed is a line sent, and the end of input (Ctrl-D) hangs up
+    Call {
+        /// Whom
+        user: String,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// How long to wait for somebody who is not online; 60 on a terminal and 10 otherwise
+        #[arg(long, value_name = "SECONDS")]
+        wait: Option<u64>,
+        /// By which way; not built yet.
+        #[arg(long, hide = true)]
+        path: Option<OsString>,
+    },
+    /// Show or export this device's certificate
+    Cert {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Option<CertCommand>,
+    },
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Send(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Room(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    History(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Sendfile(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Verify(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Log(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Devices(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Recover(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Config(Later),
+}
+
+/// The words of `client join`.
+#[derive(Debug, clap::Args)]
+pub struct Join {
+    /// The invite; without it, it is asked for on a terminal and read from standard input otherwise
+    pub link: Option<String>,
+    /// The user name to join under; asked for on a terminal
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// What to call this device
+    #[arg(long, value_name = "NAME", default_value = "laptop")]
+    pub device: String,
+    /// Not built yet.
+    #[arg(long, hide = true)]
+    pub password: bool,
+}
+
+/// The words of `client cert`.
+#[derive(Debug, Subcommand)]
+pub enum CertCommand {
+    /// Show it: name, number, validity, fingerprint, issuers
+    Show {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write device.pem, chain.pem (leaf and issuing CA) and root.pem, never a key
+    Export {
+        /// The folder; made if it is not there
+        dir: PathBuf,
+    },
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Renew(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Fetch(Later),
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Import(Later),
+}
+
+/// Whatever follows a word that means nothing yet.
+#[derive(Debug, clap::Args)]
+pub struct Later {
+    /// Anything.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub rest: Vec<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_words_do_not_contradict_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_built_yet_is_a_known_word_with_anything_after_it() {
+        for line in [
+            "client send bob hello --wait-delivered",
+            "client room create book-club",
+            "client history #room",
+            "client sendfile bob -x",
+            "client verify bob",
+            "client log check",
+            "client devices approve phone",
+            "client recover --help",
+            "client config show --origin",
+            "client cert renew",
+            "client cert fetch bob",
+            "client cert import key bundle --data-dir x",
+            "client call bob --path tunnel",
+            "client join --password",
+        ] {
+            let parsed = Args::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+        assert!(Args::try_parse_from(["client", "frobnicate"]).is_err());
+    }
+}

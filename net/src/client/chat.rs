@@ -1,0 +1,254 @@
+//! Decides how a chat runs: one loop hands events, lines and signals to a role, and the role's wishes to the device.
+//!
+//! The two roles are [`call::Caller`] and [`listen::Listener`]; what a conversation is, is the same for both
+//! ([`talk::Talk`]). A role only decides: it is told values and leaves values on its [`Desk`].
+
+pub mod call;
+pub mod listen;
+pub mod talk;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use countersign_core::device::calls::{CallDenied, CallEvent};
+use countersign_core::device::{Command, Device, Event, Input};
+use countersign_core::fault::CloseReason;
+use countersign_core::id::CallId;
+use countersign_core::wire::relay::Welcome;
+
+use super::home::Stored;
+use super::interrupt::Interrupt;
+use super::notice::Notice;
+use super::reactor::{Reactor, SIGNAL};
+use super::screen::Screen;
+use super::typed::{Lines, Typed};
+use super::{World, outcome, skew, tls_env};
+use crate::entropy::OsEntropy;
+use crate::exit::Failure;
+
+/// When a role takes the next line of input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ear {
+    /// Now.
+    Now,
+    /// As soon as a line fits into this call.
+    WithRoom(CallId),
+    /// Not now: it waits.
+    Later,
+}
+
+/// One side of a chat.
+pub trait Role {
+    /// What to add when the device is online.
+    const HINT: &'static str;
+
+    /// Whether a lost server is waited for.
+    const IS_PATIENT: bool;
+
+    /// The server has admitted us, for the first time or again.
+    fn online(&mut self, desk: &mut Desk);
+
+    /// Something happened in a call.
+    fn call(&mut self, id: CallId, event: CallEvent, desk: &mut Desk);
+
+    /// A wish about a call was denied.
+    fn denied(&mut self, id: CallId, denied: CallDenied, desk: &mut Desk);
+
+    /// When the next line is taken.
+    fn ear(&self) -> Ear;
+
+    /// A line was typed, or input has ended.
+    fn typed(&mut self, typed: Typed, desk: &mut Desk);
+
+    /// The person asks for an end.
+    fn interrupted(&mut self, desk: &mut Desk);
+}
+
+/// What a role has to say to its person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saying {
+    /// Something happened.
+    Notice(Notice),
+    /// Something happened that a person is told otherwise, and a program is not.
+    ForPrograms(Notice),
+    /// A hint of little weight, which programs need not know.
+    Hint(&'static str),
+}
+
+/// Where a role leaves what it wishes and says.
+#[derive(Debug)]
+pub struct Desk {
+    /// Whether a person types, or else a pipe.
+    has_typist: bool,
+    wishes: VecDeque<Command>,
+    sayings: VecDeque<Saying>,
+    end: Option<Result<(), Failure>>,
+}
+
+impl Desk {
+    /// An empty desk.
+    pub fn new(has_typist: bool) -> Self {
+        Self { has_typist, wishes: VecDeque::new(), sayings: VecDeque::new(), end: None }
+    }
+
+    /// Wishes something of the device.
+    pub fn wish(&mut self, command: Command) {
+        self.wishes.push_back(command);
+    }
+
+    /// Tells what happened.
+    pub fn tell(&mut self, notice: Notice) {
+        self.say(Saying::Notice(notice));
+    }
+
+    /// Says something.
+    pub fn say(&mut self, saying: Saying) {
+        self.sayings.push_back(saying);
+    }
+
+    /// Whether a person types, or else a pipe.
+    pub fn has_typist(&self) -> bool {
+        self.has_typist
+    }
+
+    /// The program is to end so, after everything was ended in good order. The first result stands.
+    pub fn finish(&mut self, result: Result<(), Failure>) {
+        if self.end.is_none() {
+            self.end = Some(result);
+            self.wish(Command::Quit);
+        }
+    }
+
+    /// Whether the program is to end.
+    pub fn is_finished(&self) -> bool {
+        self.end.is_some()
+    }
+}
+
+/// Runs a role until it has finished and the server was told goodbye.
+fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, input_again: bool) -> Result<(), Failure> {
+    let identity = stored.identity(world.now().wall)?;
+    let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
+    let mut interrupt = Interrupt::install(reactor.registry(), SIGNAL)?;
+    let mut lines = Lines::start(reactor.waker(), input_again)?;
+    let mut device = Device::new(tls_env(), identity, true);
+    let desk = Desk::new(screen.has_typist());
+    let mut chat = Chat { role, stored, desk, screen, known: false, lost: false, warned: false };
+    device.handle(Input::Start, reactor.now(), &mut OsEntropy);
+    loop {
+        reactor.turn(&mut device)?;
+        while let Some(event) = reactor.told() {
+            if event == Event::Done {
+                chat.screen.leave();
+                return chat.desk.end.unwrap_or(Ok(()));
+            }
+            chat.event(event, &reactor);
+            chat.carry_out(&mut device, &reactor);
+        }
+        if interrupt.take() {
+            chat.role.interrupted(&mut chat.desk);
+        }
+        chat.carry_out(&mut device, &reactor);
+        while let Some(typed) = chat.next_line(&device, &mut lines) {
+            chat.role.typed(typed, &mut chat.desk);
+            chat.carry_out(&mut device, &reactor);
+        }
+    }
+}
+
+/// A role with what the loop knows of its way to the server.
+struct Chat<'a, R> {
+    role: &'a mut R,
+    stored: &'a Stored,
+    desk: Desk,
+    screen: Screen,
+    /// Whether the server has been there.
+    known: bool,
+    /// Whether it was said to be lost.
+    lost: bool,
+    /// Whether the clock was said to be off.
+    warned: bool,
+}
+
+impl<R: Role> Chat<'_, R> {
+    fn event(&mut self, event: Event, reactor: &Reactor) {
+        match event {
+            Event::Online(welcome) => self.online(&welcome, reactor),
+            Event::Offline(reason, wait) => self.offline(reason, Some(wait), reactor),
+            Event::GivenUp(reason) => self.offline(reason, None, reactor),
+            Event::Here(devices) => {
+                if devices.is_empty() {
+                    self.desk.say(Saying::Hint("nobody else is here"));
+                }
+                for name in devices {
+                    self.desk.tell(Notice::presence(name, true));
+                }
+            }
+            Event::Presence(name, online) => self.desk.tell(Notice::presence(name, online)),
+            Event::Call(id, event) => self.role.call(id, event, &mut self.desk),
+            Event::Denied(id, denied) => self.role.denied(id, denied, &mut self.desk),
+            Event::People(_) | Event::Done => {}
+        }
+    }
+
+    fn online(&mut self, welcome: &Welcome, reactor: &Reactor) {
+        let stored = self.stored;
+        self.desk.tell(Notice::Online {
+            user: stored.name.user.clone(),
+            device: stored.name.device.clone(),
+            realm: stored.realm.clone(),
+            server: stored.endpoint.to_string(),
+            again: self.known,
+            hint: R::HINT,
+        });
+        if let Some(reason) = skew::warning(reactor.now().wall, welcome.time).filter(|_| !self.warned) {
+            self.warned = true;
+            self.desk.tell(Notice::Warning { reason });
+        }
+        self.known = true;
+        self.lost = false;
+        self.role.online(&mut self.desk);
+    }
+
+    /// The server is lost, or was not found. Without a wait, or without patience, that is the end.
+    fn offline(&mut self, reason: CloseReason, wait: Option<Duration>, reactor: &Reactor) {
+        if self.desk.is_finished() {
+            return;
+        }
+        let endpoint = &self.stored.endpoint;
+        let retry_ms = wait.filter(|_| R::IS_PATIENT).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let words = outcome::connection_words(reason, endpoint, reactor.no_connection());
+        let notice = Notice::Offline { reason: words, retry_ms, lost: self.known && !self.lost };
+        self.lost = true;
+        if retry_ms.is_some() {
+            self.desk.tell(notice);
+        } else {
+            self.desk.say(Saying::ForPrograms(notice));
+            let failure = outcome::of_connection(reason, endpoint, reactor.no_connection(), self.known);
+            self.desk.finish(Err(failure));
+        }
+    }
+
+    /// The next line, if the role has an ear for it.
+    fn next_line(&self, device: &Device, lines: &mut Lines) -> Option<Typed> {
+        let listens = match self.role.ear() {
+            Ear::Now => true,
+            Ear::WithRoom(call) => device.has_room(call),
+            Ear::Later => false,
+        };
+        if listens && !self.desk.is_finished() { lines.take() } else { None }
+    }
+
+    /// Says what there is to say, and does what there is to do.
+    fn carry_out(&mut self, device: &mut Device, reactor: &Reactor) {
+        while let Some(saying) = self.desk.sayings.pop_front() {
+            // If nobody can be told any more, there is no use in going on.
+            if let Err(failure) = self.screen.say(&saying) {
+                self.desk.finish(Err(failure));
+            }
+        }
+        while let Some(wish) = self.desk.wishes.pop_front() {
+            device.handle(Input::Command(wish), reactor.now(), &mut OsEntropy);
+        }
+    }
+}

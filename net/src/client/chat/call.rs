@@ -1,0 +1,137 @@
+//! Decides how `client call` goes: find the person, wait for them if need be, talk until either end has said goodbye.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use countersign_core::device::Command;
+use countersign_core::device::calls::{CallDenied, CallEvent};
+use countersign_core::id::{CallId, UserName};
+use countersign_core::wire::Code;
+
+use super::super::World;
+use super::super::home::Stored;
+use super::super::notice::{Notice, Then};
+use super::super::outcome::{self, Began, CallOutcome};
+use super::super::screen::Screen;
+use super::super::typed::Typed;
+use super::talk::Talk;
+use super::{Desk, Ear, Role, Saying, run};
+use crate::exit::{Exit, Failure};
+
+/// How long somebody is waited for when a person waits.
+const WAIT_ON_TERMINAL: Duration = Duration::from_secs(60);
+/// How long somebody is waited for when a program waits.
+const WAIT_IN_PIPE: Duration = Duration::from_secs(10);
+/// The one call of this program.
+const CALL: CallId = CallId(1);
+
+/// Runs `client call`.
+pub fn call(world: &World, user: &str, json: bool, wait: Option<Duration>) -> Result<(), Failure> {
+    let user = UserName::parse(user)
+        .map_err(|why| Failure::usage(format_args!("{user:?} can't be anybody's user name: {why}")))?;
+    let stored = Stored::load(&world.folder)?;
+    if user == stored.name.user {
+        let end = countersign_core::device::calls::CallEnd::Refused(Code::SELF_CALL);
+        let itself = outcome::of_call(end, &user, Began::Us, false);
+        return Err(Failure::new(itself.exit, itself.sentence));
+    }
+    let usual = if std::io::stdin().is_terminal() { WAIT_ON_TERMINAL } else { WAIT_IN_PIPE };
+    let mut caller = Caller::new(user, wait.unwrap_or(usual));
+    run(&mut caller, &stored, world, Screen::new(json), false)
+}
+
+/// The one who calls.
+#[derive(Debug)]
+pub struct Caller {
+    user: UserName,
+    wait: Duration,
+    /// Once the server has been asked for the call.
+    talk: Option<Talk>,
+    waits: bool,
+}
+
+impl Caller {
+    /// Wants to speak to `user`, and waits this long for them.
+    pub fn new(user: UserName, wait: Duration) -> Self {
+        Self { user, wait, talk: None, waits: false }
+    }
+}
+
+impl Role for Caller {
+    const HINT: &'static str = "";
+    const IS_PATIENT: bool = false;
+
+    fn online(&mut self, desk: &mut Desk) {
+        if self.talk.is_none() {
+            self.talk = Some(Talk::new(CALL, self.user.clone(), Began::Us));
+            desk.wish(Command::Call(CALL, self.user.clone(), self.wait));
+        }
+    }
+
+    fn call(&mut self, id: CallId, event: CallEvent, desk: &mut Desk) {
+        if let CallEvent::Incoming(from) = event {
+            desk.tell(Notice::Incoming { from: from.user, device: from.device, then: Then::Busy });
+            return desk.wish(Command::HangUp(id, Code::IN_A_CALL));
+        }
+        let Some(talk) = self.talk.as_mut().filter(|talk| talk.id() == id) else { return };
+        match event {
+            CallEvent::Waiting => {
+                if !self.waits {
+                    self.waits = true;
+                    desk.tell(Notice::Waiting { user: self.user.clone(), seconds: self.wait.as_secs() });
+                }
+            }
+            CallEvent::Ringing(name) => desk.tell(Notice::Ringing { user: name.user, device: name.device }),
+            CallEvent::Open(with, path) => talk.opened(with, path, desk),
+            CallEvent::Line(n, text) => talk.heard(n, text, desk),
+            CallEvent::Ended(end) => {
+                // What went wrong is said by the failure that the program ends with.
+                let say = |outcome: &CallOutcome, notice| match outcome.exit {
+                    Exit::Done => Saying::Notice(notice),
+                    Exit::Failed | Exit::Usage | Exit::Refused | Exit::Unreachable => Saying::ForPrograms(notice),
+                };
+                let outcome = talk.ended(end, say, desk);
+                let failure = Failure::new(outcome.exit, outcome.sentence);
+                desk.finish(if outcome.exit == Exit::Done { Ok(()) } else { Err(failure) });
+            }
+            CallEvent::Incoming(_) => {}
+        }
+    }
+
+    fn denied(&mut self, id: CallId, denied: CallDenied, desk: &mut Desk) {
+        match &self.talk {
+            Some(talk) if talk.id() == id => match denied {
+                CallDenied::Say(_) => talk.denied(denied, desk),
+                CallDenied::TooMany | CallDenied::NoSuchCall => {
+                    desk.finish(Err(Failure::failed(format_args!(
+                        "{} can't be called just now: try again",
+                        self.user
+                    ))));
+                }
+            },
+            Some(_) | None => {}
+        }
+    }
+
+    /// Before the call is open, lines wait, and so does the end of input.
+    fn ear(&self) -> Ear {
+        self.talk.as_ref().map_or(Ear::Later, Talk::ear)
+    }
+
+    fn typed(&mut self, typed: Typed, desk: &mut Desk) {
+        let Some(talk) = &mut self.talk else { return };
+        if !talk.say(typed, desk) {
+            talk.hang_up(desk);
+        }
+    }
+
+    fn interrupted(&mut self, desk: &mut Desk) {
+        match &mut self.talk {
+            Some(talk) => talk.hang_up(desk),
+            None => desk.finish(Err(Failure::failed("the call was given up before the server answered"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! Decides what a device keeps in its folder, in which order it is written, and what is believed of it when it is read.
+//!
+//! | file | what | written |
+//! | --- | --- | --- |
+//! | `device.key` | the secret key, PKCS#8, mode 0600 | before the first contact with a server |
+//! | `device.pem`, `issuing.pem`, `root.pem` | the certificates | once they were checked |
+//! | `identity.json` | who this is, and where the server is | last: with it the device has joined |
+//!
+//! A crash at any point before the last leaves a folder that the same `client join` completes: it takes the key that is
+//! there, and the server gives the same key the same certificate again.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use countersign_core::device::Identity;
+use countersign_core::device::enrol::check_own;
+use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
+use countersign_core::invite::Endpoint;
+use countersign_core::pki::{Facts, SecretKey};
+use countersign_core::time::Wall;
+use countersign_core::tls::{CertRefusal, Credentials, Root, Trust};
+use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+
+use crate::entropy::OsEntropy;
+use crate::exit::{Exit, Failure};
+use crate::store::folder::{Folder, FolderError, FolderLock, read_secret_file, write_file};
+use crate::store::keys::{KeyError, read_certificates, read_key, write_certificates, write_key};
+
+use super::DataDir;
+
+const KEY: &str = "device.key";
+const LEAF: &str = "device.pem";
+const ISSUING: &str = "issuing.pem";
+const ROOT: &str = "root.pem";
+const IDENTITY: &str = "identity.json";
+/// The form of `identity.json` that this program writes, and the only one that it reads.
+const FORMAT: u32 = 1;
+/// Far more than the names in it can take.
+const IDENTITY_BYTES_MAX: usize = 4 * 1024;
+
+/// A device's folder while it joins. No second program joins in it at the same time.
+#[derive(Debug)]
+pub struct Joining {
+    folder: Folder,
+    _lock: FolderLock,
+}
+
+/// What a device's folder holds, read and sound in form. Whether it is to be believed, [`Stored::identity`] says.
+#[derive(Debug)]
+pub struct Stored {
+    /// Where it is kept.
+    pub folder: PathBuf,
+    /// Where its server is.
+    pub endpoint: Endpoint,
+    /// Whose server.
+    pub realm: Realm,
+    /// Which device it is.
+    pub name: DeviceName,
+    /// Which life of the server's journal granted the certificate.
+    pub incarnation: u64,
+    /// Its key.
+    pub key: SecretKey,
+    /// Its certificate.
+    pub leaf: CertificateDer<'static>,
+    /// The issuing CA's certificate.
+    pub issuing: CertificateDer<'static>,
+    /// The root's certificate.
+    pub root: CertificateDer<'static>,
+}
+
+/// `identity.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u32,
+    realm: Realm,
+    endpoint: String,
+    user: UserName,
+    device: DeviceLabel,
+    incarnation: u64,
+}
+
+impl Joining {
+    /// Opens the folder for joining, and makes it if it is not there.
+    pub fn open(dir: &DataDir) -> Result<Self, HomeError> {
+        let folder = Folder::open(&dir.path)?;
+        let lock = folder.lock("client")?;
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// The key of this folder: the one that an interrupted join has left, or else a new one, which is on the disk when
+    /// this returns.
+    pub fn key(&self) -> Result<SecretKey, HomeError> {
+        let path = self.folder.file(KEY);
+        match read_key(&path) {
+            Ok(pkcs8) => SecretKey::from_pkcs8(&pkcs8).ok_or_else(|| KeyError::NotEd25519 { path }.into()),
+            Err(KeyError::File(FolderError::Missing { .. })) => {
+                let key = SecretKey::draw(&mut OsEntropy);
+                write_key(&path, &key.to_pkcs8())?;
+                Ok(key)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps what the server granted. After this the folder has joined.
+    pub fn keep(&self, identity: &Identity, endpoint: &Endpoint, incarnation: u64) -> Result<(), HomeError> {
+        let Credentials { leaf, issuing, .. } = &identity.credentials;
+        for (file, der) in [(LEAF, leaf), (ISSUING, issuing), (ROOT, identity.trust.root().der())] {
+            write_certificates(&self.folder.file(file), &[der])?;
+        }
+        let document = Document {
+            format: FORMAT,
+            realm: identity.trust.realm().clone(),
+            endpoint: endpoint.to_string(),
+            user: identity.name.user.clone(),
+            device: identity.name.device.clone(),
+            incarnation,
+        };
+        let path = self.folder.file(IDENTITY);
+        let Ok(mut json) = serde_json::to_vec_pretty(&document) else { return Err(HomeError::Form { path }) };
+        json.push(b'\n');
+        Ok(write_file(&path, &json)?)
+    }
+}
+
+/// Whether a device has joined in this folder.
+pub fn has_joined(dir: &DataDir) -> Result<bool, HomeError> {
+    let path = dir.path.join(IDENTITY);
+    match fs::symlink_metadata(&path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound) => Ok(false),
+        Err(error) => Err(FolderError::from_io(&path, error).into()),
+    }
+}
+
+impl Stored {
+    /// Reads the folder of a device that has joined.
+    pub fn load(dir: &DataDir) -> Result<Self, HomeError> {
+        if !has_joined(dir)? {
+            return Err(HomeError::NotJoined { folder: dir.path.clone() });
+        }
+        let folder = Folder::open(&dir.path)?;
+        let path = folder.file(IDENTITY);
+        let document = document(&path)?;
+        let endpoint = Endpoint::parse(&document.endpoint).map_err(|_| HomeError::Form { path })?;
+        let key_path = folder.file(KEY);
+        let key = SecretKey::from_pkcs8(&read_key(&key_path)?).ok_or(KeyError::NotEd25519 { path: key_path })?;
+        Ok(Self {
+            endpoint,
+            realm: document.realm,
+            name: DeviceName { user: document.user, device: document.device },
+            incarnation: document.incarnation,
+            key,
+            leaf: certificate(&folder.file(LEAF))?,
+            issuing: certificate(&folder.file(ISSUING))?,
+            root: certificate(&folder.file(ROOT))?,
+            folder: folder.path().to_owned(),
+        })
+    }
+
+    /// Who the device is, if all of what it keeps is to be believed now.
+    pub fn identity(&self, now: Wall) -> Result<Identity, HomeError> {
+        let believed = Root::parse(&self.root, now).map_err(|refusal| self.refused(ROOT, refusal))?;
+        let trust = Trust::new(self.realm.clone(), believed);
+        check_own(&trust, &self.leaf, &self.issuing, &self.name, &self.key, now)
+            .map_err(|refusal| self.own_refused(refusal, now))?;
+        let credentials = Credentials { leaf: self.leaf.clone(), issuing: self.issuing.clone(), key: self.key.clone() };
+        Ok(Identity { name: self.name.clone(), credentials, trust })
+    }
+
+    /// Why the device's own certificate is not believed, as exactly as a person needs it.
+    fn own_refused(&self, refusal: CertRefusal, now: Wall) -> HomeError {
+        let facts = Facts::read(&self.leaf);
+        match (refusal, facts) {
+            (CertRefusal::Expired, Some(facts)) if facts.not_after < now => {
+                HomeError::Expired { name: self.name.clone(), at: facts.not_after }
+            }
+            (CertRefusal::Expired, _) => self.refused(ISSUING, refusal),
+            (CertRefusal::NotYetValid, Some(facts)) if facts.not_before > now => {
+                HomeError::NotYetValid { name: self.name.clone(), at: facts.not_before }
+            }
+            (CertRefusal::WrongKey, _) => self.refused(KEY, refusal),
+            _ => self.refused(LEAF, refusal),
+        }
+    }
+
+    fn refused(&self, file: &str, refusal: CertRefusal) -> HomeError {
+        HomeError::Certificate { path: self.folder.join(file), refusal }
+    }
+}
+
+fn document(path: &Path) -> Result<Document, HomeError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    // No secret; but whoever could change it would choose whom this device trusts, so it is its owner's alone.
+    let bytes = read_secret_file(path, IDENTITY_BYTES_MAX)?;
+    let damaged = |_| HomeError::Form { path: path.to_owned() };
+    let Format { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if format > FORMAT {
+        return Err(HomeError::Newer { path: path.to_owned() });
+    }
+    serde_json::from_slice(&bytes).map_err(damaged)
+}
+
+fn certificate(path: &Path) -> Result<CertificateDer<'static>, HomeError> {
+    let [der] = <[Vec<u8>; 1]>::try_from(read_certificates(path)?)
+        .map_err(|_| HomeError::OneCertificate { path: path.to_owned() })?;
+    Ok(der.into())
+}
+
+/// Why a device's folder can't be used, by cause.
+#[derive(Debug)]
+pub enum HomeError {
+    /// Nobody has joined in this folder.
+    NotJoined {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder or a file in it can't be used.
+    Folder(FolderError),
+    /// A key or certificate file can't be used.
+    Key(KeyError),
+    /// `identity.json` is not what this program wrote.
+    Form {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version of this program wrote `identity.json`.
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// More than one certificate where one belongs.
+    OneCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What a file holds is not believed.
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        refusal: CertRefusal,
+    },
+    /// The device's own certificate has expired.
+    Expired {
+        /// Whose.
+        name: DeviceName,
+        /// Its last second.
+        at: Wall,
+    },
+    /// The device's own certificate is not valid yet.
+    NotYetValid {
+        /// Whose.
+        name: DeviceName,
+        /// Its first second.
+        at: Wall,
+    },
+}
+
+impl From<FolderError> for HomeError {
+    fn from(error: FolderError) -> Self {
+        Self::Folder(error)
+    }
+}
+
+impl From<KeyError> for HomeError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        let exit = match error {
+            HomeError::NotJoined { .. } => Exit::Usage,
+            HomeError::Folder(_)
+            | HomeError::Key(_)
+            | HomeError::Form { .. }
+            | HomeError::Newer { .. }
+            | HomeError::OneCertificate { .. } => Exit::Failed,
+            HomeError::Certificate { .. } | HomeError::Expired { .. } | HomeError::NotYetValid { .. } => Exit::Refused,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl fmt::Display for HomeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJoined { folder } => write!(
+                f,
+                "nobody has joined in {}: run client join with an invite link, or name another folder with --data-dir",
+                folder.display()
+            ),
+            Self::Folder(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::Form { path } => {
+                write!(f, "{} is not what client join wrote: restore it from a backup", path.display())
+            }
+            Self::Newer { path } => {
+                write!(f, "{} was written by a later version of this program: install that version", path.display())
+            }
+            Self::OneCertificate { path } => {
+                write!(f, "{} holds several certificates where one belongs: restore it from a backup", path.display())
+            }
+            Self::Certificate { path, refusal } => {
+                write!(f, "{} is not believed ({refusal}): restore the folder from a backup", path.display())
+            }
+            Self::Expired { name, at } => {
+                write!(f, "the certificate of {name} expired on {at}: ask the server's operator for a new one")
+            }
+            Self::NotYetValid { name, at } => {
+                write!(f, "the certificate of {name} is valid from {at} on: check this machine's clock")
+            }
+        }
+    }
+}
+
+impl std::error::Error for HomeError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Decides what a person is told during a chat, and in which words: as a sentence, or as one JSON object.
+
+use std::fmt;
+
+use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
+use serde::Serialize;
+
+use super::clean::clean;
+
+/// One thing that a person is told. Its JSON form is what `--json` prints; a text for people is left out of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Notice {
+    /// The server has admitted us.
+    Online {
+        /// Who we are.
+        user: UserName,
+        /// By which device.
+        device: DeviceLabel,
+        /// Where.
+        realm: Realm,
+        /// By which server.
+        server: String,
+        /// Whether this ends a loss that was told.
+        again: bool,
+        /// What to expect now.
+        #[serde(skip)]
+        hint: &'static str,
+    },
+    /// The connection to the server is lost.
+    Offline {
+        /// Why.
+        reason: String,
+        /// The next try is after this long, if there is one.
+        retry_ms: Option<u64>,
+        /// Whether it was there until now.
+        #[serde(skip)]
+        lost: bool,
+    },
+    /// Somebody is here, came or went.
+    Presence {
+        /// Who.
+        user: UserName,
+        /// Which device.
+        device: DeviceLabel,
+        /// Is here, or left.
+        online: bool,
+    },
+    /// The one who is called is not online and is waited for.
+    Waiting {
+        /// Who.
+        user: UserName,
+        /// For how long.
+        seconds: u64,
+    },
+    /// The one who is called is being asked.
+    Ringing {
+        /// Who.
+        user: UserName,
+        /// Which device.
+        device: DeviceLabel,
+    },
+    /// Somebody calls. Whether it is really them shows when the call opens.
+    Incoming {
+        /// Who says to be calling.
+        from: UserName,
+        /// By which device.
+        device: DeviceLabel,
+        /// What happens with the call.
+        #[serde(skip)]
+        then: Then,
+    },
+    /// Both ends have proved who they are.
+    Open {
+        /// Who the other one is.
+        with: UserName,
+        /// By which device.
+        device: DeviceLabel,
+        /// By which way.
+        path: &'static str,
+        /// What to know now.
+        #[serde(skip)]
+        hint: &'static str,
+    },
+    /// The other one said a line.
+    Line {
+        /// Who.
+        from: UserName,
+        /// The how-manieth, from 0.
+        n: u64,
+        /// What.
+        text: String,
+    },
+    /// A call is over.
+    Ended {
+        /// With whom.
+        with: UserName,
+        /// Why.
+        reason: String,
+        /// Why, as a number of the protocol.
+        code: u16,
+        /// The exit code that a `call` ends with.
+        exit: u8,
+    },
+    /// A line of ours was not sent.
+    Unsent {
+        /// Why.
+        reason: String,
+    },
+    /// Something to know.
+    Warning {
+        /// What.
+        reason: String,
+    },
+}
+
+/// What happens with a call that comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The person is asked.
+    Asked,
+    /// It is taken.
+    Taken,
+    /// There is a call already.
+    Busy,
+    /// There is nobody to ask.
+    NobodyToAsk,
+}
+
+impl Notice {
+    /// A presence notice.
+    pub fn presence(name: DeviceName, online: bool) -> Self {
+        Self::Presence { user: name.user, device: name.device, online }
+    }
+
+    /// Whether it is of little weight, beside a conversation.
+    pub fn is_faint(&self) -> bool {
+        matches!(self, Self::Presence { .. } | Self::Online { .. } | Self::Ringing { .. })
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Online { again: true, .. } => f.write_str("back online"),
+            Self::Online { user, device, server, hint, .. } => write!(f, "{user}/{device} is online at {server}{hint}"),
+            Self::Offline { reason, retry_ms, lost } => {
+                let lost = if *lost { "lost the server: " } else { "" };
+                write!(f, "{lost}{reason}")?;
+                retry_ms.map_or(Ok(()), |wait| write!(f, "; trying again in {}", seconds(wait)))
+            }
+            Self::Presence { user, device, online: true } => write!(f, "{user}/{device} is here"),
+            Self::Presence { user, device, online: false } => write!(f, "{user}/{device} left"),
+            Self::Waiting { user, seconds } => {
+                write!(f, "{user} is not online; waiting {seconds} s for them (Ctrl-C gives up)")
+            }
+            Self::Ringing { user, device } => write!(f, "ringing {user}/{device} ..."),
+            Self::Incoming { from, then: Then::Asked, .. } => write!(f, "{from} calls. Accept? [y/n]"),
+            Self::Incoming { from, then: Then::Taken, .. } => write!(f, "{from} calls"),
+            Self::Incoming { from, then: Then::Busy, .. } => write!(f, "{from} called and was told that you are busy"),
+            Self::Incoming { from, then: Then::NobodyToAsk, .. } => {
+                write!(
+                    f,
+                    "{from} called and was declined: standard input has ended, so nobody can be asked; --accept takes calls without asking"
+                )
+            }
+            Self::Open { with, device, path, hint } => {
+                write!(f, "connected to {with}/{device} ({path}, end to end encrypted; certificate checked){hint}")
+            }
+            Self::Line { from, text, .. } => write!(f, "{from}: {}", clean(text)),
+            Self::Ended { reason, .. } | Self::Unsent { reason } => f.write_str(reason),
+            Self::Warning { reason } => write!(f, "warning: {reason}"),
+        }
+    }
+}
+
+/// Milliseconds as a person says them.
+fn seconds(ms: u64) -> String {
+    if ms < 900 { format!("0.{} s", ms.div_ceil(100).max(1)) } else { format!("{} s", (ms + 500) / 1000) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn json(notice: &Notice) -> String {
+        serde_json::to_string(notice).unwrap()
+    }
+
+    #[test]
+    fn json_begins_with_the_event_and_carries_the_exact_text() {
+        let line = Notice::Line { from: user("alice"), n: 0, text: "a\tb\u{1b}[1m".into() };
+        assert_eq!(json(&line), r#"{"event":"line","from":"alice","n":0,"text":"a\tb\u001b[1m"}"#);
+        assert_eq!(line.to_string(), "alice: a\tb[1m");
+        let device = DeviceLabel::parse("laptop").unwrap();
+        let open = Notice::Open { with: user("alice"), device: device.clone(), path: "tunnel", hint: "" };
+        assert_eq!(json(&open), r#"{"event":"open","with":"alice","device":"laptop","path":"tunnel"}"#);
+        let incoming = Notice::Incoming { from: user("alice"), device: device.clone(), then: Then::Asked };
+        assert_eq!(json(&incoming), r#"{"event":"incoming","from":"alice","device":"laptop"}"#);
+        let here = Notice::Presence { user: user("bob"), device, online: true };
+        assert_eq!(json(&here), r#"{"event":"presence","user":"bob","device":"laptop","online":true}"#);
+        let offline = Notice::Offline { reason: "x".into(), retry_ms: Some(2000), lost: true };
+        assert_eq!(json(&offline), r#"{"event":"offline","reason":"x","retry_ms":2000}"#);
+        assert_eq!(offline.to_string(), "lost the server: x; trying again in 2 s");
+    }
+
+    #[test]
+    fn waits_are_said_in_tenths_and_then_in_seconds() {
+        assert_eq!([1, 240, 899, 900, 1499, 19_600].map(seconds), ["0.1 s", "0.3 s", "0.9 s", "1 s", "1 s", "20 s"]);
+    }
+}

@@ -1,0 +1,298 @@
+//! Decides the order of one turn: carry out what the machine wants, wait, feed it what came, seal and write at the end.
+//!
+//! A machine has one connection that counts and perhaps an older one that still lingers. A connection is tried on every
+//! address that its server's name has, in order, each with its share of the time.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::device::{Event, Output};
+use countersign_core::id::ConnId;
+use countersign_core::invite::Endpoint;
+use countersign_core::limits::HANDSHAKE_TIME_MAX;
+use countersign_core::time::{Instant, Now};
+use mio::{Events, Poll, Registry, Token, Waker};
+
+use super::lookup::Lookup;
+use super::machine::{Happened, Machine};
+use crate::clock::Clock;
+use crate::exit::Failure;
+use crate::socket::{Connecting, Socket, Turn};
+
+/// Wakes the loop from another thread: something was typed, or a name was looked up.
+const WAKER: Token = Token(0);
+/// Wakes the loop: a signal came.
+pub const SIGNAL: Token = Token(1);
+/// The connections' tokens begin here.
+const FIRST_CONN: usize = 2;
+/// The machine gives up on a connection after [`HANDSHAKE_TIME_MAX`]; all its addresses have had their turn before.
+const DIAL_TIME: Duration = HANDSHAKE_TIME_MAX.saturating_sub(Duration::from_secs(1));
+/// One read.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// The loop and its sockets.
+#[derive(Debug)]
+pub struct Reactor {
+    poll: Poll,
+    events: Events,
+    clock: Clock,
+    endpoint: Endpoint,
+    waker: Arc<Waker>,
+    lookup: Lookup,
+    slots: Vec<Slot>,
+    told: VecDeque<Event>,
+    buffer: Vec<u8>,
+    /// Why the last connection could not be made, in the operating system's words.
+    no_connection: String,
+}
+
+#[derive(Debug)]
+struct Slot {
+    conn: ConnId,
+    socket: Socket,
+    /// While the connection is not there yet.
+    dialling: Option<Dialling>,
+    ended: bool,
+}
+
+/// Where else to try.
+#[derive(Debug)]
+struct Dialling {
+    rest: VecDeque<SocketAddr>,
+    share: Duration,
+    until: Instant,
+}
+
+impl Reactor {
+    /// A loop for a machine whose server is at `endpoint`.
+    pub fn new(endpoint: Endpoint, clock: Clock) -> Result<Self, Failure> {
+        let poll = Poll::new().map_err(|error| no_loop(&error))?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(|error| no_loop(&error))?);
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(16),
+            clock,
+            lookup: Lookup::new(endpoint.clone(), Arc::clone(&waker)),
+            endpoint,
+            waker,
+            slots: Vec::new(),
+            told: VecDeque::new(),
+            buffer: vec![0; BUFFER_BYTES],
+            no_connection: String::new(),
+        })
+    }
+
+    /// Something to wake the loop with from another thread. The loop keeps it for longer than any thread lives: a waker
+    /// that is dropped takes a wake with it that was not seen yet.
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Where other sources of events register.
+    pub fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
+    /// The time.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// What the machine has told its user.
+    pub fn told(&mut self) -> Option<Event> {
+        self.told.pop_front()
+    }
+
+    /// Why the last connection could not be made.
+    pub fn no_connection(&self) -> &str {
+        &self.no_connection
+    }
+
+    /// One turn. Waits until there is something to do, unless the machine has just told something.
+    pub fn turn(&mut self, machine: &mut impl Machine) -> Result<(), Failure> {
+        self.carry_out(machine);
+        let wait = self.wait(machine);
+        match self.poll.poll(&mut self.events, wait) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(no_loop(&error)),
+        }
+        for event in &self.events {
+            if let Some(slot) = self.slots.iter_mut().find(|slot| token(slot.conn) == event.token()) {
+                slot.socket.event(event);
+            }
+        }
+        if let Some((conn, found)) = self.lookup.take() {
+            self.found(conn, found, machine);
+        }
+        self.dial_on(machine);
+        self.transfer(machine);
+        let now = self.now();
+        if machine.next_deadline().is_some_and(|at| at <= now.mono) {
+            machine.tick(now);
+        }
+        self.carry_out(machine);
+        Ok(())
+    }
+
+    /// How long nothing has to be done.
+    fn wait(&self, machine: &impl Machine) -> Option<Duration> {
+        let at_work = |slot: &Slot| slot.dialling.is_none() && !slot.ended && slot.socket.is_readable();
+        if !self.told.is_empty() || self.slots.iter().any(at_work) {
+            return Some(Duration::ZERO);
+        }
+        let dialling = self.slots.iter().filter_map(|slot| slot.dialling.as_ref().map(|dialling| dialling.until));
+        let next = machine.next_deadline().into_iter().chain(dialling).min()?;
+        Some(next.since(self.now().mono))
+    }
+
+    fn carry_out(&mut self, machine: &mut impl Machine) {
+        while let Some(output) = machine.poll_output() {
+            match output {
+                Output::Dial(conn) => {
+                    self.lookup.start(conn);
+                    // An address needs no lookup.
+                    if let Some((conn, found)) = self.lookup.take() {
+                        self.found(conn, found, machine);
+                    }
+                }
+                Output::Write(conn) => self.write(conn, machine),
+                Output::Shut(conn) => {
+                    if let Some(slot) = self.slots.iter_mut().find(|slot| slot.conn == conn) {
+                        slot.socket.shut();
+                    }
+                }
+                Output::Drop(conn) => self.forget(conn),
+                Output::Tell(event) => self.told.push_back(event),
+            }
+        }
+    }
+
+    /// Begins to connect.
+    fn found(&mut self, conn: ConnId, found: io::Result<Vec<SocketAddr>>, machine: &mut impl Machine) {
+        let rest = match found {
+            Ok(addresses) => VecDeque::from(addresses),
+            Err(error) => {
+                let why = words(&error);
+                let why = why.rsplit(": ").next().unwrap_or(&why);
+                self.no_connection = format!("the name {} can't be looked up: {why}", self.endpoint.host());
+                return machine.happened(conn, Happened::Unreachable, self.now());
+            }
+        };
+        let share = DIAL_TIME / u32::try_from(rest.len().max(1)).unwrap_or(u32::MAX);
+        if rest.is_empty() {
+            "it has no address".clone_into(&mut self.no_connection);
+        }
+        self.dial_next(conn, rest, share, machine);
+    }
+
+    /// Tries the next address that lets itself be tried.
+    fn dial_next(&mut self, conn: ConnId, mut rest: VecDeque<SocketAddr>, share: Duration, machine: &mut impl Machine) {
+        while let Some(address) = rest.pop_front() {
+            match Socket::connect(address, self.poll.registry(), token(conn)) {
+                Ok(socket) => {
+                    let until = self.now().mono.plus(share);
+                    let dialling = Some(Dialling { rest, share, until });
+                    self.slots.push(Slot { conn, socket, dialling, ended: false });
+                    return;
+                }
+                Err(error) => self.no_connection = words(&error),
+            }
+        }
+        machine.happened(conn, Happened::Unreachable, self.now());
+    }
+
+    /// Sees what has come of the connections that are being made.
+    fn dial_on(&mut self, machine: &mut impl Machine) {
+        let now = self.now();
+        let conns: Vec<ConnId> =
+            self.slots.iter().filter(|slot| slot.dialling.is_some()).map(|slot| slot.conn).collect();
+        for conn in conns {
+            let Some(slot) = self.slots.iter_mut().find(|slot| slot.conn == conn) else { continue };
+            let late = slot.dialling.as_ref().is_some_and(|dialling| dialling.until <= now.mono);
+            let failure = match slot.socket.connecting() {
+                Ok(Connecting::Connected) => {
+                    slot.dialling = None;
+                    machine.happened(conn, Happened::Connected, now);
+                    continue;
+                }
+                Ok(Connecting::Wait) if late => "no answer".to_owned(),
+                Ok(Connecting::Wait) => continue,
+                Err(error) => words(&error),
+            };
+            self.no_connection = failure;
+            let dialling = slot.dialling.take();
+            self.forget(conn);
+            if let Some(Dialling { rest, share, .. }) = dialling {
+                self.dial_next(conn, rest, share, machine);
+            }
+        }
+    }
+
+    /// Writes where room has come, and reads what is there.
+    fn transfer(&mut self, machine: &mut impl Machine) {
+        let now = self.now();
+        let conns: Vec<ConnId> =
+            self.slots.iter().filter(|slot| slot.dialling.is_none()).map(|slot| slot.conn).collect();
+        for conn in conns {
+            if !machine.outbound(conn).is_empty() {
+                self.write(conn, machine);
+            }
+            let Some(slot) = self.slots.iter_mut().find(|slot| slot.conn == conn) else { continue };
+            if slot.ended || !slot.socket.is_readable() {
+                continue;
+            }
+            let turn = slot.socket.read(&mut self.buffer, |bytes| {
+                machine.happened(conn, Happened::Received(bytes), now);
+            });
+            if turn == Turn::Ended {
+                slot.ended = true;
+                machine.happened(conn, Happened::Ended, now);
+            }
+        }
+    }
+
+    fn write(&mut self, conn: ConnId, machine: &mut impl Machine) {
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.conn == conn) else { return };
+        let taken = slot.socket.write(machine.outbound(conn), self.poll.registry());
+        if taken > 0 {
+            machine.happened(conn, Happened::Sent(taken), self.clock.now());
+        }
+    }
+
+    fn forget(&mut self, conn: ConnId) {
+        if self.lookup.forget(conn) {
+            self.no_connection = format!("the name {} was not found in time", self.endpoint.host());
+        }
+        if let Some(at) = self.slots.iter().position(|slot| slot.conn == conn) {
+            let slot = self.slots.swap_remove(at);
+            if slot.dialling.is_some() {
+                "no answer".clone_into(&mut self.no_connection);
+            }
+            slot.socket.close(self.poll.registry());
+        }
+    }
+}
+
+fn token(conn: ConnId) -> Token {
+    // A token must only tell two sockets apart that are there at one time.
+    Token(usize::try_from(conn.0 % 1_000_000).unwrap_or(0) + FIRST_CONN)
+}
+
+/// The operating system's words without its number.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+fn no_loop(error: &io::Error) -> Failure {
+    Failure::failed(format_args!(
+        "the operating system gives no event loop ({error}): raise the limit on open files, then try again"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

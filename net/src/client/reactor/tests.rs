@@ -1,0 +1,166 @@
+//! The loop over real sockets, with a machine that does what a test says and remembers what happened to it.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use super::*;
+
+const CONN: ConnId = ConnId(1);
+/// No test waits for longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+struct Puppet {
+    outputs: VecDeque<Output>,
+    outbound: Vec<u8>,
+    story: Vec<String>,
+    received: Vec<u8>,
+    deadline: Option<Instant>,
+}
+
+impl Puppet {
+    fn told(&self, what: &str) -> bool {
+        self.story.iter().any(|step| step == what)
+    }
+}
+
+impl Machine for Puppet {
+    fn happened(&mut self, _: ConnId, what: Happened<'_>, _: Now) {
+        match what {
+            Happened::Connected => self.story.push("connected".into()),
+            Happened::Unreachable => self.story.push("unreachable".into()),
+            Happened::Received(bytes) => self.received.extend_from_slice(bytes),
+            Happened::Sent(n) => drop(self.outbound.drain(..n)),
+            Happened::Ended => self.story.push("ended".into()),
+        }
+    }
+
+    fn tick(&mut self, _: Now) {
+        self.deadline = None;
+        self.story.push("tick".into());
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn outbound(&self, _: ConnId) -> &[u8] {
+        &self.outbound
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+fn reactor(port: u16) -> Reactor {
+    Reactor::new(Endpoint::parse(&format!("127.0.0.1:{port}")).unwrap(), Clock::start()).unwrap()
+}
+
+/// Turns the loop until something has come about; the machine's deadline keeps a turn from waiting for ever.
+fn turn_until(reactor: &mut Reactor, puppet: &mut Puppet, done: impl Fn(&Puppet) -> bool) {
+    let end = reactor.now().mono.plus(PATIENCE);
+    puppet.deadline = Some(end);
+    while !done(puppet) {
+        reactor.turn(puppet).unwrap();
+        assert!(reactor.now().mono < end, "it did not come about: {puppet:?}");
+    }
+}
+
+/// A listener and a port that nobody listens on.
+fn ports() -> (TcpListener, SocketAddr, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = listener.local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    (listener, open, closed)
+}
+
+fn connected() -> (Reactor, Puppet, TcpStream) {
+    let (listener, open, _) = ports();
+    let mut reactor = reactor(open.port());
+    let mut puppet = Puppet { outputs: [Output::Dial(CONN)].into(), ..Puppet::default() };
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("connected"));
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    (reactor, puppet, stream)
+}
+
+#[test]
+fn bytes_go_both_ways_and_the_end_is_told_once() {
+    let (mut reactor, mut puppet, mut stream) = connected();
+    puppet.outbound = b"question".to_vec();
+    puppet.outputs.extend([Output::Write(CONN), Output::Shut(CONN)]);
+    reactor.carry_out(&mut puppet);
+    let mut question = Vec::new();
+    stream.read_to_end(&mut question).unwrap();
+    assert_eq!(question, b"question");
+    stream.write_all(b"answer").unwrap();
+    drop(stream);
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("ended"));
+    assert_eq!(puppet.received, b"answer");
+    // An ended socket that nobody has dropped yet keeps the loop neither busy nor telling.
+    puppet.deadline = Some(reactor.now().mono.plus(Duration::from_millis(1)));
+    while !puppet.told("tick") {
+        reactor.turn(&mut puppet).unwrap();
+    }
+    assert_eq!(puppet.story, ["connected", "ended", "tick"]);
+    puppet.outputs.push_back(Output::Drop(CONN));
+    reactor.carry_out(&mut puppet);
+    assert!(reactor.slots.is_empty());
+}
+
+#[test]
+fn what_a_full_socket_did_not_take_goes_when_there_is_room() {
+    let (mut reactor, mut puppet, mut stream) = connected();
+    let bytes: Vec<u8> = (0..8_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    puppet.outbound.clone_from(&bytes);
+    puppet.outputs.push_back(Output::Write(CONN));
+    reactor.carry_out(&mut puppet);
+    assert!(!puppet.outbound.is_empty(), "no socket takes that much at once");
+    let reader = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).map(|_| all)
+    });
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.outbound.is_empty());
+    puppet.outputs.push_back(Output::Drop(CONN));
+    reactor.carry_out(&mut puppet);
+    assert!(reader.join().unwrap().unwrap() == bytes);
+}
+
+#[test]
+fn a_closed_port_is_unreachable_in_the_systems_words() {
+    let (_listener, _, closed) = ports();
+    let mut reactor = reactor(closed.port());
+    let mut puppet = Puppet { outputs: [Output::Dial(CONN)].into(), ..Puppet::default() };
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("unreachable"));
+    assert_eq!(reactor.no_connection(), "connection refused");
+}
+
+#[test]
+fn the_addresses_of_a_name_are_tried_in_order_until_one_answers() {
+    let (listener, open, closed) = ports();
+    let mut reactor = reactor(open.port());
+    let mut puppet = Puppet::default();
+    reactor.found(CONN, Ok(vec![closed, open, closed]), &mut puppet);
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("connected"));
+    listener.accept().unwrap();
+    assert_eq!(puppet.story, ["connected"]);
+
+    reactor.found(ConnId(2), Ok(vec![closed, closed]), &mut puppet);
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("unreachable"));
+    reactor.found(ConnId(3), Ok(Vec::new()), &mut puppet);
+    assert_eq!(reactor.no_connection(), "it has no address");
+    reactor.found(ConnId(4), Err(io::Error::other("looking: no such name (os error 7)")), &mut puppet);
+    assert!(reactor.no_connection().ends_with("can't be looked up: no such name"), "{}", reactor.no_connection());
+}
+
+#[test]
+fn a_connection_that_is_given_up_while_it_is_made_is_said_to_have_had_no_answer() {
+    let (_listener, open, _) = ports();
+    let mut reactor = reactor(open.port());
+    let mut puppet = Puppet { outputs: [Output::Dial(CONN), Output::Drop(CONN)].into(), ..Puppet::default() };
+    reactor.carry_out(&mut puppet);
+    assert!(reactor.slots.is_empty());
+    assert_eq!(reactor.no_connection(), "no answer");
+}

@@ -1,0 +1,206 @@
+//! Decides what is said on the admin socket: one JSON request a line, one JSON reply a line.
+//!
+//! ```text
+//! {"command":"invite","user":"bob","seconds":86400}  ->  {"reply":"invite","link":"countersign://...","expires":1800000000}
+//! {"command":"users"}                                ->  {"reply":"users","users":[{"user":"bob","opened":..,"devices":[..]}]}
+//!                                                        {"reply":"refused","sentence":"..."}     what the server denies
+//!                                                        {"reply":"wrong","sentence":"..."}       what is no request
+//! ```
+
+use std::time::Duration;
+
+use countersign_core::id::{Fingerprint, Realm, UserName};
+use countersign_core::invite::{Endpoint, InviteLink};
+use countersign_core::operator::{Answer, Command, UserLine};
+use serde::{Deserialize, Serialize};
+
+/// The longest request, line end included.
+pub const REQUEST_BYTES_MAX: usize = 1024;
+/// The longest reply that is read: a full realm's `users` takes a quarter of it.
+pub const REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What an operator's program asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Make an invite.
+    Invite {
+        /// For whom, if for one name alone.
+        user: Option<String>,
+        /// How long it admits.
+        seconds: u64,
+    },
+    /// List the people and their devices.
+    Users {},
+}
+
+/// What it is told. It may hold an invite's secret, so it has no `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// An invite.
+    Invite {
+        /// The link, secret included.
+        link: String,
+        /// The last second at which it admits, since 1970.
+        expires: u64,
+    },
+    /// The people in order of name.
+    Users {
+        /// One entry a person.
+        users: Vec<UserEntry>,
+    },
+    /// A sound request was denied.
+    Refused {
+        /// Why.
+        sentence: String,
+    },
+    /// It was no sound request.
+    Wrong {
+        /// Why not.
+        sentence: String,
+    },
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserEntry {
+    /// Their name.
+    pub user: String,
+    /// The second since 1970 at which their account was opened.
+    pub opened: u64,
+    /// Their devices in order of name.
+    pub devices: Vec<DeviceEntry>,
+}
+
+/// A device of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceEntry {
+    /// Its label.
+    pub device: String,
+    /// Whether it is connected and can be called.
+    pub online: bool,
+}
+
+/// What a link says besides its token.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// Where clients reach the server.
+    pub endpoint: Endpoint,
+    /// The realm.
+    pub realm: Realm,
+    /// The root.
+    pub root: Fingerprint,
+}
+
+impl Request {
+    /// Reads a line.
+    pub fn read(line: &[u8]) -> Result<Command, String> {
+        let request: Self =
+            serde_json::from_slice(line).map_err(|error| format!("this is no request of an operator ({error})"))?;
+        match request {
+            Self::Invite { user, seconds } => {
+                let user =
+                    user.map(|user| UserName::parse(&user)).transpose().map_err(|refusal| refusal.to_string())?;
+                Ok(Command::Invite { user, lifetime: Duration::from_secs(seconds) })
+            }
+            Self::Users {} => Ok(Command::Users),
+        }
+    }
+}
+
+impl Reply {
+    /// The machine's answer as it is sent.
+    pub fn new(answer: &Answer, links: &Links) -> Self {
+        match answer {
+            Answer::Invite(token, expires) => {
+                let Links { endpoint, realm, root } = links.clone();
+                let link = InviteLink { endpoint, realm, root, token: token.clone() };
+                Self::Invite { link: link.to_text(), expires: expires.0 }
+            }
+            Answer::Users(users) => Self::Users { users: users.iter().map(UserEntry::new).collect() },
+            Answer::Refused(refusal) => Self::Refused { sentence: refusal.to_string() },
+        }
+    }
+
+    /// The reply as a line.
+    ///
+    /// # Panics
+    /// Never: a reply can always be encoded.
+    pub fn to_line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).expect("a reply can always be encoded");
+        line.push(b'\n');
+        line
+    }
+}
+
+impl UserEntry {
+    fn new(line: &UserLine) -> Self {
+        let devices =
+            line.devices.iter().map(|(name, online)| DeviceEntry { device: name.device.to_string(), online: *online });
+        Self { user: line.user.to_string(), opened: line.opened.0, devices: devices.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::id::{DeviceLabel, DeviceName};
+    use countersign_core::limits::{LABEL_BYTES_MAX, USERS_MAX};
+    use countersign_core::time::Wall;
+
+    use super::*;
+
+    #[test]
+    fn requests_read_as_commands_and_nothing_else_does() {
+        let command = |text: &str| Request::read(text.as_bytes());
+        let day = Duration::from_secs(86_400);
+        let bob = UserName::parse("bob").ok();
+        assert_eq!(
+            command(r#"{"command":"invite","user":"bob","seconds":86400}"#),
+            Ok(Command::Invite { user: bob, lifetime: day })
+        );
+        for anybody in
+            [r#"{"command":"invite","seconds":86400}"#, r#"{"command":"invite","user":null,"seconds":86400}"#]
+        {
+            assert_eq!(command(anybody), Ok(Command::Invite { user: None, lifetime: day }), "{anybody}");
+        }
+        assert_eq!(command(r#"{"command":"users"}"#), Ok(Command::Users));
+        for wrong in [
+            "",
+            "users",
+            "[]",
+            r#"{"command":"revoke"}"#,
+            r#"{"command":"users","more":1}"#,
+            r#"{"command":"invite"}"#,
+            r#"{"command":"invite","seconds":-1}"#,
+            r#"{"command":"invite","seconds":1,"realm":"x"}"#,
+            r#"{"command":"users"} {"command":"users"}"#,
+        ] {
+            assert!(command(wrong).is_err_and(|why| why.starts_with("this is no request")), "{wrong}");
+        }
+        let upper = command(r#"{"command":"invite","user":"Bob","seconds":1}"#);
+        assert_eq!(upper, Err("names are lower case".to_owned()));
+    }
+
+    #[test]
+    fn what_a_program_writes_the_server_reads() {
+        for request in [Request::Users {}, Request::Invite { user: Some("bob".into()), seconds: 1 }] {
+            let line = serde_json::to_vec(&request).expect("a request can be encoded");
+            assert!(Request::read(&line).is_ok(), "{request:?}");
+            assert!(line.len() < REQUEST_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn a_full_realm_fits_a_reply() {
+        let user = UserName::parse(&"u".repeat(LABEL_BYTES_MAX)).expect("a name");
+        let device = DeviceLabel::parse(&"d".repeat(LABEL_BYTES_MAX)).expect("a label");
+        let line = UserLine {
+            devices: vec![(DeviceName { user: user.clone(), device }, false)],
+            user,
+            opened: Wall(u64::MAX),
+        };
+        let entry = serde_json::to_vec(&UserEntry::new(&line)).expect("an entry can be encoded");
+        assert!((entry.len() + 1) * USERS_MAX + 100 < REPLY_BYTES_MAX, "{}", entry.len());
+    }
+}

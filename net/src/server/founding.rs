@@ -1,0 +1,122 @@
+//! Decides which files make a realm, and when a folder's files count as one.
+//!
+//! | file | what | needed |
+//! | --- | --- | --- |
+//! | `root.key` | the root's key | for a new issuing CA only; it may be kept elsewhere |
+//! | `issuing.key` | the issuing CA's key | at each start |
+//! | `root.pem`, `issuing.pem` | the two certificates | at each start |
+//! | `journal.sqlite3` | who belongs to the realm | at each start |
+//!
+//! Founding makes the empty journal first, then the files in the order of the table, each whole or not at all, and
+//! last the journal's first record. A crash in between leaves one of these, and each has one way on:
+//!
+//! | journal | `issuing.pem` | what it is |
+//! | --- | --- | --- |
+//! | none | none, nor any other of the files | nothing yet: found a realm |
+//! | none | any of the files | a realm that has lost its journal: refused, since going on would forget everybody |
+//! | empty | none | a founding that was cut off: nobody has seen these keys, so they are made anew |
+//! | empty | there | a founding that lacks its record: go on with these files |
+//! | has records | | a realm: all that is needed must be there |
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use countersign_core::id::Realm;
+use countersign_core::pki::{SecretKey, found_realm};
+use countersign_core::time::Wall;
+use rand_core::CryptoRng;
+
+use super::assemble::AssembleError;
+use crate::store::folder::{Folder, FolderError, check_private};
+use crate::store::keys::{KeyError, read_certificates, read_key, write_certificates, write_key};
+
+/// The journal's file.
+pub const JOURNAL: &str = "journal.sqlite3";
+/// The root's key.
+pub const ROOT_KEY: &str = "root.key";
+/// The issuing CA's key.
+pub const ISSUING_KEY: &str = "issuing.key";
+/// The root's certificate.
+pub const ROOT: &str = "root.pem";
+/// The issuing CA's certificate: written last, so that with it the others are there.
+pub const ISSUING: &str = "issuing.pem";
+
+/// What a server needs of a realm's files.
+#[derive(Debug)]
+pub struct RealmFiles {
+    /// The root's certificate in DER.
+    pub root: Vec<u8>,
+    /// The issuing CA's certificate in DER.
+    pub issuing: Vec<u8>,
+    /// The issuing CA's key.
+    pub issuing_key: SecretKey,
+}
+
+/// Refuses a folder that has files of a realm and no journal. To be asked before the journal is made.
+pub fn check_journal(folder: &Folder) -> Result<(), AssembleError> {
+    if exists(folder, JOURNAL)? {
+        return Ok(());
+    }
+    for name in [ROOT_KEY, ISSUING_KEY, ROOT, ISSUING] {
+        if exists(folder, name)? {
+            return Err(AssembleError::JournalMissing { journal: folder.file(JOURNAL), found: name });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the files of a founding were all written.
+pub fn is_complete(folder: &Folder) -> Result<bool, AssembleError> {
+    exists(folder, ISSUING)
+}
+
+/// Makes a realm's keys and certificates and writes them down. The journal must be empty.
+pub fn found(folder: &Folder, realm: &Realm, now: Wall, rng: &mut dyn CryptoRng) -> Result<RealmFiles, AssembleError> {
+    let founded = found_realm(realm, now, rng);
+    write_key(&folder.file(ROOT_KEY), &founded.root_key.to_pkcs8())?;
+    write_key(&folder.file(ISSUING_KEY), &founded.issuing_key.to_pkcs8())?;
+    write_certificates(&folder.file(ROOT), &[&founded.root])?;
+    write_certificates(&folder.file(ISSUING), &[&founded.issuing])?;
+    Ok(RealmFiles { root: founded.root, issuing: founded.issuing, issuing_key: founded.issuing_key })
+}
+
+/// Reads a realm's files.
+pub fn read(folder: &Folder) -> Result<RealmFiles, AssembleError> {
+    if exists(folder, ROOT_KEY)? {
+        // Not needed, and all the more not to be left where others can read it.
+        check_private(&folder.file(ROOT_KEY))?;
+    }
+    let path = folder.file(ISSUING_KEY);
+    let key = read_key(&path).map_err(needed)?;
+    let issuing_key = SecretKey::from_pkcs8(&key).ok_or(KeyError::NotEd25519 { path })?;
+    Ok(RealmFiles { root: certificate(folder, ROOT)?, issuing: certificate(folder, ISSUING)?, issuing_key })
+}
+
+/// The one certificate of a file.
+fn certificate(folder: &Folder, name: &str) -> Result<Vec<u8>, AssembleError> {
+    let path: PathBuf = folder.file(name);
+    let mut ders = read_certificates(&path).map_err(needed)?;
+    match (ders.pop(), ders.is_empty()) {
+        (Some(der), true) => Ok(der),
+        (Some(_) | None, _) => Err(AssembleError::SeveralCertificates { path }),
+    }
+}
+
+/// A file that isn't there is not a wrong path here but a loss.
+fn needed(error: KeyError) -> AssembleError {
+    if let KeyError::File(FolderError::Missing { path }) = error {
+        AssembleError::FileMissing { path }
+    } else {
+        error.into()
+    }
+}
+
+fn exists(folder: &Folder, name: &str) -> Result<bool, AssembleError> {
+    let path = folder.file(name);
+    match fs::symlink_metadata(&path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FolderError::from_io(&path, error).into()),
+    }
+}

@@ -1,0 +1,121 @@
+//! Decides what becomes durable together: all that has gathered while the last sync ran, in one transaction.
+
+use super::handle::{Done, Request};
+use super::{BATCH_REQUESTS_MAX, Journal, read_body};
+use crate::store::StoreError;
+use mio::Waker;
+use rusqlite::{Transaction, TransactionBehavior};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+
+/// What was written since the start of the thread.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// Transactions that wrote.
+    pub(super) transactions: AtomicU64,
+    /// Records that they wrote.
+    pub(super) records: AtomicU64,
+}
+
+/// The thread's end. The order of the fields is the order of their end: the file is closed first, the channel
+/// next, and the main loop is woken last, when it can see both.
+pub(super) struct Committer {
+    journal: Journal,
+    counters: Arc<Counters>,
+    requests: Receiver<Request>,
+    done: SyncSender<Done>,
+    waker: WakeAtEnd,
+}
+
+impl Committer {
+    /// The thread's end of `journal`, which answers what comes through `requests` to `done`.
+    pub(super) fn new(
+        journal: Journal,
+        counters: Arc<Counters>,
+        requests: Receiver<Request>,
+        done: SyncSender<Done>,
+        waker: Arc<Waker>,
+    ) -> Self {
+        Self { journal, counters, requests, done, waker: WakeAtEnd(waker) }
+    }
+
+    /// Works until nobody can ask for more, or something fails.
+    pub(super) fn run(mut self) {
+        // Both ends of the loop are in order: a failure has been told, or nobody can ask for more.
+        while let Ok(first) = self.requests.recv() {
+            let others = self.requests.try_iter().take(BATCH_REQUESTS_MAX - 1);
+            let batch: Vec<Request> = std::iter::once(first).chain(others).collect();
+            let outcomes = self.carry_out(batch);
+            let failed = outcomes.is_err();
+            self.tell(outcomes.unwrap_or_else(|error| vec![Done::Failed { error }]));
+            if let Err(source) = self.waker.0.wake() {
+                // The main loop will not look of its own accord, but when it does it must not go on.
+                let error = StoreError::Thread { source };
+                self.tell(vec![Done::Failed { error }]);
+                return;
+            }
+            if failed {
+                return;
+            }
+        }
+    }
+
+    /// All of `batch` in one transaction, and the outcomes only when it is on the disk.
+    fn carry_out(&mut self, batch: Vec<Request>) -> Result<Vec<Done>, StoreError> {
+        let Journal { connection, path, last, .. } = &mut self.journal;
+        let at = |error| StoreError::from_sqlite(path, error);
+        let before = *last;
+        let writes = batch.iter().any(|request| matches!(request, Request::Append { .. }));
+        let behavior = if writes { TransactionBehavior::Immediate } else { TransactionBehavior::Deferred };
+        let transaction = connection.transaction_with_behavior(behavior).map_err(at)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for request in batch {
+            outcomes.push(match request {
+                Request::Append { id, records } => {
+                    let first = *last + 1;
+                    *last = insert(&transaction, *last, &records).map_err(at)?;
+                    Done::Appended { id, first, count: *last + 1 - first }
+                }
+                Request::Load { id, n } => Done::Loaded { id, body: read_body(&transaction, n).map_err(at)? },
+            });
+        }
+        transaction.commit().map_err(at)?;
+        if writes {
+            let written = *last - before;
+            self.counters.records.fetch_add(written, Ordering::Release);
+            self.counters.transactions.fetch_add(1, Ordering::Release);
+        }
+        Ok(outcomes)
+    }
+
+    fn tell(&self, outcomes: Vec<Done>) {
+        for done in outcomes {
+            // Nobody listens: the handle was dropped, and what is queued is finished all the same.
+            let _ = self.done.send(done);
+        }
+    }
+}
+
+/// Puts `records` after number `last`, and returns the last number then.
+fn insert(transaction: &Transaction<'_>, last: u64, records: &[Vec<u8>]) -> rusqlite::Result<u64> {
+    let mut statement = transaction.prepare("INSERT INTO record (n, body) VALUES (?1, ?2)")?;
+    let mut n = last;
+    for body in records {
+        n += 1;
+        // Beyond 2^63 records SQLite itself would be at its end.
+        let number = i64::try_from(n).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX))?;
+        statement.execute((number, body))?;
+    }
+    Ok(n)
+}
+
+/// Wakes the main loop when the thread ends, also by a panic.
+struct WakeAtEnd(Arc<Waker>);
+
+impl Drop for WakeAtEnd {
+    fn drop(&mut self) {
+        // There is nobody left to tell of a failure.
+        let _ = self.0.wake();
+    }
+}

@@ -1,0 +1,49 @@
+//! Who acts in a run: people with their whims, the operator, and for the canaries a saboteur.
+//!
+//! An actor decides and the world carries out: it is given what a person would see and answers with what it does.
+
+pub mod operator;
+pub mod person;
+pub mod saboteur;
+
+use std::time::Duration;
+
+use countersign_core::device::Command;
+use countersign_core::id::{CallId, DeviceName, UserName};
+use countersign_core::invite::InviteLink;
+
+/// What a person gets round to after a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// Anything they might do.
+    Act,
+    /// Taking, declining or ignoring a call.
+    Answer(CallId),
+    /// Saying something in a call.
+    Say(CallId),
+    /// Hanging up.
+    Leave(CallId),
+    /// Calling this person, and waiting for them for so long.
+    Call(UserName, Duration),
+    /// Pulling the plug in the middle of an enrolment.
+    Trip,
+}
+
+/// What a person does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Asks the operator for an invite.
+    AskOperator,
+    /// Starts an enrolment.
+    Enrol(Box<InviteLink>, DeviceName),
+    /// Starts the device.
+    Start,
+    /// Ends the device's program without a goodbye.
+    Kill,
+    /// Lets the device's program end, which has said that it is done.
+    Exit,
+    /// Wishes something of the device.
+    Wish(Command),
+    /// Gets round to something after so many microseconds.
+    Later(u64, Prompt),
+}

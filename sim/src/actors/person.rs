@@ -1,0 +1,339 @@
+//! Decides what a person does with their device: enrol, call, speak, leave, come back.
+//!
+//! In the storm they follow their whims, which are drawn from their own stream. In the calm they only see to it that
+//! they are online, take every call, and call whom they are told to.
+
+pub mod whims;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use countersign_core::device::calls::CallEvent;
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Command, Event};
+use countersign_core::id::{CallId, DeviceLabel, DeviceName, UserName};
+use countersign_core::invite::InviteLink;
+use countersign_core::wire::Code;
+use rand_chacha::ChaCha20Rng;
+
+use super::{Act, Prompt};
+use crate::config::SimConfig;
+use crate::rng::{Draw, Streams};
+use whims::Whims;
+
+/// How many lines each side says in a call of the roll call. Long ones, they are more than a tunnel carries on credit.
+pub const ROLL_CALL_LINES: u64 = 6;
+/// The numbers of a user's own calls stay below this; above are those that others make.
+const OWN_CALLS: CallId = CallId(1 << 32);
+
+/// A person.
+#[derive(Debug)]
+pub struct Person {
+    number: usize,
+    rng: ChaCha20Rng,
+    whims: Whims,
+    name: DeviceName,
+    /// How often another name had to be found.
+    renamed: u64,
+    invite: Option<InviteLink>,
+    asked_us: Option<u64>,
+    enrolled: bool,
+    program: Program,
+    /// Until when they stay away.
+    away_us: u64,
+    calls: BTreeMap<CallId, Known>,
+    last_call: u64,
+    lines: u64,
+    known: BTreeSet<UserName>,
+    calm: bool,
+    /// How many times slower they are than others: some do little else than listen.
+    slowness: u64,
+}
+
+/// What their device's program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    /// It does not run.
+    Off,
+    /// It runs, and is not online.
+    On,
+    /// It is online.
+    Online,
+}
+
+/// What a person knows of a call.
+#[derive(Debug)]
+struct Known {
+    user: UserName,
+    lines_left: u64,
+    /// How many lines go out at once.
+    at_once: u64,
+}
+
+impl Person {
+    /// The person of this number.
+    ///
+    /// # Panics
+    /// Never: the labels of devices are valid.
+    pub fn new(config: &SimConfig, streams: Streams, number: usize) -> Self {
+        let mut rng = streams.stream(&format!("person/{number}"));
+        let user = whims::wished_name(config, number, &mut rng);
+        let device = DeviceLabel::parse(rng.pick(&["laptop", "phone", "desk"]).unwrap_or(&"laptop"))
+            .expect("these labels are valid");
+        let slow = rng.chance(1, 4);
+        Self {
+            slowness: if slow { 25 } else { 1 },
+            number,
+            whims: Whims::of(config),
+            name: DeviceName { user, device },
+            rng,
+            renamed: 0,
+            invite: None,
+            asked_us: None,
+            enrolled: false,
+            program: Program::Off,
+            away_us: 0,
+            calls: BTreeMap::new(),
+            last_call: 0,
+            lines: 0,
+            known: whims::everybody(config),
+            calm: false,
+        }
+    }
+
+    /// The name they have, or wish to have.
+    pub fn name(&self) -> &DeviceName {
+        &self.name
+    }
+
+    /// Whether they have a certificate.
+    pub fn is_enrolled(&self) -> bool {
+        self.enrolled
+    }
+
+    /// They get round to something.
+    pub fn prompt(&mut self, prompt: Prompt, now_us: u64) -> Vec<Act> {
+        match prompt {
+            Prompt::Act => self.act(now_us),
+            Prompt::Answer(call) => self.answer(call),
+            Prompt::Say(call) => self.say(call),
+            Prompt::Leave(call) if self.calls.contains_key(&call) => vec![hang_up(call, Code::HUNG_UP)],
+            Prompt::Call(user, patience) if self.could_call(&user) => vec![self.call(user, patience)],
+            Prompt::Trip if self.is_on() && !self.enrolled && !self.calm => vec![Act::Kill],
+            Prompt::Leave(_) | Prompt::Call(..) | Prompt::Trip => Vec::new(),
+        }
+    }
+
+    /// They get an invite, and use it at once.
+    pub fn handed(&mut self, link: InviteLink, now_us: u64) -> Vec<Act> {
+        if self.enrolled || self.is_on() || self.invite.is_some() {
+            return Vec::new();
+        }
+        self.invite = Some(link);
+        self.wake_up(now_us)
+    }
+
+    /// The operator could not invite them by that name.
+    pub fn invite_refused(&mut self) {
+        // Somebody may have handed them another one meanwhile, and a name that is asked for or theirs stays.
+        if !self.enrolled && !self.is_on() {
+            self.rename();
+            self.asked_us = None;
+        }
+    }
+
+    /// Their enrolment has come to something.
+    pub fn enrol_ended(&mut self, result: &EnrolResult, now_us: u64) {
+        match result {
+            EnrolResult::Enrolled(_) => self.enrolled = true,
+            EnrolResult::Refused(code, _) => match *code {
+                Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN | Code::SECOND_DEVICE => self.rename(),
+                Code::BUSY | Code::ISSUE_FAILED => {}
+                _ => {
+                    self.invite = None;
+                    self.asked_us = None;
+                }
+            },
+            // The same key asks again, and gets the same certificate if there was one.
+            EnrolResult::Lost(_) | EnrolResult::BadCertificate(_) => {
+                self.away_us = now_us + self.rng.between(100_000, 2_000_000);
+            }
+        }
+    }
+
+    /// Their program has ended, however.
+    pub fn stopped(&mut self) {
+        self.program = Program::Off;
+        self.calls.clear();
+    }
+
+    /// Their program has been started.
+    pub fn started(&mut self) {
+        self.program = Program::On;
+    }
+
+    /// Their device tells them something.
+    pub fn told(&mut self, event: &Event, now_us: u64) -> Vec<Act> {
+        match event {
+            Event::Online(_) => self.program = Program::Online,
+            Event::Offline(..) => self.program = Program::On,
+            Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
+            Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
+            Event::People(people) => self.known.extend(people.iter().map(|person| person.user.clone())),
+            Event::Call(call, event) => return self.call_event(*call, event),
+            Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
+            Event::Denied(..) => {}
+            Event::Done | Event::GivenUp(_) => {
+                self.away_us = if self.calm { now_us } else { now_us + self.rng.between(500_000, 20_000_000) };
+                return vec![Act::Exit];
+            }
+        }
+        Vec::new()
+    }
+
+    /// Faults have stopped: they hang up and from now on do only what is asked of them.
+    pub fn calm_down(&mut self, now_us: u64) -> Vec<Act> {
+        self.calm = true;
+        self.away_us = now_us;
+        self.calls.keys().map(|call| hang_up(*call, Code::HUNG_UP)).collect()
+    }
+
+    fn is_on(&self) -> bool {
+        self.program != Program::Off
+    }
+
+    /// Whether they have a device to call with, and no call with that person.
+    fn could_call(&self, user: &UserName) -> bool {
+        self.is_on() && self.enrolled && self.calls.values().all(|call| call.user != *user)
+    }
+
+    fn act(&mut self, now_us: u64) -> Vec<Act> {
+        let mut acts = if self.is_on() { self.whim() } else { self.wake_up(now_us) };
+        let slowness = if self.calm || self.program != Program::Online { 1 } else { self.slowness };
+        acts.push(Act::Later(slowness * self.whims.pause_us(self.calm, &mut self.rng), Prompt::Act));
+        acts
+    }
+
+    fn wake_up(&mut self, now_us: u64) -> Vec<Act> {
+        if now_us < self.away_us {
+            return Vec::new();
+        }
+        if self.enrolled {
+            return vec![Act::Start];
+        }
+        if let Some(invite) = &self.invite {
+            let mut acts = vec![Act::Enrol(Box::new(invite.clone()), self.name.clone())];
+            if self.whims.trips(&mut self.rng) {
+                acts.push(Act::Later(self.rng.between(1, 600_000), Prompt::Trip));
+            }
+            return acts;
+        }
+        // An answer that does not come is asked for again: the relay may have crashed over it.
+        if self.asked_us.is_some_and(|asked_us| now_us < asked_us + 3_000_000) {
+            return Vec::new();
+        }
+        self.asked_us = Some(now_us);
+        vec![Act::AskOperator]
+    }
+
+    fn whim(&mut self) -> Vec<Act> {
+        if self.calm || !self.enrolled {
+            return Vec::new();
+        }
+        match self.whims.draw(&mut self.rng) {
+            whims::Whim::Call => {
+                let patience = Duration::from_millis(self.rng.between(0, 20_000));
+                match self.whims.target(&self.known, &mut self.rng) {
+                    Some(user) => vec![self.call(user, patience)],
+                    None => Vec::new(),
+                }
+            }
+            whims::Whim::HangUp => {
+                let calls: Vec<CallId> = self.calls.keys().copied().collect();
+                self.rng.pick(&calls).map(|call| hang_up(*call, Code::HUNG_UP)).into_iter().collect()
+            }
+            whims::Whim::Who => vec![Act::Wish(Command::Who)],
+            whims::Whim::Quit => vec![Act::Wish(Command::Quit)],
+            whims::Whim::Kill => {
+                self.away_us = 0;
+                vec![Act::Kill]
+            }
+        }
+    }
+
+    fn call(&mut self, user: UserName, patience: Duration) -> Act {
+        self.last_call += 1;
+        let id = CallId(self.last_call);
+        self.remember(id, user.clone());
+        Act::Wish(Command::Call(id, user, patience))
+    }
+
+    fn remember(&mut self, id: CallId, user: UserName) {
+        let lines_left = if self.calm { ROLL_CALL_LINES } else { self.whims.lines(&mut self.rng) };
+        let at_once = self.rng.between(1, 6);
+        self.calls.insert(id, Known { user, lines_left, at_once });
+    }
+
+    fn call_event(&mut self, id: CallId, event: &CallEvent) -> Vec<Act> {
+        match event {
+            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Line(..) => Vec::new(),
+            CallEvent::Incoming(from) => {
+                self.remember(id, from.user.clone());
+                let after_us = if self.calm { 10_000 } else { self.rng.between(10_000, 4_000_000) };
+                vec![Act::Later(after_us, Prompt::Answer(id))]
+            }
+            CallEvent::Open(..) => {
+                let mut acts = vec![Act::Later(self.rng.between(0, 500_000), Prompt::Say(id))];
+                if self.calm && id < OWN_CALLS {
+                    acts.push(Act::Later(8_000_000, Prompt::Leave(id)));
+                }
+                acts
+            }
+            CallEvent::Ended(_) => {
+                self.calls.remove(&id);
+                Vec::new()
+            }
+        }
+    }
+
+    fn answer(&mut self, call: CallId) -> Vec<Act> {
+        if !self.calls.contains_key(&call) {
+            return Vec::new();
+        }
+        match self.whims.answer(self.calm, &mut self.rng) {
+            whims::Answer::Accept => vec![Act::Wish(Command::Accept(call))],
+            whims::Answer::Decline => vec![hang_up(call, Code::DECLINED)],
+            whims::Answer::Ignore => Vec::new(),
+        }
+    }
+
+    fn say(&mut self, id: CallId) -> Vec<Act> {
+        let Some(call) = self.calls.get_mut(&id) else { return Vec::new() };
+        let count = call.at_once.min(call.lines_left);
+        call.lines_left -= count;
+        let is_last = call.lines_left == 0;
+        let mut acts = Vec::new();
+        for _ in 0..count {
+            self.lines += 1;
+            let long = self.calm && self.number % 4 == 0;
+            let text = self.whims.text(self.number, self.lines, long, &mut self.rng);
+            acts.push(Act::Wish(Command::Say(id, text)));
+        }
+        let again_us = self.rng.between(1_000, 1_500_000);
+        if !is_last {
+            acts.push(Act::Later(again_us, Prompt::Say(id)));
+        } else if !self.calm && self.rng.chance(1, 2) {
+            acts.push(Act::Later(again_us, Prompt::Leave(id)));
+        }
+        acts
+    }
+
+    fn rename(&mut self) {
+        self.renamed += 1;
+        self.name.user = whims::other_name(self.number, self.renamed);
+    }
+}
+
+fn hang_up(call: CallId, code: Code) -> Act {
+    Act::Wish(Command::HangUp(call, code))
+}

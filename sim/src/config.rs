@@ -1,0 +1,358 @@
+//! Decides what a run is like: how many people, which network, which faults. Plain data, drawn from the seed.
+//!
+//! A configuration prints itself whole, a field a line, and reads itself back, so a failure can be kept as text even
+//! when the drawing below has changed. The faults come in families, each of which is off in about half of all runs:
+//! faults that are all slightly on hide each other's bugs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rand_core::Rng;
+
+use crate::rng::{Draw, Streams};
+
+/// One damaged byte: on which connection, in which direction, at which offset from its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flip {
+    /// The connection, counted from 1 in the order in which they reached the relay.
+    pub conn: u64,
+    /// Whether the byte travels to the relay, or else to the device.
+    pub to_relay: bool,
+    /// The byte, counted from 0 over the direction's whole life.
+    pub offset: u64,
+}
+
+/// Why a text is no configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigRefusal {
+    /// There is no field of that name.
+    Unknown(String),
+    /// The value of that field can't be read.
+    Value(String),
+    /// The line is not of the form name=value.
+    Line(String),
+    /// The values don't fit each other: this one is out of its range.
+    Range(&'static str),
+}
+
+impl fmt::Display for ConfigRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => write!(f, "there is no field {name}: `cargo sim run` prints them all"),
+            Self::Value(name) => write!(f, "the value of {name} can't be read: give a number, or CONN/relay/OFFSET"),
+            Self::Line(line) => write!(f, "{line:?} is not of the form name=value"),
+            Self::Range(name) => write!(f, "{name} is out of its range: see its description in sim/src/config.rs"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigRefusal {}
+
+/// Writes the fields once, so that none is left out when a configuration is printed, read or changed.
+macro_rules! config {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What a run is like.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct SimConfig {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Damages one byte.
+            pub flip: Option<Flip>,
+        }
+
+        impl SimConfig {
+            /// Sets one field by its name.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigRefusal> {
+                let number = || value.parse().map_err(|_| ConfigRefusal::Value(name.to_owned()));
+                match name {
+                    $(stringify!($name) => self.$name = number()?,)*
+                    "flip" if value == "none" => self.flip = None,
+                    "flip" => self.flip = Some(value.parse().map_err(|()| ConfigRefusal::Value(name.to_owned()))?),
+                    _ => return Err(ConfigRefusal::Unknown(name.to_owned())),
+                }
+                Ok(())
+            }
+        }
+
+        impl fmt::Display for SimConfig {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(writeln!(f, concat!(stringify!($name), "={}"), self.$name)?;)*
+                match self.flip {
+                    Some(flip) => writeln!(f, "flip={flip}"),
+                    None => writeln!(f, "flip=none"),
+                }
+            }
+        }
+    };
+}
+
+config! {
+    /// Where every random number of the run comes from.
+    seed,
+    /// How many people there are, each with one device: 2 to 16.
+    devices,
+    /// How long faults happen, in seconds.
+    storm_s,
+    /// The shortest way of a segment, in microseconds.
+    latency_min_us,
+    /// The longest way of a segment, in microseconds; not less than the shortest.
+    latency_max_us,
+    /// How many percent of the pieces of a write are split further.
+    split_percent,
+    /// How many percent of the pieces arrive together with the one before.
+    merge_percent,
+    /// The most pieces of one write, at least 1.
+    segments_max,
+    /// How many percent of the writes a socket takes only a part of.
+    short_write_percent,
+    /// How long a full socket takes until it takes more, at most, in microseconds.
+    blocked_max_us,
+    /// How many percent of the full sockets take nothing for up to half a minute.
+    stall_percent,
+    /// How many percent of the calls are met by one in the other direction.
+    glare_percent,
+    /// How late a machine is woken after its deadline, at most, in microseconds.
+    late_max_us,
+    /// How far a node's civil clock is off in either direction, at most, in seconds. Certificates are backdated by 300.
+    skew_max_s,
+    /// The time between two cuts of a connection, on average, in milliseconds; 0 for none.
+    cut_mean_ms,
+    /// How many percent of the cuts neither side is told of.
+    silent_percent,
+    /// How many percent of the attempts to connect fail.
+    dial_fail_percent,
+    /// How many percent of the appends the relay crashes before, so that they are lost.
+    crash_before_percent,
+    /// How many percent of the appends the relay crashes after, before it has heard that they are durable.
+    crash_after_percent,
+    /// The time between two crashes of the relay that no append brings about, on average, in milliseconds; 0 for none.
+    crash_mean_ms,
+    /// How long the relay is down after a crash, at most, in milliseconds.
+    down_max_ms,
+    /// How long an append takes to become durable, at most, in microseconds.
+    append_max_us,
+    /// The time between two acts of a person, on average, in milliseconds.
+    pace_ms,
+    /// How many percent of the invites are handed to two people.
+    shared_invite_percent,
+    /// How many percent of the people want somebody else's name.
+    rival_percent,
+    /// How many percent of the invites live for a few seconds only.
+    brief_invite_percent,
+    /// How many percent of the invites are for one name alone.
+    bound_invite_percent,
+    /// The weight of calling somebody among the acts of a person.
+    call_weight,
+    /// The weight of hanging up.
+    hang_up_weight,
+    /// The weight of asking who there is.
+    who_weight,
+    /// The weight of leaving in good order.
+    quit_weight,
+    /// The weight of the program's end without a goodbye.
+    kill_weight,
+    /// How many percent of the calls that come in are taken.
+    accept_percent,
+    /// How many percent are declined; the rest ring until they stop.
+    decline_percent,
+    /// How many lines somebody says in a call, at most.
+    lines_max,
+    /// How many percent of the lines are long.
+    long_line_percent,
+}
+
+impl SimConfig {
+    /// The configuration that `seed` stands for.
+    pub fn draw(seed: u64) -> Self {
+        let rng = &mut Streams::new(seed).stream("config");
+        let latency_min_us = rng.between(50, 5_000);
+        let mut config = Self {
+            seed,
+            devices: rng.between(2, 16),
+            storm_s: rng.between(40, 150),
+            latency_min_us,
+            latency_max_us: latency_min_us + family(rng, 200_000),
+            split_percent: family(rng, 80),
+            merge_percent: family(rng, 60),
+            segments_max: rng.between(1, 24),
+            short_write_percent: family(rng, 50),
+            blocked_max_us: rng.between(1, 300_000),
+            stall_percent: family(rng, 5),
+            glare_percent: family(rng, 60),
+            late_max_us: family(rng, 5_000),
+            skew_max_s: family(rng, 120),
+            cut_mean_ms: 0,
+            silent_percent: family(rng, 90),
+            dial_fail_percent: family(rng, 30),
+            crash_before_percent: family(rng, 25),
+            crash_after_percent: family(rng, 25),
+            crash_mean_ms: 0,
+            down_max_ms: 10 * 10_u64.pow(u32::try_from(rng.between(0, 3)).unwrap_or(0)) * rng.between(1, 2),
+            append_max_us: rng.between(100, 300_000),
+            pace_ms: rng.between(300, 4_000),
+            shared_invite_percent: family(rng, 40),
+            rival_percent: family(rng, 50),
+            brief_invite_percent: family(rng, 30),
+            bound_invite_percent: family(rng, 60),
+            call_weight: rng.between(10, 100),
+            hang_up_weight: rng.between(0, 30),
+            who_weight: rng.between(0, 20),
+            quit_weight: family(rng, 12),
+            kill_weight: family(rng, 12),
+            accept_percent: rng.between(40, 100),
+            decline_percent: 0,
+            lines_max: rng.between(1, 40),
+            long_line_percent: family(rng, 20),
+            flip: None,
+        };
+        config.cut_mean_ms = rare(rng, 1_000, 40_000);
+        config.crash_mean_ms = rare(rng, 8_000, 60_000);
+        config.decline_percent = rng.between(0, 100 - config.accept_percent);
+        config
+    }
+
+    /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed.
+    pub fn parse(text: &str) -> Result<Self, ConfigRefusal> {
+        let mut pairs = Vec::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            pairs.push(line.split_once('=').ok_or_else(|| ConfigRefusal::Line(line.to_owned()))?);
+        }
+        let mut config = Self::draw(0);
+        // The seed first, since it says what the others are by default.
+        if let Some((name, value)) = pairs.iter().find(|(name, _)| *name == "seed") {
+            config.set(name, value)?;
+            config = Self::draw(config.seed);
+        }
+        for (name, value) in pairs {
+            config.set(name, value)?;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether a run can be made of it.
+    pub fn check(&self) -> Result<(), ConfigRefusal> {
+        let percents = [
+            (self.silent_percent, "silent_percent"),
+            (self.dial_fail_percent, "dial_fail_percent"),
+            (self.accept_percent + self.decline_percent, "decline_percent"),
+        ];
+        if let Some((_, name)) = percents.into_iter().find(|(value, _)| *value > 100) {
+            return Err(ConfigRefusal::Range(name));
+        }
+        match self {
+            _ if !(2..=16).contains(&self.devices) => Err(ConfigRefusal::Range("devices")),
+            _ if self.storm_s == 0 || self.storm_s > 86_400 => Err(ConfigRefusal::Range("storm_s")),
+            _ if self.latency_max_us < self.latency_min_us => Err(ConfigRefusal::Range("latency_max_us")),
+            // Beyond this a handshake through two hops no longer fits its time.
+            _ if self.latency_max_us > 400_000 => Err(ConfigRefusal::Range("latency_max_us")),
+            _ if self.skew_max_s > 120 => Err(ConfigRefusal::Range("skew_max_s")),
+            _ if self.segments_max == 0 => Err(ConfigRefusal::Range("segments_max")),
+            _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same run without any fault of the network, the disk or the people's programs.
+    #[must_use]
+    pub fn without_faults(mut self) -> Self {
+        for field in [
+            &mut self.short_write_percent,
+            &mut self.stall_percent,
+            &mut self.late_max_us,
+            &mut self.skew_max_s,
+            &mut self.cut_mean_ms,
+            &mut self.dial_fail_percent,
+            &mut self.crash_before_percent,
+            &mut self.crash_after_percent,
+            &mut self.crash_mean_ms,
+            &mut self.shared_invite_percent,
+            &mut self.rival_percent,
+            &mut self.brief_invite_percent,
+            &mut self.quit_weight,
+            &mut self.kill_weight,
+        ] {
+            *field = 0;
+        }
+        self
+    }
+}
+
+/// The strength of a family of faults: none in half of all runs, and anything from 1 to `most` in the others.
+fn family(rng: &mut dyn Rng, most: u64) -> u64 {
+    let (on, strength) = (rng.chance(1, 2), rng.between(1, most));
+    if on { strength } else { 0 }
+}
+
+/// The mean time between two faults: none in half of all runs.
+fn rare(rng: &mut dyn Rng, least: u64, most: u64) -> u64 {
+    let (on, mean) = (rng.chance(1, 2), rng.between(least, most));
+    if on { mean } else { 0 }
+}
+
+impl fmt::Display for Flip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.conn, if self.to_relay { "relay" } else { "device" }, self.offset)
+    }
+}
+
+impl FromStr for Flip {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split('/');
+        let (Some(conn), Some(to), Some(offset), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(());
+        };
+        let to_relay = match to {
+            "relay" => true,
+            "device" => false,
+            _ => return Err(()),
+        };
+        Ok(Self { conn: conn.parse().map_err(drop)?, to_relay, offset: offset.parse().map_err(drop)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_drawn_configuration_is_sound_and_reads_back_as_it_was_printed() {
+        for seed in 0..500 {
+            let mut config = SimConfig::draw(seed);
+            assert_eq!(config.check(), Ok(()), "seed {seed}");
+            config.flip = Some(Flip { conn: seed, to_relay: seed % 2 == 0, offset: 7 });
+            assert_eq!(SimConfig::parse(&config.to_string()), Ok(config));
+        }
+    }
+
+    #[test]
+    fn each_family_of_faults_is_off_in_some_runs_and_on_in_others() {
+        let configs: Vec<_> = (0..100).map(SimConfig::draw).collect();
+        let families: [fn(&SimConfig) -> u64; 6] = [
+            |config| config.cut_mean_ms,
+            |config| config.crash_mean_ms,
+            |config| config.crash_before_percent,
+            |config| config.split_percent,
+            |config| config.skew_max_s,
+            |config| config.quit_weight,
+        ];
+        for family in families {
+            let off = configs.iter().filter(|config| family(config) == 0).count();
+            assert!((20..80).contains(&off), "off in {off} of 100");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_not_named_is_the_seeds_and_a_wrong_one_is_refused() {
+        let config = SimConfig::parse("seed=9\ndevices=3\n").expect("sound");
+        assert_eq!(config, SimConfig { devices: 3, ..SimConfig::draw(9) });
+        assert_eq!(SimConfig::parse("sede=9"), Err(ConfigRefusal::Unknown("sede".to_owned())));
+        assert_eq!(SimConfig::parse("seed=x"), Err(ConfigRefusal::Value("seed".to_owned())));
+        assert_eq!(SimConfig::parse("seed"), Err(ConfigRefusal::Line("seed".to_owned())));
+        assert_eq!(SimConfig::parse("devices=1"), Err(ConfigRefusal::Range("devices")));
+        assert_eq!("3/relay/12".parse(), Ok(Flip { conn: 3, to_relay: true, offset: 12 }));
+        assert_eq!("3/both/12".parse::<Flip>(), Err(()));
+    }
+}

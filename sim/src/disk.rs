@@ -1,0 +1,123 @@
+//! Decides which of the relay's appends survive a crash: those that had become durable, in order and each as a whole.
+
+use std::collections::VecDeque;
+
+use countersign_core::id::AppendId;
+use rand_chacha::ChaCha20Rng;
+
+use crate::rng::Draw;
+
+/// The relay's journal on its disk.
+#[derive(Debug)]
+pub struct Disk {
+    /// What survives a crash.
+    durable: Vec<Vec<u8>>,
+    /// Appends on their way, oldest first.
+    pending: VecDeque<(AppendId, Vec<Vec<u8>>)>,
+    rng: ChaCha20Rng,
+    append_max_us: u64,
+    /// When the newest append on its way becomes durable: none overtakes another.
+    newest_us: u64,
+}
+
+/// An append that has become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Which.
+    pub append: AppendId,
+    /// The place of its first record.
+    pub first: u64,
+    /// How many records it has.
+    pub count: usize,
+}
+
+impl Disk {
+    /// An empty disk on which an append takes at most `append_max_us`.
+    pub fn new(rng: ChaCha20Rng, append_max_us: u64) -> Self {
+        Self { durable: Vec::new(), pending: VecDeque::new(), rng, append_max_us, newest_us: 0 }
+    }
+
+    /// Takes an append, and says when it becomes durable unless a crash comes first.
+    pub fn append(&mut self, append: AppendId, records: Vec<Vec<u8>>, now_us: u64) -> u64 {
+        self.pending.push_back((append, records));
+        let alone_us = now_us + self.rng.between(1, self.append_max_us.max(1));
+        self.newest_us = self.newest_us.max(alone_us);
+        self.newest_us
+    }
+
+    /// The oldest append on its way becomes durable.
+    pub fn commit(&mut self) -> Option<Committed> {
+        let (append, records) = self.pending.pop_front()?;
+        let (first, count) = (place(self.durable.len()), records.len());
+        self.durable.extend(records);
+        Some(Committed { append, first, count })
+    }
+
+    /// What was on its way is lost. How many appends that were.
+    pub fn crash(&mut self) -> usize {
+        let lost = self.pending.len();
+        self.pending.clear();
+        lost
+    }
+
+    /// The record at a place.
+    pub fn read(&self, n: u64) -> Option<&[u8]> {
+        let index = usize::try_from(n.checked_sub(1)?).ok()?;
+        self.durable.get(index).map(Vec::as_slice)
+    }
+
+    /// The records that survive, oldest first.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.durable.iter().map(Vec::as_slice)
+    }
+
+    /// Forgets all records but the first `keep`, as no disk may that has answered for them.
+    pub fn forget_beyond(&mut self, keep: usize) {
+        self.durable.truncate(keep);
+    }
+}
+
+/// The place of the record after `before` records.
+fn place(before: usize) -> u64 {
+    u64::try_from(before).expect("no journal is longer than u64 counts") + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Streams;
+
+    fn disk() -> Disk {
+        Disk::new(Streams::new(1).stream("disk"), 1_000)
+    }
+
+    fn all(disk: &Disk) -> Vec<&[u8]> {
+        disk.records().collect()
+    }
+
+    #[test]
+    fn appends_become_durable_in_their_order_and_are_found_at_their_place() {
+        let mut disk = disk();
+        let times: Vec<u64> = (1..=20).map(|id| disk.append(AppendId(id), vec![vec![0], vec![1]], id * 10)).collect();
+        assert!(times.is_sorted());
+        for id in 1..=20 {
+            assert_eq!(disk.commit(), Some(Committed { append: AppendId(id), first: id * 2 - 1, count: 2 }));
+        }
+        assert_eq!(disk.commit(), None);
+        assert_eq!((disk.read(0), disk.read(2), disk.read(41)), (None, Some(&[1][..]), None));
+    }
+
+    #[test]
+    fn a_crash_takes_whole_appends_from_the_end_and_nothing_that_was_durable() {
+        let mut disk = disk();
+        disk.append(AppendId(1), vec![vec![1]], 0);
+        disk.append(AppendId(2), vec![vec![2], vec![3]], 0);
+        disk.append(AppendId(3), vec![vec![4]], 0);
+        disk.commit();
+        assert_eq!(disk.crash(), 2);
+        assert_eq!(all(&disk), [&[1]]);
+        disk.append(AppendId(1), vec![vec![5]], 0);
+        assert_eq!(disk.commit().map(|committed| committed.first), Some(2));
+        assert_eq!(all(&disk), [[1], [5]]);
+    }
+}

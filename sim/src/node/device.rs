@@ -1,0 +1,228 @@
+//! Decides what of a device survives its program: the key, from before anybody hears of it, and the identity.
+
+use std::collections::BTreeMap;
+
+use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment};
+use countersign_core::device::{Command, Device, Identity, Input, Output};
+use countersign_core::id::{CallId, ConnId, DeviceName};
+use countersign_core::invite::{InviteLink, TokenHash};
+use countersign_core::pki::SecretKey;
+
+use super::{Chance, Clocks, Deadline, Why, tls_env};
+use crate::rng::Streams;
+use crate::story::Program;
+
+/// A person's device.
+#[derive(Debug)]
+pub struct DeviceNode {
+    number: usize,
+    chance: Chance,
+    clocks: Clocks,
+    machine: Machine,
+    /// How many programs have been started.
+    life: u64,
+    /// The sockets of the program that runs, by its own numbers.
+    pub sockets: BTreeMap<ConnId, Socket>,
+    /// What lies on the device's disk.
+    pub store: Store,
+}
+
+/// What survives the program.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// The key, stored before it is used.
+    pub key: Option<SecretKey>,
+    /// By which invite a certificate was last asked for.
+    pub asked_by: Option<TokenHash>,
+    /// The identity, once it was enrolled.
+    pub identity: Option<Identity>,
+}
+
+/// A socket of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// Not connected yet.
+    Dialling,
+    /// The relay knows it by this number.
+    Wired(ConnId),
+}
+
+#[derive(Debug)]
+enum Machine {
+    Off,
+    Enrolling(Box<Enrolment>),
+    On(Box<Device>),
+}
+
+/// An input that both kinds of machine have.
+#[derive(Clone, Copy, Debug)]
+pub enum Nudge<'a> {
+    /// A socket is connected.
+    Connected(ConnId),
+    /// A socket could not be connected.
+    Unreachable(ConnId),
+    /// Bytes came in.
+    Received(ConnId, &'a [u8]),
+    /// The socket took bytes.
+    Sent(ConnId, usize),
+    /// The socket has ended.
+    Ended(ConnId),
+    /// Time has passed.
+    Tick,
+}
+
+impl DeviceNode {
+    /// A new device with nothing on it.
+    pub fn new(streams: Streams, number: usize, skew_max_s: u64) -> Self {
+        let name = format!("device/{number}");
+        Self {
+            number,
+            chance: Chance::new(streams, &name),
+            clocks: Clocks::draw(streams, &name, skew_max_s),
+            machine: Machine::Off,
+            life: 0,
+            sockets: BTreeMap::new(),
+            store: Store::default(),
+        }
+    }
+
+    /// The program that runs, or ran last.
+    pub fn program(&self) -> Program {
+        Program { device: self.number, life: self.life }
+    }
+
+    /// Whether a program runs.
+    pub fn is_on(&self) -> bool {
+        !matches!(self.machine, Machine::Off)
+    }
+
+    /// Whether the program that runs enrols the device.
+    pub fn is_enrolling(&self) -> bool {
+        matches!(self.machine, Machine::Enrolling(_))
+    }
+
+    /// Starts an attempt at enrolment, with the key that is stored or a new one that is stored first.
+    pub fn enrol(&mut self, invite: InviteLink, name: DeviceName, at_us: u64) {
+        let now = self.clocks.now(at_us);
+        self.store.asked_by = Some(invite.token.hash());
+        let stored = &mut self.store.key;
+        let machine = self.chance.lend(|rng| {
+            let key = stored.get_or_insert_with(|| SecretKey::draw(rng)).clone();
+            let mut machine = Enrolment::new(tls_env(), invite, name, key);
+            machine.handle(&EnrolInput::Start, now);
+            machine
+        });
+        self.begin(Machine::Enrolling(Box::new(machine)));
+    }
+
+    /// Starts the device with the identity that is stored; without one nothing starts.
+    pub fn start(&mut self, at_us: u64) {
+        let Some(identity) = self.store.identity.clone() else { return };
+        let now = self.clocks.now(at_us);
+        let machine = self.chance.lend(|rng| {
+            let mut machine = Device::new(tls_env(), identity, true);
+            machine.handle(Input::Start, now, rng);
+            machine
+        });
+        self.begin(Machine::On(Box::new(machine)));
+    }
+
+    fn begin(&mut self, machine: Machine) {
+        self.machine = machine;
+        self.life += 1;
+        self.sockets.clear();
+    }
+
+    /// The program ends at once. The sockets that the kernel closes for it.
+    pub fn stop(&mut self) -> BTreeMap<ConnId, Socket> {
+        self.machine = Machine::Off;
+        std::mem::take(&mut self.sockets)
+    }
+
+    /// Feeds the program that runs.
+    pub fn handle(&mut self, nudge: Nudge<'_>, at_us: u64) {
+        let now = self.clocks.now(at_us);
+        match &mut self.machine {
+            Machine::Off => {}
+            Machine::Enrolling(machine) => self.chance.lend(|_| machine.handle(&enrol_input(nudge), now)),
+            Machine::On(machine) => self.chance.lend(|rng| machine.handle(input(nudge), now, rng)),
+        }
+    }
+
+    /// The user wishes something; an enrolment takes no wishes.
+    pub fn command(&mut self, command: Command, at_us: u64) {
+        let now = self.clocks.now(at_us);
+        if let Machine::On(machine) = &mut self.machine {
+            self.chance.lend(|rng| machine.handle(Input::Command(command), now, rng));
+        }
+    }
+
+    /// The program's next output.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        match &mut self.machine {
+            Machine::Off => None,
+            Machine::Enrolling(machine) => self.chance.lend(|_| machine.poll_output()),
+            Machine::On(machine) => self.chance.lend(|_| machine.poll_output()),
+        }
+    }
+
+    /// What the enrolment came to, if it is over.
+    pub fn enrol_result(&self) -> Option<EnrolResult> {
+        match &self.machine {
+            Machine::Enrolling(machine) => machine.result().cloned(),
+            Machine::Off | Machine::On(_) => None,
+        }
+    }
+
+    /// When the program wants to be woken, and why.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let (at, why) = match &self.machine {
+            Machine::Off => return None,
+            Machine::Enrolling(machine) => (machine.next_deadline()?, Why::Enrolment),
+            Machine::On(machine) => {
+                let (at, wake) = machine.next_deadline()?;
+                (at, Why::Device(wake))
+            }
+        };
+        Some(Deadline { at_us: self.clocks.world_us(at), why })
+    }
+
+    /// What waits for a socket.
+    pub fn outbound(&self, conn: ConnId) -> &[u8] {
+        match &self.machine {
+            Machine::Off => &[],
+            Machine::Enrolling(machine) => machine.outbound(),
+            Machine::On(machine) => machine.outbound(conn),
+        }
+    }
+
+    /// Whether a line of any allowed length would be taken by a call now.
+    pub fn has_room(&self, call: CallId) -> bool {
+        match &self.machine {
+            Machine::On(machine) => machine.has_room(call),
+            Machine::Off | Machine::Enrolling(_) => false,
+        }
+    }
+}
+
+fn enrol_input(nudge: Nudge<'_>) -> EnrolInput<'_> {
+    match nudge {
+        Nudge::Connected(conn) => EnrolInput::Connected(conn),
+        Nudge::Unreachable(conn) => EnrolInput::Unreachable(conn),
+        Nudge::Received(conn, bytes) => EnrolInput::Received(conn, bytes),
+        Nudge::Sent(conn, n) => EnrolInput::Sent(conn, n),
+        Nudge::Ended(conn) => EnrolInput::Ended(conn),
+        Nudge::Tick => EnrolInput::Tick,
+    }
+}
+
+fn input(nudge: Nudge<'_>) -> Input<'_> {
+    match nudge {
+        Nudge::Connected(conn) => Input::Connected(conn),
+        Nudge::Unreachable(conn) => Input::Unreachable(conn),
+        Nudge::Received(conn, bytes) => Input::Received(conn, bytes),
+        Nudge::Sent(conn, n) => Input::Sent(conn, n),
+        Nudge::Ended(conn) => Input::Ended(conn),
+        Nudge::Tick => Input::Tick,
+    }
+}

@@ -1,0 +1,128 @@
+//! Decides what of the server survives its process: the realm's keys and the journal; everything else begins anew.
+
+use countersign_core::id::{ConnId, Fingerprint, Realm};
+use countersign_core::journal::State;
+use countersign_core::pki::{Authority, Founded, found_realm};
+use countersign_core::server::{Input, Output, Server, replay};
+
+use super::{Chance, Clocks, Deadline, Why, tls_env};
+use crate::disk::Disk;
+use crate::rng::Streams;
+
+/// The server's machine room.
+#[derive(Debug)]
+pub struct RelayNode {
+    chance: Chance,
+    clocks: Clocks,
+    /// The realm's keys and certificates, as they lie in files.
+    founded: Founded,
+    realm: Realm,
+    incarnation: u64,
+    server: Option<Server>,
+    /// The journal.
+    pub disk: Disk,
+}
+
+impl RelayNode {
+    /// A realm that was founded just now, and whose server does not run yet.
+    pub fn new(streams: Streams, skew_max_s: u64, append_max_us: u64) -> Self {
+        let mut chance = Chance::new(streams, "relay");
+        let clocks = Clocks::draw(streams, "relay", skew_max_s);
+        let realm = Realm::default();
+        let wall = clocks.now(0).wall;
+        let (founded, incarnation) = chance.lend(|rng| (found_realm(&realm, wall, rng), rng.next_u64()));
+        let disk = Disk::new(streams.stream("disk"), append_max_us);
+        Self { chance, clocks, founded, realm, incarnation, server: None, disk }
+    }
+
+    /// Starts the process over what the disk holds, and gives the state that was replayed.
+    ///
+    /// # Panics
+    /// If the server refuses its own files, or a record of its own.
+    pub fn start(&mut self, at_us: u64) -> State {
+        let now = self.clocks.now(at_us);
+        let founded = &self.founded;
+        let state = self.replay();
+        let replayed = state.clone();
+        let server = self.chance.lend(|rng| {
+            let key = founded.issuing_key.clone();
+            let authority = Authority::new(self.realm.clone(), &founded.root, &founded.issuing, key, now.wall)
+                .expect("the realm's files belong together");
+            Server::start(tls_env(), authority, state, now, rng).expect("a server starts over its own journal")
+        });
+        self.server = Some(server);
+        replayed
+    }
+
+    /// What the journal on the disk comes to.
+    ///
+    /// # Panics
+    /// If it holds bytes that are no record.
+    pub fn replay(&self) -> State {
+        replay(self.incarnation, self.disk.records()).expect("the server's own records can be read")
+    }
+
+    /// The state's digest after each record of the journal, the first one's first.
+    ///
+    /// # Panics
+    /// As [`RelayNode::replay`].
+    pub fn replay_digests(&self) -> Vec<Fingerprint> {
+        let mut state = State::new(self.incarnation);
+        let digest = |(n, bytes): (u64, &[u8])| {
+            state.apply(n, bytes).expect("the server's own records can be read");
+            state.digest()
+        };
+        (1..).zip(self.disk.records()).map(digest).collect()
+    }
+
+    /// The process ends at once. How many appends it takes with it.
+    pub fn crash(&mut self) -> usize {
+        self.server = None;
+        self.disk.crash()
+    }
+
+    /// Whether the process runs.
+    pub fn is_up(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Feeds the server; a process that is down takes nothing.
+    pub fn handle(&mut self, input: Input<'_>, at_us: u64) {
+        if let Some(server) = &mut self.server {
+            let now = self.clocks.now(at_us);
+            self.chance.lend(|rng| server.handle(input, now, rng));
+        }
+    }
+
+    /// The server's next output.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        let server = self.server.as_mut()?;
+        self.chance.lend(|_| server.poll_output())
+    }
+
+    /// When the server wants to be woken, and why.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let (at, wake) = self.server.as_ref()?.next_deadline()?;
+        Some(Deadline { at_us: self.clocks.world_us(at), why: Why::Relay(wake) })
+    }
+
+    /// What waits for a connection's socket.
+    pub fn outbound(&self, conn: ConnId) -> &[u8] {
+        self.server.as_ref().map(|server| server.outbound(conn)).unwrap_or_default()
+    }
+
+    /// The server, while it runs.
+    pub fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    /// The realm.
+    pub fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    /// The root's name.
+    pub fn root(&self) -> Fingerprint {
+        Fingerprint::of(&self.founded.root)
+    }
+}

@@ -1,0 +1,91 @@
+//! Who judges a run: small watchers, one promise each, that see only what somebody in the run could see.
+//!
+//! An oracle is poorer than the system it watches: it has no certificates and no tunnels, only what people said and
+//! were told, what the operator's log and disk hold, and what the network did.
+#![allow(clippy::wildcard_enum_match_arm, reason = "an oracle looks at a few kinds of event and passes over the rest")]
+
+pub mod accounts;
+pub mod agreement;
+pub mod blame;
+pub mod bounds;
+pub mod closure;
+pub mod impostor;
+pub mod presence;
+pub mod progress;
+pub mod spin;
+
+use std::fmt;
+
+use crate::story::Seen;
+
+#[cfg(test)]
+mod tests;
+
+/// A watcher of one promise.
+pub trait Oracle {
+    /// The promise's name.
+    fn name(&self) -> &'static str;
+
+    /// Sees one event; an objection is a sentence that says what was promised and what happened instead.
+    fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String>;
+}
+
+/// A promise was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// Which promise.
+    pub oracle: &'static str,
+    /// When.
+    pub at_us: u64,
+    /// How.
+    pub words: String,
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, micros) = (self.at_us / 1_000_000, self.at_us % 1_000_000);
+        write!(f, "oracle {} at {seconds}.{micros:06}: {}", self.oracle, self.words)
+    }
+}
+
+/// The oracles of a run.
+pub struct Panel(Vec<Box<dyn Oracle>>);
+
+impl Panel {
+    /// Every oracle, for a run with so many devices.
+    pub fn all(devices: usize) -> Self {
+        Self(vec![
+            Box::new(impostor::Impostor::default()),
+            Box::new(agreement::Agreement::default()),
+            Box::new(accounts::Accounts::default()),
+            Box::new(presence::Presence::default()),
+            Box::new(progress::Progress::new(devices)),
+            Box::new(closure::Closure::default()),
+            Box::new(blame::Blame::default()),
+            Box::new(spin::Spin::default()),
+            Box::new(bounds::Bounds::default()),
+        ])
+    }
+
+    /// The oracle of that name alone.
+    #[must_use]
+    pub fn only(name: &str, devices: usize) -> Self {
+        let mut all = Self::all(devices);
+        all.0.retain(|oracle| oracle.name() == name);
+        all
+    }
+
+    /// The names of all.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|oracle| oracle.name())
+    }
+
+    /// Shows them one event: the first objection, if there is one.
+    pub fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), Objection> {
+        for oracle in &mut self.0 {
+            let oracle_name = oracle.name();
+            oracle.see(at_us, seen).map_err(|words| Objection { oracle: oracle_name, at_us, words })?;
+        }
+        Ok(())
+    }
+}

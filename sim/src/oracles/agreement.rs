@@ -1,0 +1,89 @@
+//! What the relay once folded, it folds again: each replay gives the live states, and nothing that it heard of is lost.
+
+use std::collections::BTreeMap;
+
+use countersign_core::effect::Note;
+use countersign_core::id::Fingerprint;
+
+use super::Oracle;
+use crate::story::Seen;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Agreement {
+    /// The digest of the live state at each place of the journal.
+    live: BTreeMap<u64, Fingerprint>,
+    incarnation: Option<u64>,
+}
+
+impl Oracle for Agreement {
+    fn name(&self) -> &'static str {
+        "agreement"
+    }
+
+    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        match seen {
+            Seen::Folded(n, digest) => match self.live.insert(*n, *digest) {
+                Some(before) if before != *digest => {
+                    Err(format!("two processes of the relay folded up to record {n} and came to different states"))
+                }
+                _ => Ok(()),
+            },
+            // What the relay itself takes for a contradiction in the journal, or in its own work.
+            Seen::Noted(Note::Alarm(words)) => Err(format!("the relay raises an alarm: {words}")),
+            Seen::Replayed(state, digests) => self.replayed(state.position(), digests),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Agreement {
+    fn replayed(&mut self, position: countersign_core::id::Position, digests: &[Fingerprint]) -> Result<(), String> {
+        if *self.incarnation.get_or_insert(position.incarnation) != position.incarnation {
+            return Err("the journal has another incarnation than before".to_owned());
+        }
+        let replayed: BTreeMap<u64, Fingerprint> = (1..).zip(digests.iter().copied()).collect();
+        for (n, live) in &self.live {
+            match replayed.get(n) {
+                Some(digest) if digest == live => {}
+                Some(_) => return Err(format!("the replay differs from the live state at record {n}")),
+                None => return Err(format!("record {n} was durable and is not in the journal any more")),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::journal::State;
+
+    use super::*;
+
+    fn digest(byte: u8) -> Fingerprint {
+        Fingerprint([byte; 32])
+    }
+
+    #[test]
+    fn a_replay_that_lacks_or_changes_a_live_state_is_objected_to() {
+        let state = State::new(7);
+        let replay = |digests: &[Fingerprint]| {
+            let mut oracle = Agreement::default();
+            oracle.see(0, &Seen::Replayed(&state, &[])).expect("an empty journal agrees");
+            oracle.see(1, &Seen::Folded(1, digest(1))).expect("folding is free");
+            oracle.see(2, &Seen::Folded(2, digest(2))).expect("folding is free");
+            oracle.see(3, &Seen::Replayed(&state, digests))
+        };
+        assert_eq!(replay(&[digest(1), digest(2)]), Ok(()));
+        assert_eq!(replay(&[digest(1), digest(2), digest(3)]), Ok(()));
+        assert!(replay(&[digest(1)]).is_err());
+        assert!(replay(&[digest(1), digest(9)]).is_err());
+    }
+
+    #[test]
+    fn another_incarnation_is_objected_to() {
+        let mut oracle = Agreement::default();
+        assert_eq!(oracle.see(0, &Seen::Replayed(&State::new(7), &[])), Ok(()));
+        assert!(oracle.see(1, &Seen::Replayed(&State::new(8), &[])).is_err());
+    }
+}

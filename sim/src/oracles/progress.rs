@@ -1,0 +1,186 @@
+//! When faults have stopped everybody is online within a bound, and whoever is called is reached and heard.
+
+use std::collections::BTreeMap;
+
+use countersign_core::device::calls::CallEvent;
+use countersign_core::device::{Command, Event};
+use countersign_core::id::CallId;
+
+use super::Oracle;
+use crate::actors::person::ROLL_CALL_LINES;
+use crate::story::tally::reason_name;
+use crate::story::{Phase, Program, Seen};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Progress {
+    phase: Phase,
+    /// Each device by its number: whether it is online, and whether the roll call reached it.
+    devices: BTreeMap<usize, Reached>,
+    /// The calls of the roll call, and whether each was wished for by its holder.
+    calls: BTreeMap<(Program, CallId), Called>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    online: bool,
+    spoke: bool,
+}
+
+#[derive(Debug, Default)]
+struct Called {
+    whom: String,
+    open: bool,
+    heard: u64,
+}
+
+impl Progress {
+    /// The oracle of a run with so many devices.
+    pub fn new(devices: usize) -> Self {
+        let devices = (0..devices).map(|device| (device, Reached::default())).collect();
+        Self { phase: Phase::Storm, devices, calls: BTreeMap::new() }
+    }
+}
+
+impl Oracle for Progress {
+    fn name(&self) -> &'static str {
+        "progress"
+    }
+
+    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        match seen {
+            Seen::Phase(phase) => {
+                self.phase = *phase;
+                match phase {
+                    Phase::RollCall => self.all_online(),
+                    Phase::Shutdown => self.all_reached(),
+                    Phase::Storm | Phase::Calm | Phase::Over => Ok(()),
+                }
+            }
+            Seen::ShutDown(false) => Err("the relay was told to shut down and has not".to_owned()),
+            Seen::Told(who, event) => self.told(who.program, &who.name.user.to_string(), event),
+            Seen::Wished(who, Command::Call(call, user, _)) if self.phase == Phase::RollCall => {
+                let whom = user.to_string();
+                self.calls.insert((who.program, *call), Called { whom, ..Called::default() });
+                Ok(())
+            }
+            Seen::Killed(program) => {
+                self.set_online(program.device, false);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Progress {
+    fn told(&mut self, program: Program, name: &str, event: &Event) -> Result<(), String> {
+        match event {
+            Event::Online(_) => self.set_online(program.device, true),
+            Event::Offline(..) | Event::Done => self.set_online(program.device, false),
+            Event::GivenUp(reason) => {
+                return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
+            }
+            Event::Call(call, event) if self.phase == Phase::RollCall => self.call_event((program, *call), event),
+            Event::Call(..) | Event::Here(_) | Event::Presence(..) | Event::People(_) | Event::Denied(..) => {}
+        }
+        Ok(())
+    }
+
+    fn call_event(&mut self, call: (Program, CallId), event: &CallEvent) {
+        match event {
+            CallEvent::Open(with, _) => {
+                let known = self.calls.entry(call).or_default();
+                (known.open, known.whom) = (true, with.user.to_string());
+                if let Some(device) = self.devices.get_mut(&call.0.device) {
+                    device.spoke = true;
+                }
+            }
+            CallEvent::Line(..) => {
+                if let Some(known) = self.calls.get_mut(&call) {
+                    known.heard += 1;
+                }
+            }
+            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Ended(_) => {}
+        }
+    }
+
+    fn set_online(&mut self, device: usize, online: bool) {
+        if let Some(known) = self.devices.get_mut(&device) {
+            known.online = online;
+        }
+    }
+
+    fn all_online(&self) -> Result<(), String> {
+        match self.devices.iter().find(|(_, known)| !known.online) {
+            Some((device, _)) => Err(format!("device {device} is not online, long after the faults have stopped")),
+            None => Ok(()),
+        }
+    }
+
+    fn all_reached(&self) -> Result<(), String> {
+        self.all_online()?;
+        for ((program, call), known) in &self.calls {
+            let (device, whom) = (program.device, &known.whom);
+            if !known.open {
+                return Err(format!("device {device} called {whom} in the calm (call {call}) and was not put through"));
+            }
+            if known.heard < ROLL_CALL_LINES {
+                let heard = known.heard;
+                return Err(format!(
+                    "device {device} heard {heard} of {ROLL_CALL_LINES} lines from {whom} (call {call})"
+                ));
+            }
+        }
+        match self.devices.iter().find(|(_, known)| !known.spoke) {
+            Some((device, _)) => Err(format!("device {device} spoke with nobody in the roll call")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::device::calls::Path;
+    use countersign_core::fault::CloseReason;
+
+    use super::*;
+    use crate::oracles::tests::{Stage, name, welcome};
+
+    /// A roll call in which two people each hear `lines` lines, if the call opens at all.
+    fn roll_call(online: bool, opens: bool, lines: u64) -> Result<(), String> {
+        let (stage, mut oracle) = (Stage::of(&["alice", "bob"]), Progress::new(2));
+        stage.told(0, Event::Online(welcome("alice"))).show(&mut oracle)?;
+        if online {
+            stage.told(1, Event::Online(welcome("bob"))).show(&mut oracle)?;
+        }
+        oracle.see(0, &Seen::Phase(Phase::RollCall))?;
+        let call = CallId(1);
+        stage.wished(0, Command::Call(call, name("bob").user, std::time::Duration::ZERO)).show(&mut oracle)?;
+        for (device, other) in [(0, "bob"), (1, "alice")] {
+            if opens {
+                let open = CallEvent::Open(name(other), Path::Tunnel);
+                stage.told(device, Event::Call(call, open)).show(&mut oracle)?;
+            }
+            for n in 0..lines {
+                let line = CallEvent::Line(n, "hello".to_owned());
+                stage.told(device, Event::Call(call, line)).show(&mut oracle)?;
+            }
+        }
+        oracle.see(1, &Seen::Phase(Phase::Shutdown))
+    }
+
+    #[test]
+    fn everybody_must_be_online_be_put_through_and_be_heard() {
+        assert_eq!(roll_call(true, true, ROLL_CALL_LINES), Ok(()));
+        assert!(roll_call(false, true, ROLL_CALL_LINES).is_err());
+        assert!(roll_call(true, false, 0).is_err());
+        assert!(roll_call(true, true, ROLL_CALL_LINES - 1).is_err());
+    }
+
+    #[test]
+    fn a_device_that_gives_up_is_objected_to() {
+        let (stage, mut oracle) = (Stage::of(&["alice"]), Progress::new(1));
+        assert!(stage.told(0, Event::GivenUp(CloseReason::Truncated)).show(&mut oracle).is_err());
+    }
+}

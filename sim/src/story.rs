@@ -1,0 +1,177 @@
+//! What happened in a run, as plain data, and the three things that are made of it: the hash, the words, the counts.
+//!
+//! Everything that happens is said once, as a [`Seen`], and goes to all who watch. So nothing can be in the story that
+//! is not in the hash, and no oracle knows more than the hash does.
+
+pub mod fold;
+pub mod tally;
+pub mod words;
+
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Command, Event};
+use countersign_core::effect::Note;
+use countersign_core::id::{AppendId, CallId, ConnId, DeviceName, Fingerprint, KeyId};
+use countersign_core::invite::TokenHash;
+use countersign_core::journal::State;
+use countersign_core::operator::Answer;
+
+use crate::node::Node;
+
+/// One of the two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The end that connected.
+    Device,
+    /// The end that was connected to.
+    Relay,
+}
+
+impl Side {
+    /// The end opposite.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Device => Self::Relay,
+            Self::Relay => Self::Device,
+        }
+    }
+}
+
+/// A device's program, from its start to its end. The numbers of calls and connections are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Program {
+    /// Which device, from 0.
+    pub device: usize,
+    /// The how-manieth program of that device.
+    pub life: u64,
+}
+
+/// A program and what its user is called, or wishes to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who<'a> {
+    /// The program.
+    pub program: Program,
+    /// The name.
+    pub name: &'a DeviceName,
+}
+
+/// What part of the run it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Faults happen.
+    Storm,
+    /// Faults have stopped, and everybody finds back.
+    Calm,
+    /// Everybody calls somebody, and it must work.
+    RollCall,
+    /// It must have worked. The server is shut down in good order.
+    Shutdown,
+    /// The run is over.
+    Over,
+}
+
+/// How the relay's process came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Crash {
+    /// When an append was about to become durable.
+    BeforeAppend,
+    /// When an append had become durable and the server had not heard of it.
+    AfterAppend,
+    /// At any other moment.
+    Whenever,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// Another part of the run begins.
+    Phase(Phase),
+
+    /// A connection reached the relay.
+    Opened(ConnId, Program),
+    /// A device's socket is connected; or else it is an enrolment's.
+    Connected(ConnId, Who<'a>),
+    /// A device could not connect.
+    Unreachable(Program),
+    /// Bytes arrived at one end; one of them may be damaged.
+    Delivered {
+        /// The connection.
+        conn: ConnId,
+        /// At which end.
+        to: Side,
+        /// The bytes.
+        bytes: &'a [u8],
+        /// Whether one is damaged.
+        flipped: bool,
+    },
+    /// One end learns that the other will send no more.
+    Ended(ConnId, Side),
+    /// A socket took bytes of what waited for it.
+    Written {
+        /// The connection.
+        conn: ConnId,
+        /// Which end wrote.
+        by: Side,
+        /// How many it took.
+        taken: usize,
+        /// How many had waited.
+        waiting: usize,
+    },
+    /// A socket that took a part takes nothing for seconds.
+    Stalled(ConnId, Side),
+    /// One end says that it will send no more.
+    Shut(ConnId, Side),
+    /// One end forgets the connection.
+    Dropped(ConnId, Side),
+    /// The network cuts a connection.
+    Cut {
+        /// Which.
+        conn: ConnId,
+        /// Whether the ends are not told.
+        silent: bool,
+    },
+
+    /// The relay wants records written down.
+    Appending(AppendId, &'a [Vec<u8>]),
+    /// Records have become durable, the first one at this place.
+    Durable(u64, &'a [Vec<u8>]),
+    /// The relay gets the record at this place of the journal, if there is one.
+    Loaded(u64, Option<&'a [u8]>),
+    /// The relay folded the journal up to this place, and its state's digest is this.
+    Folded(u64, Fingerprint),
+    /// The relay's process is gone, and with it so many appends.
+    Crashed(Crash, usize),
+    /// The journal on the disk was folded from its beginning: by the relay as it starts, and at the end of the run.
+    Replayed(&'a State, &'a [Fingerprint]),
+    /// The relay writes into its log.
+    Noted(&'a Note),
+    /// The operator answers a person who asked for an invite.
+    Answered(usize, &'a Answer),
+    /// The relay has shut down in good order, or else it has not in time.
+    ShutDown(bool),
+
+    /// A device's program starts, for an enrolment or else as a device.
+    Started(Who<'a>, bool),
+    /// A device's program is gone without a goodbye.
+    Killed(Program),
+    /// A person wishes something of their device.
+    Wished(Who<'a>, &'a Command),
+    /// A device took a line for a call.
+    Said(Who<'a>, CallId, &'a str),
+    /// A device promised room for a line and refused it.
+    RoomBroken(Program, CallId),
+    /// A device tells its user something.
+    Told(Who<'a>, &'a Event),
+    /// An enrolment is over: what came of it, for which key, by which invite.
+    EnrolEnded(Who<'a>, &'a EnrolResult, KeyId, TokenHash),
+
+    /// A machine was woken for what it had said, and when it wants to be woken next.
+    Woken {
+        /// Which.
+        node: Node,
+        /// Why, in the machine's own words.
+        why: &'a str,
+        /// When next.
+        next_us: Option<u64>,
+    },
+}

@@ -1,0 +1,239 @@
+//! Decides what of each event goes into the run's hash: all of it.
+
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::operator::Answer;
+
+use super::{Program, Seen, Side};
+use crate::trace::Trace;
+
+/// Folds one event into the trace.
+pub fn fold(trace: &mut Trace, at_us: u64, seen: &Seen<'_>) {
+    let mut fields = Fields::default();
+    let kind = fields.of(seen);
+    let parts: Vec<&[u8]> = fields.0.iter().map(Vec::as_slice).collect();
+    trace.step(at_us, kind, &parts);
+}
+
+/// The parts of one event.
+#[derive(Default)]
+struct Fields(Vec<Vec<u8>>);
+
+impl Fields {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.push(bytes.to_vec());
+    }
+
+    fn number(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
+    }
+
+    fn size(&mut self, size: usize) {
+        self.number(u64::try_from(size).expect("no size is larger than u64 counts"));
+    }
+
+    fn side(&mut self, side: Side) {
+        self.bytes(&[u8::from(side == Side::Relay)]);
+    }
+
+    fn program(&mut self, program: Program) {
+        self.size(program.device);
+        self.number(program.life);
+    }
+
+    /// A value in the words of its own `Debug`, which shows no secret; those that have one are folded apart.
+    fn value(&mut self, value: &impl std::fmt::Debug) {
+        self.bytes(format!("{value:?}").as_bytes());
+    }
+
+    fn records(&mut self, records: &[Vec<u8>]) {
+        self.size(records.len());
+        for record in records {
+            self.bytes(record);
+        }
+    }
+
+    #[allow(clippy::too_many_lines, reason = "one arm for each kind of event, each a line or three")]
+    fn of(&mut self, seen: &Seen<'_>) -> &'static str {
+        match seen {
+            Seen::Phase(phase) => {
+                self.value(phase);
+                "phase"
+            }
+            Seen::Opened(conn, program) => {
+                self.number(conn.0);
+                self.program(*program);
+                "opened"
+            }
+            Seen::Connected(conn, who) => {
+                self.number(conn.0);
+                self.program(who.program);
+                "connected"
+            }
+            Seen::Unreachable(program) => {
+                self.program(*program);
+                "unreachable"
+            }
+            Seen::Delivered { conn, to, bytes, flipped } => {
+                self.number(conn.0);
+                self.side(*to);
+                self.bytes(bytes);
+                self.bytes(&[u8::from(*flipped)]);
+                "delivered"
+            }
+            Seen::Ended(conn, to) => {
+                self.number(conn.0);
+                self.side(*to);
+                "ended"
+            }
+            Seen::Written { conn, by, taken, waiting } => {
+                self.number(conn.0);
+                self.side(*by);
+                self.size(*taken);
+                self.size(*waiting);
+                "written"
+            }
+            Seen::Stalled(conn, by) => {
+                self.number(conn.0);
+                self.side(*by);
+                "stalled"
+            }
+            Seen::Shut(conn, by) => {
+                self.number(conn.0);
+                self.side(*by);
+                "shut"
+            }
+            Seen::Dropped(conn, by) => {
+                self.number(conn.0);
+                self.side(*by);
+                "dropped"
+            }
+            Seen::Cut { conn, silent } => {
+                self.number(conn.0);
+                self.bytes(&[u8::from(*silent)]);
+                "cut"
+            }
+            Seen::Appending(append, records) => {
+                self.number(append.0);
+                self.records(records);
+                "appending"
+            }
+            Seen::Durable(first, records) => {
+                self.number(*first);
+                self.records(records);
+                "durable"
+            }
+            Seen::Loaded(n, record) => {
+                self.number(*n);
+                if let Some(record) = record {
+                    self.bytes(record);
+                }
+                "loaded"
+            }
+            Seen::Folded(n, digest) => {
+                self.number(*n);
+                self.bytes(&digest.0);
+                "folded"
+            }
+            Seen::Crashed(how, lost) => {
+                self.value(how);
+                self.size(*lost);
+                "crashed"
+            }
+            Seen::Replayed(state, digests) => {
+                self.value(&state.position());
+                self.bytes(&state.digest().0);
+                self.size(digests.len());
+                "replayed"
+            }
+            Seen::Noted(note) => {
+                self.value(note);
+                "noted"
+            }
+            Seen::Answered(person, answer) => {
+                self.size(*person);
+                self.value(answer);
+                if let Answer::Invite(token, _) = answer {
+                    self.bytes(&token.hash().0);
+                }
+                "answered"
+            }
+            Seen::ShutDown(in_time) => {
+                self.value(in_time);
+                "shut-down"
+            }
+            Seen::Started(who, enrolling) => {
+                self.program(who.program);
+                self.value(who.name);
+                self.value(enrolling);
+                "started"
+            }
+            Seen::Killed(program) => {
+                self.program(*program);
+                "killed"
+            }
+            Seen::Wished(who, command) => {
+                self.program(who.program);
+                self.value(command);
+                "wished"
+            }
+            Seen::Said(who, call, text) => {
+                self.program(who.program);
+                self.number(call.0);
+                self.bytes(text.as_bytes());
+                "said"
+            }
+            Seen::RoomBroken(program, call) => {
+                self.program(*program);
+                self.number(call.0);
+                "room-broken"
+            }
+            Seen::Told(who, event) => {
+                self.program(who.program);
+                self.value(event);
+                "told"
+            }
+            Seen::EnrolEnded(who, result, key, token) => {
+                self.program(who.program);
+                self.bytes(&key.0);
+                self.bytes(&token.0);
+                if let EnrolResult::Enrolled(identity) = result {
+                    self.bytes(&identity.credentials.leaf);
+                } else {
+                    self.value(result);
+                }
+                "enrol-ended"
+            }
+            Seen::Woken { node, why, next_us } => {
+                self.value(node);
+                self.bytes(why.as_bytes());
+                self.value(next_us);
+                "woken"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::id::ConnId;
+
+    use super::*;
+    use crate::trace::Keep;
+
+    fn hash(at_us: u64, seen: &Seen<'_>) -> String {
+        let mut trace = Trace::new(Keep::default());
+        fold(&mut trace, at_us, seen);
+        trace.finish_hex()
+    }
+
+    #[test]
+    fn time_end_and_every_byte_of_a_segment_are_in_the_hash() {
+        let segment = |conn, to, bytes| Seen::Delivered { conn: ConnId(conn), to, bytes, flipped: false };
+        let one = hash(1, &segment(1, Side::Relay, b"ab"));
+        assert_eq!(one, hash(1, &segment(1, Side::Relay, b"ab")));
+        assert_ne!(one, hash(2, &segment(1, Side::Relay, b"ab")));
+        assert_ne!(one, hash(1, &segment(2, Side::Relay, b"ab")));
+        assert_ne!(one, hash(1, &segment(1, Side::Device, b"ab")));
+        assert_ne!(one, hash(1, &segment(1, Side::Relay, b"ac")));
+    }
+}

@@ -1,0 +1,235 @@
+//! Decides what is counted: each way in which something can end, be refused or be woken, by its name.
+//!
+//! A sweep ends with these counts. What never happened was never tested, however green the sweep.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use countersign_core::device::calls::{CallDenied, CallEnd, CallEvent};
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Command, Event};
+use countersign_core::effect::Note;
+use countersign_core::fault::CloseReason;
+use countersign_core::id::UserName;
+use countersign_core::wire::Code;
+
+use super::{Seen, Side};
+use crate::node::Node;
+
+/// How often each thing happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: BTreeMap<(&'static str, String), u64>,
+    /// Who has called whom and was neither put through nor refused: for counting those who call each other at once.
+    calling: BTreeSet<(UserName, UserName)>,
+}
+
+impl Tally {
+    /// Counts one thing of a family.
+    fn add(&mut self, family: &'static str, what: impl Into<String>) {
+        *self.counts.entry((family, what.into())).or_default() += 1;
+    }
+
+    /// Adds another run's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, count) in &other.counts {
+            *self.counts.entry(key.clone()).or_default() += count;
+        }
+    }
+
+    /// How often `what` of a family happened.
+    pub fn count(&self, family: &'static str, what: &str) -> u64 {
+        self.counts.get(&(family, what.to_owned())).copied().unwrap_or(0)
+    }
+
+    /// Counts what an event shows.
+    pub fn see(&mut self, seen: &Seen<'_>) {
+        match seen {
+            Seen::Opened(..) => self.add("network", "connections"),
+            Seen::Unreachable(_) => self.add("network", "unreachable"),
+            Seen::Cut { silent: false, .. } => self.add("network", "cuts"),
+            Seen::Cut { silent: true, .. } => self.add("network", "silent cuts"),
+            Seen::Delivered { flipped: true, .. } => self.add("network", "flipped bytes"),
+            Seen::Written { taken, waiting, by, .. } if taken < waiting => {
+                self.add("network", format!("short writes by the {}", side(*by)));
+            }
+            Seen::Stalled(..) => self.add("network", "stalls"),
+            Seen::Durable(..) => self.add("journal", "appends"),
+            Seen::Loaded(..) => self.add("journal", "records read for a repeated request"),
+            Seen::Crashed(how, lost) => {
+                self.add("relay", format!("crash {how:?}"));
+                if *lost > 0 {
+                    self.add("journal", "crashes that lost an append");
+                }
+            }
+            Seen::Replayed(..) => self.add("relay", "starts"),
+            Seen::Noted(note) => self.note(note),
+            Seen::Killed(_) => self.add("device", "killed"),
+            Seen::Started(_, true) => self.add("device", "enrolments begun"),
+            Seen::Started(_, false) => self.add("device", "starts"),
+            Seen::Wished(who, command) => {
+                self.add("wish", wish(command));
+                if let Command::Call(_, user, _) = command {
+                    self.calls(&who.name.user, user);
+                }
+            }
+            Seen::Said(..) => self.add("call", "lines said"),
+            Seen::Told(who, event) => self.told(&who.name.user, event),
+            Seen::EnrolEnded(_, result, ..) => match result {
+                EnrolResult::Enrolled(_) => self.add("enrolment", "granted"),
+                EnrolResult::Refused(code, _) => self.add("enrolment", format!("refused {}", code_name(*code))),
+                EnrolResult::BadCertificate(refusal) => self.add("enrolment", format!("bad certificate {refusal:?}")),
+                EnrolResult::Lost(reason) => self.add("enrolment", format!("lost {}", reason_name(*reason))),
+            },
+            Seen::Woken { node, why, .. } => {
+                let kind = why.split('(').next().unwrap_or(why);
+                self.add(if *node == Node::Relay { "relay woken" } else { "device woken" }, kind);
+            }
+            Seen::Phase(_)
+            | Seen::Connected(..)
+            | Seen::Delivered { .. }
+            | Seen::Ended(..)
+            | Seen::Written { .. }
+            | Seen::Shut(..)
+            | Seen::Dropped(..)
+            | Seen::Appending(..)
+            | Seen::Folded(..)
+            | Seen::Answered(..)
+            | Seen::ShutDown(_)
+            | Seen::RoomBroken(..) => {}
+        }
+    }
+
+    fn note(&mut self, note: &Note) {
+        match note {
+            Note::Closed(_, device, reason) => {
+                let family = if device.is_some() { "relay closed a member's" } else { "relay closed a stranger's" };
+                self.add(family, reason_name(*reason));
+            }
+            Note::TurnedAway(_) => self.add("relay", "turned away"),
+            Note::Admitted(..) => self.add("relay", "admitted"),
+            Note::Issued(..) => self.add("relay", "issued"),
+            Note::EnrolRefused(_, code, _) => self.add("relay refused", code_name(*code)),
+            Note::Invited(_) => self.add("relay", "invited"),
+            Note::RelayCertified(_) => self.add("relay", "certified"),
+            Note::Alarm(_) => self.add("relay", "ALARM"),
+        }
+    }
+
+    fn calls(&mut self, caller: &UserName, called: &UserName) {
+        if self.calling.contains(&(called.clone(), caller.clone())) {
+            self.add("call", "made by both at once");
+        }
+        self.calling.insert((caller.clone(), called.clone()));
+    }
+
+    fn told(&mut self, user: &UserName, event: &Event) {
+        match event {
+            Event::Online(_) => self.add("device", "online"),
+            Event::Offline(reason, _) => self.add("device lost", reason_name(*reason)),
+            Event::GivenUp(reason) => self.add("device gave up", reason_name(*reason)),
+            Event::Presence(..) => self.add("device", "presence"),
+            Event::People(_) => self.add("device", "people"),
+            Event::Done => self.add("device", "done"),
+            Event::Denied(_, denied) => self.add(
+                "call denied",
+                match denied {
+                    CallDenied::Say(refusal) => format!("{refusal:?}"),
+                    CallDenied::NoSuchCall | CallDenied::TooMany => format!("{denied:?}"),
+                },
+            ),
+            Event::Call(_, event) => match event {
+                CallEvent::Waiting => self.add("call", "waiting"),
+                CallEvent::Ringing(_) => self.add("call", "ringing"),
+                CallEvent::Incoming(_) => self.add("call", "incoming"),
+                CallEvent::Open(with, _) => {
+                    self.calling.remove(&(user.clone(), with.user.clone()));
+                    self.add("call", "opened");
+                }
+                CallEvent::Line(..) => self.add("call", "lines heard"),
+                CallEvent::Ended(end) => {
+                    self.calling.retain(|(caller, _)| caller != user);
+                    self.add("call ended", end_name(*end));
+                }
+            },
+            Event::Here(_) => {}
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = "";
+        for ((family, what), count) in &self.counts {
+            let shown = if *family == last { "" } else { family };
+            writeln!(f, "{shown:<26} {what:<44} {count:>10}")?;
+            last = family;
+        }
+        Ok(())
+    }
+}
+
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Device => "device",
+        Side::Relay => "relay",
+    }
+}
+
+fn wish(command: &Command) -> &'static str {
+    match command {
+        Command::Who => "who",
+        Command::Call(..) => "call",
+        Command::Accept(_) => "accept",
+        Command::HangUp(..) => "hang up",
+        Command::Say(..) => "say",
+        Command::Quit => "quit",
+    }
+}
+
+/// The name of a code's constant.
+pub fn code_name(code: Code) -> String {
+    let known = Code::ALL.iter().find(|(known, _)| *known == code);
+    known.map_or_else(|| code.0.to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// A reason in one short name, codes by theirs.
+pub fn reason_name(reason: CloseReason) -> String {
+    match reason {
+        CloseReason::Ours(code) => format!("ours {}", code_name(code)),
+        CloseReason::Theirs(code) => format!("theirs {}", code_name(code)),
+        CloseReason::Fault(fault) => format!("fault {fault:?}"),
+        CloseReason::Alert(number) => format!("alert {number}"),
+        CloseReason::PeerClosed | CloseReason::Truncated | CloseReason::TimedOut | CloseReason::Unreachable => {
+            format!("{reason:?}")
+        }
+    }
+}
+
+/// The end of a call in one short name.
+pub fn end_name(end: CallEnd) -> String {
+    match end {
+        CallEnd::Refused(code) => format!("refused {}", code_name(code)),
+        CallEnd::Closed(reason) => reason_name(reason),
+        CallEnd::RelayLost => "relay lost".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::Crash;
+
+    #[test]
+    fn counts_of_two_runs_add_up_and_are_printed_by_family() {
+        let (mut one, mut two) = (Tally::default(), Tally::default());
+        one.see(&Seen::Crashed(Crash::AfterAppend, 0));
+        two.see(&Seen::Crashed(Crash::AfterAppend, 2));
+        two.see(&Seen::Noted(&Note::EnrolRefused(countersign_core::id::ConnId(1), Code::BUSY, String::new())));
+        one.merge(&two);
+        assert_eq!(one.count("relay", "crash AfterAppend"), 2);
+        assert_eq!(one.count("journal", "crashes that lost an append"), 1);
+        assert_eq!(one.count("relay refused", "BUSY"), 1);
+        assert_eq!(one.to_string().lines().count(), 3);
+    }
+}

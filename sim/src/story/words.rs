@@ -1,0 +1,182 @@
+//! Decides how a run is told to a person: a line for each thing that somebody would call an event.
+
+use countersign_core::device::calls::{CallDenied, CallEvent};
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Command, Event};
+use countersign_core::effect::Note;
+use countersign_core::id::DeviceName;
+use countersign_core::operator::Answer;
+
+use super::tally::{code_name, end_name, reason_name};
+use super::{Crash, Phase, Seen, Side, Who};
+
+/// The line for an event, if it has one: when, who, what.
+pub fn line(at_us: u64, seen: &Seen<'_>) -> Option<String> {
+    let (who, what) = words(seen)?;
+    Some(format!("{:>5}.{:06}  {who:<10} {what}", at_us / 1_000_000, at_us % 1_000_000))
+}
+
+/// A text of a person as it is shown: its beginning, so that a long line stays a line.
+fn shown(text: &str) -> String {
+    let beginning: String = text.chars().take(40).collect();
+    if beginning.len() < text.len() { format!("{beginning}... ({} bytes)", text.len()) } else { beginning }
+}
+
+fn name(who: &Who<'_>) -> String {
+    who.name.user.to_string()
+}
+
+fn list(devices: &[DeviceName]) -> String {
+    if devices.is_empty() {
+        return "nobody".to_owned();
+    }
+    devices.iter().map(|device| device.user.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn side(side: Side) -> String {
+    match side {
+        Side::Device => "device".to_owned(),
+        Side::Relay => "relay".to_owned(),
+    }
+}
+
+fn words(seen: &Seen<'_>) -> Option<(String, String)> {
+    let (relay, network, disk) = (|| "relay".to_owned(), || "network".to_owned(), || "disk".to_owned());
+    Some(match seen {
+        Seen::Phase(phase) => (
+            "run".to_owned(),
+            match phase {
+                Phase::Storm => "the storm begins",
+                Phase::Calm => "the calm begins: faults have stopped",
+                Phase::RollCall => "roll call: everybody calls somebody",
+                Phase::Shutdown => "the roll call is over, the server shuts down",
+                Phase::Over => "over",
+            }
+            .to_owned(),
+        ),
+        Seen::Connected(conn, who) => (name(who), format!("is connected ({conn})")),
+        Seen::Delivered { conn, to, flipped: true, .. } => {
+            (network(), format!("damages a byte on its way to the {} on connection {conn}", side(*to)))
+        }
+        Seen::Cut { conn, silent } => {
+            (network(), format!("cuts connection {conn}{}", if *silent { " and tells nobody" } else { "" }))
+        }
+        Seen::Stalled(conn, by) => (network(), format!("takes nothing of the {} on connection {conn}", side(*by))),
+        Seen::Loaded(n, _) => (disk(), format!("gives record {n}")),
+        Seen::Durable(first, records) => {
+            let last = first + u64::try_from(records.len()).unwrap_or(0).saturating_sub(1);
+            (
+                disk(),
+                if last > *first {
+                    format!("holds records {first} to {last}")
+                } else {
+                    format!("holds record {first}")
+                },
+            )
+        }
+        Seen::Crashed(how, lost) => {
+            let when = match how {
+                Crash::BeforeAppend => "before an append is durable",
+                Crash::AfterAppend => "after an append is durable, unheard",
+                Crash::Whenever => "all of a sudden",
+            };
+            (relay(), format!("crashes {when}; {lost} appends are lost"))
+        }
+        Seen::Replayed(state, _) => (disk(), format!("is read up to record {}", state.position().n)),
+        Seen::Noted(note) => (relay(), noted(note)?),
+        Seen::Answered(_, answer) => (
+            "operator".to_owned(),
+            match answer {
+                Answer::Invite(_, expires) => format!("has an invite, valid until {expires}"),
+                Answer::Users(users) => format!("sees {} users", users.len()),
+                Answer::Refused(refusal) => format!("is refused: {refusal}"),
+            },
+        ),
+        Seen::ShutDown(in_time) => {
+            (relay(), if *in_time { "has shut down" } else { "has not shut down in time" }.to_owned())
+        }
+        Seen::Started(who, true) => (name(who), "asks for a certificate".to_owned()),
+        Seen::Started(who, false) => (name(who), "starts".to_owned()),
+        Seen::Killed(program) => (format!("device {}", program.device), "is killed".to_owned()),
+        Seen::Wished(who, command) => (name(who), wished(command)?),
+        Seen::Said(who, call, text) => (name(who), format!("says in call {call}: {}", shown(text))),
+        Seen::RoomBroken(program, call) => {
+            (format!("device {}", program.device), format!("refuses a line in call {call} that it had room for"))
+        }
+        Seen::Told(who, event) => (name(who), told(event)),
+        Seen::EnrolEnded(who, result, ..) => (
+            name(who),
+            match result {
+                EnrolResult::Enrolled(_) => "has a certificate".to_owned(),
+                EnrolResult::Refused(code, _) => format!("gets no certificate: {code}"),
+                EnrolResult::BadCertificate(refusal) => format!("does not believe the certificate: {refusal}"),
+                EnrolResult::Lost(reason) => format!("gets no answer: {reason}"),
+            },
+        ),
+        Seen::Opened(..)
+        | Seen::Unreachable(_)
+        | Seen::Delivered { .. }
+        | Seen::Ended(..)
+        | Seen::Written { .. }
+        | Seen::Shut(..)
+        | Seen::Dropped(..)
+        | Seen::Appending(..)
+        | Seen::Folded(..)
+        | Seen::Woken { .. } => return None,
+    })
+}
+
+fn noted(note: &Note) -> Option<String> {
+    Some(match note {
+        Note::TurnedAway(conn) => format!("turns connection {conn} away"),
+        Note::Admitted(conn, device) => format!("admits {} on connection {conn}", device.user),
+        Note::Closed(conn, device, reason) => {
+            let whose = device.as_ref().map_or_else(|| "a stranger".to_owned(), |device| device.user.to_string());
+            format!("closes connection {conn} of {whose}: {}", reason_name(*reason))
+        }
+        Note::Issued(device, serial) => format!("issues certificate {serial} to {}", device.user),
+        Note::EnrolRefused(conn, code, words) => {
+            format!("refuses the enrolment on connection {conn}: {} ({words})", code_name(*code))
+        }
+        Note::Alarm(words) => format!("ALARM: {words}"),
+        Note::Invited(_) | Note::RelayCertified(_) => return None,
+    })
+}
+
+fn wished(command: &Command) -> Option<String> {
+    Some(match command {
+        Command::Who => "asks who there is".to_owned(),
+        Command::Call(call, user, patience) => format!("calls {user} (call {call}), patient for {patience:?}"),
+        Command::Accept(call) => format!("takes call {call}"),
+        Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
+        Command::Quit => "leaves".to_owned(),
+        // Told when the device has taken the line.
+        Command::Say(..) => return None,
+    })
+}
+
+fn told(event: &Event) -> String {
+    match event {
+        Event::Online(welcome) => format!("is online, the journal is at {}", welcome.position.n),
+        Event::Offline(reason, wait) => format!("is offline: {}; dials again in {wait:?}", reason_name(*reason)),
+        Event::GivenUp(reason) => format!("gives up: {}", reason_name(*reason)),
+        Event::Here(devices) => format!("sees {}", list(devices)),
+        Event::Presence(device, true) => format!("sees {} come", device.user),
+        Event::Presence(device, false) => format!("sees {} go", device.user),
+        Event::People(people) => format!("learns of {} people", people.len()),
+        Event::Denied(call, denied) => match denied {
+            CallDenied::NoSuchCall => format!("is denied: there is no call {call}"),
+            CallDenied::TooMany => format!("is denied: call {call} is one too many"),
+            CallDenied::Say(refusal) => format!("can't say that in call {call}: {refusal:?}"),
+        },
+        Event::Done => "is gone".to_owned(),
+        Event::Call(call, event) => match event {
+            CallEvent::Waiting => format!("waits in call {call}"),
+            CallEvent::Ringing(device) => format!("rings at {} (call {call})", device.user),
+            CallEvent::Incoming(device) => format!("is called by {} (call {call})", device.user),
+            CallEvent::Open(device, path) => format!("speaks with {} (call {call}, by {path:?})", device.user),
+            CallEvent::Line(n, text) => format!("hears line {n} in call {call}: {}", shown(text)),
+            CallEvent::Ended(end) => format!("is done with call {call}: {}", end_name(*end)),
+        },
+    }
+}

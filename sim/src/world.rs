@@ -1,0 +1,301 @@
+//! The loop: takes the next event, gives it to its node, carries out what the machines want, and shows it to all.
+//!
+//! ```text
+//! queue --event--> world --input--> machine --outputs--> world --arrivals, delays--> queue
+//!                    |                                     |
+//!                    +------------- Seen ------------------+--> hash, story, counts, oracles
+//! ```
+//!
+//! Events of one moment are one turn: every machine takes its inputs first, and its outputs are carried out when the
+//! moment is over. So a machine sees what it sees under a real reactor, several segments in one turn included.
+
+pub mod carry;
+pub mod event;
+pub mod faults;
+pub mod people;
+pub mod watch;
+pub mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::id::ConnId;
+use countersign_core::server::Input;
+use rand_chacha::ChaCha20Rng;
+
+use crate::actors::operator::Operator;
+use crate::actors::person::Person;
+use crate::actors::saboteur::{Sabotage, Saboteur};
+use crate::config::SimConfig;
+use crate::node::device::{DeviceNode, Nudge};
+use crate::node::relay::RelayNode;
+use crate::node::{Deadline, Node};
+use crate::oracles::Panel;
+use crate::queue::Queue;
+use crate::rng::{Draw, Streams};
+use crate::story::{Phase, Seen, Side};
+use crate::trace::Keep;
+use event::Event;
+use watch::Watch;
+use wire::Wire;
+
+/// How long the calm lasts before the roll call, in microseconds: a silent cut is found out after a minute and some,
+/// and the longest wait before dialling again comes after that.
+const CALM_US: u64 = 130_000_000;
+/// How long the roll call lasts.
+const ROLL_CALL_US: u64 = 30_000_000;
+/// How long the shutdown may take.
+const SHUTDOWN_US: u64 = 12_000_000;
+
+/// Everything there is in a run.
+pub struct World {
+    config: SimConfig,
+    now_us: u64,
+    phase: Phase,
+    queue: Queue<Event>,
+    relay: RelayNode,
+    devices: Vec<DeviceNode>,
+    people: Vec<Person>,
+    operator: Operator,
+    saboteur: Saboteur,
+    wires: BTreeMap<ConnId, Wire>,
+    last_conn: u64,
+    /// How many processes of the relay have ended.
+    relay_life: u64,
+    /// When each node will be woken next.
+    wakes: BTreeMap<Node, u64>,
+    /// Nodes that may have outputs.
+    dirty: BTreeSet<Node>,
+    /// Whether a device is being asked at once if it takes a line, and whether it has said no.
+    asking: bool,
+    denied: bool,
+    faults: ChaCha20Rng,
+    late: ChaCha20Rng,
+    watch: Watch,
+    /// How many bytes each connection had carried, to the relay and to the device, when the storm was over.
+    storm_bytes: BTreeMap<ConnId, [u64; 2]>,
+}
+
+impl World {
+    /// A world in which nothing has happened yet.
+    ///
+    /// # Panics
+    /// If the configuration is not sound ([`SimConfig::check`]).
+    pub fn new(config: SimConfig, sabotage: Option<Sabotage>, panel: Panel, keep: Keep) -> Self {
+        let streams = Streams::new(config.seed);
+        assert_eq!(config.check(), Ok(()), "a run needs a sound configuration");
+        let count = usize::try_from(config.devices).expect("there are a few devices");
+        let mut world = Self {
+            now_us: 0,
+            phase: Phase::Storm,
+            queue: Queue::new(),
+            relay: RelayNode::new(streams, config.skew_max_s, config.append_max_us),
+            devices: (0..count).map(|number| DeviceNode::new(streams, number, config.skew_max_s)).collect(),
+            people: (0..count).map(|number| Person::new(&config, streams, number)).collect(),
+            operator: Operator::new(&config, streams),
+            saboteur: Saboteur::new(sabotage),
+            wires: BTreeMap::new(),
+            last_conn: 0,
+            relay_life: 0,
+            wakes: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            asking: false,
+            denied: false,
+            faults: streams.stream("faults"),
+            late: streams.stream("late"),
+            watch: Watch::new(panel, keep),
+            storm_bytes: BTreeMap::new(),
+            config,
+        };
+        world.begin();
+        world
+    }
+
+    /// Lets everything happen, until the run is over or an oracle objects.
+    #[must_use]
+    pub fn run(mut self) -> Watch {
+        while self.phase != Phase::Over && self.watch.objection().is_none() {
+            let Some((at_us, event)) = self.queue.pop() else { break };
+            self.now_us = at_us;
+            self.happen(event);
+            if self.queue.peek_time() != Some(at_us) {
+                self.settle();
+            }
+        }
+        self.watch.storm_bytes = self.storm_bytes;
+        self.watch.virtual_us = self.now_us;
+        self.watch
+    }
+
+    fn begin(&mut self) {
+        self.later(0, Event::Phase(Phase::Storm));
+        self.later(1, Event::StartRelay);
+        for person in 0..self.people.len() {
+            let after_us = self.faults.between(1_000, 5_000_000);
+            self.later(after_us, Event::Prompt(person, crate::actors::Prompt::Act));
+        }
+        self.plan_cut();
+        self.plan_crash();
+        let calm_us = self.config.storm_s * 1_000_000;
+        self.later(calm_us, Event::Phase(Phase::Calm));
+        self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
+        self.later(calm_us + CALM_US + ROLL_CALL_US, Event::Phase(Phase::Shutdown));
+        self.later(calm_us + CALM_US + ROLL_CALL_US + SHUTDOWN_US, Event::Phase(Phase::Over));
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Phase(phase) => self.enter(phase),
+            Event::Dialled(program, local) => self.dialled(program, local),
+            Event::Unreachable(program, local) => self.unreachable(program, local),
+            Event::Connected(conn) => self.connected(conn),
+            Event::Deliver { conn, to, bytes, flipped } => self.deliver(conn, to, &bytes, flipped),
+            Event::Ended(conn, to) => self.ended(conn, to),
+            Event::Writable(conn, by) => {
+                if let Some(wire) = self.wires.get_mut(&conn) {
+                    wire.unblock(by);
+                    self.write(conn, by);
+                }
+            }
+            Event::Tick(node) => self.tick(node),
+            Event::Durable(life) => self.durable(life),
+            Event::Appended(life, append, first) if life == self.relay_life => {
+                self.tell_relay(Input::Appended(append, first));
+                if let Some(state) = self.relay.server().map(countersign_core::server::Server::state) {
+                    let (n, digest) = (state.position().n, state.digest());
+                    self.see(&Seen::Folded(n, digest));
+                }
+            }
+            Event::Loaded(life, load, n) if life == self.relay_life => {
+                let record = self.relay.disk.read(n).map(<[u8]>::to_vec);
+                self.see(&Seen::Loaded(n, record.as_deref()));
+                self.tell_relay(Input::Loaded(load, record.as_deref()));
+            }
+            Event::Appended(..) | Event::Loaded(..) => {}
+            Event::CutSomething => self.cut_something(),
+            Event::CrashRelay => self.crash_whenever(),
+            Event::StartRelay => self.start_relay(),
+            Event::AskOperator(person) => self.ask_operator(person),
+            Event::Handed(person, link) => self.handed(person, link),
+            Event::InviteRefused(person) => self.person(person).invite_refused(),
+            Event::Prompt(person, prompt) => self.prompt(person, prompt),
+        }
+    }
+
+    /// The moment is over: carries out what the machines want, until none wants anything, and sets their alarms.
+    fn settle(&mut self) {
+        let mut touched = BTreeSet::new();
+        while let Some(node) = self.dirty.pop_first() {
+            touched.insert(node);
+            match node {
+                Node::Relay => self.carry_out_relay(),
+                Node::Device(device) => self.carry_out_device(device),
+            }
+        }
+        for node in touched {
+            self.set_alarm(node);
+        }
+    }
+
+    fn deliver(&mut self, conn: ConnId, to: Side, bytes: &[u8], flipped: bool) {
+        let Some(wire) = self.wires.get(&conn).filter(|wire| wire.reads(to, self.now_us)) else { return };
+        let (device, local) = (wire.program.device, wire.local);
+        self.see(&Seen::Delivered { conn, to, bytes, flipped });
+        match to {
+            Side::Relay => self.tell_relay(Input::Received(conn, bytes)),
+            Side::Device => self.tell_device(device, Nudge::Received(local, bytes)),
+        }
+    }
+
+    fn ended(&mut self, conn: ConnId, to: Side) {
+        let Some(wire) = self.wires.get_mut(&conn) else { return };
+        let (device, local) = (wire.program.device, wire.local);
+        if !wire.end(to) {
+            return;
+        }
+        self.see(&Seen::Ended(conn, to));
+        match to {
+            Side::Relay => self.tell_relay(Input::Ended(conn)),
+            Side::Device => self.tell_device(device, Nudge::Ended(local)),
+        }
+    }
+
+    /// Wakes a machine, if this is the alarm that it set last.
+    fn tick(&mut self, node: Node) {
+        if self.wakes.get(&node).is_none_or(|at_us| *at_us > self.now_us) {
+            return;
+        }
+        self.wakes.remove(&node);
+        let deadline = self.deadline(node).filter(|deadline| deadline.at_us <= self.now_us);
+        if let Some(deadline) = deadline {
+            if self.saboteur.wakes(node) {
+                match node {
+                    Node::Relay => self.tell_relay(Input::Tick),
+                    Node::Device(device) => self.tell_device(device, Nudge::Tick),
+                }
+            }
+            let next_us = self.deadline(node).map(|deadline| deadline.at_us);
+            self.see(&Seen::Woken { node, why: &deadline.why.to_string(), next_us });
+        }
+        self.dirty.insert(node);
+    }
+
+    fn deadline(&self, node: Node) -> Option<Deadline> {
+        match node {
+            Node::Relay => self.relay.next_deadline(),
+            Node::Device(device) => self.devices.get(device)?.next_deadline(),
+        }
+    }
+
+    /// Sees to it that a node is woken at its deadline, or a little after, as a busy machine wakes a program.
+    fn set_alarm(&mut self, node: Node) {
+        let Some(Deadline { at_us: deadline_us, .. }) = self.deadline(node) else {
+            self.wakes.remove(&node);
+            return;
+        };
+        let soonest_us = deadline_us.max(self.now_us);
+        let most_us = soonest_us + self.config.late_max_us;
+        if self.wakes.get(&node).is_some_and(|at_us| (soonest_us..=most_us).contains(at_us)) {
+            return;
+        }
+        let at_us = soonest_us + self.late.between(0, self.config.late_max_us);
+        self.wakes.insert(node, at_us);
+        self.later(at_us - self.now_us, Event::Tick(node));
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.see(&Seen::Phase(phase));
+        match phase {
+            Phase::Storm => {}
+            Phase::Calm => self.calm_down(),
+            Phase::RollCall => self.roll_call(),
+            Phase::Shutdown => self.tell_relay(Input::Shutdown),
+            Phase::Over => self.close_the_books(),
+        }
+    }
+
+    fn tell_relay(&mut self, input: Input<'_>) {
+        self.relay.handle(input, self.now_us);
+        self.dirty.insert(Node::Relay);
+    }
+
+    fn tell_device(&mut self, device: usize, nudge: Nudge<'_>) {
+        let now_us = self.now_us;
+        if let Some(node) = self.devices.get_mut(device) {
+            node.handle(nudge, now_us);
+            self.dirty.insert(Node::Device(device));
+        }
+    }
+
+    fn later(&mut self, after_us: u64, event: Event) {
+        self.at(self.now_us + after_us, event);
+    }
+
+    fn at(&mut self, at_us: u64, event: Event) {
+        self.queue.push(at_us, event).expect("the queue has room and the world makes nothing for the past");
+    }
+
+    fn see(&mut self, seen: &Seen<'_>) {
+        self.watch.see(self.now_us, seen);
+    }
+}

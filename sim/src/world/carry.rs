@@ -1,0 +1,237 @@
+//! Carries out what the machines want: their outputs become writes, appends, answers and news.
+
+use countersign_core::device;
+use countersign_core::id::ConnId;
+use countersign_core::server::{Input, Output};
+
+use super::World;
+use super::event::Event;
+use super::wire::Wire;
+use crate::actors::operator::Operator;
+use crate::node::Node;
+use crate::node::device::{Nudge, Socket};
+use crate::rng::Draw;
+use crate::story::{Phase, Program, Seen, Side, Who};
+
+/// The longest time for which a socket takes nothing at all, in microseconds.
+const STALL_US: u64 = 30_000_000;
+
+impl World {
+    pub(super) fn carry_out_relay(&mut self) {
+        while let Some(output) = self.relay.poll_output() {
+            match output {
+                Output::Append(append, records) => {
+                    self.see(&Seen::Appending(append, &records));
+                    let at_us = self.relay.disk.append(append, records, self.now_us);
+                    self.at(at_us, Event::Durable(self.relay_life));
+                }
+                Output::Load(load, n) => {
+                    let after_us = self.faults.between(1, self.config.append_max_us.max(1));
+                    self.later(after_us, Event::Loaded(self.relay_life, load, n));
+                }
+                Output::Write(conn) => self.write(conn, Side::Relay),
+                Output::Shut(conn) => self.shut(conn, Side::Relay),
+                Output::Drop(conn) => self.forget(conn, Side::Relay),
+                Output::Answer(id, answer) => {
+                    let Some(person) = self.operator.answered(id) else { continue };
+                    self.see(&Seen::Answered(person, &answer));
+                    self.answer(person, &answer);
+                }
+                Output::Note(note) => {
+                    if let Some(note) = self.saboteur.noted(note) {
+                        self.see(&Seen::Noted(&note));
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, person: usize, answer: &countersign_core::operator::Answer) {
+        let Some(link) = Operator::link(answer, self.relay.realm(), self.relay.root()) else {
+            self.later(100_000, Event::InviteRefused(person));
+            return;
+        };
+        let after_us = self.faults.between(1_000, 1_000_000);
+        if let Some(other) = self.operator.also(person, self.phase >= Phase::Calm) {
+            let other_us = self.faults.between(1_000, 1_000_000);
+            self.later(other_us, Event::Handed(other, link.clone()));
+        }
+        self.later(after_us, Event::Handed(person, link));
+    }
+
+    pub(super) fn carry_out_device(&mut self, device: usize) {
+        while let Some(output) = self.devices.get_mut(device).and_then(crate::node::device::DeviceNode::poll_output) {
+            match output {
+                device::Output::Dial(local) => self.dial(device, local),
+                device::Output::Write(local) => {
+                    self.at_wire(device, local, |world, conn| world.write(conn, Side::Device));
+                }
+                device::Output::Shut(local) => {
+                    self.at_wire(device, local, |world, conn| world.shut(conn, Side::Device));
+                }
+                device::Output::Drop(local) => {
+                    self.at_wire(device, local, |world, conn| world.forget(conn, Side::Device));
+                    if let Some(node) = self.devices.get_mut(device) {
+                        node.sockets.remove(&local);
+                    }
+                }
+                device::Output::Tell(event) => self.tell(device, event),
+            }
+        }
+        self.see_enrolment(device);
+    }
+
+    fn at_wire(&mut self, device: usize, local: ConnId, then: impl FnOnce(&mut Self, ConnId)) {
+        let socket = self.devices.get(device).and_then(|node| node.sockets.get(&local)).copied();
+        match socket {
+            Some(Socket::Wired(conn)) => then(self, conn),
+            // Given up before it was connected.
+            Some(Socket::Dialling) | None => {}
+        }
+    }
+
+    fn dial(&mut self, device: usize, local: ConnId) {
+        let Some(node) = self.devices.get_mut(device) else { return };
+        node.sockets.insert(local, Socket::Dialling);
+        let program = node.program();
+        let after_us = self.faults.between(self.config.latency_min_us, self.config.latency_max_us);
+        let (fails, hangs) = (self.faults.chance(self.config.dial_fail_percent, 100), self.faults.chance(1, 3));
+        match (fails && self.phase == Phase::Storm, hangs) {
+            (false, _) => self.later(after_us, Event::Dialled(program, local)),
+            (true, false) => self.later(after_us, Event::Unreachable(program, local)),
+            // Nobody answers at all: the device has to lose patience.
+            (true, true) => {}
+        }
+    }
+
+    /// An attempt to connect reaches the relay's host, where a process listens or doesn't.
+    pub(super) fn dialled(&mut self, program: Program, local: ConnId) {
+        if !self.still_dials(program, local) {
+            return;
+        }
+        if !self.relay.is_up() {
+            let after_us = self.config.latency_min_us;
+            self.later(after_us, Event::Unreachable(program, local));
+            return;
+        }
+        self.last_conn += 1;
+        let conn = ConnId(self.last_conn);
+        let mut wire = Wire::new(&self.config, conn, program, local);
+        let connected_us = wire.connect(self.now_us);
+        self.wires.insert(conn, wire);
+        self.see(&Seen::Opened(conn, program));
+        self.tell_relay(Input::Opened(conn));
+        if let Some(at_us) = connected_us {
+            self.at(at_us, Event::Connected(conn));
+        }
+    }
+
+    fn still_dials(&self, program: Program, local: ConnId) -> bool {
+        self.devices.get(program.device).is_some_and(|node| {
+            node.is_on() && node.program() == program && node.sockets.get(&local) == Some(&Socket::Dialling)
+        })
+    }
+
+    pub(super) fn unreachable(&mut self, program: Program, local: ConnId) {
+        if self.still_dials(program, local) {
+            if let Some(node) = self.devices.get_mut(program.device) {
+                node.sockets.remove(&local);
+            }
+            self.see(&Seen::Unreachable(program));
+            self.tell_device(program.device, Nudge::Unreachable(local));
+        }
+    }
+
+    /// The relay's host has answered: the device is connected, or the connection was cut meanwhile, or nobody waits.
+    pub(super) fn connected(&mut self, conn: ConnId) {
+        let Some(wire) = self.wires.get(&conn) else { return };
+        let (program, local, intact) = (wire.program, wire.local, wire.reads(Side::Device, self.now_us));
+        if !self.still_dials(program, local) {
+            self.forget(conn, Side::Device);
+            return;
+        }
+        if !intact {
+            if let Some(wire) = self.wires.get_mut(&conn) {
+                wire.vanish(Side::Device);
+            }
+            self.unreachable(program, local);
+            return;
+        }
+        if let Some(node) = self.devices.get_mut(program.device) {
+            node.sockets.insert(local, Socket::Wired(conn));
+        }
+        if let Some(name) = self.people.get(program.device).map(|person| person.name().clone()) {
+            self.see(&Seen::Connected(conn, Who { program, name: &name }));
+        }
+        self.tell_device(program.device, Nudge::Connected(local));
+    }
+
+    /// A socket takes what waits for it, or a part.
+    pub(super) fn write(&mut self, conn: ConnId, by: Side) {
+        let Some(wire) = self.wires.get_mut(&conn) else { return };
+        let (device, local) = (wire.program.device, wire.local);
+        if !wire.has(by) {
+            return;
+        }
+        let outbound = match by {
+            Side::Relay => self.relay.outbound(conn),
+            Side::Device => self.devices.get(device).map(|node| node.outbound(local)).unwrap_or_default(),
+        };
+        let waiting = outbound.len();
+        let Some(taken) = wire.room(by, waiting, self.config.short_write_percent) else { return };
+        let bytes = outbound.get(..taken).unwrap_or_default().to_vec();
+        let arrivals = wire.write(by, &bytes, self.now_us);
+        let blocked_us = (taken < waiting).then(|| wire.block(by, self.config.blocked_max_us));
+        for (at_us, event) in arrivals {
+            self.at(at_us, event);
+        }
+        self.see(&Seen::Written { conn, by, taken, waiting });
+        if let Some(blocked_us) = blocked_us {
+            let (stalls, stall_us) =
+                (self.faults.chance(self.config.stall_percent, 100), self.faults.between(1_000_000, STALL_US));
+            let stalls = stalls && self.phase == Phase::Storm;
+            if stalls {
+                self.see(&Seen::Stalled(conn, by));
+            }
+            self.later(if stalls { stall_us } else { blocked_us }, Event::Writable(conn, by));
+        }
+        match by {
+            Side::Relay => self.tell_relay(Input::Sent(conn, taken)),
+            Side::Device => self.tell_device(device, Nudge::Sent(local, taken)),
+        }
+    }
+
+    fn shut(&mut self, conn: ConnId, by: Side) {
+        let Some(wire) = self.wires.get_mut(&conn) else { return };
+        let arrival = wire.shut(by, self.now_us);
+        self.see(&Seen::Shut(conn, by));
+        if let Some((at_us, event)) = arrival {
+            self.at(at_us, event);
+        }
+    }
+
+    /// One end closes its socket.
+    pub(super) fn forget(&mut self, conn: ConnId, by: Side) {
+        let Some(wire) = self.wires.get_mut(&conn) else { return };
+        let arrival = wire.forget(by, self.now_us);
+        self.see(&Seen::Dropped(conn, by));
+        if let Some((at_us, event)) = arrival {
+            self.at(at_us, event);
+        }
+        self.sweep_wire(conn);
+    }
+
+    /// A connection that neither end has any more is taken down.
+    pub(super) fn sweep_wire(&mut self, conn: ConnId) {
+        let over = self.wires.get(&conn).is_some_and(Wire::is_over);
+        if let Some(wire) = over.then(|| self.wires.remove(&conn)).flatten()
+            && self.phase == Phase::Storm
+        {
+            self.storm_bytes.insert(conn, [wire.written(Side::Relay), wire.written(Side::Device)]);
+        }
+    }
+
+    pub(super) fn mark(&mut self, node: Node) {
+        self.dirty.insert(node);
+    }
+}

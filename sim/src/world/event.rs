@@ -1,0 +1,58 @@
+//! What waits for its time: everything that will happen to a node from outside.
+
+use countersign_core::id::{AppendId, ConnId, LoadId};
+use countersign_core::invite::InviteLink;
+
+use crate::actors::Prompt;
+use crate::node::Node;
+use crate::story::{Phase, Program, Side};
+
+/// Something that will happen.
+#[derive(Debug)]
+pub enum Event {
+    /// Another part of the run begins.
+    Phase(Phase),
+    /// A device's attempt to connect reaches the relay's host.
+    Dialled(Program, ConnId),
+    /// A device learns that its attempt came to nothing.
+    Unreachable(Program, ConnId),
+    /// A device's socket is connected.
+    Connected(ConnId),
+    /// Bytes arrive.
+    Deliver {
+        /// On this connection.
+        conn: ConnId,
+        /// At this end.
+        to: Side,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Whether one is damaged.
+        flipped: bool,
+    },
+    /// An end learns that nothing more will come.
+    Ended(ConnId, Side),
+    /// A socket that was full takes more.
+    Writable(ConnId, Side),
+    /// A machine wants to be woken.
+    Tick(Node),
+    /// The oldest append on its way becomes durable. The number tells the relay's processes apart.
+    Durable(u64),
+    /// The relay's process hears that an append is durable.
+    Appended(u64, AppendId, u64),
+    /// The relay's process gets a record that it asked for.
+    Loaded(u64, LoadId, u64),
+    /// The network cuts a connection, if there is one.
+    CutSomething,
+    /// The relay's process ends.
+    CrashRelay,
+    /// The relay's process starts again.
+    StartRelay,
+    /// A person asks the operator for an invite.
+    AskOperator(usize),
+    /// A person gets an invite.
+    Handed(usize, InviteLink),
+    /// A person's wish for an invite was refused.
+    InviteRefused(usize),
+    /// A person gets round to something.
+    Prompt(usize, Prompt),
+}

@@ -1,0 +1,122 @@
+//! What the world does to the system in the storm, and how the relay comes back from it.
+
+use countersign_core::id::ConnId;
+
+use super::World;
+use super::event::Event;
+use crate::node::Node;
+use crate::rng::Draw;
+use crate::story::{Crash, Phase, Seen, Side};
+
+/// How long the news of a cut takes to either end, at most, in microseconds.
+const CUT_NEWS_US: u64 = 1_500_000;
+
+impl World {
+    /// Draws when the network cuts a connection next.
+    pub(super) fn plan_cut(&mut self) {
+        let mean_ms = self.config.cut_mean_ms;
+        let after_ms = self.faults.between(1, 2 * mean_ms.max(1));
+        if mean_ms > 0 {
+            self.later(after_ms * 1_000, Event::CutSomething);
+        }
+    }
+
+    /// Draws when the relay crashes next, besides at appends.
+    pub(super) fn plan_crash(&mut self) {
+        let mean_ms = self.config.crash_mean_ms;
+        let after_ms = self.faults.between(1, 2 * mean_ms.max(1));
+        if mean_ms > 0 {
+            self.later(after_ms * 1_000, Event::CrashRelay);
+        }
+    }
+
+    pub(super) fn cut_something(&mut self) {
+        if self.phase != Phase::Storm {
+            return;
+        }
+        let conns: Vec<ConnId> = self.wires.keys().copied().collect();
+        let silent = self.faults.chance(self.config.silent_percent, 100);
+        if let Some(conn) = self.faults.pick(&conns).copied() {
+            self.see(&Seen::Cut { conn, silent });
+            if let Some(wire) = self.wires.get_mut(&conn) {
+                wire.cut(self.now_us);
+            }
+            for to in [Side::Device, Side::Relay] {
+                let after_us = self.faults.between(1, CUT_NEWS_US);
+                if !silent {
+                    self.later(after_us, Event::Ended(conn, to));
+                }
+            }
+        }
+        self.plan_cut();
+    }
+
+    /// The oldest append on its way becomes durable, unless the relay crashes first; and if it does, the relay may
+    /// crash before it hears of it.
+    pub(super) fn durable(&mut self, life: u64) {
+        if life != self.relay_life {
+            return;
+        }
+        let (before, after) = (self.config.crash_before_percent, self.config.crash_after_percent);
+        let (crash_before, crash_after) = (self.faults.chance(before, 100), self.faults.chance(after, 100));
+        let storm = self.phase == Phase::Storm;
+        if storm && crash_before {
+            return self.crash(Crash::BeforeAppend);
+        }
+        let Some(committed) = self.relay.disk.commit() else { return };
+        let places = (committed.first..).take(committed.count);
+        let records: Vec<Vec<u8>> = places.filter_map(|n| self.relay.disk.read(n).map(<[u8]>::to_vec)).collect();
+        self.see(&Seen::Durable(committed.first, &records));
+        if storm && crash_after {
+            return self.crash(Crash::AfterAppend);
+        }
+        self.later(1, Event::Appended(life, committed.append, committed.first));
+    }
+
+    pub(super) fn crash_whenever(&mut self) {
+        if self.phase == Phase::Storm {
+            if self.relay.is_up() {
+                self.crash(Crash::Whenever);
+            }
+            self.plan_crash();
+        }
+    }
+
+    /// The relay's process is gone, and its sockets with it.
+    pub(super) fn crash(&mut self, how: Crash) {
+        let lost = self.relay.crash();
+        self.relay_life += 1;
+        self.dirty.remove(&Node::Relay);
+        self.wakes.remove(&Node::Relay);
+        self.see(&Seen::Crashed(how, lost));
+        self.operator.server_gone();
+        self.saboteur.crashed(&mut self.relay.disk);
+        let conns: Vec<ConnId> = self.wires.keys().copied().collect();
+        for conn in conns {
+            if let Some(wire) = self.wires.get_mut(&conn) {
+                wire.vanish(Side::Relay);
+                wire.cut(self.now_us);
+            }
+            let after_us = self.faults.between(1, CUT_NEWS_US);
+            self.later(after_us, Event::Ended(conn, Side::Device));
+            self.sweep_wire(conn);
+        }
+        let after_us = self.faults.between(1, self.config.down_max_ms.max(1)) * 1_000;
+        self.later(after_us, Event::StartRelay);
+    }
+
+    pub(super) fn start_relay(&mut self) {
+        if self.relay.is_up() || !self.saboteur.lets_relay_run(self.phase) {
+            return;
+        }
+        self.see_replay();
+        self.relay.start(self.now_us);
+        self.mark(Node::Relay);
+    }
+
+    /// Reads the journal from its beginning, and shows what it comes to.
+    pub(super) fn see_replay(&mut self) {
+        let (state, digests) = (self.relay.replay(), self.relay.replay_digests());
+        self.see(&Seen::Replayed(&state, &digests));
+    }
+}

@@ -1,0 +1,226 @@
+//! Carries out what people do, tells them what their devices tell them, and leads them through the calm.
+
+use std::time::Duration;
+
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Command, Event as Told};
+use countersign_core::id::{CallId, UserName};
+use countersign_core::invite::InviteLink;
+use countersign_core::server::Input;
+
+use super::World;
+use super::event::Event;
+use crate::actors::person::Person;
+use crate::actors::{Act, Prompt};
+use crate::node::Node;
+use crate::node::device::Socket;
+use crate::rng::Draw;
+use crate::story::{Crash, Phase, Program, Seen, Side, Who};
+
+/// How long a call of the roll call waits for the other.
+const ROLL_CALL_PATIENCE: Duration = Duration::from_secs(10);
+
+impl World {
+    pub(super) fn person(&mut self, person: usize) -> &mut Person {
+        self.people.get_mut(person).expect("people are numbered from 0")
+    }
+
+    pub(super) fn prompt(&mut self, person: usize, prompt: Prompt) {
+        let now_us = self.now_us;
+        let acts = self.person(person).prompt(prompt, now_us);
+        self.act(person, acts);
+    }
+
+    pub(super) fn handed(&mut self, person: usize, link: InviteLink) {
+        let now_us = self.now_us;
+        let acts = self.person(person).handed(link, now_us);
+        self.act(person, acts);
+    }
+
+    pub(super) fn ask_operator(&mut self, person: usize) {
+        if self.relay.is_up() {
+            let user = self.person(person).name().user.clone();
+            let (id, command) = self.operator.asked(person, &user, self.phase >= Phase::Calm);
+            self.tell_relay(Input::Operator(id, &command));
+        }
+    }
+
+    fn act(&mut self, person: usize, acts: Vec<Act>) {
+        for act in acts {
+            match act {
+                Act::AskOperator => {
+                    let after_us = self.faults.between(1_000, 500_000);
+                    self.later(after_us, Event::AskOperator(person));
+                }
+                Act::Enrol(link, name) => {
+                    let now_us = self.now_us;
+                    self.start(person, true, |node| node.enrol(*link, name, now_us));
+                }
+                Act::Start => {
+                    let now_us = self.now_us;
+                    self.start(person, false, |node| node.start(now_us));
+                }
+                Act::Kill => self.stop(person, true),
+                Act::Exit => self.stop(person, false),
+                Act::Wish(command) => self.wish(person, command),
+                Act::Later(after_us, prompt) => self.later(after_us, Event::Prompt(person, prompt)),
+            }
+        }
+    }
+
+    fn start(&mut self, person: usize, enrolling: bool, start: impl FnOnce(&mut crate::node::device::DeviceNode)) {
+        let Some(node) = self.devices.get_mut(person).filter(|node| !node.is_on()) else { return };
+        start(node);
+        let program = node.program();
+        let name = self.person(person).name().clone();
+        self.person(person).started();
+        self.see(&Seen::Started(Who { program, name: &name }, enrolling));
+        self.mark(Node::Device(person));
+    }
+
+    /// A device's program ends, and the kernel closes its sockets.
+    fn stop(&mut self, person: usize, killed: bool) {
+        let Some(node) = self.devices.get_mut(person).filter(|node| node.is_on()) else { return };
+        let (program, sockets) = (node.program(), node.stop());
+        self.wakes.remove(&Node::Device(person));
+        if killed {
+            self.see(&Seen::Killed(program));
+        }
+        for socket in sockets.into_values() {
+            if let Socket::Wired(conn) = socket {
+                self.forget(conn, Side::Device);
+            }
+        }
+        self.person(person).stopped();
+    }
+
+    fn wish(&mut self, person: usize, command: Command) {
+        let now_us = self.now_us;
+        let name = self.person(person).name().clone();
+        let Some(node) = self.devices.get_mut(person).filter(|node| node.is_on() && !node.is_enrolling()) else {
+            return;
+        };
+        let program = node.program();
+        let who = Who { program, name: &name };
+        self.watch.see(now_us, &Seen::Wished(who, &command));
+        if let Command::Say(call, text) = command {
+            return self.say(program, call, &text);
+        }
+        let called =
+            if let Command::Call(_, user, patience) = &command { Some((user.clone(), *patience)) } else { None };
+        node.command(command, now_us);
+        self.mark(Node::Device(person));
+        if let Some((user, patience)) = called {
+            self.call_back(&name.user, &user, patience);
+        }
+    }
+
+    /// Now and then the one who is called has the same thought at the same moment.
+    fn call_back(&mut self, caller: &UserName, called: &UserName, patience: Duration) {
+        let meets = self.faults.chance(self.config.glare_percent, 100);
+        let after_us = self.faults.between(0, self.config.latency_max_us);
+        let other = self.people.iter().position(|person| person.name().user == *called);
+        if let Some(other) = other.filter(|_| meets && self.phase == Phase::Storm) {
+            self.later(after_us, Event::Prompt(other, Prompt::Call(caller.clone(), patience)));
+        }
+    }
+
+    /// A line goes to the device. Where it has promised room it must take it; otherwise it is looked at once whether
+    /// it did.
+    fn say(&mut self, program: Program, call: CallId, text: &str) {
+        let (now_us, device) = (self.now_us, program.device);
+        let Some(node) = self.devices.get_mut(device) else { return };
+        let promised = node.has_room(call);
+        node.command(Command::Say(call, text.to_owned()), now_us);
+        self.denied = false;
+        if !promised {
+            self.asking = true;
+            self.carry_out_device(device);
+            self.asking = false;
+        }
+        // Whatever else it wants, and its alarm, wait for the end of the moment.
+        self.mark(Node::Device(device));
+        if !self.denied {
+            let name = self.person(device).name().clone();
+            self.see(&Seen::Said(Who { program, name: &name }, call, text));
+        }
+    }
+
+    /// A device tells its user something.
+    pub(super) fn tell(&mut self, device: usize, event: Told) {
+        let Some(program) = self.devices.get(device).map(crate::node::device::DeviceNode::program) else { return };
+        for event in self.saboteur.told(program, event) {
+            let name = self.person(device).name().clone();
+            self.see(&Seen::Told(Who { program, name: &name }, &event));
+            if let Told::Denied(call, countersign_core::device::calls::CallDenied::Say(_)) = &event {
+                self.denied = true;
+                if !self.asking {
+                    self.see(&Seen::RoomBroken(program, *call));
+                }
+            }
+            let now_us = self.now_us;
+            let acts = self.person(device).told(&event, now_us);
+            self.act(device, acts);
+        }
+    }
+
+    /// If a device's enrolment is over, its program ends, and with a certificate the device itself begins.
+    pub(super) fn see_enrolment(&mut self, device: usize) {
+        let Some(node) = self.devices.get_mut(device) else { return };
+        let Some(result) = node.enrol_result() else { return };
+        let (program, key, token) = (node.program(), node.store.key.clone(), node.store.asked_by);
+        if let EnrolResult::Enrolled(identity) = &result {
+            node.store.identity = Some((**identity).clone());
+        }
+        let (now_us, name) = (self.now_us, self.person(device).name().clone());
+        if let (Some(key), Some(token)) = (key, token) {
+            self.see(&Seen::EnrolEnded(Who { program, name: &name }, &result, key.spki().id(), token));
+        }
+        self.person(device).enrol_ended(&result, now_us);
+        self.stop(device, false);
+        if let EnrolResult::Enrolled(_) = result {
+            self.act(device, vec![Act::Start]);
+        }
+    }
+
+    /// Faults have stopped. The relay is started if it is down, and everybody is left in peace.
+    pub(super) fn calm_down(&mut self) {
+        for (conn, wire) in &self.wires {
+            self.storm_bytes.insert(*conn, [wire.written(Side::Relay), wire.written(Side::Device)]);
+        }
+        if !self.saboteur.lets_relay_run(self.phase) && self.relay.is_up() {
+            self.crash(Crash::Whenever);
+        }
+        self.start_relay();
+        let now_us = self.now_us;
+        for person in 0..self.people.len() {
+            let acts = self.person(person).calm_down(now_us);
+            self.act(person, acts);
+            // Whoever is slow would come back too late for the roll call.
+            self.later(100_000, Event::Prompt(person, Prompt::Act));
+        }
+    }
+
+    /// Everybody calls the one after them in a circle that is drawn, within a few seconds.
+    pub(super) fn roll_call(&mut self) {
+        let mut circle: Vec<(usize, UserName)> =
+            self.people.iter().enumerate().map(|(number, person)| (number, person.name().user.clone())).collect();
+        for place in (1..circle.len()).rev() {
+            let other = usize::try_from(self.faults.below(u64::try_from(place + 1).unwrap_or(1))).unwrap_or(0);
+            circle.swap(place, other);
+        }
+        let next = circle.iter().skip(1).chain(circle.first()).map(|(_, user)| user.clone());
+        let calls: Vec<(usize, UserName)> = circle.iter().map(|(number, _)| *number).zip(next).collect();
+        for (person, user) in calls {
+            let after_us = self.faults.between(0, 3_000_000);
+            self.later(after_us, Event::Prompt(person, Prompt::Call(user, ROLL_CALL_PATIENCE)));
+        }
+    }
+
+    /// The run is over: the journal is read once more.
+    pub(super) fn close_the_books(&mut self) {
+        let in_time = self.relay.server().is_some_and(countersign_core::server::Server::is_finished);
+        self.see(&Seen::ShutDown(in_time));
+        self.see_replay();
+    }
+}

@@ -1,0 +1,237 @@
+//! Decides what the two ends of a connection learn of each other: as TCP has it, bytes in order and then an end.
+
+use countersign_core::id::ConnId;
+use rand_chacha::ChaCha20Rng;
+
+use super::event::Event;
+use crate::config::SimConfig;
+use crate::pipe::{Pipe, PipeConfig};
+use crate::rng::{Draw, Streams};
+use crate::story::{Program, Side};
+
+/// A connection between a device and the relay.
+#[derive(Debug)]
+pub struct Wire {
+    /// The connection as the relay numbers it.
+    pub conn: ConnId,
+    /// Whose it is.
+    pub program: Program,
+    /// The connection as the device numbers it.
+    pub local: ConnId,
+    to_relay: Way,
+    to_device: Way,
+}
+
+/// One direction, with the state of the end that reads from it.
+#[derive(Debug)]
+struct Way {
+    pipe: Pipe,
+    rng: ChaCha20Rng,
+    /// Whether the process that reads still has its socket.
+    reader: Reader,
+    /// Whether the writer's socket is full at the moment.
+    blocked: bool,
+}
+
+/// What the reading end has of its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// It reads.
+    Open,
+    /// It has seen the end of what the other says, and may still write.
+    Ended,
+    /// It has no socket any more.
+    Gone,
+}
+
+impl Way {
+    fn new(config: &SimConfig, conn: ConnId, name: &str, flip: Option<u64>) -> Self {
+        let pipe = PipeConfig {
+            latency_min_us: config.latency_min_us,
+            latency_max_us: config.latency_max_us,
+            split_percent: config.split_percent,
+            merge_percent: config.merge_percent,
+            segments_max: usize::try_from(config.segments_max).unwrap_or(usize::MAX),
+            flip,
+        };
+        let rng = Streams::new(config.seed).stream(&format!("wire/{conn}/{name}"));
+        Self { pipe: Pipe::new(pipe), rng, reader: Reader::Open, blocked: false }
+    }
+}
+
+impl Wire {
+    /// A connection that has just reached the relay.
+    pub fn new(config: &SimConfig, conn: ConnId, program: Program, local: ConnId) -> Self {
+        let flip = |to_relay| {
+            config.flip.filter(|flip| flip.conn == conn.0 && flip.to_relay == to_relay).map(|flip| flip.offset)
+        };
+        let to_relay = Way::new(config, conn, "to-relay", flip(true));
+        let to_device = Way::new(config, conn, "to-device", flip(false));
+        Self { conn, program, local, to_relay, to_device }
+    }
+
+    /// The relay's answer to the attempt to connect is on its way: when it arrives.
+    pub fn connect(&mut self, now_us: u64) -> Option<u64> {
+        let way = &mut self.to_device;
+        way.pipe.open(now_us, &mut way.rng)
+    }
+
+    /// How many of `waiting` bytes the socket of `by` takes now; `None` while it is full.
+    pub fn room(&mut self, by: Side, waiting: usize, short_percent: u64) -> Option<usize> {
+        let way = self.way_mut(by.other());
+        if way.blocked || waiting == 0 {
+            return None;
+        }
+        let (short, part) = (way.rng.chance(short_percent, 100), way.rng.between(1, count(waiting)));
+        Some(if short { usize::try_from(part).unwrap_or(waiting) } else { waiting })
+    }
+
+    /// The socket of `by` is full from now on: for how long, at most `max_us`.
+    pub fn block(&mut self, by: Side, max_us: u64) -> u64 {
+        let way = self.way_mut(by.other());
+        way.blocked = true;
+        way.rng.between(1, max_us.max(1))
+    }
+
+    /// The socket of `by` takes more.
+    pub fn unblock(&mut self, by: Side) {
+        self.way_mut(by.other()).blocked = false;
+    }
+
+    /// `by` writes: the arrivals at the other end.
+    pub fn write(&mut self, by: Side, bytes: &[u8], now_us: u64) -> Vec<(u64, Event)> {
+        let (conn, to) = (self.conn, by.other());
+        let way = self.way_mut(to);
+        let segments = way.pipe.write(now_us, bytes, &mut way.rng);
+        let arrival = |segment: crate::pipe::Segment| {
+            (segment.at_us, Event::Deliver { conn, to, bytes: segment.bytes, flipped: segment.flipped })
+        };
+        segments.into_iter().map(arrival).collect()
+    }
+
+    /// `by` says that it will send no more: when the other end learns of it.
+    pub fn shut(&mut self, by: Side, now_us: u64) -> Option<(u64, Event)> {
+        let (conn, to) = (self.conn, by.other());
+        let way = self.way_mut(to);
+        let at_us = way.pipe.end(now_us, &mut way.rng)?;
+        Some((at_us, Event::Ended(conn, to)))
+    }
+
+    /// `by` forgets its socket; the other end learns of it once all bytes have arrived. A second end is passed over.
+    pub fn forget(&mut self, by: Side, now_us: u64) -> Option<(u64, Event)> {
+        self.way_mut(by).reader = Reader::Gone;
+        self.shut(by, now_us)
+    }
+
+    /// The process of `by` is gone, and its machine with it: nobody is told anything by this.
+    pub fn vanish(&mut self, by: Side) {
+        self.way_mut(by).reader = Reader::Gone;
+    }
+
+    /// From now on nothing arrives in either direction.
+    pub fn cut(&mut self, now_us: u64) {
+        self.to_relay.pipe.cut(now_us);
+        self.to_device.pipe.cut(now_us);
+    }
+
+    /// Whether bytes that arrive at `to` now are read there.
+    pub fn reads(&self, to: Side, now_us: u64) -> bool {
+        let way = self.way(to);
+        way.reader == Reader::Open && way.pipe.delivers(now_us)
+    }
+
+    /// The end `to` learns that nothing more will come: whether it is still there and did not know.
+    pub fn end(&mut self, to: Side) -> bool {
+        let way = self.way_mut(to);
+        if way.reader != Reader::Open {
+            return false;
+        }
+        way.reader = Reader::Ended;
+        true
+    }
+
+    /// Whether `side` still has its socket.
+    pub fn has(&self, side: Side) -> bool {
+        self.way(side).reader != Reader::Gone
+    }
+
+    /// Whether neither end has a socket any more.
+    pub fn is_over(&self) -> bool {
+        !self.has(Side::Device) && !self.has(Side::Relay)
+    }
+
+    /// How many bytes were written towards `to`.
+    pub fn written(&self, to: Side) -> u64 {
+        self.way(to).pipe.written()
+    }
+
+    fn way(&self, to: Side) -> &Way {
+        match to {
+            Side::Relay => &self.to_relay,
+            Side::Device => &self.to_device,
+        }
+    }
+
+    fn way_mut(&mut self, to: Side) -> &mut Way {
+        match to {
+            Side::Relay => &mut self.to_relay,
+            Side::Device => &mut self.to_device,
+        }
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).expect("no slice is longer than u64 counts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire() -> Wire {
+        let config = SimConfig::draw(1).without_faults();
+        Wire::new(&config, ConnId(7), Program { device: 0, life: 1 }, ConnId(1))
+    }
+
+    #[test]
+    fn the_end_comes_after_the_bytes_and_leaves_the_other_way_open() {
+        let mut wire = wire();
+        let bytes = wire.write(Side::Device, b"hello", 0);
+        let (end_us, _) = wire.shut(Side::Device, 0).expect("not cut");
+        assert!(bytes.iter().all(|(at_us, _)| *at_us <= end_us));
+        assert!(wire.end(Side::Relay) && !wire.end(Side::Relay));
+        assert!(!wire.reads(Side::Relay, end_us) && wire.reads(Side::Device, end_us));
+        assert!(!wire.write(Side::Relay, b"back", end_us).is_empty());
+    }
+
+    #[test]
+    fn a_socket_that_is_forgotten_reads_nothing_and_ends_the_other() {
+        let mut wire = wire();
+        assert!(wire.forget(Side::Relay, 0).is_some());
+        assert!(!wire.reads(Side::Relay, 0) && !wire.has(Side::Relay) && !wire.is_over());
+        wire.vanish(Side::Device);
+        assert!(wire.is_over());
+    }
+
+    #[test]
+    fn after_a_cut_nothing_arrives_at_either_end() {
+        let mut wire = wire();
+        wire.cut(5);
+        assert!(!wire.reads(Side::Relay, 5) && !wire.reads(Side::Device, 5));
+        assert!(wire.write(Side::Device, b"lost", 5).is_empty());
+        assert_eq!(wire.shut(Side::Device, 5).map(|(at_us, _)| at_us), None);
+        assert_eq!(wire.written(Side::Relay), 4);
+    }
+
+    #[test]
+    fn a_full_socket_takes_nothing_until_it_has_room_again() {
+        let mut wire = wire();
+        assert_eq!(wire.room(Side::Device, 10, 0), Some(10));
+        assert!(wire.room(Side::Device, 10, 100).is_some_and(|taken| (1..=10).contains(&taken)));
+        wire.block(Side::Device, 50);
+        assert_eq!(wire.room(Side::Device, 10, 0), None);
+        assert_eq!(wire.room(Side::Relay, 10, 0), Some(10));
+        wire.unblock(Side::Device);
+        assert_eq!(wire.room(Side::Device, 10, 0), Some(10));
+    }
+}

@@ -1,0 +1,43 @@
+//! Decides where the programs are: built by cargo once a process, in the profile of the test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// The program `server`.
+pub fn server() -> &'static Path {
+    &built().0
+}
+
+/// The program `client`.
+pub fn client() -> &'static Path {
+    &built().1
+}
+
+fn built() -> &'static (PathBuf, PathBuf) {
+    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+fn build() -> (PathBuf, PathBuf) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", "net", "--bins", "--message-format=json-render-diagnostics"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = cargo.output().expect("cargo, which built this test, can be run again");
+    assert!(output.status.success(), "the programs can't be built: see above");
+    let messages = String::from_utf8(output.stdout).expect("cargo's messages are UTF-8");
+    let find = |name: &str| {
+        let executable = |line: &str| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let is_it = message["target"]["name"] == name && message["target"]["kind"][0] == "bin";
+            message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+        };
+        messages.lines().find_map(executable).unwrap_or_else(|| panic!("cargo names no program {name}"))
+    };
+    (find("server"), find("client"))
+}

@@ -1,0 +1,12 @@
+//! The whole system from outside: the real `server` and `client` over loopback, each test with folders of its own.
+
+mod conversation;
+mod crash;
+mod disk;
+mod exit_client;
+mod exit_server;
+mod openssl_chain;
+mod openssl_tls;
+mod shutdown;
+mod strangers;
+mod tidy;
