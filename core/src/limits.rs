@@ -70,7 +70,8 @@ pub const STRANGERS_MAX: usize = 512;
 pub const CONNECTIONS_PER_DEVICE_MAX: usize = 4;
 /// From `Opened` until the connection must be admitted (or have its certificate).
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
-/// Without a byte from the other side for this long, a connection is given up.
+/// Without a word from the other side for this long, a connection is given up. Bytes that make no whole record don't
+/// count: one damaged length would keep a dead connection for hours.
 pub const SILENCE_TIME_MAX: Duration = Duration::from_secs(60);
 /// How often a device asks for a sign of life, so that each side hears the other.
 pub const PING_AFTER: Duration = Duration::from_secs(20);

@@ -53,6 +53,8 @@ pub struct Link {
     /// How much of the outbox the socket has taken.
     taken: usize,
     outbox_bytes_max: usize,
+    /// How much plaintext the other side has sent so far.
+    opened_bytes: usize,
     /// Set when we said goodbye.
     parted: Option<Code>,
     closed: bool,
@@ -85,6 +87,7 @@ impl Link {
             outbox: Vec::new(),
             taken: 0,
             outbox_bytes_max: OUTBOX_BYTES_MAX,
+            opened_bytes: 0,
             parted: None,
             closed: false,
             shut: false,
@@ -100,6 +103,7 @@ impl Link {
         }
         let mut opened = Opened::default();
         let failed = self.tls.received(bytes, &mut opened).err();
+        self.opened_bytes = self.opened_bytes.saturating_add(opened.plaintext.len());
         self.collect();
         if let Some(secured) = opened.secured {
             events.push(LinkEvent::Secured(secured));
@@ -225,6 +229,11 @@ impl Link {
     /// Whether we said goodbye already.
     pub fn has_parted(&self) -> bool {
         self.parted.is_some()
+    }
+
+    /// How much plaintext came in so far: what the other side has said, unlike bytes of a record that never ends.
+    pub fn opened_bytes(&self) -> usize {
+        self.opened_bytes
     }
 
     /// Whether the connection is over.

@@ -29,7 +29,7 @@ pub enum ConfigRefusal {
     Unknown(String),
     /// The value of that field can't be read.
     Value(String),
-    /// The line is not of the form name=value.
+    /// The line is not of the form name=value, or names the seed a second time.
     Line(String),
     /// The values don't fit each other: this one is out of its range.
     Range(&'static str),
@@ -40,7 +40,7 @@ impl fmt::Display for ConfigRefusal {
         match self {
             Self::Unknown(name) => write!(f, "there is no field {name}: `cargo sim run` prints them all"),
             Self::Value(name) => write!(f, "the value of {name} can't be read: give a number, or CONN/relay/OFFSET"),
-            Self::Line(line) => write!(f, "{line:?} is not of the form name=value"),
+            Self::Line(line) => write!(f, "{line:?} is not of the form name=value, or names the seed a second time"),
             Self::Range(name) => write!(f, "{name} is out of its range: see its description in sim/src/config.rs"),
         }
     }
@@ -70,6 +70,11 @@ macro_rules! config {
                     _ => return Err(ConfigRefusal::Unknown(name.to_owned())),
                 }
                 Ok(())
+            }
+
+            /// Every number, by the name of its field.
+            fn numbers(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
             }
         }
 
@@ -218,9 +223,13 @@ impl SimConfig {
         }
         let mut config = Self::draw(0);
         // The seed first, since it says what the others are by default.
-        if let Some((name, value)) = pairs.iter().find(|(name, _)| *name == "seed") {
+        let mut seeds = pairs.iter().filter(|(name, _)| *name == "seed");
+        if let Some((name, value)) = seeds.next() {
             config.set(name, value)?;
             config = Self::draw(config.seed);
+        }
+        if let Some((name, value)) = seeds.next() {
+            return Err(ConfigRefusal::Line(format!("{name}={value}")));
         }
         for (name, value) in pairs {
             config.set(name, value)?;
@@ -234,8 +243,13 @@ impl SimConfig {
         let percents = [
             (self.silent_percent, "silent_percent"),
             (self.dial_fail_percent, "dial_fail_percent"),
-            (self.accept_percent + self.decline_percent, "decline_percent"),
+            (self.accept_percent.saturating_add(self.decline_percent), "decline_percent"),
         ];
+        // Far beyond what makes sense, and far below what a sum could not hold.
+        let limited = |(name, number): &(&str, u64)| *name != "seed" && *number > 1_000_000_000;
+        if let Some((name, _)) = self.numbers().into_iter().find(limited) {
+            return Err(ConfigRefusal::Range(name));
+        }
         if let Some((_, name)) = percents.into_iter().find(|(value, _)| *value > 100) {
             return Err(ConfigRefusal::Range(name));
         }
@@ -352,6 +366,8 @@ mod tests {
         assert_eq!(SimConfig::parse("seed=x"), Err(ConfigRefusal::Value("seed".to_owned())));
         assert_eq!(SimConfig::parse("seed"), Err(ConfigRefusal::Line("seed".to_owned())));
         assert_eq!(SimConfig::parse("devices=1"), Err(ConfigRefusal::Range("devices")));
+        assert_eq!(SimConfig::parse("cut_mean_ms=1000000001"), Err(ConfigRefusal::Range("cut_mean_ms")));
+        assert_eq!(SimConfig::parse("seed=1\nseed=2"), Err(ConfigRefusal::Line("seed=2".to_owned())));
         assert_eq!("3/relay/12".parse(), Ok(Flip { conn: 3, to_relay: true, offset: 12 }));
         assert_eq!("3/both/12".parse::<Flip>(), Err(()));
     }

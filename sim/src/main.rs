@@ -3,6 +3,8 @@
 //! Exit codes: 0 where all holds, 1 for an oracle's objection or a forgery that got through, 2 for a wrong command
 //! line, 101 for a panic.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::num::ParseIntError;
 use std::ops::Range;
 use std::process::ExitCode;
@@ -59,6 +61,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// Writes to standard output. Who has closed it, as `head` does, wants no more and is no failure.
+fn print(what: &dyn Display) {
+    let _ = write!(std::io::stdout(), "{what}");
+}
+
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let (first, end) = text.split_once("..").ok_or("give two numbers with two dots between them, like 0..200")?;
     let number = |text: &str| text.parse::<u64>().map_err(|error: ParseIntError| format!("{text:?}: {error}"));
@@ -96,20 +103,20 @@ fn run_one(seed: u64, quiet: bool, changes: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if !quiet {
-        print!("{config}");
+        print(&config);
     }
     let outcome = run::run(&config, Keep { story: !quiet, steps: false });
     if !quiet {
         for line in &outcome.story {
-            println!("{line}");
+            print(&format_args!("{line}\n"));
         }
-        print!("{}", outcome.tally);
+        print(&outcome.tally);
     }
     if let Some(objection) = &outcome.objection {
         eprintln!("{objection}");
         eprintln!("repeat with: {}", command(seed, changes));
     }
-    println!("seed {seed} hash {}", outcome.hash);
+    print(&format_args!("seed {seed} hash {}\n", outcome.hash));
     if outcome.objection.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -127,15 +134,16 @@ fn run_many(seeds: Range<u64>, threads: Option<usize>, changes: &[String]) -> Ex
     };
     let sweep = sweep::sweep(seeds, threads.unwrap_or_else(cores), &change);
     let took = begun.elapsed().as_secs_f64();
-    print!("{}", sweep.tally);
+    print(&sweep.tally);
     for (seed, failure) in &sweep.failures {
-        println!("seed {seed}: {failure}");
-        println!("  repeat with: {}", command(*seed, changes));
+        print(&format_args!("seed {seed}: {failure}\n  repeat with: {}\n", command(*seed, changes)));
     }
     let (count, failed, hours) = (sweep.seeds, sweep.failures.len(), sweep.virtual_us / 3_600_000_000);
     #[allow(clippy::cast_precision_loss, reason = "a rate for a person to read")]
     let rate = count as f64 / took;
-    println!("{count} seeds, {failed} failed, {hours} hours of virtual time in {took:.1} s, {rate:.1} seeds/s");
+    print(&format_args!(
+        "{count} seeds, {failed} failed, {hours} hours of virtual time in {took:.1} s, {rate:.1} seeds/s\n"
+    ));
     match (sweep.panicked(), failed) {
         (true, _) => ExitCode::from(101),
         (false, 0) => ExitCode::SUCCESS,
@@ -148,13 +156,13 @@ fn forge_all() -> ExitCode {
     let mut through = 0;
     for (name, result) in &forgeries {
         match result {
-            Ok(reason) => println!("{name:<32} refused: {reason}"),
+            Ok(reason) => print(&format_args!("{name:<32} {reason}\n")),
             Err(wrong) => {
                 through += 1;
-                println!("{name:<32} WRONG: {wrong}");
+                print(&format_args!("{name:<32} WRONG: {wrong}\n"));
             }
         }
     }
-    println!("{} forgeries, {through} wrong", forgeries.len());
+    print(&format_args!("{} forgeries and honest controls, {through} wrong\n", forgeries.len()));
     if through == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -58,10 +58,12 @@ pub fn foreign_authority(folder: &Path, device: &str, user: &str, realm: &str) {
             None => format!("-key {{{name}.key}}"),
             Some(issuer) => format!("-CA {{{issuer}.pem}} -CAkey {{{issuer}.key}} -CAcreateserial"),
         };
-        let sign = format!("x509 -req -in {{{name}.csr}} -out {{{name}.pem}} -days 30 -extfile {{{name}.ext}} {signer}");
+        let sign =
+            format!("x509 -req -in {{{name}.csr}} -out {{{name}.pem}} -days 30 -extfile {{{name}.ext}} {signer}");
         let _: Ended = openssl(folder, &sign).done();
     }
-    let parts = ["device.pem", "issuing.pem"].map(|name| fs::read(folder.join(name)).expect("OpenSSL has just made it"));
+    let parts =
+        ["device.pem", "issuing.pem"].map(|name| fs::read(folder.join(name)).expect("OpenSSL has just made it"));
     fs::write(folder.join("chain.pem"), parts.concat()).expect("a file can be written");
 }
 

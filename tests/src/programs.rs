@@ -23,7 +23,10 @@ fn built() -> &'static (PathBuf, PathBuf) {
 
 fn build() -> (PathBuf, PathBuf) {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "net", "--bins", "--message-format=json-render-diagnostics"]);
+    // Of the whole workspace, so that dependencies have the features that `cargo test --workspace` gave them, and nothing
+    // is compiled twice.
+    cargo.args(["build", "--quiet", "--workspace", "--bin", "server", "--bin", "client"]);
+    cargo.arg("--message-format=json-render-diagnostics");
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

@@ -171,7 +171,10 @@ pub fn secret_key(path: &Path) -> SecretKey {
 
 /// Reads a name, `user` and `device`.
 pub fn device_name(user: &str, device: &str) -> DeviceName {
-    DeviceName { user: user.to_owned().try_into().expect("a name"), device: device.to_owned().try_into().expect("a name") }
+    DeviceName {
+        user: user.to_owned().try_into().expect("a name"),
+        device: device.to_owned().try_into().expect("a name"),
+    }
 }
 
 fn certificates(path: &Path) -> Vec<Vec<u8>> {

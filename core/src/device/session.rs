@@ -109,12 +109,9 @@ impl RelaySession {
 
     /// Bytes came in.
     pub fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, rng: &mut dyn CryptoRng) {
-        let link = match &mut self.stage {
-            Stage::Greeting(current, link) if *current == conn => link,
-            Stage::Admitted(current, link, heard) if *current == conn => {
-                *heard = now.mono;
-                link
-            }
+        let (link, heard) = match &mut self.stage {
+            Stage::Greeting(current, link) if *current == conn => (link, None),
+            Stage::Admitted(current, link, heard) if *current == conn => (link, Some(heard)),
             Stage::Idle
             | Stage::Waiting
             | Stage::Dialling(_)
@@ -122,8 +119,11 @@ impl RelaySession {
             | Stage::Greeting(..)
             | Stage::Admitted(..) => return,
         };
-        let mut events = Vec::new();
+        let (mut events, before) = (Vec::new(), link.opened_bytes());
         link.received(bytes, &mut events);
+        if let Some(heard) = heard.filter(|_| link.opened_bytes() > before) {
+            *heard = now.mono;
+        }
         self.turned = true;
         self.link_events(events, now, rng);
     }

@@ -67,9 +67,11 @@ impl Server {
 
     pub(super) fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, rng: &mut dyn CryptoRng) {
         let Some(known) = self.conns.get_mut(&conn) else { return };
-        known.heard = now.mono;
-        let mut events = Vec::new();
+        let (mut events, before) = (Vec::new(), known.link.opened_bytes());
         known.link.received(bytes, &mut events);
+        if known.link.opened_bytes() > before {
+            known.heard = now.mono;
+        }
         self.turned.insert(conn);
         for event in events {
             self.event(conn, event, now, rng);

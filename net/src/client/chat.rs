@@ -176,6 +176,8 @@ impl<R: Role> Chat<'_, R> {
             Event::Online(welcome) => self.online(&welcome, reactor),
             Event::Offline(reason, wait) => self.offline(reason, Some(wait), reactor),
             Event::GivenUp(reason) => self.offline(reason, None, reactor),
+            // Nobody needs to know any more.
+            Event::Here(_) | Event::Presence(..) if self.desk.is_finished() => {}
             Event::Here(devices) => {
                 if devices.is_empty() {
                     self.desk.say(Saying::Hint("nobody else is here"));

@@ -131,8 +131,8 @@ fn say(identity: &Identity, world: &World) -> Result<(), Failure> {
     let until = Facts::read(&identity.credentials.leaf)
         .map_or_else(String::new, |facts| format!("; the certificate is valid until {}", facts.not_after));
     print_line(format_args!("{} has joined {}{until}", identity.name, identity.trust.realm()))?;
-    let command = |words| world.folder.command(words);
-    print_line(format_args!("next: `{}` waits for calls, `{}` calls somebody", command("listen"), command("call USER")))
+    print_line(format_args!("to wait for calls: {}", world.folder.command("listen")))?;
+    print_line(format_args!("to call somebody: {}", world.folder.command("call USER")))
 }
 
 #[cfg(test)]

@@ -66,9 +66,18 @@ pub enum Notice {
         from: UserName,
         /// By which device.
         device: DeviceLabel,
-        /// What happens with the call.
+        /// Whether the person is asked to take it, or it is taken.
         #[serde(skip)]
-        then: Then,
+        asked: bool,
+    },
+    /// Somebody called and was declined by this program.
+    Declined {
+        /// Who said to be calling.
+        from: UserName,
+        /// By which device.
+        device: DeviceLabel,
+        /// Why.
+        reason: Declined,
     },
     /// Both ends have proved who they are.
     Open {
@@ -114,13 +123,10 @@ pub enum Notice {
     },
 }
 
-/// What happens with a call that comes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// The person is asked.
-    Asked,
-    /// It is taken.
-    Taken,
+/// Why this program declines a call without asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declined {
     /// There is a call already.
     Busy,
     /// There is nobody to ask.
@@ -155,10 +161,12 @@ impl fmt::Display for Notice {
                 write!(f, "{user} is not online; waiting {seconds} s for them (Ctrl-C gives up)")
             }
             Self::Ringing { user, device } => write!(f, "ringing {user}/{device} ..."),
-            Self::Incoming { from, then: Then::Asked, .. } => write!(f, "{from} calls. Accept? [y/n]"),
-            Self::Incoming { from, then: Then::Taken, .. } => write!(f, "{from} calls"),
-            Self::Incoming { from, then: Then::Busy, .. } => write!(f, "{from} called and was told that you are busy"),
-            Self::Incoming { from, then: Then::NobodyToAsk, .. } => {
+            Self::Incoming { from, asked: true, .. } => write!(f, "{from} calls. Accept? [y/n]"),
+            Self::Incoming { from, asked: false, .. } => write!(f, "{from} calls"),
+            Self::Declined { from, reason: Declined::Busy, .. } => {
+                write!(f, "{from} called and was told that you are busy")
+            }
+            Self::Declined { from, reason: Declined::NobodyToAsk, .. } => {
                 write!(
                     f,
                     "{from} called and was declined: standard input has ended, so nobody can be asked; --accept takes calls without asking"
@@ -200,8 +208,10 @@ mod tests {
         let device = DeviceLabel::parse("laptop").unwrap();
         let open = Notice::Open { with: user("alice"), device: device.clone(), path: "tunnel", hint: "" };
         assert_eq!(json(&open), r#"{"event":"open","with":"alice","device":"laptop","path":"tunnel"}"#);
-        let incoming = Notice::Incoming { from: user("alice"), device: device.clone(), then: Then::Asked };
+        let incoming = Notice::Incoming { from: user("alice"), device: device.clone(), asked: true };
         assert_eq!(json(&incoming), r#"{"event":"incoming","from":"alice","device":"laptop"}"#);
+        let busy = Notice::Declined { from: user("alice"), device: device.clone(), reason: Declined::Busy };
+        assert_eq!(json(&busy), r#"{"event":"declined","from":"alice","device":"laptop","reason":"busy"}"#);
         let here = Notice::Presence { user: user("bob"), device, online: true };
         assert_eq!(json(&here), r#"{"event":"presence","user":"bob","device":"laptop","online":true}"#);
         let offline = Notice::Offline { reason: "x".into(), retry_ms: Some(2000), lost: true };

@@ -315,7 +315,7 @@ impl Person {
         let mut acts = Vec::new();
         for _ in 0..count {
             self.lines += 1;
-            let long = self.calm && self.number % 4 == 0;
+            let long = self.calm && self.number.is_multiple_of(4);
             let text = self.whims.text(self.number, self.lines, long, &mut self.rng);
             acts.push(Act::Wish(Command::Say(id, text)));
         }

@@ -48,10 +48,10 @@ fn two_people_talk_in_plain_lines() {
     assert_eq!(alice.run(&["who"]).done().out, ["alice            offline (you)", "bob              online"]);
     listen.signal("INT");
     assert_eq!(listen.end().done().out, ["alice: hello bob"]);
-    assert_eq!(alice.run(&["who", "--json"]).done().objects(), [
-        json!({ "user": "alice", "online": false }),
-        json!({ "user": "bob", "online": false }),
-    ]);
+    assert_eq!(
+        alice.run(&["who", "--json"]).done().objects(),
+        [json!({ "user": "alice", "online": false }), json!({ "user": "bob", "online": false }),]
+    );
 }
 
 #[test]
@@ -163,7 +163,8 @@ fn who_comes_and_goes_is_told_once_each() {
     let mut watch = listening(&alice);
     for _ in 0..2 {
         let listen = listening(&bob);
-        let presence = |online: bool| json!({ "event": "presence", "user": "bob", "device": "laptop", "online": online });
+        let presence =
+            |online: bool| json!({ "event": "presence", "user": "bob", "device": "laptop", "online": online });
         assert_eq!(watch.hear_event("presence"), presence(true));
         stop(listen);
         assert_eq!(watch.hear_event("presence"), presence(false));

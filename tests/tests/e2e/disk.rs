@@ -64,7 +64,10 @@ fn invite_until_the_end(program: &Program, folder: &Path) -> Vec<String> {
         if invite.code != Some(0) {
             // Who asked is told that there was no answer, and never that it is done.
             let sentence = invite.refused(4);
-            assert!(sentence.contains("ended before it answered") || sentence.starts_with("no server is running"), "{sentence}");
+            assert!(
+                sentence.contains("ended before it answered") || sentence.starts_with("no server is running"),
+                "{sentence}"
+            );
             return links;
         }
         links.extend(invite.out);
@@ -85,7 +88,10 @@ fn a_disk_that_fills_up_ends_the_server_and_takes_nothing_back() {
     let ended = program.end();
     assert_eq!(ended.code, Some(1), "{ended}");
     let errors: Vec<&String> = ended.err.iter().filter(|line| line.starts_with("error: ")).collect();
-    assert!(errors.len() == 1 && errors[0].contains("journal.sqlite3") && ended.err.last() == Some(errors[0]), "{ended}");
+    assert!(
+        errors.len() == 1 && errors[0].contains("journal.sqlite3") && ended.err.last() == Some(errors[0]),
+        "{ended}"
+    );
     server.restart();
     assert_eq!(server.users(), ["alice"]);
     for (link, name) in links.iter().rev().zip(["bob", "carol", "dave"]) {
@@ -102,7 +108,10 @@ fn a_disk_that_fills_up_ends_the_server_and_takes_nothing_back() {
         let ended = program.end();
         assert_eq!(ended.code, Some(1), "{ended}");
         let last = ended.err.last().map(String::as_str).unwrap_or_default();
-        assert!(last.starts_with("error: the disk that holds ") && last.contains("is full: free some space"), "{ended}");
+        assert!(
+            last.starts_with("error: the disk that holds ") && last.contains("is full: free some space"),
+            "{ended}"
+        );
     }
 }
 

@@ -210,13 +210,31 @@ fn a_server_that_does_not_answer_is_exit_4() {
 }
 
 #[test]
+fn of_two_programs_on_one_device_the_newer_one_is_present_and_the_older_one_is_told() {
+    let server = Server::start();
+    let alice = Person::enrolled(&server, "alice");
+    let mut older = alice.start(&["listen", "--json"]);
+    older.hear_event("online");
+    let mut newer = alice.start(&["listen", "--json"]);
+    newer.hear_event("online");
+    let sentence = older.finish().refused(1);
+    assert!(sentence.contains("another program took over this device's connection"), "{sentence}");
+    assert_eq!(alice.run(&["who"]).done().out, ["alice            online (you)"]);
+    newer.signal("TERM");
+    let newer = newer.end().done();
+    assert!(newer.objects().iter().all(|object| object["event"] != "offline"), "{newer}");
+}
+
+#[test]
 fn loose_file_modes_are_exit_1_and_nothing_is_repaired_silently() {
     let server = Server::start();
     let alice = Person::enrolled(&server, "alice");
     let folder = alice.folder();
-    for (path, loose, right) in
-        [(folder.clone(), 0o750, 0o700), (folder.join("device.key"), 0o640, 0o600), (folder.join("identity.json"), 0o604, 0o600)]
-    {
+    for (path, loose, right) in [
+        (folder.clone(), 0o750, 0o700),
+        (folder.join("device.key"), 0o640, 0o600),
+        (folder.join("identity.json"), 0o604, 0o600),
+    ] {
         fs::set_permissions(&path, Permissions::from_mode(loose)).expect("it is ours");
         for args in [&["who"][..], &["listen"], &["call", "bob"], &["cert", "show"]] {
             let sentence = alice.run(args).refused(1);

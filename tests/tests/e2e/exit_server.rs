@@ -94,7 +94,10 @@ fn a_second_server_on_a_folder_and_a_port_in_use_are_exit_1() {
     let (_kept, folder) = nowhere();
     let taken = server.address().to_string();
     let sentence = Ended::run(&mut run(&folder, &taken)).refused(1);
-    assert_eq!(sentence, format!("another program listens on {taken} already: stop it, or choose another port with --listen"));
+    assert_eq!(
+        sentence,
+        format!("another program listens on {taken} already: stop it, or choose another port with --listen")
+    );
     let strange = TcpListener::bind("127.0.0.1:0").and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (taken, _listener) = strange.expect("a port is free");
     let sentence = Ended::run(&mut run(&folder, &taken.to_string())).refused(1);
@@ -117,7 +120,10 @@ fn loose_file_modes_are_exit_1_and_nothing_is_repaired_silently() {
     ] {
         fs::set_permissions(&path, Permissions::from_mode(loose)).expect("it is ours");
         let sentence = Ended::run(&mut run(&folder, &listen())).refused(1);
-        assert!(sentence.contains(&format!("has mode {loose:04o}, which lets other users in: run chmod {right:o}")), "{sentence}");
+        assert!(
+            sentence.contains(&format!("has mode {loose:04o}, which lets other users in: run chmod {right:o}")),
+            "{sentence}"
+        );
         let found = fs::metadata(&path).expect("it is there").permissions().mode() & 0o7777;
         assert_eq!(found, loose);
         fs::set_permissions(&path, Permissions::from_mode(right)).expect("it is ours");

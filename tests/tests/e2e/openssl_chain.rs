@@ -37,7 +37,10 @@ fn openssl_believes_a_device_for_both_purposes_under_its_own_name_alone() {
     let alice = Person::enrolled(&server, "alice");
     let folder = files_of(&alice);
     let verify = |args: &str| {
-        openssl(folder.path(), &format!("verify -x509_strict -CAfile {{root.pem}} -untrusted {{chain.pem}} {args} {{device.pem}}"))
+        openssl(
+            folder.path(),
+            &format!("verify -x509_strict -CAfile {{root.pem}} -untrusted {{chain.pem}} {args} {{device.pem}}"),
+        )
     };
     for purpose in ["sslclient", "sslserver"] {
         let name = "-verify_hostname laptop.alice.chat.internal";
@@ -99,7 +102,8 @@ fn openssl_sees_in_each_certificate_what_its_profile_says() {
     assert_eq!(after(&issuing, "X509v3 Name Constraints: critical"), "Permitted:");
     assert_eq!(after(&issuing, "Permitted:"), "DNS:chat.internal");
     // What was exported is what the server has.
-    let dates = |name: &str| openssl(folder.path(), &format!("x509 -in {{{name}}} -noout -fingerprint -sha256")).done().out;
+    let dates =
+        |name: &str| openssl(folder.path(), &format!("x509 -in {{{name}}} -noout -fingerprint -sha256")).done().out;
     let exported = dates("root.pem");
     fs::copy(alice.folder().join("root.pem"), folder.path().join("root.pem")).expect("who has joined has the root");
     assert_eq!(dates("root.pem"), exported);
@@ -119,7 +123,8 @@ fn openssl_reads_our_keys_and_finds_them_to_be_the_certificates() {
     for name in ["root", "issuing"] {
         let from = server.folder();
         fs::copy(from.join(format!("{name}.key")), folder.path().join("ca.key")).expect("the realm has its keys");
-        fs::copy(from.join(format!("{name}.pem")), folder.path().join("ca.pem")).expect("the realm has its certificates");
+        fs::copy(from.join(format!("{name}.pem")), folder.path().join("ca.pem"))
+            .expect("the realm has its certificates");
         let of_key = openssl(folder.path(), "pkey -in {ca.key} -pubout").done().out;
         assert_eq!(openssl(folder.path(), "x509 -in {ca.pem} -noout -pubkey").done().out, of_key);
     }
@@ -136,7 +141,10 @@ fn openssl_finds_the_request_of_a_real_enrolment_signed_by_its_own_key() {
     fs::write(folder.path().join("device.csr"), csr.der()).expect("a file can be written");
     let verified = openssl(folder.path(), "req -inform DER -in {device.csr} -verify -noout -text").done();
     let said = |part: &str| verified.out.iter().chain(&verified.err).any(|line| line.contains(part));
-    assert!(said("verify OK") && said("DNS:laptop.alice.chat.internal") && (said("CN = alice") || said("CN=alice")), "{verified}");
+    assert!(
+        said("verify OK") && said("DNS:laptop.alice.chat.internal") && (said("CN = alice") || said("CN=alice")),
+        "{verified}"
+    );
     let of_request = openssl(folder.path(), "req -inform DER -in {device.csr} -noout -pubkey").done().out;
     assert_eq!(of_request, openssl(folder.path(), "x509 -in {device.pem} -noout -pubkey").done().out);
 
@@ -144,5 +152,8 @@ fn openssl_finds_the_request_of_a_real_enrolment_signed_by_its_own_key() {
     *altered.last_mut().expect("a request is not empty") ^= 1;
     fs::write(folder.path().join("altered.csr"), altered).expect("a file can be written");
     let refused = openssl(folder.path(), "req -inform DER -in {altered.csr} -verify -noout");
-    assert!(refused.err.iter().any(|line| line.contains("verify failure") || line.contains("verify error")), "{refused}");
+    assert!(
+        refused.err.iter().any(|line| line.contains("verify failure") || line.contains("verify error")),
+        "{refused}"
+    );
 }

@@ -96,7 +96,9 @@ fn a_certificate_of_a_foreign_authority_of_the_same_names_is_not_believed() {
     foreign_authority(foreign.path(), "laptop", "alice", "chat.internal");
     // It is a good one, by its own root.
     let name = "-verify_hostname laptop.alice.chat.internal";
-    let verify = format!("verify -x509_strict -purpose sslclient {name} -CAfile {{root.pem}} -untrusted {{chain.pem}} {{device.pem}}");
+    let verify = format!(
+        "verify -x509_strict -purpose sslclient {name} -CAfile {{root.pem}} -untrusted {{chain.pem}} {{device.pem}}"
+    );
     let _ = openssl(foreign.path(), &verify).done();
     let args = format!("{SHOW} -alpn countersign/1");
     // 48 is unknown_ca: whoever issued it, it was not this realm.
@@ -121,7 +123,8 @@ fn nothing_older_than_tls_1_3_is_spoken() {
 #[test]
 fn exactly_one_protocol_of_ours_opens_a_door() {
     let (mut server, _alice, folder) = town();
-    let strange = ["h2", "countersign/2", "countersign-peer/1", "countersign/1,countersign-enrol/1", "h2,countersign/1"];
+    let strange =
+        ["h2", "countersign/2", "countersign-peer/1", "countersign/1,countersign-enrol/1", "h2,countersign/1"];
     for alpn in strange {
         let reason = "it asked for an application protocol that is not spoken here";
         refused(&mut server, folder.path(), &format!("{SHOW} -alpn {alpn}"), 120, reason);
@@ -139,7 +142,10 @@ fn a_newcomer_is_shown_the_root_and_asked_for_no_certificate() {
     server.log(&["INFO connection closed: ended in good order"]);
     let bytes = received(folder.path());
     let text = String::from_utf8_lossy(&bytes);
-    assert!(text.contains("Verify return code: 0 (ok)") && text.contains("No client certificate CA names sent"), "{text}");
+    assert!(
+        text.contains("Verify return code: 0 (ok)") && text.contains("No client certificate CA names sent"),
+        "{text}"
+    );
     assert_eq!(text.matches("-----BEGIN CERTIFICATE-----").count(), 3, "not leaf, issuing CA and root: {text}");
     let root = fs::read_to_string(folder.path().join("root.pem")).expect("it was exported");
     assert!(text.contains(root.trim()), "another root than the realm's");

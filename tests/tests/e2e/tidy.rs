@@ -42,7 +42,8 @@ fn nothing_is_left_for_later() {
 fn no_file_names_a_folder_of_a_developers_machine() {
     let homes = [("/ho", "me/"), ("/Us", "ers/"), ("/ro", "ot/"), ("/wo", "rk/")].map(|(a, b)| format!("{a}{b}"));
     // A person who is made up for a test or an example owns no machine.
-    let is_made_up = |after: &str| ["a", "alice", "bob", "you"].iter().any(|name| after.split('/').next() == Some(name));
+    let is_made_up =
+        |after: &str| ["a", "alice", "bob", "you"].iter().any(|name| after.split('/').next() == Some(name));
     // What follows a name is a part of a longer path, or of a link.
     let begins = |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || "-_.}~".contains(c));
     refuse(texts(), |path, text| {
@@ -75,7 +76,8 @@ fn documents_are_narrow_enough_to_read_and_short_where_they_must_be() {
 /// Fails with all complaints about all files.
 fn refuse(files: Vec<String>, mut complaint: impl FnMut(&str, &str) -> Option<String>) {
     assert!(!files.is_empty(), "no file was looked at");
-    let read = |path: &str| fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let read =
+        |path: &str| fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let complaints: Vec<String> = files.iter().filter_map(|path| complaint(path, &read(path))).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
@@ -119,7 +121,8 @@ fn texts() -> Vec<String> {
     walk(workspace(), &mut found);
     let written = |path: &PathBuf| {
         let kind = path.extension().and_then(|extension| extension.to_str());
-        matches!(kind, Some("rs" | "md" | "toml" | "sh" | "yml" | "yaml")) || path.parent().is_some_and(|of| of.ends_with(".ci"))
+        matches!(kind, Some("rs" | "md" | "toml" | "sh" | "yml" | "yaml"))
+            || path.parent().is_some_and(|of| of.ends_with(".ci"))
     };
     found.retain(written);
     let relative = |path: &PathBuf| path.strip_prefix(workspace()).ok()?.to_str().map(str::to_owned);

@@ -71,6 +71,25 @@ fn hanging_up_in_the_middle_of_the_handshake_is_a_close_and_no_refusal() {
     assert_eq!(callee.poll_event(), Some(PeerEvent::Closed(CloseReason::PeerClosed)));
 }
 
+/// The beginning of a record of 16 kB.
+const ENDLESS: [u8; 5] = [0x17, 3, 3, 0x3f, 0xff];
+
+#[test]
+fn a_record_that_never_ends_is_found_out_by_either_side_though_bytes_keep_coming() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    town.device(alice, super::super::Input::Received(ConnId(1), &ENDLESS));
+    town.wait(2 * SILENCE_TIME_MAX);
+    let offline = |event: &&Event| matches!(event, Event::Offline(CloseReason::TimedOut, _));
+    assert_eq!(town.news(alice).iter().filter(offline).count(), 1);
+
+    let mut town = Town::of(&["alice"]);
+    // The first connection was the enrolment's.
+    town.server.handle(crate::server::Input::Received(ConnId(2), &ENDLESS), town.now, &mut town.rng);
+    town.wait(2 * SILENCE_TIME_MAX);
+    assert!(town.closings().contains(&CloseReason::TimedOut), "{:?}", town.closings());
+}
+
 #[test]
 fn somebody_who_only_listens_is_not_taken_for_dead() {
     let (mut town, (alice, call), (bob, _)) = talking();

@@ -10,7 +10,7 @@ use countersign_core::wire::Code;
 
 use super::super::World;
 use super::super::home::Stored;
-use super::super::notice::{Notice, Then};
+use super::super::notice::{Declined, Notice};
 use super::super::outcome::{self, Began, CallOutcome};
 use super::super::screen::Screen;
 use super::super::typed::Typed;
@@ -70,7 +70,7 @@ impl Role for Caller {
 
     fn call(&mut self, id: CallId, event: CallEvent, desk: &mut Desk) {
         if let CallEvent::Incoming(from) = event {
-            desk.tell(Notice::Incoming { from: from.user, device: from.device, then: Then::Busy });
+            desk.tell(Notice::Declined { from: from.user, device: from.device, reason: Declined::Busy });
             return desk.wish(Command::HangUp(id, Code::IN_A_CALL));
         }
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.id() == id) else { return };

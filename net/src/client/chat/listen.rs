@@ -7,7 +7,7 @@ use countersign_core::wire::Code;
 
 use super::super::World;
 use super::super::home::Stored;
-use super::super::notice::{Notice, Then};
+use super::super::notice::{Declined, Notice};
 use super::super::outcome::Began;
 use super::super::screen::Screen;
 use super::super::typed::Typed;
@@ -60,25 +60,21 @@ impl Listener {
     }
 
     fn incoming(&mut self, id: CallId, from: DeviceName, desk: &mut Desk) {
-        let then = if self.line.talk().is_some() || desk.is_finished() {
-            Then::Busy
+        let DeviceName { user: from, device } = from;
+        if self.line.talk().is_some() || desk.is_finished() {
+            desk.wish(Command::HangUp(id, Code::IN_A_CALL));
+            desk.tell(Notice::Declined { from, device, reason: Declined::Busy });
         } else if self.accept {
-            Then::Taken
+            self.line = Line::With(Talk::new(id, from.clone(), Began::Them));
+            desk.wish(Command::Accept(id));
+            desk.tell(Notice::Incoming { from, device, asked: false });
         } else if self.input_ended {
-            Then::NobodyToAsk
+            desk.wish(Command::HangUp(id, Code::DECLINED));
+            desk.tell(Notice::Declined { from, device, reason: Declined::NobodyToAsk });
         } else {
-            Then::Asked
-        };
-        match then {
-            Then::Busy => desk.wish(Command::HangUp(id, Code::IN_A_CALL)),
-            Then::NobodyToAsk => desk.wish(Command::HangUp(id, Code::DECLINED)),
-            Then::Taken => {
-                self.line = Line::With(Talk::new(id, from.user.clone(), Began::Them));
-                desk.wish(Command::Accept(id));
-            }
-            Then::Asked => self.line = Line::Asks(Talk::new(id, from.user.clone(), Began::Them)),
+            self.line = Line::Asks(Talk::new(id, from.clone(), Began::Them));
+            desk.tell(Notice::Incoming { from, device, asked: true });
         }
-        desk.tell(Notice::Incoming { from: from.user, device: from.device, then });
     }
 
     /// A line that answers whether to take a call.

@@ -130,7 +130,13 @@ impl Whims {
         let mut text = format!("{number}-{count}:");
         let (drawn_long, short_bytes, long_bytes) =
             (rng.chance(self.long_line_percent, 100), rng.between(0, 60), rng.between(1_000, 16_000));
-        let wanted = if long { 16_000 } else if drawn_long { long_bytes } else { short_bytes };
+        let wanted = if long {
+            16_000
+        } else if drawn_long {
+            long_bytes
+        } else {
+            short_bytes
+        };
         let wanted = usize::try_from(wanted).unwrap_or(0);
         while text.len() < wanted {
             text.push(' ');
