@@ -9,14 +9,13 @@
 //!
 //! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it.
-//! - [`typed`], [`interrupt`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
+//! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
 pub mod args;
 pub mod cert;
 pub mod chat;
 pub mod clean;
 pub mod home;
-pub mod interrupt;
 pub mod join;
 pub mod lookup;
 pub mod machine;

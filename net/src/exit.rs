@@ -87,8 +87,9 @@ pub fn end(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
-            // If stderr is gone, the code is all that is left to tell.
-            let _ = writeln!(io::stderr().lock(), "error: {}", Plain(&failure.sentence));
+            // One write, so that nobody else's line comes in between. If stderr is gone, the code is all there is to tell.
+            let line = format!("error: {}\n", Plain(&failure.sentence));
+            let _ = io::stderr().lock().write_all(line.as_bytes());
             failure.exit.into()
         }
     }

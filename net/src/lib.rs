@@ -4,7 +4,7 @@
 //! - [`store`]: what is kept on disk, that is the data folder, the journal, keys and certificates.
 //! - [`socket`]: readiness, budgets and short writes of one connection.
 //! - [`args`]: what both programs read from their arguments; [`exit`]: exit codes and the one sentence of a failure.
-//! - [`logging`]: the log.
+//! - [`logging`]: the log; [`signals`]: what SIGINT and SIGTERM do.
 //! - [`server`] and [`client`]: what is around the machines in the two programs.
 
 pub mod args;
@@ -14,5 +14,6 @@ pub mod entropy;
 pub mod exit;
 pub mod logging;
 pub mod server;
+pub mod signals;
 pub mod socket;
 pub mod store;

@@ -1,7 +1,7 @@
 //! Decides in which order a server starts: first what may refuse it, then the realm, then the port, then the word that it is ready.
 //!
 //! - [`assemble`], [`founding`]: from a data folder to the machine of `countersign_core`.
-//! - `reactor`: the loop; `port`, `conns`, `ledger`, `signals`, `place`: what is in it; `notes`: what is logged.
+//! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
 //! - [`admin`]: the operator's desk, which `server invite` and `server users` come to.
 //! - [`announce`]: what is printed on stdout.
 
@@ -15,7 +15,6 @@ mod notes;
 mod place;
 mod port;
 mod reactor;
-pub mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +27,7 @@ use countersign_core::operator::{Answer, Command};
 use crate::clock::Clock;
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
+use crate::signals::Signals;
 use crate::store::folder::Folder;
 use admin::Desk;
 use admin::protocol::{Links, Reply};
@@ -35,7 +35,6 @@ use announce::Voice;
 use assemble::Assembled;
 use port::Port;
 use reactor::Reactor;
-use signals::Signals;
 
 /// What a server is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +60,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // Before a realm is founded, so that a first start that finds the port in use is still the first.
     let port = Port::open(options.listen)?;
     let address = port.address();
-    let signals = Signals::take().map_err(|error| {
-        Failure::failed(format_args!("signals can't be taken ({error}): raise the limit on open files"))
-    })?;
+    let signals = Signals::take()?;
     let Assembled { server, journal, is_new } =
         assemble::assemble(&folder, options.realm.as_ref(), clock.now(), &mut OsEntropy)?;
     let realm = server.realm().clone();

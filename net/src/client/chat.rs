@@ -17,7 +17,6 @@ use countersign_core::id::CallId;
 use countersign_core::wire::relay::Welcome;
 
 use super::home::Stored;
-use super::interrupt::Interrupt;
 use super::notice::Notice;
 use super::reactor::{Reactor, SIGNAL};
 use super::screen::Screen;
@@ -25,6 +24,7 @@ use super::typed::{Lines, Typed};
 use super::{World, outcome, skew, tls_env};
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
+use crate::signals::Signals;
 
 /// When a role takes the next line of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,8 @@ impl Desk {
 fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, input_again: bool) -> Result<(), Failure> {
     let identity = stored.identity(world.now().wall)?;
     let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
-    let mut interrupt = Interrupt::install(reactor.registry(), SIGNAL)?;
+    let mut signals = Signals::take()?;
+    signals.register(reactor.registry(), SIGNAL).map_err(Failure::failed)?;
     let mut lines = Lines::start(reactor.waker(), input_again)?;
     let mut device = Device::new(tls_env(), identity, true);
     let desk = Desk::new(screen.has_typist());
@@ -145,7 +146,7 @@ fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, inp
             chat.event(event, &reactor);
             chat.carry_out(&mut device, &reactor);
         }
-        if interrupt.take() {
+        if signals.came() {
             chat.role.interrupted(&mut chat.desk);
         }
         chat.carry_out(&mut device, &reactor);

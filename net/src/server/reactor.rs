@@ -30,10 +30,10 @@ use super::ledger::Ledger;
 use super::notes;
 use super::place::Place;
 use super::port::Port;
-use super::signals::Signals;
 use crate::clock::Clock;
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
+use crate::signals::Signals;
 use crate::store::journal::{Done, Journal};
 
 const EVENTS_PER_TURN: usize = 1024;
@@ -72,7 +72,7 @@ impl Reactor {
             let poll = Poll::new()?;
             port.register(poll.registry())?;
             desk.register(poll.registry())?;
-            signals.register(poll.registry())?;
+            signals.register(poll.registry(), Place::Signals.token())?;
             let waker = Waker::new(poll.registry(), Place::Journal.token())?;
             Ok((poll, Arc::new(waker)))
         };

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mio::net::UnixStream;
-use mio::{Interest, Registry};
+use mio::{Interest, Registry, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
-use super::place::Place;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
 /// The signals as the loop sees them: bytes in a pipe.
 #[derive(Debug)]
@@ -22,7 +21,13 @@ pub struct Signals {
 
 impl Signals {
     /// Takes over the signals of this process, until it ends.
-    pub fn take() -> io::Result<Self> {
+    pub fn take() -> Result<Self, Failure> {
+        Self::try_take().map_err(|error| {
+            Failure::failed(format_args!("signals can't be taken over ({error}): raise the limit on open files"))
+        })
+    }
+
+    fn try_take() -> io::Result<Self> {
         let (reader, writer) = Blocking::pair()?;
         reader.set_nonblocking(true)?;
         let again = Arc::new(AtomicBool::new(false));
@@ -38,19 +43,19 @@ impl Signals {
 
     /// No signals: what is written to the other end counts as one.
     #[cfg(test)]
-    pub(super) fn pretended() -> io::Result<(Self, Blocking)> {
+    pub(crate) fn pretended() -> io::Result<(Self, Blocking)> {
         let (reader, writer) = Blocking::pair()?;
         reader.set_nonblocking(true)?;
         Ok((Self { pipe: UnixStream::from_std(reader) }, writer))
     }
 
     /// Puts the signals into the loop.
-    pub(super) fn register(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.register(&mut self.pipe, Place::Signals.token(), Interest::READABLE)
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.pipe, token, Interest::READABLE)
     }
 
     /// Whether a signal has come since this was last asked.
-    pub(super) fn came(&mut self) -> bool {
+    pub(crate) fn came(&mut self) -> bool {
         let mut came = false;
         let mut bytes = [0; 16];
         loop {
