@@ -87,6 +87,10 @@ pub enum Seen<'a> {
     /// Another part of the run begins.
     Phase(Phase),
 
+    /// A device tries to connect.
+    Dialled(Program),
+    /// A device gives up an attempt before it came to anything.
+    Abandoned(Program),
     /// A connection reached the relay.
     Opened(ConnId, Program),
     /// A device's socket is connected; or else it is an enrolment's.
@@ -153,7 +157,7 @@ pub enum Seen<'a> {
     /// A device's program starts, for an enrolment or else as a device.
     Started(Who<'a>, bool),
     /// A device's program is gone without a goodbye.
-    Killed(Program),
+    Killed(Who<'a>),
     /// A person wishes something of their device.
     Wished(Who<'a>, &'a Command),
     /// A device took a line for a call.

@@ -8,7 +8,7 @@
 //! `tests/e2e`.
 
 // A harness fails by panicking; there is no caller to whom it could be of news.
-#![allow(clippy::missing_panics_doc)]
+#![allow(clippy::missing_panics_doc, clippy::indexing_slicing)]
 
 pub mod disk;
 pub mod lines;

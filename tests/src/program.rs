@@ -127,7 +127,7 @@ impl Program {
         let until = Instant::now() + DEADLINE;
         match self.err.to_end(until) {
             Ok(lines) => lines.to_vec(),
-            Err(_) => panic!("it does not end: {self}"),
+            Err(Missing::Ended | Missing::Late) => panic!("it does not end: {self}"),
         }
     }
 

@@ -15,7 +15,7 @@ use countersign_core::wire::{Channel, Extensions, Frame};
 use super::certificates::{BAD_CERTIFICATE, refused};
 use super::doors::{CALL, PEER, admit, answer, call, call_reason, demanding, genuine, incoming};
 use super::mint::name;
-use super::relays::{lying_relay, welcome};
+use super::relays::{lying_relay, welcome_as};
 use super::stage::{DeviceId, Stage, To, VillainId};
 use super::villain::{Heard, Villain};
 use super::{Act, Door, Forgery, Played, Reason, Verdict};
@@ -96,7 +96,7 @@ fn deceived(stage: &mut Stage) -> [Line; 2] {
         let villain = lying_relay(stage);
         let identity = stage.enrol(user);
         let device = stage.device(identity, To::Villain(villain));
-        welcome(stage, villain, Extensions::default());
+        welcome_as(stage, villain, user, Extensions::default());
         (villain, device)
     })
 }

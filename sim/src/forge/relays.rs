@@ -213,10 +213,15 @@ pub(super) fn lying_relay(stage: &mut Stage) -> VillainId {
     stage.lie_in_wait(&[Channel::Relay.alpn()], shown)
 }
 
-/// Admits whoever has connected.
+/// Admits Alice.
 pub(super) fn welcome(stage: &mut Stage, villain: VillainId, extensions: Extensions) {
+    welcome_as(stage, villain, "alice", extensions);
+}
+
+/// Admits whoever has connected, as the phone of `user`.
+pub(super) fn welcome_as(stage: &mut Stage, villain: VillainId, user: &str, extensions: Extensions) {
     let position = Position { incarnation: 1, n: 1 };
-    let device = name("alice", "phone");
+    let device = name(user, "phone");
     let welcome = Welcome { device, position, time: stage.now.wall, extensions };
     stage.say(villain, &Frame::message(&RelayEvent::Welcome(welcome)));
 }

@@ -82,8 +82,8 @@ impl Oracle for Impostor {
             Seen::Told(who, Event::Call(call, event)) => {
                 return self.told((who.program, *call), who.name, event, at_us);
             }
-            Seen::Killed(program) => {
-                for (_, call) in self.calls.iter_mut().filter(|((holder, _), _)| holder == program) {
+            Seen::Killed(who) => {
+                for (_, call) in self.calls.iter_mut().filter(|((holder, _), _)| *holder == who.program) {
                     call.ended_us = call.ended_us.or(Some(at_us));
                 }
             }

@@ -46,8 +46,8 @@ impl Oracle for Presence {
                 }
                 Ok(())
             }
-            Seen::Killed(program) => {
-                self.views.remove(&program.device);
+            Seen::Killed(who) => {
+                self.views.remove(&who.program.device);
                 Ok(())
             }
             Seen::Phase(Phase::RollCall | Phase::Shutdown) => self.compare(),

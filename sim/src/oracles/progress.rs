@@ -64,8 +64,8 @@ impl Oracle for Progress {
                 self.calls.insert((who.program, *call), Called { whom, ..Called::default() });
                 Ok(())
             }
-            Seen::Killed(program) => {
-                self.set_online(program.device, false);
+            Seen::Killed(who) => {
+                self.set_online(who.program.device, false);
                 Ok(())
             }
             _ => Ok(()),

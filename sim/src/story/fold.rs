@@ -59,6 +59,14 @@ impl Fields {
                 self.value(phase);
                 "phase"
             }
+            Seen::Dialled(program) => {
+                self.program(*program);
+                "dialled"
+            }
+            Seen::Abandoned(program) => {
+                self.program(*program);
+                "abandoned"
+            }
             Seen::Opened(conn, program) => {
                 self.number(conn.0);
                 self.program(*program);
@@ -167,8 +175,8 @@ impl Fields {
                 self.value(enrolling);
                 "started"
             }
-            Seen::Killed(program) => {
-                self.program(*program);
+            Seen::Killed(who) => {
+                self.program(who.program);
                 "killed"
             }
             Seen::Wished(who, command) => {

@@ -85,7 +85,9 @@ impl Tally {
                 let kind = why.split('(').next().unwrap_or(why);
                 self.add(if *node == Node::Relay { "relay woken" } else { "device woken" }, kind);
             }
+            Seen::Abandoned(_) => self.add("network", "attempts given up"),
             Seen::Phase(_)
+            | Seen::Dialled(_)
             | Seen::Connected(..)
             | Seen::Delivered { .. }
             | Seen::Ended(..)

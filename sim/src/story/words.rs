@@ -97,7 +97,7 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         }
         Seen::Started(who, true) => (name(who), "asks for a certificate".to_owned()),
         Seen::Started(who, false) => (name(who), "starts".to_owned()),
-        Seen::Killed(program) => (format!("device {}", program.device), "is killed".to_owned()),
+        Seen::Killed(who) => (name(who), "is killed".to_owned()),
         Seen::Wished(who, command) => (name(who), wished(command)?),
         Seen::Said(who, call, text) => (name(who), format!("says in call {call}: {}", shown(text))),
         Seen::RoomBroken(program, call) => {
@@ -113,7 +113,9 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 EnrolResult::Lost(reason) => format!("gets no answer: {reason}"),
             },
         ),
-        Seen::Opened(..)
+        Seen::Dialled(_)
+        | Seen::Abandoned(_)
+        | Seen::Opened(..)
         | Seen::Unreachable(_)
         | Seen::Delivered { .. }
         | Seen::Ended(..)

@@ -85,8 +85,12 @@ impl World {
         let socket = self.devices.get(device).and_then(|node| node.sockets.get(&local)).copied();
         match socket {
             Some(Socket::Wired(conn)) => then(self, conn),
-            // Given up before it was connected.
-            Some(Socket::Dialling) | None => {}
+            Some(Socket::Dialling) => {
+                if let Some(program) = self.devices.get(device).map(crate::node::device::DeviceNode::program) {
+                    self.see(&Seen::Abandoned(program));
+                }
+            }
+            None => {}
         }
     }
 
@@ -94,6 +98,7 @@ impl World {
         let Some(node) = self.devices.get_mut(device) else { return };
         node.sockets.insert(local, Socket::Dialling);
         let program = node.program();
+        self.see(&Seen::Dialled(program));
         let after_us = self.faults.between(self.config.latency_min_us, self.config.latency_max_us);
         let (fails, hangs) = (self.faults.chance(self.config.dial_fail_percent, 100), self.faults.chance(1, 3));
         match (fails && self.phase == Phase::Storm, hangs) {

@@ -84,7 +84,8 @@ impl World {
         let (program, sockets) = (node.program(), node.stop());
         self.wakes.remove(&Node::Device(person));
         if killed {
-            self.see(&Seen::Killed(program));
+            let name = self.person(person).name().clone();
+            self.see(&Seen::Killed(Who { program, name: &name }));
         }
         for socket in sockets.into_values() {
             if let Socket::Wired(conn) = socket {

@@ -104,7 +104,7 @@ impl Watch {
                 };
                 self.device_ended(who.program, &words);
             }
-            Seen::Killed(program) => self.device_ended(*program, "killed"),
+            Seen::Killed(who) => self.device_ended(who.program, "killed"),
             _ => {}
         }
     }

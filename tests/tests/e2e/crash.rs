@@ -7,9 +7,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use tests::{Person, Program, Server};
 
-const KILLS: u64 = 10;
-/// People who enrol at the same time, in each round.
-const CROWD: u64 = 3;
+/// The rounds, each with one kill. Letters: digits would make names that look alike.
+const ROUNDS: [char; 10] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
+/// Who enrols at the same time, in each round.
+const CROWD: [char; 3] = ['a', 'b', 'c'];
 
 /// When the server is killed. No clock is in it, so that a round is about an order of events, not about a speed.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +25,11 @@ enum Moment {
 
 impl Moment {
     fn draw(rng: &mut ChaCha20Rng) -> Self {
+        let crowd = CROWD.len() as u64;
         match rng.next_u64() % 8 {
             0 => Self::AtOnce,
-            1..=5 => Self::Logged(1 + rng.next_u64() % (2 * CROWD)),
-            _ => Self::Told(1 + rng.next_u64() % CROWD),
+            1..=5 => Self::Logged(1 + rng.next_u64() % (2 * crowd)),
+            _ => Self::Told(1 + rng.next_u64() % crowd),
         }
     }
 }
@@ -45,11 +47,11 @@ fn ten_kills_during_enrolments_lose_no_account_and_revive_no_invite() {
     let mut server = Server::start();
     let mut members: Vec<Newcomer> = Vec::new();
     let mut interrupted = 0;
-    for round in 0..KILLS {
+    for round in ROUNDS {
         let moment = Moment::draw(&mut rng);
-        let names = (0..CROWD).map(|n| format!("p-{}-{}", char::from(b'a' + round as u8), char::from(b'a' + n as u8)));
-        let crowd: Vec<Newcomer> =
-            names.map(|name| Newcomer { person: Person::new(&name), link: server.invite(&[]) }).collect();
+        let newcomer =
+            |letter| Newcomer { person: Person::new(&format!("p-{round}-{letter}")), link: server.invite(&[]) };
+        let crowd: Vec<Newcomer> = CROWD.iter().map(newcomer).collect();
         let mut joins: Vec<Program> =
             crowd.iter().map(|one| one.person.start(&["join", &one.link, "--user", &one.person.name])).collect();
         let mut issued = wait_and_kill(&mut server, &mut joins, moment);
@@ -76,7 +78,7 @@ fn ten_kills_during_enrolments_lose_no_account_and_revive_no_invite() {
             members.push(one);
         }
     }
-    assert!(interrupted >= KILLS, "the kills came too late to matter: {interrupted} joins were interrupted");
+    assert!(interrupted >= ROUNDS.len(), "the kills came too late to matter: {interrupted} joins were interrupted");
 
     let mut names: Vec<String> = members.iter().map(|one| one.person.name.clone()).collect();
     names.sort();
@@ -101,10 +103,9 @@ fn ten_kills_during_enrolments_lose_no_account_and_revive_no_invite() {
 fn wait_and_kill(server: &mut Server, joins: &mut [Program], moment: Moment) -> BTreeMap<String, String> {
     let mut issued = BTreeMap::new();
     let mut note = |line: &str| {
-        if let Some((_, fields)) = line.split_once("certificate issued device=") {
-            if let Some((device, serial)) = fields.split_once("/laptop serial=") {
-                issued.insert(device.to_owned(), serial.to_owned());
-            }
+        let fields = line.split_once("certificate issued device=").map(|(_, fields)| fields);
+        if let Some((device, serial)) = fields.and_then(|fields| fields.split_once("/laptop serial=")) {
+            issued.insert(device.to_owned(), serial.to_owned());
         }
     };
     match moment {

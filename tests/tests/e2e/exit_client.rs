@@ -13,7 +13,7 @@ fn wrong_usage_is_exit_2() {
     let link = server.invite(&[]);
     for (args, part) in [
         (&["join", "hello", "--user", "bob"][..], "this is not an invite link"),
-        (&["join", &link.replace(":", "")], "this is not an invite link"),
+        (&["join", &link.replace(':', "")], "this is not an invite link"),
         (&["join", &link.replace("chat.internal", "Chat.internal"), "--user", "bob"], "names are lower case"),
         (&["join", &link[..link.len() - 1], "--user", "bob"], "copy the whole link"),
         (&["join", &link], "--user NAME"),

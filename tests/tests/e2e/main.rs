@@ -1,4 +1,5 @@
 //! The whole system from outside: the real `server` and `client` over loopback, each test with folders of its own.
+#![allow(clippy::indexing_slicing, reason = "a test may stop at once")]
 
 mod conversation;
 mod crash;

@@ -93,7 +93,7 @@ fn openssl_sees_in_each_certificate_what_its_profile_says() {
     for (from, name) in [("issuing.pem", "issuing"), ("root.pem", "root")] {
         fs::copy(server.folder().join(from), folder.path().join(from)).expect("the realm has it");
         let ca = text(folder.path(), from);
-        let depth = if name == "root" { 1 } else { 0 };
+        let depth = u8::from(name == "root");
         assert_eq!(after(&ca, "X509v3 Basic Constraints: critical"), format!("CA:TRUE, pathlen:{depth}"));
         assert_eq!(after(&ca, "X509v3 Key Usage: critical"), "Certificate Sign, CRL Sign");
         assert!(ca.contains(&format!("Subject: O=chat.internal, CN={name}")), "{ca:#?}");

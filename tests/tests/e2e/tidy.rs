@@ -9,15 +9,15 @@ const DOC_COLUMNS_MAX: usize = 130;
 
 #[test]
 fn every_source_file_begins_with_what_it_decides() {
-    refuse(sources(), |path, text| {
+    refuse(&sources(), |path, text| {
         let head = text.lines().next().unwrap_or_default();
-        (!head.strip_prefix("//! ").is_some_and(|head| head.len() > 10)).then(|| format!("{path} has no head line"))
+        head.strip_prefix("//! ").is_none_or(|head| head.len() <= 10).then(|| format!("{path} has no head line"))
     });
 }
 
 #[test]
 fn no_source_file_is_too_long_to_be_read() {
-    refuse(sources(), |path, text| {
+    refuse(&sources(), |path, text| {
         let lines = text.lines().count();
         (lines > LINES_MAX).then(|| format!("{path} has {lines} lines: which is its second reason?"))
     });
@@ -25,14 +25,14 @@ fn no_source_file_is_too_long_to_be_read() {
 
 #[test]
 fn every_source_file_is_a_root_or_reached_by_a_mod() {
-    refuse(sources(), |path, _| (!is_root(path) && !has_mod(path)).then(|| format!("nothing leads to {path}")));
+    refuse(&sources(), |path, _| (!is_root(path) && !has_mod(path)).then(|| format!("nothing leads to {path}")));
 }
 
 #[test]
 fn nothing_is_left_for_later() {
     // Written in halves, so that this file does not contain them.
     let left = [("tod", "o!("), ("unimpl", "emented!("), ("FIX", "ME"), ("TO", "DO"), ("#[ig", "nore")];
-    refuse(sources(), |path, text| {
+    refuse(&sources(), |path, text| {
         let found = left.iter().map(|(a, b)| format!("{a}{b}")).find(|word| text.contains(word))?;
         Some(format!("{path} contains {found}"))
     });
@@ -46,7 +46,7 @@ fn no_file_names_a_folder_of_a_developers_machine() {
         |after: &str| ["a", "alice", "bob", "you"].iter().any(|name| after.split('/').next() == Some(name));
     // What follows a name is a part of a longer path, or of a link.
     let begins = |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || "-_.}~".contains(c));
-    refuse(texts(), |path, text| {
+    refuse(&texts(&["rs", "md", "toml", "yml", "run", "purity"]), |path, text| {
         let names = |home: &String| {
             text.match_indices(home.as_str()).any(|(at, home)| {
                 let (before, after) = (text.get(..at), text.get(at + home.len()..));
@@ -59,7 +59,7 @@ fn no_file_names_a_folder_of_a_developers_machine() {
 
 #[test]
 fn documents_are_narrow_enough_to_read_and_short_where_they_must_be() {
-    refuse(texts().into_iter().filter(|path| path.ends_with(".md")).collect(), |path, text| {
+    refuse(&texts(&["md"]), |path, text| {
         let mut is_code = false;
         for (n, line) in (1..).zip(text.lines()) {
             is_code ^= line.starts_with("```");
@@ -74,7 +74,7 @@ fn documents_are_narrow_enough_to_read_and_short_where_they_must_be() {
 }
 
 /// Fails with all complaints about all files.
-fn refuse(files: Vec<String>, mut complaint: impl FnMut(&str, &str) -> Option<String>) {
+fn refuse(files: &[String], mut complaint: impl FnMut(&str, &str) -> Option<String>) {
     assert!(!files.is_empty(), "no file was looked at");
     let read =
         |path: &str| fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -85,12 +85,14 @@ fn refuse(files: Vec<String>, mut complaint: impl FnMut(&str, &str) -> Option<St
 /// Whether cargo starts a program, library or test here.
 fn is_root(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    match parts.as_slice() {
-        [.., "src", "lib.rs" | "main.rs"] | [.., "src", "bin", _] | [_, "build.rs"] => true,
-        [_, "tests" | "benches" | "examples" | "fuzz_targets", _] => true,
-        [_, "tests" | "benches" | "examples", _, "main.rs"] => true,
-        _ => false,
-    }
+    matches!(
+        parts.as_slice(),
+        [.., "src", "lib.rs" | "main.rs"]
+            | [.., "src", "bin", _]
+            | [_, "build.rs"]
+            | [_, "tests" | "benches" | "examples" | "fuzz_targets", _]
+            | [_, "tests" | "benches" | "examples", _, "main.rs"]
+    )
 }
 
 /// Whether the file that this one belongs to names it.
@@ -112,21 +114,19 @@ fn has_mod(path: &str) -> bool {
 }
 
 fn sources() -> Vec<String> {
-    texts().into_iter().filter(|path| path.ends_with(".rs")).collect()
+    texts(&["rs"])
 }
 
-/// Every file that people write, relative to the workspace.
-fn texts() -> Vec<String> {
+/// The files of these kinds (what their names end with, or are) that people write, relative to the workspace.
+fn texts(kinds: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     walk(workspace(), &mut found);
-    let written = |path: &PathBuf| {
-        let kind = path.extension().and_then(|extension| extension.to_str());
-        matches!(kind, Some("rs" | "md" | "toml" | "sh" | "yml" | "yaml"))
-            || path.parent().is_some_and(|of| of.ends_with(".ci"))
+    let is_of_kind = |path: &Path| {
+        let kind = path.extension().or(path.file_name()).and_then(|kind| kind.to_str());
+        kind.is_some_and(|kind| kinds.contains(&kind))
     };
-    found.retain(written);
     let relative = |path: &PathBuf| path.strip_prefix(workspace()).ok()?.to_str().map(str::to_owned);
-    let mut found: Vec<String> = found.iter().filter_map(relative).collect();
+    let mut found: Vec<String> = found.iter().filter(|path| is_of_kind(path)).filter_map(relative).collect();
     found.sort();
     found
 }

@@ -18,7 +18,7 @@ use super::super::mint::{DAY, Mint, issuer_of, name, sign_by};
 use super::super::stage::{DeviceId, Stage, To, VillainId};
 use super::super::villain::Heard;
 use super::super::{Act, Door, Forgery, Played, Reason, Verdict};
-use super::{device_of_alice, device_verdict, lying_relay, mint, misissued, welcome};
+use super::{device_of_alice, device_verdict, lying_relay, mint, misissued, welcome, welcome_as};
 
 /// The honest answer.
 pub(super) fn control() -> Forgery {
@@ -98,6 +98,11 @@ pub(super) fn words() -> Vec<Forgery> {
             let (villain, device) = device(stage);
             welcome(stage, villain, Extensions::default());
             welcome(stage, villain, Extensions::default());
+            device_verdict(stage, villain, device)
+        }),
+        entry("welcomes-another", "a relay that takes Alice's phone for Mallory's", Fault::Unexpected, |stage| {
+            let (villain, device) = device(stage);
+            welcome_as(stage, villain, "mallory", Extensions::default());
             device_verdict(stage, villain, device)
         }),
         entry("welcome-demands", "a welcome that must be understood and isn't", Fault::UnknownExtension, |stage| {

@@ -17,7 +17,7 @@ impl Calls {
         match seen {
             Seen::Wished(who, Command::Call(call, ..)) => drop(self.0.insert((who.program, *call))),
             Seen::Told(who, event) => return self.told(who.program, event),
-            Seen::Killed(program) => self.0.retain(|(holder, _)| holder != program),
+            Seen::Killed(who) => self.0.retain(|(holder, _)| *holder != who.program),
             Seen::Phase(Phase::Over) => {
                 if let Some((program, call)) = self.0.first() {
                     return Err(format!("call {call} of device {} has not ended with the run", program.device));

@@ -105,7 +105,7 @@ impl Connections {
                 }
             }
             Seen::EnrolEnded(who, ..) => drop(self.device_knows(who.program, Knows::Over, at_us)),
-            Seen::Killed(program) => drop(self.device_knows(*program, Knows::Gone, at_us)),
+            Seen::Killed(who) => drop(self.device_knows(who.program, Knows::Gone, at_us)),
             _ => {}
         }
         Ok(())
