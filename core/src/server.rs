@@ -11,7 +11,7 @@
 //! ```
 //!
 //! It is a hall, not a storeroom: it decides the order of rooms and nothing else. Effects become bytes in one place,
-//! [`Server::carry_out`]; a connection's frames of one turn are sealed when the outputs are polled, once.
+//! `Server::carry_out`; a connection's frames of one turn are sealed when the outputs are polled, once.
 //!
 //! Promises, and who keeps them: no answer before it is durable (`ca.rs`, `journal/`); no request without a proven
 //! device (`relay/session.rs`); every connection closes with one reason (`link.rs`); nothing unbounded (`limits.rs`).

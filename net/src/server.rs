@@ -64,11 +64,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let Assembled { server, journal, is_new } =
         assemble::assemble(&folder, options.realm.as_ref(), clock.now(), &mut OsEntropy)?;
     let realm = server.realm().clone();
-    let people = server.state().users().len();
-    tracing::info!(%realm, people, records = server.state().position().n, "started");
+    let (people, records) = (server.state().users().len(), server.state().position().n);
     let endpoint = announce::endpoint(options.public.as_ref(), address)?;
     let desk = Desk::open(&folder, Links { endpoint, realm: realm.clone(), root: server.root() })?;
     let mut reactor = Reactor::new(clock, server, journal, port, desk, signals)?;
+    reactor.found()?;
+    tracing::info!(%realm, people, records, "started");
     options.voice.listening(address, &realm);
     if is_new && options.voice.terminal {
         first_link(&mut reactor, &options.voice)?;

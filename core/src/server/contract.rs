@@ -16,7 +16,7 @@ pub enum Input<'a> {
     Received(ConnId, &'a [u8]),
     /// The socket has ended for reading, whether well or badly.
     Ended(ConnId),
-    /// The socket took this many bytes of [`Server::outbound`].
+    /// The socket took this many bytes of [`super::Server::outbound`].
     Sent(ConnId, usize),
     /// An append is durable; its first record has this place in the journal.
     Appended(AppendId, u64),
@@ -38,7 +38,7 @@ pub enum Output {
     Append(AppendId, Vec<Vec<u8>>),
     /// Read the record at this place; answer by [`Input::Loaded`].
     Load(LoadId, u64),
-    /// Write what is in [`Server::outbound`] to the socket; answer by [`Input::Sent`].
+    /// Write what is in [`super::Server::outbound`] to the socket; answer by [`Input::Sent`].
     Write(ConnId),
     /// Close the socket's writing side.
     Shut(ConnId),

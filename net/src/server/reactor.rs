@@ -111,6 +111,14 @@ impl Reactor {
         }
     }
 
+    /// Turns until a new realm's first record is on the disk. Before that there is no realm that could be called ready.
+    pub(super) fn found(&mut self) -> Result<(), Failure> {
+        while self.server.state().realm().is_none() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
     /// The operator's desk.
     pub(super) fn desk(&self) -> &Desk {
         &self.desk

@@ -1,6 +1,9 @@
-//! Nothing spins: a machine that was woken wants to be woken later next, not often, and no moment lasts for ever.
+//! Nothing spins: a machine that was woken wants to be woken later next, not often, nobody dials without a pause, and no
+//! moment lasts for ever.
 
 use std::collections::BTreeMap;
+
+use countersign_core::limits::BACKOFF_MIN;
 
 use super::Oracle;
 use crate::node::Node;
@@ -10,14 +13,39 @@ use crate::story::Seen;
 const EVENTS_AT_ONCE_MAX: u64 = 100_000;
 /// How many times a machine may be woken in one second.
 const WAKES_PER_SECOND_MAX: u64 = 500;
+/// How many times a device may try to connect in one second: twice as often as the shortest wait allows.
+const DIALS_PER_SECOND_MAX: u64 = 16;
+const _: () = assert!(BACKOFF_MIN.as_millis() >= 250, "half of the shortest wait is an eighth of a second");
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Spin {
     now_us: u64,
     at_once: u64,
-    /// The wakes of each node in a second.
-    wakes: BTreeMap<Node, (u64, u64)>,
+    wakes: Rate<Node>,
+    dials: Rate<usize>,
+}
+
+/// How often somebody did something in the current second.
+#[derive(Debug)]
+struct Rate<K>(BTreeMap<K, (u64, u64)>);
+
+impl<K> Default for Rate<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Rate<K> {
+    /// Counts one more: how many there are in this second.
+    fn count(&mut self, who: K, at_us: u64) -> u64 {
+        let (second, count) = self.0.entry(who).or_default();
+        if *second != at_us / 1_000_000 {
+            (*second, *count) = (at_us / 1_000_000, 0);
+        }
+        *count += 1;
+        *count
+    }
 }
 
 impl Oracle for Spin {
@@ -33,17 +61,17 @@ impl Oracle for Spin {
         if self.at_once > EVENTS_AT_ONCE_MAX {
             return Err(format!("{EVENTS_AT_ONCE_MAX} things happened and no time passed"));
         }
+        if let Seen::Dialled(program) = seen
+            && self.dials.count(program.device, at_us) > DIALS_PER_SECOND_MAX
+        {
+            return Err(format!("device {} dials without a pause", program.device));
+        }
         let Seen::Woken { node, why, next_us } = seen else { return Ok(()) };
         if next_us.is_some_and(|next_us| next_us <= at_us) {
             return Err(format!("{node:?} was woken for {why} and wants to be woken at the same moment again"));
         }
-        let second = at_us / 1_000_000;
-        let (counted, wakes) = self.wakes.entry(*node).or_default();
-        if *counted != second {
-            (*counted, *wakes) = (second, 0);
-        }
-        *wakes += 1;
-        if *wakes > WAKES_PER_SECOND_MAX {
+        let wakes = self.wakes.count(*node, at_us);
+        if wakes > WAKES_PER_SECOND_MAX {
             return Err(format!("{node:?} was woken {wakes} times in one second"));
         }
         Ok(())
@@ -72,6 +100,10 @@ mod tests {
         let mut oracle = Spin::default();
         let often = (0..=WAKES_PER_SECOND_MAX).try_for_each(|at_us| oracle.see(at_us, &woken(Some(at_us + 1))));
         assert!(often.is_err());
+        let dial = Seen::Dialled(crate::story::Program { device: 0, life: 1 });
+        let mut oracle = Spin::default();
+        assert_eq!((1..=9).try_for_each(|second| oracle.see(second * 1_000_000, &dial)), Ok(()));
+        assert!((0..=DIALS_PER_SECOND_MAX).try_for_each(|at_us| oracle.see(at_us, &dial)).is_err());
         let mut oracle = Spin::default();
         let opened = Seen::Phase(crate::story::Phase::Storm);
         assert!((0..=EVENTS_AT_ONCE_MAX).try_for_each(|_| oracle.see(1, &opened)).is_err());

@@ -68,6 +68,33 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
 }
 
 #[test]
+fn an_invite_is_taken_from_standard_input_as_from_the_arguments() {
+    let server = Server::start();
+    let alice = Person::new("alice");
+    let mut join = alice.start(&["join", "--user", "alice"]);
+    join.say(&server.invite(&[]));
+    // Its input goes on: one line is enough.
+    let joined = join.finish().done();
+    assert!(joined.out[0].starts_with("alice/laptop has joined chat.internal"), "{joined}");
+    assert_eq!(server.users(), ["alice"]);
+}
+
+#[test]
+fn help_and_version_are_exit_0_on_stdout() {
+    let nobody = Person::new("nobody");
+    let server = |arg: &str| Ended::run(tests::server::command(&nobody.folder()).arg(arg));
+    for (program, help, version) in [
+        ("client", nobody.run(&["--help"]), nobody.run(&["--version"])),
+        ("server", server("--help"), server("--version")),
+    ] {
+        let usage = format!("Usage: {program}");
+        let help = help.done();
+        assert!(help.err.is_empty() && help.out.iter().any(|line| line.contains(&usage)), "{help}");
+        assert_eq!(version.done().out, [format!("{program} {}", env!("CARGO_PKG_VERSION"))]);
+    }
+}
+
+#[test]
 fn hostile_names_are_refused_each_for_its_own_reason() {
     let server = Server::start();
     let link = server.invite(&[]);
