@@ -4,7 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -35,8 +35,22 @@ pub fn as_seen_by(process: u32, path: &Path) -> String {
     format!("/proc/{process}/root{}", path.display())
 }
 
+/// A folder in which nobody may write. Dropping it ends that, so that the folder can be removed.
+#[derive(Debug)]
+#[must_use = "dropping it lets everybody in again"]
+pub struct KeptOut {
+    folder: PathBuf,
+}
+
+impl Drop for KeptOut {
+    fn drop(&mut self) {
+        // If it can't be done, the folder stays where it is.
+        let _ = fs::set_permissions(&self.folder, Permissions::from_mode(0o700));
+    }
+}
+
 /// Takes away everybody's right to write in `folder` and to its files, and makes `command` one whom that keeps out.
-pub fn keep_out(folder: &Path, command: &mut Command) {
+pub fn keep_out(folder: &Path, command: &mut Command) -> KeptOut {
     let parent = folder.parent().expect("a folder of a test is in another");
     // The folder itself may have been given away before.
     let is_root = fs::metadata(parent).expect("the folder is there").uid() == 0;
@@ -53,6 +67,7 @@ pub fn keep_out(folder: &Path, command: &mut Command) {
         // The way to the folder has to be open to them, too.
         fs::set_permissions(parent, Permissions::from_mode(0o711)).expect("it is ours");
     }
+    KeptOut { folder: folder.to_owned() }
 }
 
 /// `command` with its program copied to `folder`, where everybody can run it.

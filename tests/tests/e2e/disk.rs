@@ -134,7 +134,7 @@ fn a_data_folder_that_cant_be_written_to_is_exit_1() {
     let public = tempfile::tempdir().expect("a folder can be made");
     fs::set_permissions(public.path(), Permissions::from_mode(0o755)).expect("it is ours");
     let mut guarded = runnable_by_all(public.path(), &run(&other.folder(), &listen()));
-    keep_out(&other.folder(), &mut guarded);
+    let _other = keep_out(&other.folder(), &mut guarded);
     let sentence = Ended::run(&mut guarded).refused(1);
     assert!(sentence.contains("no permission") || sentence.contains("can't be written to"), "{sentence}");
 
@@ -144,7 +144,7 @@ fn a_data_folder_that_cant_be_written_to_is_exit_1() {
     fs::create_dir(&inside).expect("a folder can be made");
     let new = inside.join("data");
     let mut found = runnable_by_all(public.path(), &run(&new, &listen()));
-    keep_out(&inside, &mut found);
+    let _nothing = keep_out(&inside, &mut found);
     let sentence = Ended::run(&mut found).refused(1);
     assert!(sentence.contains("no permission for"), "{sentence}");
 
@@ -152,11 +152,11 @@ fn a_data_folder_that_cant_be_written_to_is_exit_1() {
     let mut join = Command::new(programs::client());
     join.arg("--data-dir").arg(&new).args(["join", &link, "--user", "bob"]);
     let mut join = runnable_by_all(public.path(), &join);
-    keep_out(&inside, &mut join);
+    let _joining = keep_out(&inside, &mut join);
     let sentence = Ended::run(&mut join).refused(1);
     assert!(sentence.contains("no permission for"), "{sentence}");
     let mut who = runnable_by_all(public.path(), &alice.client(&["who"]));
-    keep_out(&alice.folder(), &mut who);
+    let _alices = keep_out(&alice.folder(), &mut who);
     assert_eq!(Ended::run(&mut who).done().out, ["alice            offline (you)"]);
     let bob = Person::new("bob");
     let sentence = Ended::run(&mut with_short_files(0, &bob.client(&["join", &link, "--user", "bob"]))).refused(1);
