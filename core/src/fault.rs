@@ -129,11 +129,11 @@ impl fmt::Display for CloseReason {
 /// The alerts of RFC 8446 §6.2 that a person can do something about.
 fn alert_meaning(number: u8) -> Option<&'static str> {
     Some(match number {
-        42 | 43 | 46 => "the other side did not believe this device's certificate",
-        44 => "this device's certificate has been revoked",
-        45 => "the other side says that this device's certificate is expired or not yet valid: compare the clocks",
-        48 => "the other side does not know who issued this device's certificate",
-        49 => "the other side does not admit this device's certificate",
+        42 | 43 | 46 => "the other side did not believe our certificate",
+        44 => "the other side says that our certificate has been revoked",
+        45 => "the other side says that our certificate is expired or not yet valid: compare the clocks",
+        48 => "the other side does not know who issued our certificate",
+        49 => "the other side does not admit our certificate",
         51 => "the other side found a signature of ours wrong",
         70 => "the other side does not speak TLS 1.3",
         116 => "the other side demands a certificate",
