@@ -33,6 +33,33 @@ pub(super) struct PinnedVerifier {
     pub(super) root: Fingerprint,
 }
 
+/// The part of a verifier that is the same for all: Ed25519 in TLS 1.3 and nothing else (V-09).
+macro_rules! signatures {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Err(to_rustls(CertRefusal::Algorithm))
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            leaf: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            verify_signature(&self.env, message, leaf, signature)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            vec![SignatureScheme::ED25519]
+        }
+    };
+}
+
 impl ClientCertVerifier for DeviceVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
@@ -49,27 +76,7 @@ impl ClientCertVerifier for DeviceVerifier {
             .map_err(to_rustls)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(to_rustls(CertRefusal::Algorithm))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_signature(&self.env, message, leaf, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
+    signatures!();
 }
 
 /// Implements rustls's server verifier by a judge of leaf, intermediates and time.
@@ -91,27 +98,7 @@ macro_rules! server_verifier {
                     .map_err(to_rustls)
             }
 
-            fn verify_tls12_signature(
-                &self,
-                _: &[u8],
-                _: &CertificateDer<'_>,
-                _: &DigitallySignedStruct,
-            ) -> Result<HandshakeSignatureValid, rustls::Error> {
-                Err(to_rustls(CertRefusal::Algorithm))
-            }
-
-            fn verify_tls13_signature(
-                &self,
-                message: &[u8],
-                leaf: &CertificateDer<'_>,
-                signature: &DigitallySignedStruct,
-            ) -> Result<HandshakeSignatureValid, rustls::Error> {
-                verify_signature(&self.env, message, leaf, signature)
-            }
-
-            fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-                vec![SignatureScheme::ED25519]
-            }
+            signatures!();
         }
 
         impl fmt::Debug for $name {
