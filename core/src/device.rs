@@ -1,6 +1,7 @@
 //! A person's device as one machine: its way to the relay, and its calls, under one `handle`.
 //!
-//! The shell drives it as it drives the server (`server.rs`); it has one socket at a time, numbered anew for each try.
+//! The shell drives it as it drives the server (`server.rs`). It has one way to the relay at a time, numbered anew for
+//! each try, and the sockets of its calls' direct connections (`calls/sockets.rs`).
 //!
 //! ```text
 //!          Dial              Connected, handshake           Welcome
@@ -15,15 +16,18 @@
 pub mod backoff;
 pub mod calls;
 pub mod enrol;
+mod leaving;
 pub mod session;
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rand_core::CryptoRng;
 
 use crate::fault::{CloseReason, Fault};
 use crate::id::{AskId, CallId, ConnId, DeviceName, UserName};
+use crate::peer::{DirectInput, Reach};
 use crate::time::{Instant, Now};
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
 use crate::wire::relay::{Person, RelayEvent, RelayRequest, Welcome};
@@ -47,6 +51,12 @@ pub enum Input<'a> {
     Sent(ConnId, usize),
     /// The socket has ended for reading, whether well or badly.
     Ended(ConnId),
+    /// The machine has these addresses: the answer to [`Output::FindAddresses`].
+    Addresses(CallId, &'a [IpAddr]),
+    /// A call's listener is at these addresses, none if it could not be made: the answer to [`Output::Listen`].
+    Listening(CallId, &'a [SocketAddr]),
+    /// Somebody connected to a call's listener. The shell numbers these from [`calls::FIRST_ACCEPTED`] on.
+    Accepted(CallId, ConnId),
     /// The user wishes something.
     Command(Command),
     /// Time has passed.
@@ -75,6 +85,14 @@ pub enum Command {
 pub enum Output {
     /// Connect to the relay; answer by [`Input::Connected`] or [`Input::Unreachable`].
     Dial(ConnId),
+    /// Connect to this address; answer by [`Input::Connected`] or [`Input::Unreachable`].
+    DialPeer(ConnId, SocketAddr),
+    /// Say which addresses this machine has; answer by [`Input::Addresses`].
+    FindAddresses(CallId),
+    /// Listen on these addresses, each at a port of its own; answer by [`Input::Listening`], then [`Input::Accepted`].
+    Listen(CallId, Vec<IpAddr>),
+    /// Stop listening for a call, if there is a listener.
+    Unlisten(CallId),
     /// Write what is in [`Device::outbound`]; answer by [`Input::Sent`].
     Write(ConnId),
     /// Close the socket's writing side.
@@ -121,6 +139,10 @@ pub enum Wake {
     Linger,
     /// A call has waited, rung or parted long enough.
     Call(CallId),
+    /// A direct connection is awaited long enough, or needs a sign of life.
+    Direct(CallId),
+    /// A direct connection that is over still has a socket.
+    Leaving,
 }
 
 /// Who this device is and whom it trusts.
@@ -169,6 +191,13 @@ impl Device {
         }
     }
 
+    /// The same device, whose calls go this far for a direct connection.
+    #[must_use]
+    pub fn with_reach(mut self, reach: Reach) -> Self {
+        self.calls.set_reach(reach);
+        self
+    }
+
     /// Who this device is.
     pub fn name(&self) -> &DeviceName {
         &self.identity.name
@@ -179,6 +208,24 @@ impl Device {
         self.env.clock.set(now.wall);
         match input {
             Input::Start => self.session.start(now),
+            Input::Connected(conn) if Calls::is_direct(conn) => {
+                self.calls.direct(conn, DirectInput::Connected(conn), now, rng);
+            }
+            Input::Unreachable(conn) if Calls::is_direct(conn) => {
+                self.calls.direct(conn, DirectInput::Unreachable(conn), now, rng);
+            }
+            Input::Received(conn, bytes) if Calls::is_direct(conn) => {
+                self.calls.direct(conn, DirectInput::Received(conn, bytes), now, rng);
+            }
+            Input::Sent(conn, n) if Calls::is_direct(conn) => {
+                self.calls.direct(conn, DirectInput::Sent(conn, n), now, rng);
+            }
+            Input::Ended(conn) if Calls::is_direct(conn) => {
+                self.calls.direct(conn, DirectInput::Ended(conn), now, rng);
+            }
+            Input::Addresses(call, own) => self.calls.addresses(call, own, now, rng),
+            Input::Listening(call, at) => self.calls.listening(call, at, now, rng),
+            Input::Accepted(call, conn) => self.calls.accepted_direct(call, conn, now, rng),
             Input::Connected(conn) => self.session.connected(conn, now),
             Input::Unreachable(conn) => self.session.unreachable(conn, now, rng),
             Input::Received(conn, bytes) => self.session.received(conn, bytes, now, rng),
@@ -199,7 +246,7 @@ impl Device {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
-        self.session.poll_output()
+        self.session.poll_output().or_else(|| self.calls.poll_output())
     }
 
     /// When the device next wants [`Input::Tick`], and why.
@@ -209,7 +256,7 @@ impl Device {
 
     /// What the socket should take.
     pub fn outbound(&self, conn: ConnId) -> &[u8] {
-        self.session.outbound(conn)
+        if Calls::is_direct(conn) { self.calls.outbound(conn) } else { self.session.outbound(conn) }
     }
 
     /// Whether a line of any allowed length would be taken by a call now.
@@ -229,7 +276,7 @@ impl Device {
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
-            Command::Say(call, text) => self.calls.say(call, &text),
+            Command::Say(call, text) => self.calls.say(call, &text, now),
             Command::Quit => {
                 self.quitting = true;
                 self.calls.quit(now);

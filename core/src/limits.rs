@@ -113,8 +113,25 @@ pub const FORWARD_OVERHEAD_BYTES: u32 = 32;
 pub const INTRODUCTIONS_MAX: u32 = 30;
 /// The span for [`INTRODUCTIONS_MAX`].
 pub const INTRODUCTIONS_SPAN: Duration = Duration::from_secs(60);
-/// Plaintext and ciphertext that a peer session holds for the tunnel; a caller asks for room before it says a line.
-pub const PEER_OUTBOX_BYTES_MAX: usize = 256 * 1024;
+/// Plaintext and ciphertext that a peer session holds for each of its ways.
+pub const PEER_OUTBOX_BYTES_MAX: usize = 320 * 1024;
+/// Lines that were said in a peer session and not yet confirmed; a caller asks for room before it says a line.
+pub const PEER_UNHEARD_BYTES_MAX: usize = 128 * 1024;
+/// What each unconfirmed line costs besides its text: at least what framing and sealing it alone add to it.
+pub const PEER_LINE_OVERHEAD_BYTES: usize = 64;
+/// What may wait on a way before a confirmation waits, too, and becomes one with the next.
+pub const PEER_HEARD_BACKLOG_BYTES: usize = 4 * 1024;
+/// Addresses that one end of a peer session offers for a direct connection.
+pub const DIRECT_ADDRESSES_MAX: usize = 8;
+/// From the wish for a direct connection until it is there or given up.
+pub const DIRECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// Connections to a listening device of which none is the awaited one yet, at one time. One more takes the place of the
+/// oldest that has proved nothing. The awaited one tries all addresses at once.
+pub const DIRECT_STRANGERS_MAX: usize = 2 * DIRECT_ADDRESSES_MAX;
+/// Connections to a listening device before it gives up listening: that many strangers are no accident.
+pub const DIRECT_ACCEPTS_MAX: usize = 64;
+/// A line that was said on a direct connection and is not confirmed for this long shows that the connection is dead.
+pub const DIRECT_HEARD_TIME_MAX: Duration = Duration::from_secs(10);
 /// Calls that one device has at one time, waiting ones included.
 pub const CALLS_MAX: usize = TUNNELS_PER_DEVICE_MAX;
 
@@ -148,7 +165,15 @@ const _: () = {
         "a full Forward can be credited"
     );
     assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
-    assert!(PEER_OUTBOX_BYTES_MAX >= 4 * FRAME_BYTES_MAX, "a peer session holds several lines");
+    assert!(PEER_UNHEARD_BYTES_MAX >= 4 * LINE_BYTES_MAX, "a peer session holds several lines");
+    assert!(
+        2 * PEER_UNHEARD_BYTES_MAX + 4 * PEER_HEARD_BACKLOG_BYTES <= PEER_OUTBOX_BYTES_MAX,
+        "a way takes all unconfirmed lines once more, though they wait in it already",
+    );
+    assert!(
+        DIRECT_TIME_MAX.as_secs() < PING_AFTER.as_secs(),
+        "an attempt is over before either end is asked for a sign"
+    );
     assert!(PING_AFTER.as_secs() * 2 < SILENCE_TIME_MAX.as_secs(), "a lost ping does not end a connection");
     assert!(STRANGERS_MAX < CONNECTIONS_MAX, "strangers never take the members' places");
     assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");

@@ -1,33 +1,46 @@
-//! An end-to-end session between two devices: mutual TLS through a tunnel, then lines (protocol §7).
+//! A session between two devices: mutual TLS through the relay's tunnel, and a direct connection where one comes about
+//! (protocol §7).
 //!
 //! ```text
 //!                  both handshakes over; the callee says Welcome
 //! Securing -----------------------------------------------------> Open ---goodbye---> Parting ---> (closed)
-//!     |  a certificate is refused, it takes too long                |  fault, cut         |
+//!     |  a certificate is refused, it takes too long                |  fault, both ways lost      |
+//!                                                                   |
+//!                                 tunnel --Attached, Attach--> direct --broken, Detach--> tunnel
 //! ```
 //!
-//! The machine is a link of its own, whose ciphertext travels in the tunnel's frames: the relay sees a length. Each
-//! end demands the very name that was called or that was announced as calling, so a relay that introduces somebody
-//! else is found out by the handshake.
+//! One machine over two transports: each is a link of its own, and a line is a line on either. Each end speaks on one
+//! way at a time and listens on both; when it changes, it says again what was not confirmed, and the numbers of the
+//! lines keep them whole (`lines.rs`). The relay sees lengths. Each end demands the very name that was called or that
+//! was announced as calling, so a relay that introduces somebody else is found out by the handshake.
 
+mod direct;
 pub mod glare;
+mod lines;
+mod moving;
+pub mod reach;
+mod tunnel;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::fault::{CloseReason, Fault};
-use crate::id::DeviceName;
-use crate::limits::{
-    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, LINE_BYTES_MAX, PEER_OUTBOX_BYTES_MAX, TUNNEL_CREDIT_BYTES,
-    TUNNEL_WINDOW_BYTES,
-};
+use crate::id::{ConnId, DeviceName};
+use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES};
 use crate::link::{Link, LinkEvent};
-use crate::relay::tunnel::forward_cost;
-use crate::time::Wall;
+use crate::time::{Now, Wall};
 use crate::tls::{Credentials, Dial, Doors, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
 use crate::wire::{Code, Extensions, Frame};
+
+use direct::{Direct, Ends};
+use lines::Lines;
+use tunnel::Tunnel;
+
+pub use direct::{DirectEnd, DirectOutput};
+pub use moving::DirectInput;
+pub use reach::Reach;
 
 /// Which end of the call this is, and so which side of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +51,19 @@ pub enum Role {
     Callee,
 }
 
+/// By which way two devices speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Path {
+    /// Through the relay, as bytes that it can't read.
+    Tunnel,
+    /// From one to the other.
+    Direct,
+}
+
 /// What came of the other end's bytes, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEvent {
-    /// Both ends have proved who they are. Lines may be said.
+    /// Both ends have proved who they are, in the tunnel. Lines may be said.
     Open(Proven<DeviceName>),
     /// The other end said a line.
     Line {
@@ -50,6 +72,10 @@ pub enum PeerEvent {
         /// Without end of line.
         text: String,
     },
+    /// The session goes on directly.
+    Direct,
+    /// The session goes on in the tunnel: there is no direct connection, or not any more.
+    Tunnelled(DirectEnd),
     /// The session is over. Nothing follows.
     Closed(CloseReason),
 }
@@ -68,42 +94,60 @@ pub enum SayRefusal {
 /// One end of a session.
 #[derive(Debug)]
 pub struct Peer {
-    link: Link,
     role: Role,
+    reach: Reach,
+    /// `None` once the relay or the tunnel is lost.
+    tunnel: Option<Tunnel>,
+    direct: Direct,
+    lines: Lines,
+    proven: Option<Proven<DeviceName>>,
     open: bool,
     over: bool,
-    proven: Option<Proven<DeviceName>>,
-    lines_said: u64,
-    lines_heard: u64,
-    /// How many bytes the tunnel still takes.
-    credit: u32,
-    /// How many bytes came in for which no credit was given back yet.
-    owed: u32,
+    parted: Option<Code>,
+    /// Whether it ended while this end spoke directly: what still waits for the tunnel is of no use.
+    over_directly: bool,
     events: VecDeque<PeerEvent>,
 }
 
 impl Peer {
-    /// The caller's end: the other must be `called`.
-    pub fn calling(env: &TlsEnv, credentials: &Credentials, trust: &Trust, called: &DeviceName) -> Self {
-        Self::new(Link::connect(&Dial::peer(env, credentials, trust, called)), Role::Caller)
+    /// The caller's end: the other must be `called`. Direct connections go as far as `reach` and are numbered from
+    /// `first_conn` on.
+    pub fn calling(
+        env: &TlsEnv,
+        credentials: &Credentials,
+        trust: &Trust,
+        called: &DeviceName,
+        reach: Reach,
+        first_conn: ConnId,
+    ) -> Self {
+        Self::new(Ends::Caller(Dial::peer(env, credentials, trust, called)), Role::Caller, reach, first_conn)
     }
 
-    /// The callee's end: the other must be `caller`.
-    pub fn called(env: &TlsEnv, credentials: &Credentials, trust: &Trust, caller: DeviceName) -> Self {
-        Self::new(Link::accept(Arc::new(Doors::of_peer(env, credentials, trust, caller))), Role::Callee)
+    /// The callee's end: the other must be `caller`. Otherwise as [`Peer::calling`].
+    pub fn called(
+        env: &TlsEnv,
+        credentials: &Credentials,
+        trust: &Trust,
+        caller: DeviceName,
+        reach: Reach,
+        first_conn: ConnId,
+    ) -> Self {
+        let doors = Arc::new(Doors::of_peer(env, credentials, trust, caller));
+        Self::new(Ends::Callee(doors), Role::Callee, reach, first_conn)
     }
 
-    fn new(link: Link, role: Role) -> Self {
+    fn new(ends: Ends, role: Role, reach: Reach, first_conn: ConnId) -> Self {
         Self {
-            link: link.with_outbox(PEER_OUTBOX_BYTES_MAX),
             role,
+            reach,
+            tunnel: Some(Tunnel::new(ends.link())),
+            direct: Direct::new(ends, first_conn),
+            lines: Lines::default(),
+            proven: None,
             open: false,
             over: false,
-            proven: None,
-            lines_said: 0,
-            lines_heard: 0,
-            credit: TUNNEL_WINDOW_BYTES,
-            owed: 0,
+            parted: None,
+            over_directly: false,
             events: VecDeque::new(),
         }
     }
@@ -113,83 +157,89 @@ impl Peer {
         self.role
     }
 
+    /// By which way this end speaks.
+    pub fn path(&self) -> Path {
+        if self.direct.is_up() { Path::Direct } else { Path::Tunnel }
+    }
+
     /// Takes bytes that came through the tunnel.
-    pub fn received(&mut self, bytes: &[u8]) {
-        self.owed = self.owed.saturating_add(forward_cost(bytes.len()));
-        let mut events = Vec::new();
-        self.link.received(bytes, &mut events);
+    pub fn received(&mut self, bytes: &[u8], now: Now) {
+        let events = self.tunnel.as_mut().map(|tunnel| tunnel.received(bytes)).unwrap_or_default();
         for event in events {
             let result = match event {
                 LinkEvent::Secured(secured) => {
                     self.proven = secured.device;
                     if self.role == Role::Callee {
-                        let welcome = PeerMessage::Welcome { extensions: Extensions::default() };
-                        // An empty outbox has room for one frame.
-                        let _ = self.link.send(&Frame::message(&welcome));
-                        self.opened();
+                        self.tunnelled(&PeerMessage::Welcome { extensions: Extensions::default() });
+                        self.opened(now);
                     }
                     Ok(())
                 }
-                LinkEvent::Message(message) => self.message(&message),
+                LinkEvent::Message(message) => self.message(&message, Path::Tunnel, now),
                 LinkEvent::Closed(reason) => {
-                    self.closed(reason);
+                    self.tunnel_closed(reason);
                     Ok(())
                 }
             };
-            if let Err(fault) = result {
-                let reason = self.link.fault(fault);
-                self.closed(reason);
-            }
+            self.judge(result);
         }
+        self.confirm();
     }
 
-    /// The tunnel is gone. After our goodbye, too, that is no good end: that everything arrived is for the other end
-    /// to say, inside the session, and the relay can't say it in its place.
+    /// The tunnel is gone, or the relay. A direct connection goes on without it. Without one this is the end, and no
+    /// good one, after our goodbye, too: that everything arrived is for the other end to say, inside the session, and
+    /// the relay can't say it in its place.
     pub fn tunnel_ended(&mut self) {
-        self.link.ended(&mut Vec::new());
-        self.closed(CloseReason::Truncated);
+        self.tunnel = None;
+        if !self.direct.is_up() {
+            self.closed(CloseReason::Truncated);
+        }
     }
 
     /// The tunnel takes this many bytes more.
     pub fn credited(&mut self, bytes: u32) {
-        self.credit = self.credit.saturating_add(bytes).min(TUNNEL_WINDOW_BYTES);
+        if let Some(tunnel) = &mut self.tunnel {
+            tunnel.credited(bytes);
+        }
+        self.confirm();
     }
 
     /// Says a line.
-    pub fn say(&mut self, text: &str) -> Result<u64, SayRefusal> {
-        if !self.open || self.over || self.link.has_parted() {
+    pub fn say(&mut self, text: &str, now: Now) -> Result<u64, SayRefusal> {
+        if !self.is_open() {
             return Err(SayRefusal::NotOpen);
         }
-        if text.len() > LINE_BYTES_MAX {
-            return Err(SayRefusal::TooLong);
-        }
-        let n = self.lines_said;
-        let frame = Frame::message(&PeerMessage::Line { n, text: text.to_owned() });
-        // Half of the outbox stays for what TLS adds and for the goodbye.
-        if self.link.waiting() + frame.bytes().len() > PEER_OUTBOX_BYTES_MAX / 2 {
-            return Err(SayRefusal::Full);
-        }
-        self.link.send(&frame).map_err(|_| SayRefusal::Full)?;
-        self.lines_said += 1;
+        let n = self.lines.say(text, now.mono)?;
+        self.speak(&PeerMessage::Line { n, text: text.to_owned() });
         Ok(n)
     }
 
     /// Ends the session in good order: what was said goes out first. The other end's goodbye is awaited.
     pub fn part(&mut self, code: Code) {
-        self.link.part(code, 0);
-        if self.link.is_closed() {
-            self.closed(CloseReason::Ours(code));
+        if self.over || self.parted.is_some() {
+            return;
         }
+        self.parted = Some(code);
+        if !self.direct.is_up() {
+            self.direct.leave(Code::OTHER_WAY);
+        }
+        self.say_goodbye(code);
+    }
+
+    /// The session is given up without a word to anybody but the direct connection, if there is one.
+    pub fn abandon(&mut self) {
+        self.over = true;
+        self.direct.leave(Code::GONE);
     }
 
     /// Whether we have said goodbye and wait for the other's.
     pub fn has_parted(&self) -> bool {
-        self.link.has_parted()
+        self.parted.is_some()
     }
 
     /// Whether lines can be said.
     pub fn is_open(&self) -> bool {
-        self.open && !self.over && !self.link.has_parted()
+        self.open && !self.over && self.parted.is_none()
     }
 
     /// Whether both ends had proved who they are, whatever came then.
@@ -204,7 +254,7 @@ impl Peer {
 
     /// Whether a line of any allowed length would be taken now.
     pub fn has_room(&self) -> bool {
-        self.is_open() && self.link.waiting() + LINE_BYTES_MAX + 64 <= PEER_OUTBOX_BYTES_MAX / 2
+        self.is_open() && self.lines.have_room(LINE_BYTES_MAX)
     }
 
     /// The next event.
@@ -214,62 +264,149 @@ impl Peer {
 
     /// The next bytes for the tunnel, as far as its credit goes.
     pub fn poll_forward(&mut self) -> Option<Vec<u8>> {
-        self.link.flush();
-        let credit = usize::try_from(self.credit.saturating_sub(FORWARD_OVERHEAD_BYTES)).unwrap_or(usize::MAX);
-        let length = self.link.outbound().len().min(FORWARD_BYTES_MAX).min(credit);
-        if length == 0 {
-            return None;
-        }
-        let bytes = self.link.outbound().get(..length)?.to_vec();
-        self.link.sent(length);
-        self.credit -= forward_cost(length);
-        Some(bytes)
+        self.tunnel.as_mut()?.poll_forward()
     }
 
-    /// Credit that is to be given back to the other end, once it is worth a message.
+    /// Credit that is to be given back to the other end of the tunnel.
     pub fn poll_credit(&mut self) -> Option<u32> {
-        if self.owed < TUNNEL_CREDIT_BYTES || self.over {
-            return None;
-        }
-        // A relay that brings more than the window would be the first to break it; never give more than one back.
-        Some(std::mem::take(&mut self.owed).min(TUNNEL_WINDOW_BYTES))
+        if self.over { None } else { self.tunnel.as_mut()?.poll_credit() }
     }
 
-    /// Whether everything was handed to the tunnel.
+    /// Whether everything was handed to the tunnel that is to go through it.
     pub fn is_drained(&self) -> bool {
-        self.link.waiting() == 0
+        self.over_directly || self.tunnel.as_ref().is_none_or(|tunnel| tunnel.link.waiting() == 0)
     }
 
-    fn message(&mut self, message: &[u8]) -> Result<(), Fault> {
+    fn message(&mut self, message: &[u8], path: Path, now: Now) -> Result<(), Fault> {
         if self.over {
             return Ok(());
         }
         let message: PeerMessage = decode(message)?;
         message.check()?;
-        match message {
-            PeerMessage::Welcome { .. } if self.role == Role::Caller && !self.open => {
-                self.opened();
+        match (message, path) {
+            (PeerMessage::Welcome { .. }, Path::Tunnel) if self.role == Role::Caller && !self.open => {
+                self.opened(now);
                 Ok(())
             }
-            PeerMessage::Line { n, text } if self.open && n == self.lines_heard => {
-                self.lines_heard += 1;
-                self.events.push_back(PeerEvent::Line { n, text });
+            (PeerMessage::Line { n, text }, _) if self.open => {
+                // Only where there are two ways may a line come twice.
+                if self.lines.hear(n, !self.direct.is_idle())? {
+                    self.events.push_back(PeerEvent::Line { n, text });
+                }
                 Ok(())
             }
-            PeerMessage::Welcome { .. } | PeerMessage::Line { .. } => Err(Fault::Unexpected),
+            (PeerMessage::Heard { n }, _) if self.open => self.lines.confirmed_by_other(n, now.mono),
+            (PeerMessage::Propose { from }, Path::Tunnel)
+                if self.open && self.role == Role::Callee && self.direct.is_idle() =>
+            {
+                if self.reach.direct && self.parted.is_none() {
+                    self.direct.begin(from, now);
+                } else {
+                    self.direct.decline();
+                    self.tunnelled(&PeerMessage::Detach);
+                }
+                Ok(())
+            }
+            (PeerMessage::Listening { nonce, at }, Path::Tunnel) if self.open && self.role == Role::Caller => {
+                let key = self.proven.as_ref().map(Proven::key).ok_or(Fault::Unexpected)?;
+                if self.direct.offered(nonce, &at, key, &self.reach) { Ok(()) } else { Err(Fault::Unexpected) }
+            }
+            (PeerMessage::Detach, Path::Tunnel) if self.open => {
+                self.back(None, DirectEnd::GivenUp, now);
+                Ok(())
+            }
+            (
+                PeerMessage::Welcome { .. }
+                | PeerMessage::Line { .. }
+                | PeerMessage::Heard { .. }
+                | PeerMessage::Propose { .. }
+                | PeerMessage::Listening { .. }
+                | PeerMessage::Attach { .. }
+                | PeerMessage::Attached
+                | PeerMessage::Detach,
+                _,
+            ) => Err(Fault::Unexpected),
         }
     }
 
-    fn opened(&mut self) {
+    fn opened(&mut self, now: Now) {
         self.open = true;
         let proven = self.proven.clone().expect("a peer's handshake proves a device");
         self.events.push_back(PeerEvent::Open(proven));
+        if self.role == Role::Caller && self.reach.direct {
+            self.direct.begin(Vec::new(), now);
+        }
+    }
+
+    /// The tunnel's own link is over. A goodbye there is the session's; anything else costs the tunnel alone, as long
+    /// as there is another way.
+    fn tunnel_closed(&mut self, reason: CloseReason) {
+        if matches!(reason, CloseReason::Theirs(_) | CloseReason::Ours(_)) || !self.direct.is_up() {
+            self.closed(reason);
+        }
+    }
+
+    /// A breach of the protocol ends the session on every way.
+    fn judge(&mut self, result: Result<(), Fault>) {
+        if let Err(fault) = result {
+            let reason = CloseReason::Fault(fault);
+            if let Some(link) = self.speaking() {
+                link.fault(fault);
+            }
+            self.closed(reason);
+        }
+    }
+
+    fn say_goodbye(&mut self, code: Code) {
+        let Some(link) = self.speaking() else { return };
+        link.part(code, 0);
+        if link.is_closed() {
+            self.closed(CloseReason::Ours(code));
+        }
+    }
+
+    /// Says something on the way that this end speaks on.
+    fn speak(&mut self, message: &PeerMessage) {
+        let full = self.speaking().is_some_and(|link| link.send(&Frame::message(message)).is_err());
+        if full {
+            // The bounds of lines and confirmations are made so that it can't be; if it is, nothing more gets out.
+            self.closed(CloseReason::Ours(Code::TOO_SLOW));
+        }
+    }
+
+    /// Says something in the tunnel.
+    fn tunnelled(&mut self, message: &PeerMessage) {
+        if let Some(tunnel) = &mut self.tunnel {
+            // What goes there is small, and a session says only a few of it.
+            let _ = tunnel.link.send(&Frame::message(message));
+        }
+    }
+
+    /// Whether the tunnel is still a way.
+    fn has_tunnel(&self) -> bool {
+        self.tunnel.as_ref().is_some_and(|tunnel| !tunnel.link.is_closed())
+    }
+
+    fn speaking(&mut self) -> Option<&mut Link> {
+        if self.direct.is_up() { self.direct.up() } else { self.tunnel.as_mut().map(|tunnel| &mut tunnel.link) }
     }
 
     fn closed(&mut self, reason: CloseReason) {
         if !self.over {
             self.over = true;
+            self.over_directly = self.direct.is_up();
+            self.direct.leave(if reason.is_polite() { Code::FINISHED } else { Code::GONE });
             self.events.push_back(PeerEvent::Closed(reason));
+        }
+    }
+
+    /// Confirms what was heard, unless so much waits on the way that a later confirmation will do for both.
+    fn confirm(&mut self) {
+        if let Some(n) = self.lines.news().filter(|_| self.is_open())
+            && self.speaking().is_some_and(|link| link.waiting() < PEER_HEARD_BACKLOG_BYTES)
+        {
+            self.speak(&PeerMessage::Heard { n });
+            self.lines.told(n);
         }
     }
 }

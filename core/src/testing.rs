@@ -16,6 +16,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use crate::device::calls::FIRST_DIALLED;
 use crate::device::enrol::{EnrolInput, EnrolResult, Enrolment};
 use crate::device::{self, Command, Device, Event, Identity};
 use crate::effect::Note;
@@ -24,10 +25,15 @@ use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, UserN
 use crate::invite::{Endpoint, InviteLink};
 use crate::journal::State;
 use crate::operator::{Answer, Command as Operator};
+use crate::peer::Reach;
 use crate::pki::{Authority, Founded, SecretKey, found_realm};
 use crate::server::{self, Server, replay};
 use crate::time::{Instant, Now, Wall};
 use crate::tls::TlsEnv;
+
+mod streets;
+
+pub(crate) use streets::Streets;
 
 /// The second at which tests begin.
 pub(crate) const START: Wall = Wall(1_800_000_000);
@@ -87,6 +93,9 @@ pub(crate) struct Town {
     pub(crate) unreachable: bool,
     /// Outputs that were polled and not carried out yet.
     later: Vec<(usize, device::Output)>,
+    pub(crate) streets: Streets,
+    /// How far the calls of devices go that join from now on. Not at all, unless a test says so.
+    pub(crate) reach: Reach,
 }
 
 impl Town {
@@ -115,6 +124,8 @@ impl Town {
             admins: 0,
             unreachable: false,
             later: Vec::new(),
+            streets: Streets::default(),
+            reach: Reach::tunnel_only(),
         };
         town.settle();
         town
@@ -122,7 +133,12 @@ impl Town {
 
     /// A town whose members have these names, enrolled and attending.
     pub(crate) fn of(names: &[&str]) -> Self {
-        let mut town = Self::new();
+        Self::of_reaching(names, Reach::tunnel_only())
+    }
+
+    /// As [`Town::of`], with calls that go this far for a direct connection.
+    pub(crate) fn of_reaching(names: &[&str], reach: Reach) -> Self {
+        let mut town = Self { reach, ..Self::new() };
         for name in names {
             let identity = town.enrol(name);
             town.join(identity, true);
@@ -185,7 +201,7 @@ impl Town {
 
     /// Starts a device.
     pub(crate) fn join(&mut self, identity: Identity, attend: bool) -> usize {
-        let mut machine = Device::new(env(), identity, attend);
+        let mut machine = Device::new(env(), identity, attend).with_reach(self.reach.clone());
         machine.handle(device::Input::Start, self.now, &mut self.rng);
         self.members.push(Member { machine: Machine::Device(Box::new(machine)), told: Vec::new(), wire: None });
         self.settle();
@@ -363,6 +379,14 @@ impl Town {
                 self.members[member].wire = Some((at_server, conn));
                 self.server.handle(server::Input::Opened(at_server), self.now, &mut self.rng);
                 self.tell_member(member, MemberInput::Connected(conn));
+            }
+            output @ (device::Output::DialPeer(..)
+            | device::Output::FindAddresses(_)
+            | device::Output::Listen(..)
+            | device::Output::Unlisten(_)) => self.in_the_streets(member, output),
+            device::Output::Write(conn) if conn.0 >= FIRST_DIALLED => self.write_directly(member, conn),
+            device::Output::Shut(conn) | device::Output::Drop(conn) if conn.0 >= FIRST_DIALLED => {
+                self.end_directly(member, conn, matches!(output, device::Output::Drop(_)));
             }
             device::Output::Write(conn) => {
                 let bytes = match &self.members[member].machine {

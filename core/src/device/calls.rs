@@ -7,33 +7,41 @@
 //!                                        Incoming --accept----------------------------> Up
 //! ```
 //!
+//! A call that is up has its ways: the tunnel and, where one comes about, a direct connection (`sockets.rs`). It ends
+//! with the last of them.
+//!
 //! When both call at once, `peer/glare.rs` says whose call goes on; the other end takes it, since it wanted to speak.
 
 mod event;
 mod pump;
+mod sockets;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::{Identity, Wake};
+use super::leaving::Leaving;
+use super::{Identity, Output, Wake};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{AskId, CallId, DeviceName, TunnelId, UserName};
 use crate::limits::{CALLS_MAX, HANDSHAKE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, RING_TIME_MAX};
-use crate::peer::Peer;
 use crate::peer::glare::{self, Stands};
+use crate::peer::{Peer, Reach};
 use crate::time::{Deadlines, Instant, Now};
 use crate::tls::TlsEnv;
 use crate::wire::Code;
 use crate::wire::Extensions;
 use crate::wire::relay::RelayRequest;
 
-pub use event::{CallDenied, CallEnd, CallEvent, Path};
+pub use crate::peer::{DirectEnd, Path};
+pub use event::{CallDenied, CallEnd, CallEvent};
+pub use sockets::{FIRST_ACCEPTED, FIRST_DIALLED};
 
 /// All calls of a device.
 #[derive(Debug)]
 pub struct Calls {
     env: TlsEnv,
     identity: Identity,
+    reach: Reach,
     by_id: BTreeMap<CallId, Call>,
     asks: u64,
     /// Numbers for calls that others make; the user's own come from the user, below these.
@@ -42,6 +50,10 @@ pub struct Calls {
     deadlines: Deadlines<Wake>,
     requests: VecDeque<RelayRequest>,
     events: VecDeque<(CallId, Result<CallEvent, CallDenied>)>,
+    /// How many sessions there were, for the numbers of their connections.
+    sessions: u64,
+    leaving: Leaving,
+    outputs: VecDeque<Output>,
 }
 
 #[derive(Debug)]
@@ -60,17 +72,17 @@ enum Stage {
     Asking(AskId),
     Ringing(TunnelId, DeviceName),
     Incoming(TunnelId, DeviceName),
-    Up(TunnelId, Box<Peer>),
+    /// Without a tunnel the relay was lost, and the session goes on directly.
+    Up(Option<TunnelId>, Box<Peer>),
     /// Over for the user, who was told; but an alert or a last word waits for credit and goes before the hang-up.
-    Ending(TunnelId, Box<Peer>, Code),
+    Ending(Option<TunnelId>, Box<Peer>, Code),
 }
 
 impl Stage {
     fn tunnel(&self) -> Option<TunnelId> {
         match self {
-            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) | Self::Up(tunnel, _) | Self::Ending(tunnel, ..) => {
-                Some(*tunnel)
-            }
+            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) => Some(*tunnel),
+            Self::Up(tunnel, _) | Self::Ending(tunnel, ..) => *tunnel,
             Self::Waiting | Self::Asking(_) => None,
         }
     }
@@ -82,6 +94,7 @@ impl Calls {
         Self {
             env,
             identity,
+            reach: Reach::default(),
             by_id: BTreeMap::new(),
             asks: 0,
             incoming: 1 << 32,
@@ -89,14 +102,22 @@ impl Calls {
             deadlines: Deadlines::default(),
             requests: VecDeque::new(),
             events: VecDeque::new(),
+            sessions: 0,
+            leaving: Leaving::default(),
+            outputs: VecDeque::new(),
         }
+    }
+
+    /// How far calls go for a direct connection, from the next one on.
+    pub fn set_reach(&mut self, reach: Reach) {
+        self.reach = reach;
     }
 
     /// The user wishes to speak to somebody.
     pub fn call(&mut self, id: CallId, user: UserName, patience: Duration, now: Now) {
         if let Some((theirs, tunnel, from)) = self.incoming_from(&user) {
             // They were quicker: this is the call that both wish.
-            self.end(theirs, CallEnd::Refused(Code::GLARE));
+            self.end(theirs, CallEnd::Refused(Code::GLARE), now);
             self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience: now.mono, leave_by: None });
             self.take(id, tunnel, from, now);
             return;
@@ -141,7 +162,7 @@ impl Calls {
             self.pump(id, now);
         } else if !matches!(call.stage, Stage::Ending(..)) {
             self.tell_relay(id, code);
-            self.end(id, CallEnd::Refused(code));
+            self.end(id, CallEnd::Refused(code), now);
         }
     }
 
@@ -164,21 +185,25 @@ impl Calls {
     }
 
     /// The relay is lost, and with it every call that went through it, one whose goodbye was not answered among them.
-    /// A call that has not begun waits.
+    /// A direct one goes on. A call that has not begun waits.
     pub fn offline(&mut self, now: Now) {
         self.online = false;
         self.requests.clear();
         let ids: Vec<CallId> = self.by_id.keys().copied().collect();
         for id in ids {
             let Some(call) = self.by_id.get_mut(&id) else { continue };
-            match call.stage {
-                Stage::Asking(_) if call.patience <= now.mono => self.end(id, CallEnd::RelayLost),
+            match &mut call.stage {
+                Stage::Up(tunnel, peer) if peer.path() == Path::Direct => {
+                    *tunnel = None;
+                    peer.tunnel_ended();
+                }
+                Stage::Asking(_) if call.patience <= now.mono => self.end(id, CallEnd::RelayLost, now),
                 Stage::Asking(_) => {
                     call.stage = Stage::Waiting;
                     self.deadlines.set(Wake::Call(id), call.patience);
                 }
-                Stage::Ringing(..) | Stage::Incoming(..) | Stage::Up(..) => self.end(id, CallEnd::RelayLost),
-                Stage::Ending(..) => self.forget(id),
+                Stage::Ringing(..) | Stage::Incoming(..) | Stage::Up(..) => self.end(id, CallEnd::RelayLost, now),
+                Stage::Ending(..) => self.forget(id, now),
                 Stage::Waiting => {}
             }
         }
@@ -220,7 +245,7 @@ impl Calls {
             self.deadlines.set(Wake::Call(id), call.patience);
             self.events.push_back((id, Ok(CallEvent::Waiting)));
         } else {
-            self.end(id, CallEnd::Refused(code));
+            self.end(id, CallEnd::Refused(code), now);
         }
     }
 
@@ -260,7 +285,8 @@ impl Calls {
             return Err(Fault::Unexpected);
         };
         let device = device.clone();
-        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, &device);
+        let (reach, first) = (self.reach.clone(), self.numbers());
+        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, &device, reach, first);
         self.up(id, tunnel, peer, now);
         Ok(())
     }
@@ -269,21 +295,26 @@ impl Calls {
     pub fn ended(&mut self, tunnel: TunnelId, code: Code, now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
         match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
+            Some(Stage::Up(tunnel, peer)) if peer.path() == Path::Direct => {
+                *tunnel = None;
+                peer.tunnel_ended();
+            }
             Some(Stage::Up(_, peer)) if peer.was_open() => {
                 peer.tunnel_ended();
                 self.pump(id, now);
                 // Nothing takes its last words any more.
-                self.forget(id);
+                self.forget(id, now);
             }
-            Some(Stage::Ending(..)) => self.forget(id),
+            Some(Stage::Ending(..)) => self.forget(id, now),
             // The other end had gone before both were there.
             Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Up(..))
-            | None => self.end(id, CallEnd::Refused(code)),
+            | None => self.end(id, CallEnd::Refused(code), now),
         }
     }
 
     /// Does what is due.
     pub fn tick(&mut self, now: Now) {
+        self.tick_sockets(now);
         while let Some(wake) = self.deadlines.take_due(now.mono) {
             let Wake::Call(id) = wake else { unreachable!("only calls are kept here") };
             match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
@@ -299,21 +330,21 @@ impl Calls {
                 // Neither a handshake nor an answer to a goodbye that takes too long is a good end.
                 Some(Stage::Up(..)) => {
                     self.tell_relay(id, Code::TIMED_OUT);
-                    self.end(id, CallEnd::Closed(CloseReason::TimedOut));
+                    self.end(id, CallEnd::Closed(CloseReason::TimedOut), now);
                 }
                 Some(Stage::Ending(_, _, code)) => {
                     let code = *code;
                     self.tell_relay(id, code);
-                    self.forget(id);
+                    self.forget(id, now);
                 }
-                Some(Stage::Asking(_)) => self.end(id, CallEnd::Refused(Code::TIMED_OUT)),
+                Some(Stage::Asking(_)) => self.end(id, CallEnd::Refused(Code::TIMED_OUT), now),
                 Some(Stage::Waiting) => {
                     let end = if self.online { CallEnd::Refused(Code::OFFLINE) } else { CallEnd::RelayLost };
-                    self.end(id, end);
+                    self.end(id, end, now);
                 }
                 Some(Stage::Ringing(..) | Stage::Incoming(..)) => {
                     self.tell_relay(id, Code::NO_ANSWER);
-                    self.end(id, CallEnd::Refused(Code::NO_ANSWER));
+                    self.end(id, CallEnd::Refused(Code::NO_ANSWER), now);
                 }
                 None => {}
             }
@@ -322,7 +353,7 @@ impl Calls {
 
     /// When something is due next.
     pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
-        self.deadlines.next()
+        self.deadlines.next().into_iter().chain(self.next_of_sockets()).min()
     }
 
     /// The next request for the relay.
@@ -335,9 +366,9 @@ impl Calls {
         self.events.pop_front()
     }
 
-    /// Whether there is no call.
+    /// Whether there is no call, and none that is over has anything left to say.
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.by_id.is_empty() && self.leaving.is_drained()
     }
 
     /// Whether a line of any allowed length would be taken by a call now.
@@ -363,13 +394,14 @@ impl Calls {
     /// Takes a call that comes in.
     fn take(&mut self, id: CallId, tunnel: TunnelId, from: DeviceName, now: Now) {
         self.requests.push_back(RelayRequest::Accept { tunnel });
-        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from);
+        let (reach, first) = (self.reach.clone(), self.numbers());
+        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from, reach, first);
         self.up(id, tunnel, peer, now);
     }
 
     fn up(&mut self, id: CallId, tunnel: TunnelId, peer: Peer, now: Now) {
         if let Some(call) = self.by_id.get_mut(&id) {
-            call.stage = Stage::Up(tunnel, Box::new(peer));
+            call.stage = Stage::Up(Some(tunnel), Box::new(peer));
             self.deadlines.set(Wake::Call(id), now.mono.plus(PEER_HANDSHAKE_TIME_MAX));
         }
         self.pump(id, now);
@@ -383,14 +415,20 @@ impl Calls {
         }
     }
 
-    fn end(&mut self, id: CallId, end: CallEnd) {
+    fn end(&mut self, id: CallId, end: CallEnd, now: Now) {
         if self.by_id.contains_key(&id) {
-            self.forget(id);
+            self.forget(id, now);
             self.events.push_back((id, Ok(CallEvent::Ended(end))));
         }
     }
 
-    fn forget(&mut self, id: CallId) {
+    fn forget(&mut self, id: CallId, now: Now) {
+        if let Some(Stage::Up(_, peer) | Stage::Ending(_, peer, _)) =
+            self.by_id.get_mut(&id).map(|call| &mut call.stage)
+        {
+            peer.abandon();
+            self.direct_outputs(id, now);
+        }
         self.by_id.remove(&id);
         self.deadlines.clear(Wake::Call(id));
     }

@@ -3,8 +3,14 @@
 
 use super::*;
 use crate::device::Identity;
-use crate::testing::{Town, device_name, env};
+use crate::device::calls::FIRST_DIALLED;
+use crate::limits::TUNNEL_WINDOW_BYTES;
+use crate::relay::tunnel::forward_cost;
+use crate::testing::{START, Town, device_name, env};
+use crate::time::Instant;
 use crate::tls::CertRefusal;
+
+const NOW: Now = Now { mono: Instant(1), wall: START };
 
 struct Call {
     caller: Peer,
@@ -15,8 +21,22 @@ impl Call {
     /// Between these identities, where each end was told that the other is so and so.
     fn between(caller: &Identity, callee: &Identity, called: &DeviceName, announced: &DeviceName) -> Self {
         Self {
-            caller: Peer::calling(&env(), &caller.credentials, &caller.trust, called),
-            callee: Peer::called(&env(), &callee.credentials, &callee.trust, announced.clone()),
+            caller: Peer::calling(
+                &env(),
+                &caller.credentials,
+                &caller.trust,
+                called,
+                Reach::tunnel_only(),
+                ConnId(FIRST_DIALLED),
+            ),
+            callee: Peer::called(
+                &env(),
+                &callee.credentials,
+                &callee.trust,
+                announced.clone(),
+                Reach::tunnel_only(),
+                ConnId(FIRST_DIALLED),
+            ),
         }
     }
 
@@ -28,10 +48,10 @@ impl Call {
                 break;
             }
             for bytes in &to_callee {
-                self.callee.received(bytes);
+                self.callee.received(bytes, NOW);
             }
             for bytes in &to_caller {
-                self.caller.received(bytes);
+                self.caller.received(bytes, NOW);
             }
             while let Some(credit) = self.callee.poll_credit() {
                 self.caller.credited(credit);
@@ -57,7 +77,7 @@ fn people() -> [Identity; 3] {
 fn each_end_is_proved_to_the_other_before_a_word_is_said() {
     let [alice, bob, _] = people();
     let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
-    assert_eq!(call.caller.say("too early"), Err(SayRefusal::NotOpen));
+    assert_eq!(call.caller.say("too early", NOW), Err(SayRefusal::NotOpen));
     call.pump();
     let (caller, callee) = call.events();
     assert!(matches!(caller.as_slice(), [PeerEvent::Open(proven)] if *proven.who() == bob.name), "{caller:?}");
@@ -93,7 +113,7 @@ fn a_cut_tunnel_is_not_a_goodbye() {
     let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
     call.pump();
     call.events();
-    call.caller.say("lost on the way").unwrap();
+    call.caller.say("lost on the way", NOW).unwrap();
     call.caller.tunnel_ended();
     call.callee.tunnel_ended();
     let (caller, callee) = call.events();
@@ -107,7 +127,7 @@ fn nothing_is_sent_beyond_the_tunnels_credit() {
     let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
     call.pump();
     while call.caller.has_room() {
-        call.caller.say(&"x".repeat(LINE_BYTES_MAX)).unwrap();
+        call.caller.say(&"x".repeat(LINE_BYTES_MAX), NOW).unwrap();
     }
     let mut forwarded = 0;
     while let Some(bytes) = call.caller.poll_forward() {
@@ -125,9 +145,12 @@ fn a_line_out_of_order_is_a_fault() {
     let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
     call.pump();
     call.events();
-    call.caller.say("zero").unwrap();
-    call.caller.lines_said = 7;
-    call.caller.say("seven").unwrap();
+    call.caller.say("zero", NOW).unwrap();
+    call.caller.lines = Lines::default();
+    for _ in 0..7 {
+        call.caller.lines.say("never sent", NOW.mono).unwrap();
+    }
+    call.caller.say("seven", NOW).unwrap();
     call.pump();
     let (caller, callee) = call.events();
     assert_eq!(callee.last(), Some(&PeerEvent::Closed(CloseReason::Fault(Fault::Unexpected))));

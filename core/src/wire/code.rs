@@ -46,6 +46,7 @@ codes! {
     CREDIT = 111, "more was sent than allowed";
     WRONG_PERSON = 112, "the other side is not the one that was called";
     TLS_FAILED = 113, "the secure connection failed";
+    OTHER_WAY = 114, "the session goes on by another way";
 
     // 200: enrolment
     INVITE_UNKNOWN = 200, "the server does not know this invite";

@@ -7,7 +7,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 
 use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
 use super::frame::decode;
-use super::peer::PeerMessage;
+use super::peer::{Nonce, PeerMessage};
 use super::relay::{Person, RelayEvent, RelayRequest, Welcome};
 use super::*;
 use crate::id::{AskId, Position, TunnelId};
@@ -111,6 +111,14 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
 
     golden.check("peer.welcome", &PeerMessage::Welcome { extensions: extensions() });
     golden.check("peer.line", &PeerMessage::Line { n: 200, text: "gr\u{fc}\u{df} dich".into() });
+    golden.check("peer.heard", &PeerMessage::Heard { n: 201 });
+    let at = ["192.0.2.1:7443".parse().unwrap(), "[2001:db8::1]:7443".parse().unwrap()];
+    golden.check("peer.propose", &PeerMessage::Propose { from: at.map(|at: std::net::SocketAddr| at.ip()).into() });
+    let nonce = Nonce::draw(&mut rng(3));
+    golden.check("peer.listening", &PeerMessage::Listening { nonce: nonce.clone(), at: at.into() });
+    golden.check("peer.attach", &PeerMessage::Attach { nonce });
+    golden.check("peer.attached", &PeerMessage::Attached);
+    golden.check("peer.detach", &PeerMessage::Detach);
     assert!(golden.0.iter().all(|entry| entry.2), "a line of the file is no message any more");
     assert_eq!(to_hex(Frame::goodbye(Code::VERSION, 1).bytes()), "0000000500006a0001");
 }

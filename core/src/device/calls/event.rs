@@ -2,15 +2,8 @@
 
 use crate::fault::CloseReason;
 use crate::id::DeviceName;
-use crate::peer::SayRefusal;
+use crate::peer::{DirectEnd, Path, SayRefusal};
 use crate::wire::Code;
-
-/// By which way two devices speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// Through the relay, as bytes that it can't read.
-    Tunnel,
-}
 
 /// What happens in a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +16,8 @@ pub enum CallEvent {
     Incoming(DeviceName),
     /// Both ends have proved who they are.
     Open(DeviceName, Path),
+    /// The call goes on by this way. By the tunnel: there is no direct connection, or not any more, for this reason.
+    Moved(Path, Option<DirectEnd>),
     /// The other end said a line, the `n`th from 0.
     Line(u64, String),
     /// It is over. Nothing follows.

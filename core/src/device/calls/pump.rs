@@ -15,9 +15,9 @@ use crate::wire::relay::RelayRequest;
 
 impl Calls {
     /// The user says a line.
-    pub fn say(&mut self, id: CallId, text: &str) {
+    pub fn say(&mut self, id: CallId, text: &str, now: Now) {
         let result = match self.by_id.get_mut(&id).map(|call| &mut call.stage) {
-            Some(Stage::Up(_, peer)) => peer.say(text).map(drop),
+            Some(Stage::Up(_, peer)) => peer.say(text, now).map(drop),
             Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..))
             | None => Err(SayRefusal::NotOpen),
         };
@@ -31,7 +31,7 @@ impl Calls {
     pub fn forwarded(&mut self, tunnel: TunnelId, bytes: &[u8], now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
         if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) {
-            peer.received(bytes);
+            peer.received(bytes, now);
             self.keep_leaving(id, now);
             self.pump(id, now);
         }
@@ -46,13 +46,14 @@ impl Calls {
             peer.credited(bytes);
             self.keep_leaving(id, now);
             self.forward(id);
-            self.hang_up_when_drained(id);
+            self.hang_up_when_drained(id, now);
         }
     }
 
     /// Moves what a peer session has to say to the relay and to the user.
     pub(super) fn pump(&mut self, id: CallId, now: Now) {
         self.forward(id);
+        self.direct_outputs(id, now);
         let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) else { return };
         while let Some(event) = peer.poll_event() {
             match event {
@@ -62,6 +63,8 @@ impl Calls {
                     self.events.push_back((id, Ok(CallEvent::Open(proven.who().clone(), Path::Tunnel))));
                 }
                 PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
+                PeerEvent::Direct => self.events.push_back((id, Ok(CallEvent::Moved(Path::Direct, None)))),
+                PeerEvent::Tunnelled(end) => self.events.push_back((id, Ok(CallEvent::Moved(Path::Tunnel, Some(end))))),
                 PeerEvent::Closed(reason) => {
                     // Alert or goodbye went ahead of this in the same order.
                     let code = match reason {
@@ -89,15 +92,17 @@ impl Calls {
             call.stage = Stage::Ending(tunnel, peer, code);
         }
         self.begin_leaving(id, now);
-        self.hang_up_when_drained(id);
+        self.hang_up_when_drained(id, now);
     }
 
-    fn hang_up_when_drained(&mut self, id: CallId) {
+    fn hang_up_when_drained(&mut self, id: CallId, now: Now) {
         if let Some(Call { stage: Stage::Ending(tunnel, peer, code), .. }) = self.by_id.get(&id)
             && peer.is_drained()
         {
-            self.requests.push_back(RelayRequest::HangUp { tunnel: *tunnel, code: *code });
-            self.forget(id);
+            if let Some(tunnel) = *tunnel {
+                self.requests.push_back(RelayRequest::HangUp { tunnel, code: *code });
+            }
+            self.forget(id, now);
         }
     }
 
@@ -110,7 +115,7 @@ impl Calls {
     }
 
     /// While something moves, in either direction, a call that is being left gets more time, but not without end.
-    fn keep_leaving(&mut self, id: CallId, now: Now) {
+    pub(super) fn keep_leaving(&mut self, id: CallId, now: Now) {
         if let Some(leave_by) = self.by_id.get(&id).and_then(|call| call.leave_by) {
             let until = now.mono.plus(PEER_GOODBYE_TIME_MAX).min(leave_by).max(now.mono.plus(Duration::from_micros(1)));
             self.deadlines.set(Wake::Call(id), until);
@@ -133,11 +138,12 @@ impl Calls {
         else {
             return;
         };
+        let Some(tunnel) = *tunnel else { return };
         while let Some(bytes) = peer.poll_forward() {
-            self.requests.push_back(RelayRequest::Forward { tunnel: *tunnel, bytes: ByteBuf::from(bytes) });
+            self.requests.push_back(RelayRequest::Forward { tunnel, bytes: ByteBuf::from(bytes) });
         }
         if let Some(bytes) = peer.poll_credit() {
-            self.requests.push_back(RelayRequest::Credit { tunnel: *tunnel, bytes });
+            self.requests.push_back(RelayRequest::Credit { tunnel, bytes });
         }
     }
 }

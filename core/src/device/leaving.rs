@@ -1,0 +1,90 @@
+//! Direct connections that a call is done with: their last bytes go out, and their sockets end or are dropped.
+
+use std::collections::BTreeMap;
+
+use crate::id::ConnId;
+use crate::limits::LINGER_TIME_MAX;
+use crate::link::{Link, Step};
+use crate::time::{Instant, Now};
+
+/// The connections that are being left.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    by_conn: BTreeMap<ConnId, Left>,
+    turned: bool,
+}
+
+#[derive(Debug)]
+struct Left {
+    link: Box<Link>,
+    until: Instant,
+    /// The other end has finished, and may still read what we have to say.
+    ended: bool,
+}
+
+impl Leaving {
+    /// Takes a connection over. It gets a while to end.
+    pub(super) fn add(&mut self, conn: ConnId, link: Box<Link>, now: Now) {
+        self.by_conn.insert(conn, Left { link, until: now.mono.plus(LINGER_TIME_MAX), ended: false });
+        self.turned = true;
+    }
+
+    /// Whether a connection is one of these.
+    pub(super) fn has(&self, conn: ConnId) -> bool {
+        self.by_conn.contains_key(&conn)
+    }
+
+    /// The socket took this many bytes.
+    pub(super) fn sent(&mut self, conn: ConnId, n: usize) {
+        if let Some(left) = self.by_conn.get_mut(&conn) {
+            left.link.sent(n);
+            self.turned = true;
+        }
+    }
+
+    /// Its socket has ended for reading.
+    pub(super) fn ended(&mut self, conn: ConnId) {
+        if let Some(left) = self.by_conn.get_mut(&conn) {
+            left.ended = true;
+            self.turned = true;
+        }
+    }
+
+    /// One that both ends are done with; it is to be dropped. Call until there is none.
+    pub(super) fn take_done(&mut self) -> Option<ConnId> {
+        let done = |left: &Left| left.ended && left.link.waiting() == 0;
+        let conn = self.by_conn.iter().find(|(_, left)| done(left)).map(|(conn, _)| *conn)?;
+        self.by_conn.remove(&conn);
+        Some(conn)
+    }
+
+    /// One whose time is over; it is to be dropped. Call until there is none.
+    pub(super) fn take_due(&mut self, now: Now) -> Option<ConnId> {
+        let conn = self.by_conn.iter().find(|(_, left)| left.until <= now.mono).map(|(conn, _)| *conn)?;
+        self.by_conn.remove(&conn);
+        Some(conn)
+    }
+
+    /// When something is due next.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.by_conn.values().map(|left| left.until).min()
+    }
+
+    /// What a connection's socket should take.
+    pub(super) fn outbound(&self, conn: ConnId) -> &[u8] {
+        self.by_conn.get(&conn).map(|left| left.link.outbound()).unwrap_or_default()
+    }
+
+    /// What the sockets should do next.
+    pub(super) fn steps(&mut self) -> Vec<(ConnId, Step)> {
+        if !std::mem::take(&mut self.turned) {
+            return Vec::new();
+        }
+        self.by_conn.iter_mut().filter_map(|(conn, left)| left.link.step().map(|step| (*conn, step))).collect()
+    }
+
+    /// Whether every last word is out.
+    pub(super) fn is_drained(&self) -> bool {
+        self.by_conn.values().all(|left| left.link.waiting() == 0)
+    }
+}
