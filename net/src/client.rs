@@ -8,13 +8,16 @@
 //! ```
 //!
 //! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
-//! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it.
+//! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
+//!   [`addresses`] and [`doors`]: what direct connections need besides.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
+pub mod addresses;
 pub mod args;
 pub mod cert;
 pub mod chat;
 pub mod clean;
+pub mod doors;
 pub mod home;
 pub mod join;
 pub mod lookup;

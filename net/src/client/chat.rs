@@ -8,12 +8,15 @@ pub mod listen;
 pub mod talk;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_core::device::calls::{CallDenied, CallEvent};
 use countersign_core::device::{Command, Device, Event, Input};
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
+use countersign_core::invite::Endpoint;
+use countersign_core::peer::Reach;
 use countersign_core::wire::relay::Welcome;
 
 use super::home::Stored;
@@ -43,7 +46,7 @@ pub trait Role {
     const HINT: &'static str;
 
     /// Whether a lost server is waited for.
-    const IS_PATIENT: bool;
+    fn is_patient(&self) -> bool;
 
     /// The server has admitted us, for the first time or again.
     fn online(&mut self, desk: &mut Desk);
@@ -128,11 +131,12 @@ impl Desk {
 /// Runs a role until it has finished and the server was told goodbye.
 fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, input_again: bool) -> Result<(), Failure> {
     let identity = stored.identity(world.now().wall)?;
+    let reach = reach(&stored.endpoint);
     let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
     let mut signals = Signals::take()?;
     signals.register(reactor.registry(), SIGNAL).map_err(Failure::failed)?;
     let mut lines = Lines::start(reactor.waker(), input_again)?;
-    let mut device = Device::new(tls_env(), identity, true);
+    let mut device = Device::new(tls_env(), identity, true).with_reach(reach);
     let desk = Desk::new(screen.has_typist());
     let mut chat = Chat { role, stored, desk, screen, known: false, lost: false, warned: false };
     device.handle(Input::Start, reactor.now(), &mut OsEntropy);
@@ -155,6 +159,14 @@ fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, inp
             chat.carry_out(&mut device, &reactor);
         }
     }
+}
+
+/// Loopback counts for direct connections where the server itself is there (design 5).
+fn reach(endpoint: &Endpoint) -> Reach {
+    let host = endpoint.host();
+    // These names mean loopback everywhere (RFC 6761 §6.3).
+    let by_name = host == "localhost" || host.ends_with(".localhost");
+    Reach { loopback: by_name || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()), ..Reach::default() }
 }
 
 /// A role with what the loop knows of its way to the server.
@@ -219,7 +231,8 @@ impl<R: Role> Chat<'_, R> {
             return;
         }
         let endpoint = &self.stored.endpoint;
-        let retry_ms = wait.filter(|_| R::IS_PATIENT).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let retry_ms =
+            wait.filter(|_| self.role.is_patient()).map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         let words = outcome::connection_words(reason, endpoint, reactor.no_connection());
         let notice = Notice::Offline { reason: words, retry_ms, lost: self.known && !self.lost };
         self.lost = true;

@@ -1,8 +1,10 @@
 //! Decides what the reactor needs to know of a machine, so that a device and an enrolment run on the same loop.
 
+use std::net::{IpAddr, SocketAddr};
+
 use countersign_core::device::enrol::{EnrolInput, Enrolment};
 use countersign_core::device::{Device, Input, Output};
-use countersign_core::id::ConnId;
+use countersign_core::id::{CallId, ConnId};
 use countersign_core::time::{Instant, Now};
 
 use crate::entropy::OsEntropy;
@@ -22,8 +24,22 @@ pub enum Happened<'a> {
     Ended,
 }
 
+/// What the world around answers a machine that asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// This machine's addresses.
+    Addresses(&'a [IpAddr]),
+    /// Where its listeners are.
+    Listening(&'a [SocketAddr]),
+    /// Somebody came to one of them.
+    Accepted(ConnId),
+}
+
 /// A machine with a way to the server.
 pub trait Machine {
+    /// Takes an answer about a call's direct connection. Only a machine that asks gets any.
+    fn answered(&mut self, call: CallId, answer: Answer<'_>, now: Now);
+
     /// Takes what happened to a connection.
     fn happened(&mut self, conn: ConnId, what: Happened<'_>, now: Now);
 
@@ -41,6 +57,15 @@ pub trait Machine {
 }
 
 impl Machine for Device {
+    fn answered(&mut self, call: CallId, answer: Answer<'_>, now: Now) {
+        let input = match answer {
+            Answer::Addresses(own) => Input::Addresses(call, own),
+            Answer::Listening(at) => Input::Listening(call, at),
+            Answer::Accepted(conn) => Input::Accepted(call, conn),
+        };
+        self.handle(input, now, &mut OsEntropy);
+    }
+
     fn happened(&mut self, conn: ConnId, what: Happened<'_>, now: Now) {
         let input = match what {
             Happened::Connected => Input::Connected(conn),
@@ -70,6 +95,8 @@ impl Machine for Device {
 }
 
 impl Machine for Enrolment {
+    fn answered(&mut self, _: CallId, _: Answer<'_>, _: Now) {}
+
     fn happened(&mut self, conn: ConnId, what: Happened<'_>, now: Now) {
         let input = match what {
             Happened::Connected => EnrolInput::Connected(conn),

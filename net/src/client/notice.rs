@@ -91,6 +91,19 @@ pub enum Notice {
         #[serde(skip)]
         hint: &'static str,
     },
+    /// The call goes on by another way, or stays where it is.
+    Path {
+        /// With whom.
+        with: UserName,
+        /// By which way.
+        path: &'static str,
+        /// Why not directly, if so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Whether there was a direct connection until now.
+        #[serde(skip)]
+        back: bool,
+    },
     /// The other one said a line.
     Line {
         /// Who.
@@ -141,7 +154,7 @@ impl Notice {
 
     /// Whether it is of little weight, beside a conversation.
     pub fn is_faint(&self) -> bool {
-        matches!(self, Self::Presence { .. } | Self::Online { .. } | Self::Ringing { .. })
+        matches!(self, Self::Presence { .. } | Self::Online { .. } | Self::Ringing { .. } | Self::Path { .. })
     }
 }
 
@@ -174,6 +187,15 @@ impl fmt::Display for Notice {
             }
             Self::Open { with, device, path, hint } => {
                 write!(f, "connected to {with}/{device} ({path}, end to end encrypted; certificate checked){hint}")
+            }
+            Self::Path { with, reason: None, .. } => {
+                write!(f, "now directly with {with} (end to end encrypted; certificate checked again)")
+            }
+            Self::Path { reason: Some(reason), back: true, .. } => {
+                write!(f, "the direct connection is gone, and the call goes on through the server: {reason}")
+            }
+            Self::Path { reason: Some(reason), back: false, .. } => {
+                write!(f, "no direct connection, so the call stays with the server: {reason}")
             }
             Self::Line { from, text, .. } => write!(f, "{from}: {}", clean(text)),
             Self::Ended { reason, .. } | Self::Unsent { reason } => f.write_str(reason),
@@ -208,6 +230,14 @@ mod tests {
         let device = DeviceLabel::parse("laptop").unwrap();
         let open = Notice::Open { with: user("alice"), device: device.clone(), path: "tunnel", hint: "" };
         assert_eq!(json(&open), r#"{"event":"open","with":"alice","device":"laptop","path":"tunnel"}"#);
+        let moved = |reason: Option<&str>, back| {
+            let path = if reason.is_some() { "tunnel" } else { "direct" };
+            Notice::Path { with: user("alice"), path, reason: reason.map(str::to_owned), back }
+        };
+        assert_eq!(json(&moved(None, false)), r#"{"event":"path","with":"alice","path":"direct"}"#);
+        assert_eq!(json(&moved(Some("x"), true)), r#"{"event":"path","with":"alice","path":"tunnel","reason":"x"}"#);
+        assert!(moved(Some("x"), true).to_string().ends_with("goes on through the server: x"));
+        assert!(moved(Some("x"), false).to_string().ends_with("stays with the server: x"));
         let incoming = Notice::Incoming { from: user("alice"), device: device.clone(), asked: true };
         assert_eq!(json(&incoming), r#"{"event":"incoming","from":"alice","device":"laptop"}"#);
         let busy = Notice::Declined { from: user("alice"), device: device.clone(), reason: Declined::Busy };

@@ -1,7 +1,8 @@
 //! Decides the order of one turn: carry out what the machine wants, wait, feed it what came, seal and write at the end.
 //!
-//! A machine has one connection that counts and perhaps an older one that still lingers. A connection is tried on every
-//! address that its server's name has, in order, each with its share of the time.
+//! A machine has one connection to the server that counts and perhaps an older one that still lingers, and the direct
+//! connections of its calls. The server is tried on every address that its name has, in order, each with its share of
+//! the time.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -9,15 +10,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_core::device::calls::{FIRST_ACCEPTED, FIRST_DIALLED};
 use countersign_core::device::{Event, Output};
 use countersign_core::id::ConnId;
 use countersign_core::invite::Endpoint;
-use countersign_core::limits::HANDSHAKE_TIME_MAX;
+use countersign_core::limits::{DIRECT_TIME_MAX, HANDSHAKE_TIME_MAX};
 use countersign_core::time::{Instant, Now};
+use mio::net::TcpStream;
 use mio::{Events, Poll, Registry, Token, Waker};
 
+use super::addresses;
+use super::doors::Doors;
 use super::lookup::Lookup;
-use super::machine::{Happened, Machine};
+use super::machine::{Answer, Happened, Machine};
 use crate::clock::Clock;
 use crate::exit::Failure;
 use crate::socket::{Connecting, Socket, Turn};
@@ -26,8 +31,8 @@ use crate::socket::{Connecting, Socket, Turn};
 const WAKER: Token = Token(0);
 /// Wakes the loop: a signal came.
 pub const SIGNAL: Token = Token(1);
-/// The connections' tokens begin here.
-const FIRST_CONN: usize = 2;
+/// The sockets' tokens begin here; each has one that no other had before.
+const FIRST_TOKEN: usize = 2;
 /// The machine gives up on a connection after [`HANDSHAKE_TIME_MAX`]; all its addresses have had their turn before.
 const DIAL_TIME: Duration = HANDSHAKE_TIME_MAX.saturating_sub(Duration::from_secs(1));
 /// One read.
@@ -43,6 +48,10 @@ pub struct Reactor {
     waker: Arc<Waker>,
     lookup: Lookup,
     slots: Vec<Slot>,
+    doors: Doors,
+    last_token: usize,
+    /// How many connections the doors have taken.
+    accepted: u64,
     told: VecDeque<Event>,
     buffer: Vec<u8>,
     /// Why the last connection could not be made, in the operating system's words.
@@ -52,6 +61,7 @@ pub struct Reactor {
 #[derive(Debug)]
 struct Slot {
     conn: ConnId,
+    token: Token,
     socket: Socket,
     /// While the connection is not there yet.
     dialling: Option<Dialling>,
@@ -79,6 +89,9 @@ impl Reactor {
             endpoint,
             waker,
             slots: Vec::new(),
+            doors: Doors::new(None),
+            last_token: FIRST_TOKEN,
+            accepted: 0,
             told: VecDeque::new(),
             buffer: vec![0; BUFFER_BYTES],
             no_connection: String::new(),
@@ -121,13 +134,16 @@ impl Reactor {
             Err(error) => return Err(no_loop(&error)),
         }
         for event in &self.events {
-            if let Some(slot) = self.slots.iter_mut().find(|slot| token(slot.conn) == event.token()) {
+            if let Some(slot) = self.slots.iter_mut().find(|slot| slot.token == event.token()) {
                 slot.socket.event(event);
+            } else {
+                self.doors.event(event.token());
             }
         }
         if let Some((conn, found)) = self.lookup.take() {
             self.found(conn, found, machine);
         }
+        self.take_in(machine);
         self.dial_on(machine);
         self.transfer(machine);
         let now = self.now();
@@ -141,7 +157,7 @@ impl Reactor {
     /// How long nothing has to be done.
     fn wait(&self, machine: &impl Machine) -> Option<Duration> {
         let at_work = |slot: &Slot| slot.dialling.is_none() && !slot.ended && slot.socket.is_readable();
-        if !self.told.is_empty() || self.slots.iter().any(at_work) {
+        if !self.told.is_empty() || self.doors.is_knocked() || self.slots.iter().any(at_work) {
             return Some(Duration::ZERO);
         }
         let dialling = self.slots.iter().filter_map(|slot| slot.dialling.as_ref().map(|dialling| dialling.until));
@@ -166,6 +182,18 @@ impl Reactor {
                     }
                 }
                 Output::Drop(conn) => self.forget(conn),
+                Output::DialPeer(conn, address) => {
+                    self.dial_next(conn, VecDeque::from([address]), DIRECT_TIME_MAX, machine);
+                }
+                Output::FindAddresses(call) => {
+                    machine.answered(call, Answer::Addresses(&addresses::own()), self.now());
+                }
+                Output::Listen(call, on) => {
+                    let last = &mut self.last_token;
+                    let at = self.doors.open(call, &on, self.poll.registry(), || next(last));
+                    machine.answered(call, Answer::Listening(&at), self.now());
+                }
+                Output::Unlisten(call) => self.doors.close(call, self.poll.registry()),
                 Output::Tell(event) => self.told.push_back(event),
             }
         }
@@ -192,17 +220,43 @@ impl Reactor {
     /// Tries the next address that lets itself be tried.
     fn dial_next(&mut self, conn: ConnId, mut rest: VecDeque<SocketAddr>, share: Duration, machine: &mut impl Machine) {
         while let Some(address) = rest.pop_front() {
-            match Socket::connect(address, self.poll.registry(), token(conn)) {
+            let token = next(&mut self.last_token);
+            match Socket::connect(address, self.poll.registry(), token) {
                 Ok(socket) => {
                     let until = self.now().mono.plus(share);
                     let dialling = Some(Dialling { rest, share, until });
-                    self.slots.push(Slot { conn, socket, dialling, ended: false });
+                    self.slots.push(Slot { conn, token, socket, dialling, ended: false });
                     return;
                 }
-                Err(error) => self.no_connection = words(&error),
+                Err(error) => self.not_there(conn, words(&error)),
             }
         }
         machine.happened(conn, Happened::Unreachable, self.now());
+    }
+
+    /// Remembers why a connection to the server could not be made; a direct one has its own words.
+    fn not_there(&mut self, conn: ConnId, why: String) {
+        if conn.0 < FIRST_DIALLED {
+            self.no_connection = why;
+        }
+    }
+
+    /// Takes in who came to the doors.
+    fn take_in(&mut self, machine: &mut impl Machine) {
+        for (call, stream) in self.doors.take() {
+            let token = next(&mut self.last_token);
+            // Whoever can't be taken into the loop has come in vain.
+            if let Ok(socket) = self.taken(stream, token) {
+                self.accepted += 1;
+                let conn = ConnId(FIRST_ACCEPTED + self.accepted);
+                self.slots.push(Slot { conn, token, socket, dialling: None, ended: false });
+                machine.answered(call, Answer::Accepted(conn), self.now());
+            }
+        }
+    }
+
+    fn taken(&self, stream: TcpStream, token: Token) -> io::Result<Socket> {
+        Socket::accepted(stream, self.poll.registry(), token)
     }
 
     /// Sees what has come of the connections that are being made.
@@ -223,8 +277,8 @@ impl Reactor {
                 Ok(Connecting::Wait) => continue,
                 Err(error) => words(&error),
             };
-            self.no_connection = failure;
             let dialling = slot.dialling.take();
+            self.not_there(conn, failure);
             self.forget(conn);
             if let Some(Dialling { rest, share, .. }) = dialling {
                 self.dial_next(conn, rest, share, machine);
@@ -270,16 +324,16 @@ impl Reactor {
         if let Some(at) = self.slots.iter().position(|slot| slot.conn == conn) {
             let slot = self.slots.swap_remove(at);
             if slot.dialling.is_some() {
-                "no answer".clone_into(&mut self.no_connection);
+                self.not_there(conn, "no answer".to_owned());
             }
             slot.socket.close(self.poll.registry());
         }
     }
 }
 
-fn token(conn: ConnId) -> Token {
-    // A token must only tell two sockets apart that are there at one time.
-    Token(usize::try_from(conn.0 % 1_000_000).unwrap_or(0) + FIRST_CONN)
+fn next(last: &mut usize) -> Token {
+    *last += 1;
+    Token(*last)
 }
 
 /// The operating system's words without its number.

@@ -59,7 +59,11 @@ impl Caller {
 
 impl Role for Caller {
     const HINT: &'static str = "";
-    const IS_PATIENT: bool = false;
+
+    /// A direct call goes on without the server.
+    fn is_patient(&self) -> bool {
+        self.talk.as_ref().is_some_and(Talk::is_direct)
+    }
 
     fn online(&mut self, desk: &mut Desk) {
         if self.talk.is_none() {
@@ -83,6 +87,7 @@ impl Role for Caller {
             }
             CallEvent::Ringing(name) => desk.tell(Notice::Ringing { user: name.user, device: name.device }),
             CallEvent::Open(with, path) => talk.opened(with, path, desk),
+            CallEvent::Moved(path, end) => talk.moved(path, end, desk),
             CallEvent::Line(n, text) => talk.heard(n, text, desk),
             CallEvent::Ended(end) => {
                 // What went wrong is said by the failure that the program ends with.

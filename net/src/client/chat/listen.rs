@@ -106,7 +106,10 @@ impl Listener {
 
 impl Role for Listener {
     const HINT: &'static str = "; waiting for calls (Ctrl-C ends)";
-    const IS_PATIENT: bool = true;
+
+    fn is_patient(&self) -> bool {
+        true
+    }
 
     fn online(&mut self, _: &mut Desk) {}
 
@@ -121,6 +124,7 @@ impl Role for Listener {
                 talk.opened(with, path, desk);
                 self.told_nobody = false;
             }
+            CallEvent::Moved(path, end) => talk.moved(path, end, desk),
             CallEvent::Line(n, text) => talk.heard(n, text, desk),
             CallEvent::Ended(end) => {
                 talk.ended(end, |_, notice| Saying::Notice(notice), desk);

@@ -1,7 +1,7 @@
 //! Decides what a conversation is, whoever began it: who it is with, lines both ways, and its end.
 
 use countersign_core::device::Command;
-use countersign_core::device::calls::{CallDenied, CallEnd, Path};
+use countersign_core::device::calls::{CallDenied, CallEnd, DirectEnd, Path};
 use countersign_core::id::{CallId, DeviceName, UserName};
 use countersign_core::limits::LINE_BYTES_MAX;
 use countersign_core::wire::Code;
@@ -19,12 +19,13 @@ pub struct Talk {
     began: Began,
     open: bool,
     parting: bool,
+    direct: bool,
 }
 
 impl Talk {
     /// A call that has not opened yet.
     pub fn new(id: CallId, with: UserName, began: Began) -> Self {
-        Self { id, with, began, open: false, parting: false }
+        Self { id, with, began, open: false, parting: false, direct: false }
     }
 
     /// Its number.
@@ -45,11 +46,21 @@ impl Talk {
     /// Both have proved who they are.
     pub fn opened(&mut self, with: DeviceName, path: Path, desk: &mut Desk) {
         self.open = true;
-        let path = match path {
-            Path::Tunnel => "tunnel",
-        };
+        let path = word(path);
         let hint = if desk.has_typist() { "; Ctrl-D hangs up" } else { "" };
         desk.tell(Notice::Open { with: with.user, device: with.device, path, hint });
+    }
+
+    /// The call goes on by this way.
+    pub fn moved(&mut self, path: Path, end: Option<DirectEnd>, desk: &mut Desk) {
+        let back = std::mem::replace(&mut self.direct, path == Path::Direct);
+        let reason = end.map(|end| end.to_string());
+        desk.tell(Notice::Path { with: self.with.clone(), path: word(path), reason, back });
+    }
+
+    /// Whether it goes on without the server.
+    pub fn is_direct(&self) -> bool {
+        self.direct
     }
 
     /// The other one said a line.
@@ -97,6 +108,13 @@ impl Talk {
         };
         desk.say(say(&outcome, notice));
         outcome
+    }
+}
+
+fn word(path: Path) -> &'static str {
+    match path {
+        Path::Tunnel => "tunnel",
+        Path::Direct => "direct",
     }
 }
 

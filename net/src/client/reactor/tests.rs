@@ -1,12 +1,15 @@
 //! The loop over real sockets, with a machine that does what a test says and remembers what happened to it.
-#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
+use countersign_core::id::CallId;
+
 use super::*;
 
 const CONN: ConnId = ConnId(1);
+const CALL: CallId = CallId(7);
 /// No test waits for longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -17,6 +20,10 @@ struct Puppet {
     story: Vec<String>,
     received: Vec<u8>,
     deadline: Option<Instant>,
+    /// Where its listeners are.
+    listening: Vec<SocketAddr>,
+    /// Who came to them.
+    came: Vec<ConnId>,
 }
 
 impl Puppet {
@@ -26,6 +33,14 @@ impl Puppet {
 }
 
 impl Machine for Puppet {
+    fn answered(&mut self, _: CallId, answer: Answer<'_>, _: Now) {
+        match answer {
+            Answer::Addresses(own) => self.outputs.push_back(Output::Listen(CALL, own.to_vec())),
+            Answer::Listening(at) => self.listening = at.to_vec(),
+            Answer::Accepted(conn) => self.came.push(conn),
+        }
+    }
+
     fn happened(&mut self, _: ConnId, what: Happened<'_>, _: Now) {
         match what {
             Happened::Connected => self.story.push("connected".into()),
@@ -163,4 +178,26 @@ fn a_connection_that_is_given_up_while_it_is_made_is_said_to_have_had_no_answer(
     reactor.carry_out(&mut puppet);
     assert!(reactor.slots.is_empty());
     assert_eq!(reactor.no_connection(), "no answer");
+}
+
+#[test]
+fn a_call_listens_on_this_machines_addresses_and_is_reached_at_each() {
+    let (_listener, open, _) = ports();
+    let mut reactor = reactor(open.port());
+    let mut puppet = Puppet { outputs: [Output::FindAddresses(CALL)].into(), ..Puppet::default() };
+    reactor.carry_out(&mut puppet);
+    let loopback: Vec<SocketAddr> = puppet.listening.iter().copied().filter(|at| at.ip().is_loopback()).collect();
+    assert!(!loopback.is_empty());
+    for (n, at) in (0..).zip(&loopback) {
+        puppet.story.clear();
+        puppet.outputs.push_back(Output::DialPeer(ConnId(FIRST_DIALLED + n), *at));
+        turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("connected"));
+    }
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.came.len() == loopback.len());
+    assert!(puppet.came.iter().all(|conn| conn.0 > FIRST_ACCEPTED));
+    puppet.outputs.push_back(Output::Unlisten(CALL));
+    puppet.outputs.push_back(Output::DialPeer(ConnId(FIRST_DIALLED + 100), loopback[0]));
+    puppet.story.clear();
+    turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("unreachable"));
+    assert_eq!(reactor.no_connection(), "", "that has nothing to do with the server");
 }
