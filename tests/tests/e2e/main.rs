@@ -3,6 +3,7 @@
 
 mod conversation;
 mod crash;
+mod direct;
 mod disk;
 mod exit_client;
 mod exit_server;
