@@ -36,6 +36,10 @@ pub const CSR_BYTES_MAX: usize = 4 * 1024;
 pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;
 /// A public key as `SubjectPublicKeyInfo` in DER: RSA of 4096 bits needs 550.
 pub const SPKI_BYTES_MAX: usize = 640;
+/// The smallest RSA key of a device, in bits of its modulus.
+pub const RSA_BITS_MIN: u16 = 2048;
+/// The largest RSA key of a device, in bits of its modulus: it also bounds what a check of its signature costs.
+pub const RSA_BITS_MAX: u16 = 4096;
 /// Certificates that a peer may show in a handshake: leaf, issuing CA, root.
 pub const CHAIN_CERTIFICATES_MAX: usize = 3;
 

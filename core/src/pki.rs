@@ -10,16 +10,21 @@
 //! touches the issuing key, [`lint`] distrusts our own work. Every check on a CSR has a number in [`csr`].
 
 pub mod csr;
+pub mod der;
+pub mod device_key;
 pub mod facts;
 pub mod grant;
 pub mod issue;
 pub mod key;
 pub mod lint;
 pub mod profile;
+pub mod spki;
 
 pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};
+pub use device_key::DeviceKey;
 pub use facts::Facts;
 pub use grant::{Grant, Granted};
 pub use issue::{Authority, AuthorityRefusal, Founded, Issued, found_realm};
-pub use key::{SecretKey, Spki};
+pub use key::SecretKey;
 pub use lint::LintFailure;
+pub use spki::{KeyKind, KeyRefusal, Spki};

@@ -281,7 +281,7 @@ fn renew_at(now: Now) -> Wall {
 fn doors(env: &TlsEnv, authority: &Authority, now: Now, rng: &mut dyn CryptoRng) -> Result<Arc<Doors>, LintFailure> {
     let key = SecretKey::draw(rng);
     let leaf = authority.issue_relay(&key, now.wall, rng)?;
-    let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key };
+    let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key: key.into() };
     Ok(Arc::new(Doors::of_relay(env, &credentials, authority.trust())))
 }
 

@@ -146,7 +146,7 @@ pub fn member(exported: &Path, key: &Path) -> Dial {
     let [root] = certificates(&exported.join("root.pem")).try_into().expect("one root");
     let root = Root::parse(&root, now()).expect("the root is valid");
     let trust = Trust::new(Realm::default(), root);
-    let credentials = Credentials { leaf: leaf.into(), issuing: issuing.into(), key: secret_key(key) };
+    let credentials = Credentials { leaf: leaf.into(), issuing: issuing.into(), key: secret_key(key).into() };
     Dial::relay(&env(), &credentials, &trust)
 }
 

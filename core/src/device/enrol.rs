@@ -19,7 +19,7 @@ use crate::id::{ConnId, DeviceName};
 use crate::invite::InviteLink;
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
-use crate::pki::{Csr, SecretKey, binding_message};
+use crate::pki::{Csr, DeviceKey, SecretKey, binding_message};
 use crate::time::{Instant, Now, Wall};
 use crate::tls::{CertRefusal, Credentials, Dial, Exporter, Root, Side, TlsEnv, Trust, judge_device};
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
@@ -331,6 +331,7 @@ fn identity(
     let trust = Trust::new(invite.realm.clone(), root);
     let leaf = CertificateDer::from(certified.device.to_vec());
     let issuing = CertificateDer::from(certified.issuing.to_vec());
+    let key = DeviceKey::from(key);
     check_own(&trust, &leaf, &issuing, &name, &key, now)?;
     Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust })
 }
@@ -341,7 +342,7 @@ pub fn check_own(
     leaf: &CertificateDer<'_>,
     issuing: &CertificateDer<'_>,
     name: &DeviceName,
-    key: &SecretKey,
+    key: &DeviceKey,
     now: Wall,
 ) -> Result<(), CertRefusal> {
     for side in [Side::Client, Side::Server] {

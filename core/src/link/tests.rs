@@ -25,7 +25,7 @@ impl Pair {
         let authority = authority(&founded);
         let key = SecretKey::draw(&mut rng(2));
         let leaf = authority.issue_relay(&key, START, &mut rng(3)).unwrap();
-        let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key };
+        let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key: key.into() };
         let env = env();
         let doors = Arc::new(Doors::of_relay(&env, &credentials, authority.trust()));
         let root = authority.trust().root().fingerprint();

@@ -5,25 +5,33 @@
 //! | CA-01 | no longer than [`CSR_BYTES_MAX`] | `a_request_that_is_too_long` | `csr-too-long` |
 //! | CA-02 | one PKCS#10 structure in its one encoding | `bytes_that_are_no_request`, `an_altered_byte_outside_of_the_signed_part` | `no-csr` |
 //! | CA-03 | nothing after it | `a_request_with_trailing_bytes` | `trailing-csr` |
-//! | CA-04 | an Ed25519 key in its one encoding | `a_key_of_another_kind` | `csr-p256` |
+//! | CA-04 | a key in its one encoding: Ed25519 at enrolment; from the operator of any kind in [`super::spki`] | `a_key_of_another_kind`, `what_is_wrong_has_its_number_and_its_sentence` | `csr-p256` |
 //! | CA-05 | signed by that key: proof of possession | `a_broken_proof_of_possession` | `broken-proof`, `stolen-public-key` |
 //! | CA-06 | doesn't ask to be a CA | `a_request_to_be_a_ca` | `asks-to-be-ca`, `asks-to-sign` |
 //! | CA-07 | asks for the agreed name or for none | `a_request_for_another_name` | `asks-other-name` |
 //! | CA-08 | asks for no other extension than key usages | `a_request_for_a_strange_extension` | `asks-strange-extension` |
 //! | CA-09 | the key signs this connection, token and name | `a_binding_of_another_session` | `replayed-request`, `bound-elsewhere`, `bound-to-other-name`, `bound-by-other-key` |
+//! | CA-10 | signed by an algorithm of its key, with SHA-256 or better | `what_is_wrong_has_its_number_and_its_sentence` | `csr-other-algorithm` |
+//!
+//! A request comes by one of two roads. A device's own ([`Csr::check`]) passes all of them. One for a key made elsewhere
+//! ([`Csr::check_made_elsewhere`]) is brought by the operator, who vouches for where it came from in place of CA-09.
 //!
 //! What the journal has to say (invite, name, key) has numbers of its own in [`crate::journal::fold`].
-//! Nothing but the public key is ever taken over: subject and extensions of the certificate are the CA's to set.
+//! Nothing but the public key is ever taken over: subject and extensions of the certificate are the CA's to set. What is
+//! asked for and would not be given is refused, with one exception: the subject is passed over, whatever it says, since
+//! `openssl req` can't leave it out and its wording is nobody's name here.
 
 use std::fmt;
 
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::oid_registry::{OID_PKCS9_EXTENSION_REQUEST, OID_SIG_ED25519};
+use x509_parser::oid_registry::OID_PKCS9_EXTENSION_REQUEST;
 use x509_parser::prelude::FromDer;
 
-use super::key::{SecretKey, Spki};
+use super::der::{Der, SEQUENCE};
+use super::key::SecretKey;
+use super::spki::{KeyRefusal, Spki};
 use crate::id::{DeviceName, Realm};
 use crate::invite::TokenHash;
 use crate::limits::CSR_BYTES_MAX;
@@ -63,8 +71,10 @@ pub enum CsrRefusal {
     Malformed,
     /// CA-03.
     TrailingBytes,
-    /// CA-04.
+    /// CA-04, at enrolment.
     KeyKind,
+    /// CA-04, from the operator.
+    Key(KeyRefusal),
     /// CA-05.
     Possession,
     /// CA-06.
@@ -75,6 +85,8 @@ pub enum CsrRefusal {
     StrangeExtension,
     /// CA-09.
     Binding,
+    /// CA-10.
+    Algorithm,
 }
 
 impl CsrRefusal {
@@ -84,12 +96,13 @@ impl CsrRefusal {
             Self::TooLong => 1,
             Self::Malformed => 2,
             Self::TrailingBytes => 3,
-            Self::KeyKind => 4,
+            Self::KeyKind | Self::Key(_) => 4,
             Self::Possession => 5,
             Self::WantsCa => 6,
             Self::OtherName => 7,
             Self::StrangeExtension => 8,
             Self::Binding => 9,
+            Self::Algorithm => 10,
         }
     }
 }
@@ -101,11 +114,15 @@ impl fmt::Display for CsrRefusal {
             Self::Malformed => "the request is not PKCS#10",
             Self::TrailingBytes => "bytes follow the request",
             Self::KeyKind => "the key is not Ed25519",
+            Self::Key(refusal) => return write!(f, "CA-{:02}: {refusal}", self.number()),
             Self::Possession => "the request is not signed by its own key",
             Self::WantsCa => "the request asks for a CA certificate",
             Self::OtherName => "the request asks for another name",
             Self::StrangeExtension => "the request asks for an extension that is not given",
             Self::Binding => "the request was not made for this connection, token and name",
+            Self::Algorithm => {
+                "the request is signed by an algorithm that is not taken for its key: use SHA-256, 384 or 512"
+            }
         };
         write!(f, "CA-{:02}: {what}", self.number())
     }
@@ -136,29 +153,44 @@ impl Csr {
         &self.0
     }
 
-    /// Checks everything that can be checked without the journal (CA-02 to CA-09).
+    /// Checks everything about a device's own request that can be checked without the journal (CA-02 to CA-10).
     pub fn check(self, name: DeviceName, realm: &Realm, binding: &Binding<'_>) -> Result<CheckedCsr, CsrRefusal> {
-        let (rest, request) = X509CertificationRequest::from_der(&self.0).map_err(|_| CsrRefusal::Malformed)?;
-        if !rest.is_empty() {
-            return Err(CsrRefusal::TrailingBytes);
-        }
-        let info = &request.certification_request_info;
-        let key = Spki::ed25519(info.subject_pki.raw).ok_or(CsrRefusal::KeyKind)?;
-        if request.signature_algorithm.algorithm != OID_SIG_ED25519
-            || !key.verifies(info.raw, &request.signature_value.data)
-        {
-            return Err(CsrRefusal::Possession);
-        }
-        // What the signature does not cover has one encoding, too, so that no two requests differ and pass.
-        if envelope(info.raw, &request.signature_value.data) != self.0 {
-            return Err(CsrRefusal::Malformed);
-        }
-        check_asked(&request, &name.dns(realm))?;
+        let ed25519 = |der: &[u8]| Spki::ed25519(der).ok_or(CsrRefusal::KeyKind);
+        let key = self.check_itself(&name.dns(realm), ed25519)?;
         let message = binding_message(binding.exporter, binding.token, &name);
         if !key.verifies(&message, binding.signature) {
             return Err(CsrRefusal::Binding);
         }
         Ok(CheckedCsr { key, name })
+    }
+
+    /// The same for a request that the operator brings, without a binding (CA-02 to CA-08, CA-10).
+    pub fn check_made_elsewhere(self, name: DeviceName, realm: &Realm) -> Result<CheckedCsr, CsrRefusal> {
+        let key = self.check_itself(&name.dns(realm), |der| Spki::parse(der).map_err(CsrRefusal::Key))?;
+        Ok(CheckedCsr { key, name })
+    }
+
+    /// What both roads have in common: the key, once it has signed the request and asks for nothing that is not given.
+    fn check_itself(
+        &self,
+        dns: &str,
+        take: impl FnOnce(&[u8]) -> Result<Spki, CsrRefusal>,
+    ) -> Result<Spki, CsrRefusal> {
+        let (rest, request) = X509CertificationRequest::from_der(&self.0).map_err(|_| CsrRefusal::Malformed)?;
+        if !rest.is_empty() {
+            return Err(CsrRefusal::TrailingBytes);
+        }
+        let info = &request.certification_request_info;
+        let key = take(info.subject_pki.raw)?;
+        // What the signature does not cover has one encoding, too, so that no two requests differ and pass.
+        let (algorithm, signature) = envelope(&self.0).ok_or(CsrRefusal::Malformed)?;
+        match key.verifies_by(algorithm, info.raw, signature) {
+            None => return Err(CsrRefusal::Algorithm),
+            Some(false) => return Err(CsrRefusal::Possession),
+            Some(true) => {}
+        }
+        check_asked(&request, dns)?;
+        Ok(key)
     }
 }
 
@@ -184,25 +216,12 @@ pub fn binding_message(exporter: &Exporter, token: TokenHash, name: &DeviceName)
     message
 }
 
-/// The one DER encoding of a request with this signed part and Ed25519 signature (RFC 2986 §4.2, RFC 8410 §6).
-fn envelope(info: &[u8], signature: &[u8]) -> Vec<u8> {
-    const ALGORITHM_AND_BIT_STRING: [u8; 10] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x41, 0];
-    let length = info.len() + ALGORITHM_AND_BIT_STRING.len() + signature.len();
-    let mut der = vec![0x30];
-    match u8::try_from(length) {
-        Ok(short @ 0..=0x7f) => der.push(short),
-        Ok(one) => der.extend_from_slice(&[0x81, one]),
-        Err(_) => {
-            // No request is longer than CA-01 allows, far below 64 KiB; a longer one only fails to compare.
-            let two = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-            der.push(0x82);
-            der.extend_from_slice(&two);
-        }
-    }
-    der.extend_from_slice(info);
-    der.extend_from_slice(&ALGORITHM_AND_BIT_STRING);
-    der.extend_from_slice(signature);
-    der
+/// What stands around the signed part (RFC 2986 §4.2): the contents of the algorithm's identifier, and the signature.
+fn envelope(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = Der::of_sequence(der)?;
+    parts.take(SEQUENCE)?;
+    let (algorithm, signature) = (parts.take(SEQUENCE)?, parts.take_bits()?);
+    parts.is_empty().then_some((algorithm, signature))
 }
 
 /// CA-06 to CA-08, over every extension request there is, however many. Other attributes are passed over: nothing is

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::key::Spki;
 use super::profile::Validity;
+use super::spki::Spki;
 use crate::id::{DeviceName, Serial};
 use crate::invite::TokenHash;
 use crate::time::Wall;

@@ -1,20 +1,15 @@
-//! Keys: a device's or CA's Ed25519 secret, and anybody's public key as X.509 carries it.
+//! The secret keys that are made here: Ed25519, of a CA, of the relay, or of a device that enrols by itself.
 
 use std::fmt;
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use rand_core::CryptoRng;
-use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 use zeroize::Zeroizing;
 
-use crate::id::KeyId;
-use crate::limits::SPKI_BYTES_MAX;
+use super::spki::Spki;
 
 /// PKCS#8 of an Ed25519 key without its public half, up to the 32 bytes of the seed (RFC 8410 §7).
 const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-/// `SubjectPublicKeyInfo` of an Ed25519 key up to the 32 bytes of the key (RFC 8410 §4).
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
 
 /// An Ed25519 secret key. Wiped when dropped, and never shown by `Debug`.
 pub struct SecretKey {
@@ -49,9 +44,7 @@ impl SecretKey {
 
     /// The public half.
     pub fn spki(&self) -> Spki {
-        let mut der = SPKI_PREFIX.to_vec();
-        der.extend_from_slice(self.pair.public_key().as_ref());
-        Spki(ByteBuf::from(der))
+        Spki::of_ed25519(self.pair.public_key().as_ref())
     }
 
     /// Signs `message`, which must say in its first bytes what it is for (`SECURITY.md`, the table of key uses).
@@ -92,51 +85,6 @@ impl rcgen::PublicKeyData for SecretKey {
 impl rcgen::SigningKey for SecretKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         Ok(self.sign(message).to_vec())
-    }
-}
-
-/// A public key as `SubjectPublicKeyInfo` in DER (RFC 5280 §4.1.2.7).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "ByteBuf", into = "ByteBuf")]
-pub struct Spki(ByteBuf);
-
-impl Spki {
-    /// Takes a key of a kind that enrolment certifies, Ed25519 in its one encoding; `None` for any other.
-    pub fn ed25519(der: &[u8]) -> Option<Self> {
-        (der.len() == SPKI_PREFIX.len() + 32 && der.starts_with(&SPKI_PREFIX)).then(|| Self(ByteBuf::from(der)))
-    }
-
-    /// The key in DER.
-    pub fn der(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The key's name.
-    pub fn id(&self) -> KeyId {
-        KeyId::of(&self.0)
-    }
-
-    /// Whether `signature` over `message` was made by this key's owner.
-    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        match self.0.strip_prefix(&SPKI_PREFIX) {
-            Some(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok(),
-            None => false,
-        }
-    }
-}
-
-impl TryFrom<ByteBuf> for Spki {
-    type Error = &'static str;
-
-    /// The journal may hold keys of other kinds one day, so only the size is checked here.
-    fn try_from(der: ByteBuf) -> Result<Self, Self::Error> {
-        if der.len() > SPKI_BYTES_MAX { Err("a public key is too long") } else { Ok(Self(der)) }
-    }
-}
-
-impl From<Spki> for ByteBuf {
-    fn from(spki: Spki) -> Self {
-        spki.0
     }
 }
 

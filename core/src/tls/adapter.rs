@@ -9,8 +9,9 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, OtherEr
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::config::TlsEnv;
-use super::verify::{CertRefusal, Root, Side, Trust, judge_device};
+use super::verify::{CertRefusal, Root, Side, Trust, handshake_key, judge_device};
 use crate::id::{DeviceName, Fingerprint, Realm};
+use crate::pki::KeyKind;
 use crate::time::Wall;
 
 /// Believes devices of the realm, as clients and as servers.
@@ -33,9 +34,21 @@ pub(super) struct PinnedVerifier {
     pub(super) root: Fingerprint,
 }
 
-/// The part of a verifier that is the same for all: Ed25519 in TLS 1.3 and nothing else (V-09).
+/// The schemes by which the relay signs: its key is Ed25519.
+const RELAY_SCHEMES: &[SignatureScheme] = &[SignatureScheme::ED25519];
+/// The schemes by which a device may sign, the cheapest first: those of TLS 1.3 that belong to a kind of key.
+const DEVICE_SCHEMES: &[SignatureScheme] = &[
+    SignatureScheme::ED25519,
+    SignatureScheme::ECDSA_NISTP256_SHA256,
+    SignatureScheme::ECDSA_NISTP384_SHA384,
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::RSA_PSS_SHA384,
+    SignatureScheme::RSA_PSS_SHA512,
+];
+
+/// The part of a verifier that is the same for all: TLS 1.3 alone, and a scheme of these that fits the key (V-09).
 macro_rules! signatures {
-    () => {
+    ($schemes:expr) => {
         fn verify_tls12_signature(
             &self,
             _: &[u8],
@@ -51,11 +64,11 @@ macro_rules! signatures {
             leaf: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            verify_signature(&self.env, message, leaf, signature)
+            verify_signature(&self.env, $schemes, message, leaf, signature)
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            vec![SignatureScheme::ED25519]
+            $schemes.to_vec()
         }
     };
 }
@@ -76,12 +89,12 @@ impl ClientCertVerifier for DeviceVerifier {
             .map_err(to_rustls)
     }
 
-    signatures!();
+    signatures!(DEVICE_SCHEMES);
 }
 
 /// Implements rustls's server verifier by a judge of leaf, intermediates and time.
 macro_rules! server_verifier {
-    ($name:ty, $judge:expr) => {
+    ($name:ty, $schemes:expr, $judge:expr) => {
         impl ServerCertVerifier for $name {
             fn verify_server_cert(
                 &self,
@@ -98,7 +111,7 @@ macro_rules! server_verifier {
                     .map_err(to_rustls)
             }
 
-            signatures!();
+            signatures!($schemes);
         }
 
         impl fmt::Debug for $name {
@@ -109,26 +122,51 @@ macro_rules! server_verifier {
     };
 }
 
-server_verifier!(DeviceVerifier, |this, leaf, intermediates, now| {
+server_verifier!(DeviceVerifier, DEVICE_SCHEMES, |this, leaf, intermediates, now| {
     judge_device(&this.trust, leaf, intermediates, Side::Server, now, this.called.as_ref()).map(drop)
 });
-server_verifier!(RelayVerifier, |this, leaf, intermediates, now| this.trust.judge_relay(leaf, intermediates, now));
-server_verifier!(PinnedVerifier, |this, leaf, intermediates, now| {
+server_verifier!(RelayVerifier, RELAY_SCHEMES, |this, leaf, intermediates, now| this.trust.judge_relay(
+    leaf,
+    intermediates,
+    now
+));
+server_verifier!(PinnedVerifier, RELAY_SCHEMES, |this, leaf, intermediates, now| {
     let pinned = intermediates.iter().find(|der| Fingerprint::of(der) == this.root).ok_or(CertRefusal::BadRoot)?;
     let root = Root::parse(pinned, now)?;
     Trust::new(this.realm.clone(), root).judge_relay(leaf, intermediates, now)
 });
 
-/// V-09: the key of the certificate signed this handshake.
+/// V-09: the key of the certificate signed this handshake, by a scheme that was asked for and belongs to the key.
+///
+/// The key's kind and size are looked at before anything is computed with it. rustls asks for the scheme alone whether
+/// it knows it, not whether it was offered.
 fn verify_signature(
     env: &TlsEnv,
+    schemes: &[SignatureScheme],
     message: &[u8],
     leaf: &CertificateDer<'_>,
     signature: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let kind = handshake_key(leaf).and_then(|key| key.kind().map_err(CertRefusal::Key)).map_err(to_rustls)?;
+    if !schemes.contains(&signature.scheme) || !fits(signature.scheme, kind) {
+        return Err(to_rustls(CertRefusal::Scheme));
+    }
     let algorithms = &env.provider.signature_verification_algorithms;
     rustls::crypto::verify_tls13_signature(message, leaf, signature, algorithms)
         .map_err(|_| to_rustls(CertRefusal::WrongKey))
+}
+
+/// Whether a key of this kind signs by this scheme in TLS 1.3 (RFC 8446 §4.2.3).
+fn fits(scheme: SignatureScheme, kind: KeyKind) -> bool {
+    let of_kind: &[SignatureScheme] = match kind {
+        KeyKind::Ed25519 => &[SignatureScheme::ED25519],
+        KeyKind::P256 => &[SignatureScheme::ECDSA_NISTP256_SHA256],
+        KeyKind::P384 => &[SignatureScheme::ECDSA_NISTP384_SHA384],
+        KeyKind::Rsa { .. } => {
+            &[SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PSS_SHA384, SignatureScheme::RSA_PSS_SHA512]
+        }
+    };
+    of_kind.contains(&scheme)
 }
 
 /// Our reason as rustls's, so that the fitting alert goes out (RFC 8446 §6.2); [`from_rustls`] reads it back.
@@ -153,6 +191,8 @@ fn to_rustls(refusal: CertRefusal) -> rustls::Error {
         | CertRefusal::BadChain
         | CertRefusal::BadRoot
         | CertRefusal::Algorithm
+        | CertRefusal::Key(_)
+        | CertRefusal::Scheme
         | CertRefusal::CriticalExtension => CertificateError::Other(OtherError(Arc::new(refusal))),
     };
     rustls::Error::InvalidCertificate(error)

@@ -18,7 +18,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Server
 use super::adapter::{DeviceVerifier, PinnedVerifier, RelayVerifier};
 use super::verify::Trust;
 use crate::id::{DeviceName, Fingerprint, Realm};
-use crate::pki::SecretKey;
+use crate::pki::DeviceKey;
 use crate::time::Wall;
 use crate::wire::Channel;
 
@@ -63,7 +63,7 @@ pub struct Credentials {
     /// The issuing CA in DER.
     pub issuing: CertificateDer<'static>,
     /// The leaf's key.
-    pub key: SecretKey,
+    pub key: DeviceKey,
 }
 
 impl Credentials {
@@ -72,7 +72,7 @@ impl Credentials {
     }
 
     fn tls_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.to_pkcs8().to_vec()))
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.pkcs8().to_vec()))
     }
 }
 
@@ -89,7 +89,7 @@ impl Doors {
     /// The relay's two doors. The enrolment door also shows the root, which a newcomer knows by its hash alone.
     ///
     /// # Panics
-    /// If the key does not fit the provider, which an Ed25519 key always does.
+    /// If the key does not fit the provider, which a checked key always does.
     pub fn of_relay(env: &TlsEnv, credentials: &Credentials, trust: &Trust) -> Self {
         let mut with_root = credentials.chain();
         with_root.push(trust.root().der().clone());

@@ -13,8 +13,8 @@
 //! | V-06 | exactly one name, a plain dNSName | `names_that_are_none` | `no-san`, `wildcard`, `email`, `address`, `several-names` |
 //! | V-07 | the name is a device's of this realm (or the relay's) | `names_outside_the_realm` | `outside-realm`, `relay-name`, `upper-case`, `punycode` |
 //! | V-08 | the name is the one that was called | `another_name_than_called` | `look-alike`, `wrong-person-answers`, `wrong-person-calls`, `answers-under-another-name` |
-//! | V-09 | the key signed this handshake (RFC 8446 §4.4.3) | `the_wrong_key` in `session/tests/strangers.rs` | `wrong-key`, `relay-wrong-key`, `no-certificate` |
-//! | V-10 | the leaf's key and every signature are Ed25519 | `another_algorithm` | `p256-key`, `p256-issuer`, `relay-p256` |
+//! | V-09 | the key signed this handshake (RFC 8446 §4.4.3), by a scheme that belongs to it (§4.2.3) | `the_wrong_key`, `a_scheme_of_another_key` in `session/tests/strangers.rs` | `wrong-key`, `relay-wrong-key`, `no-certificate`, `p256-key`, `scheme-of-another-key` |
+//! | V-10 | every certificate's signature and the keys of relay and CAs are Ed25519, a device's own key is of a kind in `pki/spki.rs` | `another_algorithm`, `a_device_key_of_each_kind` | `p256-issuer`, `relay-p256`, `rsa-1024-key`, `rsa-e3-key`, `p521-key`, `off-the-curve-key` |
 //! | V-11 | it reads in one way: not too long, nothing twice, nothing critical that is unknown | `a_certificate_that_says_too_much_or_what_nobody_understands` | `critical-extension`, `two-sans`, `too-big`, `cut` |
 
 use std::fmt;
@@ -28,6 +28,7 @@ use x509_parser::prelude::FromDer;
 
 use crate::id::{DeviceName, Fingerprint, KeyId, NameRefusal, Realm, Serial};
 use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX};
+use crate::pki::{KeyRefusal, Spki};
 use crate::time::Wall;
 
 /// Why a certificate is not believed. One reason for each kind of lie.
@@ -69,8 +70,12 @@ pub enum CertRefusal {
     BadChain,
     /// The root is not what a root is, or not the pinned one.
     BadRoot,
-    /// An algorithm other than Ed25519.
+    /// An algorithm other than Ed25519, where nothing else is taken.
     Algorithm,
+    /// A device's key of a kind that is not taken.
+    Key(KeyRefusal),
+    /// The handshake was signed by a scheme that does not belong to the certificate's key (RFC 8446 §4.2.3).
+    Scheme,
     /// A critical extension that nobody here understands.
     CriticalExtension,
 }
@@ -78,6 +83,8 @@ pub enum CertRefusal {
 impl fmt::Display for CertRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Key(refusal) => return write!(f, "its certificate's key is not taken: {refusal}"),
+            Self::Scheme => "it signed by an algorithm that does not belong to its certificate's key",
             Self::Missing => "it showed no certificate",
             Self::Malformed => "its certificate can't be read",
             Self::Expired => "its certificate has expired",
@@ -177,7 +184,7 @@ impl Root {
         if !is_ca || parsed.subject().as_raw() != parsed.issuer().as_raw() {
             return Err(CertRefusal::BadRoot);
         }
-        let key = crate::pki::Spki::ed25519(parsed.public_key().raw).ok_or(CertRefusal::Algorithm)?;
+        let key = Spki::ed25519(parsed.public_key().raw).ok_or(CertRefusal::Algorithm)?;
         if !key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data) {
             return Err(CertRefusal::BadRoot);
         }
@@ -280,7 +287,7 @@ impl Trust {
             return Err(CertRefusal::BadChain);
         }
         let root = parse(&self.root.der)?;
-        let root_key = crate::pki::Spki::ed25519(root.public_key().raw).ok_or(CertRefusal::Algorithm)?;
+        let root_key = Spki::ed25519(root.public_key().raw).ok_or(CertRefusal::Algorithm)?;
         if parsed.issuer().as_raw() != root.subject().as_raw()
             || !root_key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
         {
@@ -359,7 +366,7 @@ pub(super) fn proven_by_handshake(leaf: &CertificateDer<'_>, realm: &Realm) -> R
 /// What a device's certificate says, its chain not looked at.
 fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Judged, CertRefusal> {
     let parsed = parse(leaf)?;
-    let key = own_key(&parsed)?;
+    let key = Spki::parse(parsed.public_key().raw).map_err(CertRefusal::Key)?.id();
     let usages = usages(&parsed)?;
     if !usages.client || !usages.server || usages.other {
         return Err(CertRefusal::WrongUsage);
@@ -371,10 +378,15 @@ fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Judged, CertR
     Ok(Judged { device, key, serial, not_after })
 }
 
-/// The key that the certificate is about, which must be Ed25519 (V-10). The chain's signatures are webpki's to check,
-/// and it looks at the leaf's own key no more than rustls does: a signature of any kind that the provider knows passes.
+/// The key of the leaf that a handshake shows, whatever else the certificate says: for the check of its signature.
+pub(super) fn handshake_key(leaf: &CertificateDer<'_>) -> Result<Spki, CertRefusal> {
+    Spki::parse(parse(leaf)?.public_key().raw).map_err(CertRefusal::Key)
+}
+
+/// The key of a relay or CA, which must be Ed25519 (V-10). The chain's signatures are webpki's to check, and it looks at
+/// the leaf's own key no more than rustls does: a signature of any kind that the provider knows passes.
 fn own_key(parsed: &X509Certificate<'_>) -> Result<KeyId, CertRefusal> {
-    crate::pki::Spki::ed25519(parsed.public_key().raw).map(|key| key.id()).ok_or(CertRefusal::Algorithm)
+    Spki::ed25519(parsed.public_key().raw).map(|key| key.id()).ok_or(CertRefusal::Algorithm)
 }
 
 /// The one SAN, which must be a plain dNSName (V-06).

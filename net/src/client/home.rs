@@ -18,7 +18,7 @@ use countersign_core::device::Identity;
 use countersign_core::device::enrol::check_own;
 use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
 use countersign_core::invite::Endpoint;
-use countersign_core::pki::{Facts, SecretKey};
+use countersign_core::pki::{DeviceKey, Facts, SecretKey};
 use countersign_core::time::Wall;
 use countersign_core::tls::{CertRefusal, Credentials, Root, Trust};
 use rustls::pki_types::CertificateDer;
@@ -62,7 +62,7 @@ pub struct Stored {
     /// Which life of the server's journal granted the certificate.
     pub incarnation: u64,
     /// Its key.
-    pub key: SecretKey,
+    pub key: DeviceKey,
     /// Its certificate.
     pub leaf: CertificateDer<'static>,
     /// The issuing CA's certificate.
@@ -96,10 +96,10 @@ impl Joining {
     pub fn key(&self) -> Result<SecretKey, HomeError> {
         let path = self.folder.file(KEY);
         match read_key(&path) {
-            Ok(pkcs8) => SecretKey::from_pkcs8(&pkcs8).ok_or_else(|| KeyError::NotEd25519 { path }.into()),
+            Ok(key) => key.as_ed25519().ok_or(HomeError::ImportBegun { path }),
             Err(KeyError::File(FolderError::Missing { .. })) => {
                 let key = SecretKey::draw(&mut OsEntropy);
-                write_key(&path, &key.to_pkcs8())?;
+                write_key(&path, &DeviceKey::from(&key))?;
                 Ok(key)
             }
             Err(error) => Err(error.into()),
@@ -147,8 +147,7 @@ impl Stored {
         let path = folder.file(IDENTITY);
         let document = document(&path)?;
         let endpoint = Endpoint::parse(&document.endpoint).map_err(|_| HomeError::Form { path })?;
-        let key_path = folder.file(KEY);
-        let key = SecretKey::from_pkcs8(&read_key(&key_path)?).ok_or(KeyError::NotEd25519 { path: key_path })?;
+        let key = read_key(&folder.file(KEY))?;
         Ok(Self {
             endpoint,
             realm: document.realm,
@@ -241,6 +240,11 @@ pub enum HomeError {
         /// The file.
         path: PathBuf,
     },
+    /// The folder holds a key that can't join by itself: an import was cut off.
+    ImportBegun {
+        /// The key's file.
+        path: PathBuf,
+    },
     /// What a file holds is not believed.
     Certificate {
         /// The file.
@@ -284,6 +288,7 @@ impl From<HomeError> for Failure {
             | HomeError::Key(_)
             | HomeError::Form { .. }
             | HomeError::Newer { .. }
+            | HomeError::ImportBegun { .. }
             | HomeError::OneCertificate { .. } => Exit::Failed,
             HomeError::Certificate { .. } | HomeError::Expired { .. } | HomeError::NotYetValid { .. } => Exit::Refused,
         };
@@ -310,6 +315,12 @@ impl fmt::Display for HomeError {
             Self::OneCertificate { path } => {
                 write!(f, "{} holds several certificates where one belongs: restore it from a backup", path.display())
             }
+            Self::ImportBegun { path } => write!(
+                f,
+                "{} is a key that was made elsewhere, of an import that was cut off: run the same client cert import \
+                 again, or name another folder with --data-dir",
+                path.display()
+            ),
             Self::Certificate { path, refusal } => {
                 write!(f, "{} is not believed ({refusal}): restore the folder from a backup", path.display())
             }

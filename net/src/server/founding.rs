@@ -23,7 +23,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use countersign_core::id::Realm;
-use countersign_core::pki::{SecretKey, found_realm};
+use countersign_core::pki::{DeviceKey, SecretKey, found_realm};
 use countersign_core::time::Wall;
 use rand_core::CryptoRng;
 
@@ -74,8 +74,8 @@ pub fn is_complete(folder: &Folder) -> Result<bool, AssembleError> {
 /// Makes a realm's keys and certificates and writes them down. The journal must be empty.
 pub fn found(folder: &Folder, realm: &Realm, now: Wall, rng: &mut dyn CryptoRng) -> Result<RealmFiles, AssembleError> {
     let founded = found_realm(realm, now, rng);
-    write_key(&folder.file(ROOT_KEY), &founded.root_key.to_pkcs8())?;
-    write_key(&folder.file(ISSUING_KEY), &founded.issuing_key.to_pkcs8())?;
+    write_key(&folder.file(ROOT_KEY), &DeviceKey::from(&founded.root_key))?;
+    write_key(&folder.file(ISSUING_KEY), &DeviceKey::from(&founded.issuing_key))?;
     write_certificates(&folder.file(ROOT), &[&founded.root])?;
     write_certificates(&folder.file(ISSUING), &[&founded.issuing])?;
     Ok(RealmFiles { root: founded.root, issuing: founded.issuing, issuing_key: founded.issuing_key })
@@ -89,7 +89,7 @@ pub fn read(folder: &Folder) -> Result<RealmFiles, AssembleError> {
     }
     let path = folder.file(ISSUING_KEY);
     let key = read_key(&path).map_err(needed)?;
-    let issuing_key = SecretKey::from_pkcs8(&key).ok_or(KeyError::NotEd25519 { path })?;
+    let issuing_key = key.as_ed25519().ok_or(KeyError::NotEd25519 { path })?;
     Ok(RealmFiles { root: certificate(folder, ROOT)?, issuing: certificate(folder, ISSUING)?, issuing_key })
 }
 

@@ -1,11 +1,10 @@
 //! Decides what key and certificate files look like: PEM (RFC 7468) that OpenSSL reads as well.
 //!
-//! A secret key is PKCS#8 version 1, without the public key inside: OpenSSL 3.0 refuses version 2, which is
-//! what most of our libraries write. Certificates are one or several blocks in one file; what is in the
+//! A secret key is PKCS#8 version 1: OpenSSL 3.0 refuses version 2, which is what most of our libraries write. Certificates are one or several blocks in one file; what is in the
 //! blocks is for the checks of `core` to judge.
 
 use super::folder::{FolderError, read_file, read_secret_file, write_file};
-use aws_lc_rs::signature::Ed25519KeyPair;
+use countersign_core::pki::{DeviceKey, KeyRefusal};
 use pem_rfc7468::{Decoder, LineEnding};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,20 +15,16 @@ const CERTIFICATE_LABEL: &str = "CERTIFICATE";
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 
-/// The longest key file that is read: an Ed25519 key takes 119 bytes, the rest is room for text around it.
+/// The longest key file that is read: an Ed25519 key takes 119 bytes, RSA of 4096 bits 3,272.
 pub const KEY_FILE_BYTES_MAX: usize = 4 * 1024;
 /// The longest file of certificates that is read.
 pub const CERTIFICATE_FILE_BYTES_MAX: usize = 64 * 1024;
 /// The most certificates in one file: a chain has three, an import may bring some that aren't needed.
 pub const CERTIFICATES_MAX: usize = 16;
 
-/// Writes an Ed25519 secret key, given as PKCS#8 DER of either version, durably and readable by its owner alone.
-pub fn write_key(path: &Path, pkcs8: &[u8]) -> Result<(), KeyError> {
-    let version_1 = Ed25519KeyPair::from_pkcs8(pkcs8)
-        .ok()
-        .and_then(|key| key.to_pkcs8v1().ok())
-        .ok_or_else(|| KeyError::NotEd25519 { path: path.to_owned() })?;
-    let der = version_1.as_ref();
+/// Writes a secret key durably and readable by its owner alone.
+pub fn write_key(path: &Path, key: &DeviceKey) -> Result<(), KeyError> {
+    let der = key.pkcs8();
     let failed = |_| KeyError::not_pem(path);
     let length = pem_rfc7468::encoded_len(KEY_LABEL, LineEnding::LF, der).map_err(failed)?;
     let mut pem = Zeroizing::new(vec![0; length]);
@@ -37,17 +32,14 @@ pub fn write_key(path: &Path, pkcs8: &[u8]) -> Result<(), KeyError> {
     Ok(write_file(path, &pem)?)
 }
 
-/// Reads an Ed25519 secret key from a file that only its owner can read, as PKCS#8 DER.
-pub fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+/// Reads a secret key of any kind that a device may have from a file that only its owner can read.
+pub fn read_key(path: &Path) -> Result<DeviceKey, KeyError> {
     let pem = read_secret_file(path, KEY_FILE_BYTES_MAX)?;
     // Decoded in place of the same length: nothing grows, so nothing leaves a copy behind.
     let mut buffer = Zeroizing::new(vec![0; pem.len()]);
     let (label, der) = pem_rfc7468::decode(&pem, &mut buffer).map_err(|_| KeyError::not_pem(path))?;
     expect_label(path, label, KEY_LABEL)?;
-    if Ed25519KeyPair::from_pkcs8(der).is_err() {
-        return Err(KeyError::NotEd25519 { path: path.to_owned() });
-    }
-    Ok(Zeroizing::new(der.to_vec()))
+    DeviceKey::from_pkcs8(der).map_err(|refusal| KeyError::Unsound { path: path.to_owned(), refusal })
 }
 
 /// Writes certificates, each given as DER, in this order to one file.
@@ -142,7 +134,14 @@ pub enum KeyError {
         /// The label that belongs there.
         expected: &'static str,
     },
-    /// The key is of another algorithm, or broken.
+    /// The key is broken, or of a kind that no device has.
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        refusal: KeyRefusal,
+    },
+    /// The key is sound, and of another kind than a CA's.
     NotEd25519 {
         /// The file.
         path: PathBuf,
@@ -183,11 +182,12 @@ impl fmt::Display for KeyError {
             Self::OtherKind { path, found, expected } => {
                 write!(f, "{} holds a {found} where a {expected} belongs: name the right file", path.display())
             }
-            Self::NotEd25519 { path } => write!(
-                f,
-                "the key for {} is not a sound Ed25519 key: restore the file from a backup, or make the key anew",
-                path.display()
-            ),
+            Self::Unsound { path, refusal } => {
+                write!(f, "{} holds no sound key ({refusal}): restore the file from a backup", path.display())
+            }
+            Self::NotEd25519 { path } => {
+                write!(f, "{} holds another key than an Ed25519 one: restore the file from a backup", path.display())
+            }
             Self::NoCertificate { path } => write!(
                 f,
                 "{} holds no certificate: name a file with a block that begins -----BEGIN CERTIFICATE-----",

@@ -19,7 +19,7 @@ use countersign_core::wire::relay::{RelayEvent, RelayRequest};
 use countersign_core::wire::{Channel, Extensions, Frame};
 use rand_chacha::ChaCha20Rng;
 
-use super::mint::Mint;
+use super::mint::{Mint, ed25519};
 use super::stage::{DeviceId, Stage, To, VillainId};
 use super::villain::{Heard, Shown, Villain};
 use super::{Door, Played, Reason, Verdict};
@@ -36,7 +36,7 @@ pub(super) fn show(stage: &mut Stage, door: Door, mint: fn(&mut Mint<'_>) -> Opt
         return super::relays::show(stage, door, mint);
     }
     let mallory = stage.enrol("mallory");
-    let shown = mint(&mut stage.mint(mallory.name.clone(), mallory.credentials.key.clone()));
+    let shown = mint(&mut stage.mint(mallory.name.clone(), ed25519(&mallory)));
     match door {
         Door::Relay => {
             let villain = stage.dial(&[Channel::Relay.alpn()], shown);
@@ -61,7 +61,7 @@ pub(super) fn admit(inner: &mut Villain) {
 /// A member's genuine certificate.
 pub(super) fn genuine(identity: &Identity) -> Shown {
     let credentials = &identity.credentials;
-    Shown::new(vec![credentials.leaf.clone(), credentials.issuing.clone()], &credentials.key.to_pkcs8())
+    Shown::new(vec![credentials.leaf.clone(), credentials.issuing.clone()], credentials.key.pkcs8())
 }
 
 /// What the relay made of a connection of the villain's, by its log.

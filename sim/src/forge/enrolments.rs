@@ -18,7 +18,7 @@ use countersign_core::wire::{Channel, Code, Extensions, Frame, VERSION};
 use rcgen::{BasicConstraints, CertificateParams, CustomExtension, IsCa, KeyUsagePurpose};
 use rustls::pki_types::CertificateDer;
 
-use super::mint::{DAY, P256Ca, dns, name};
+use super::mint::{DAY, P256Ca, dns, ed25519, name};
 use super::stage::{Stage, To};
 use super::villain::Heard;
 use super::{Act, Door, Forgery, Played, Reason, Verdict, doors};
@@ -129,8 +129,8 @@ fn people() -> Vec<Forgery> {
             let mallory = stage.enrol("mallory");
             let link = stage.invite(None, DAY);
             let mut request = Request::new(stage, link, &name("oscar", "phone"));
-            request.csr = Csr::make(&mallory.credentials.key, &name("oscar", "phone"), &stage.realm).der().to_vec();
-            request.key = mallory.credentials.key;
+            request.csr = Csr::make(&ed25519(&mallory), &name("oscar", "phone"), &stage.realm).der().to_vec();
+            request.key = ed25519(&mallory);
             request.ask(stage)
         }),
         entry("second-device", "a second device of Alice's", &["GR-08"], EnrolRefusal::SecondDevice, |stage| {
@@ -165,6 +165,19 @@ fn requests() -> Vec<Forgery> {
             request.csr = csr.der().to_vec();
             request.ask(stage)
         }),
+        entry(
+            "csr-other-algorithm",
+            "a request whose signature is said to be Ed448's",
+            &["CA-10"],
+            CsrRefusal::Algorithm,
+            |stage| {
+                let mut request = Request::of_mallory(stage);
+                // Behind the signed part: the last byte of the algorithm's name, then the bit string of the signature.
+                let at = request.csr.len().checked_sub(64 + 3 + 1).ok_or("a short request")?;
+                *request.csr.get_mut(at).ok_or("a short request")? = 0x71;
+                request.ask(stage)
+            },
+        ),
         entry("broken-proof", "a request whose signature is another's", &["CA-05"], CsrRefusal::Possession, |stage| {
             let mut request = Request::of_mallory(stage);
             let last = request.csr.last_mut().ok_or("an empty request")?;
@@ -179,7 +192,7 @@ fn requests() -> Vec<Forgery> {
             |stage| {
                 let alice = stage.enrol("alice");
                 let mut request = Request::of_mallory(stage);
-                let (own, hers) = (request.key.spki(), alice.credentials.key.spki());
+                let (own, hers) = (request.key.spki(), alice.credentials.key.spki().clone());
                 let at = request.csr.windows(own.der().len()).position(|window| window == own.der());
                 let place = at.and_then(|at| request.csr.get_mut(at..at + own.der().len())).ok_or("no key in it")?;
                 place.copy_from_slice(hers.der());

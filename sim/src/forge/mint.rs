@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_core::device::Identity;
 use countersign_core::id::{DeviceLabel, DeviceName, Realm, Serial, UserName};
 use countersign_core::invite::TokenHash;
 use countersign_core::pki::{Founded, Grant, SecretKey, found_realm, profile};
@@ -115,6 +116,11 @@ impl Mint<'_> {
     }
 }
 
+/// The secret key of somebody who has enrolled.
+pub(super) fn ed25519(identity: &Identity) -> SecretKey {
+    identity.credentials.key.as_ed25519().expect("who enrols has an Ed25519 key")
+}
+
 /// Signs as an issuer.
 pub(super) fn sign_by(
     params: &CertificateParams,
@@ -142,6 +148,43 @@ pub(super) fn issuer<S: rcgen::SigningKey>(der: &CertificateDer<'_>, key: S) -> 
 /// The P-256 key's public half.
 pub(super) fn p256() -> SubjectPublicKeyInfo {
     SubjectPublicKeyInfo::from_der(&P256_SPKI).expect("a P-256 key")
+}
+
+/// A public key that no device of a realm has, in the form that its algorithm has.
+pub(super) struct OddKey(Vec<u8>, &'static SignatureAlgorithm);
+
+impl OddKey {
+    /// RSA of 1024 bits.
+    pub(super) fn rsa_1024() -> Self {
+        let numbers = [&[0x30, 0x81, 0x89, 2, 0x81, 0x81, 0][..], &[0xff; 128], &[2, 3, 1, 0, 1]];
+        Self(numbers.concat(), &rcgen::PKCS_RSA_SHA256)
+    }
+
+    /// RSA of 2048 bits with the exponent 3.
+    pub(super) fn rsa_exponent_3() -> Self {
+        let numbers = [&[0x30, 0x82, 1, 8, 2, 0x82, 1, 1, 0][..], &[0xff; 256], &[2, 1, 3]];
+        Self(numbers.concat(), &rcgen::PKCS_RSA_SHA256)
+    }
+
+    /// P-521, whose points are longer than ours.
+    pub(super) fn p521() -> Self {
+        Self([&[4][..], &[1; 132]].concat(), &rcgen::PKCS_ECDSA_P521_SHA512)
+    }
+
+    /// P-256, with numbers that are on no curve.
+    pub(super) fn off_the_curve() -> Self {
+        Self([&[4][..], &[1; 64]].concat(), &rcgen::PKCS_ECDSA_P256_SHA256)
+    }
+}
+
+impl PublicKeyData for OddKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.1
+    }
 }
 
 /// The P-256 key as a CA's, whose signatures are all the same.

@@ -9,6 +9,8 @@ use rcgen::{BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsa
 use super::*;
 use crate::id::{DeviceLabel, UserName};
 
+mod made_elsewhere;
+
 struct Newcomer {
     key: SecretKey,
     name: DeviceName,
@@ -91,9 +93,9 @@ fn a_request_with_trailing_bytes() {
 #[test]
 fn a_key_of_another_kind() {
     let alice = Newcomer::alice();
-    // As `openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384` makes it (FACTS: a trap of the CSR parser).
-    let p384 = include_bytes!("p384.csr.der");
-    assert_eq!(alice.check(p384), Err(CsrRefusal::KeyKind));
+    for csr in ["p256", "p384", "rsa2048", "rsa4096", "ed448", "p521", "rsa1024"] {
+        assert_eq!(alice.check(&crate::testing::vectors::csr(csr)), Err(CsrRefusal::KeyKind), "{csr}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use super::*;
 use crate::id::{DeviceLabel, Serial, UserName};
 use crate::invite::TokenHash;
-use crate::pki::{Authority, Founded, Grant, SecretKey, found_realm, profile};
+use crate::pki::{Authority, DeviceKey, Founded, Grant, SecretKey, Spki, found_realm, profile};
 use crate::testing::{START as NOW, env};
 use crate::time::Wall;
 use crate::tls::{Credentials, TlsEnv, Trust};
@@ -35,16 +35,25 @@ impl House {
         let key = SecretKey::draw(rng);
         let leaf = CertificateDer::from(authority.issue_relay(&key, NOW, rng).unwrap());
         let issuing = authority.issuing().clone();
-        let relay = Credentials { leaf, issuing, key };
+        let relay = Credentials { leaf, issuing, key: key.into() };
         let [alice, bob] = ["alice", "bob"].map(|user| {
             let key = SecretKey::draw(rng);
-            Credentials { leaf: device(&founded, &name(user), &key), issuing: authority.issuing().clone(), key }
+            let leaf = device(&founded, &name(user), &key);
+            Credentials { leaf, issuing: authority.issuing().clone(), key: key.into() }
         });
         Self { env: env(), founded, trust: authority.trust().clone(), relay, alice, bob }
     }
 
     fn doors(&self) -> Arc<Doors> {
         Arc::new(Doors::of_relay(&self.env, &self.relay, &self.trust))
+    }
+
+    /// Alice with a key that was made elsewhere.
+    fn with_alice(mut self, key: DeviceKey) -> Self {
+        let public = rcgen::SubjectPublicKeyInfo::from_der(key.spki().der()).unwrap();
+        self.alice.leaf = sign_device(&self.founded, &grant(&name("alice"), key.spki().clone()), &public);
+        self.alice.key = key;
+        self
     }
 
     /// The two ends of a channel between honest people; on the peers' channel alice has called bob.
@@ -66,11 +75,11 @@ fn name(user: &str) -> DeviceName {
     DeviceName { user: UserName::parse(user).unwrap(), device: DeviceLabel::parse("laptop").unwrap() }
 }
 
-fn grant(name: &DeviceName, key: &SecretKey) -> Grant {
+fn grant(name: &DeviceName, key: Spki) -> Grant {
     Grant {
         token: TokenHash([0; 32]),
         name: name.clone(),
-        key: key.spki(),
+        key,
         serial: Serial::draw(&mut ChaCha20Rng::seed_from_u64(9)),
         not_before: NOW,
         not_after: Wall(NOW.0 + 1000),
@@ -79,7 +88,7 @@ fn grant(name: &DeviceName, key: &SecretKey) -> Grant {
 }
 
 fn device(founded: &Founded, name: &DeviceName, key: &SecretKey) -> CertificateDer<'static> {
-    sign_device(founded, &grant(name, key), key)
+    sign_device(founded, &grant(name, key.spki()), key)
 }
 
 fn sign_device(founded: &Founded, grant: &Grant, key: &impl rcgen::PublicKeyData) -> CertificateDer<'static> {

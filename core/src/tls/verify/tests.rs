@@ -8,11 +8,13 @@ use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose as Usage, IsCa, Issuer, SanType,
     SubjectPublicKeyInfo,
 };
+use x509_parser::certification_request::X509CertificationRequest;
 
 use super::*;
 use crate::id::{DeviceLabel, UserName};
 use crate::invite::TokenHash;
-use crate::pki::{Founded, Grant, SecretKey, found_realm, profile};
+use crate::pki::{Founded, Grant, KeyRefusal, SecretKey, found_realm, profile};
+use crate::testing::vectors;
 
 const NOW: Wall = Wall(1_800_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -318,8 +320,6 @@ fn another_name_than_called() {
 fn another_algorithm() {
     let house = House::new(1);
     let p256 = SubjectPublicKeyInfo::from_der(&P256).unwrap();
-    let leaf = device_params().signed_by(&p256, &house.issuer()).unwrap().der().clone();
-    assert_eq!(house.judge(&leaf), Err(CertRefusal::Algorithm));
     let serial = Serial::draw(&mut ChaCha20Rng::seed_from_u64(9));
     let relay = profile::relay(&Realm::default(), serial, NOW, NOW.plus(DAY));
     let relay = relay.signed_by(&p256, &house.issuer()).unwrap().der().clone();
@@ -329,6 +329,59 @@ fn another_algorithm() {
     let issuing = issuing.signed_by(&p256, &house.root_issuer()).unwrap().der().clone();
     assert_eq!(house.judge_by(&house.device(|_| ()), std::slice::from_ref(&issuing)), Err(CertRefusal::Algorithm));
     assert_eq!(house.trust.judge_issuing(&issuing, NOW), Err(CertRefusal::Algorithm));
+}
+
+#[test]
+fn a_device_key_of_each_kind() {
+    let house = House::new(1);
+    let leaf = |csr: &str| {
+        let csr = vectors::csr(csr);
+        let (_, request) = X509CertificationRequest::from_der(&csr).unwrap();
+        let key = RawKey::of(&request.certification_request_info.subject_pki);
+        device_params().signed_by(&key, &house.issuer()).unwrap().der().clone()
+    };
+    for good in ["ed25519", "p256", "p384", "rsa2048", "rsa4096"] {
+        assert!(house.judge(&leaf(good)).is_ok(), "{good}");
+    }
+    for (bad, refusal) in [
+        ("rsa1024", KeyRefusal::RsaSize { bits: 1024 }),
+        ("rsa2047", KeyRefusal::RsaSize { bits: 2047 }),
+        ("rsa4104", KeyRefusal::RsaSize { bits: 4104 }),
+        ("rsa8192", KeyRefusal::RsaSize { bits: 8192 }),
+        ("rsa-e3", KeyRefusal::RsaExponent),
+        ("p521", KeyRefusal::Curve),
+        ("p256-compressed", KeyRefusal::Point),
+    ] {
+        assert_eq!(house.judge(&leaf(bad)), Err(CertRefusal::Key(refusal)), "{bad}");
+    }
+}
+
+/// The key of a request as it is, for a CA that does not look at it.
+struct RawKey(Vec<u8>, &'static rcgen::SignatureAlgorithm);
+
+impl RawKey {
+    fn of(key: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> Self {
+        let algorithm = match key.parsed().unwrap() {
+            x509_parser::public_key::PublicKey::RSA(_) => &rcgen::PKCS_RSA_SHA256,
+            x509_parser::public_key::PublicKey::EC(point) => match point.key_size() {
+                384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+                521 | 528 => &rcgen::PKCS_ECDSA_P521_SHA512,
+                _ => &rcgen::PKCS_ECDSA_P256_SHA256,
+            },
+            _ => &rcgen::PKCS_ED25519,
+        };
+        Self(key.subject_public_key.data.to_vec(), algorithm)
+    }
+}
+
+impl rcgen::PublicKeyData for RawKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        self.1
+    }
 }
 
 #[test]

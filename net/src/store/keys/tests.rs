@@ -4,27 +4,29 @@
 
 use super::*;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-/// A new key as PKCS#8 of version 1 and of version 2.
-fn key() -> (Vec<u8>, Vec<u8>) {
-    let key = Ed25519KeyPair::generate().unwrap();
-    let version_1 = key.to_pkcs8v1().unwrap().as_ref().to_vec();
-    (version_1, key.to_pkcs8().unwrap().as_ref().to_vec())
+/// A new key.
+fn key() -> DeviceKey {
+    DeviceKey::from_pkcs8(Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref()).unwrap()
 }
 
 #[test]
 fn a_key_comes_back_as_version_1_whichever_version_was_given() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("key.pem");
-    let (version_1, version_2) = key();
-    assert_ne!(version_1, version_2);
-    for given in [&version_1, &version_2] {
-        write_key(&path, given).unwrap();
-        assert_eq!(*read_key(&path).unwrap(), version_1);
+    let ed25519 = Ed25519KeyPair::generate().unwrap();
+    let (version_1, version_2) = (ed25519.to_pkcs8v1().unwrap(), ed25519.to_pkcs8().unwrap());
+    assert_ne!(version_1.as_ref(), version_2.as_ref());
+    let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+    for (given, stored) in [(&version_1, &version_1), (&version_2, &version_1), (&p256, &p256)] {
+        write_key(&path, &DeviceKey::from_pkcs8(given.as_ref()).unwrap()).unwrap();
+        assert_eq!(read_key(&path).unwrap().pkcs8(), stored.as_ref());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
@@ -33,7 +35,7 @@ fn a_key_comes_back_as_version_1_whichever_version_was_given() {
 fn openssl_reads_our_key_and_we_read_openssls() {
     let place = tempfile::tempdir().unwrap();
     let (ours, theirs) = (place.path().join("ours"), place.path().join("theirs"));
-    write_key(&ours, &key().1).unwrap();
+    write_key(&ours, &key()).unwrap();
     let read = Command::new("openssl").args(["pkey", "-noout", "-in"]).arg(&ours).status();
     assert!(read.expect("openssl is installed").success());
     let made = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&theirs).status();
@@ -46,26 +48,24 @@ fn openssl_reads_our_key_and_we_read_openssls() {
 fn a_key_file_that_others_can_read_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("key.pem");
-    write_key(&path, &key().0).unwrap();
+    write_key(&path, &key()).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let error = read_key(&path).unwrap_err();
     assert!(matches!(error, KeyError::File(FolderError::LooseMode { .. })), "{error}");
 }
 
 #[test]
-fn a_key_of_another_algorithm_or_a_broken_one_is_neither_written_nor_read() {
+fn a_key_of_a_kind_that_no_device_has_or_a_broken_one_is_not_read() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("key.pem");
-    let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new());
-    let p256 = p256.unwrap();
-    for der in [p256.as_ref(), b"", b"nonsense"] {
-        let error = write_key(&path, der).unwrap_err();
-        assert!(matches!(error, KeyError::NotEd25519 { .. }), "{error}");
-        assert!(!path.exists());
+    let p521 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P521_SHA512_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+    for (der, refusal) in
+        [(p521.as_ref(), KeyRefusal::Curve), (&[0x30, 0], KeyRefusal::Malformed), (b"nonsense", KeyRefusal::Malformed)]
+    {
         let pem = pem_rfc7468::encode_string(KEY_LABEL, LineEnding::LF, der).unwrap();
         write_file(&path, pem.as_bytes()).unwrap();
-        assert!(read_key(&path).is_err());
-        fs::remove_file(&path).unwrap();
+        let error = read_key(&path).unwrap_err();
+        assert!(matches!(error, KeyError::Unsound { refusal: found, .. } if found == refusal), "{error}");
     }
 }
 
@@ -73,7 +73,7 @@ fn a_key_of_another_algorithm_or_a_broken_one_is_neither_written_nor_read() {
 fn a_cut_or_encrypted_key_file_is_refused_without_showing_it() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("key.pem");
-    write_key(&path, &key().0).unwrap();
+    write_key(&path, &key()).unwrap();
     let pem = fs::read_to_string(&path).unwrap();
     let secret = pem.lines().nth(1).unwrap();
     write_file(&path, &pem.as_bytes()[..pem.len() - 10]).unwrap();
@@ -130,7 +130,7 @@ fn a_secret_key_among_certificates_is_refused_without_showing_it() {
     let place = tempfile::tempdir().unwrap();
     let (chain, key_file) = (place.path().join("chain.pem"), place.path().join("key.pem"));
     write_certificates(&chain, &[[1; 100]]).unwrap();
-    write_key(&key_file, &key().0).unwrap();
+    write_key(&key_file, &key()).unwrap();
     let secret = fs::read_to_string(&key_file).unwrap();
     let both = fs::read_to_string(&chain).unwrap() + &secret;
     write_file(&chain, both.as_bytes()).unwrap();

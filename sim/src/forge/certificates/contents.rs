@@ -1,11 +1,12 @@
 //! Certificates of the genuine CA with the wrong time, use, key or form.
 
 use countersign_core::limits::CERTIFICATE_BYTES_MAX;
+use countersign_core::pki::KeyRefusal;
 use countersign_core::tls::CertRefusal;
 use rcgen::{CustomExtension, ExtendedKeyUsagePurpose as Usage};
 use rustls::pki_types::CertificateDer;
 
-use super::super::mint::{DAY, Mint, P256Ca, issuer, issuer_of, p256, root_issuer_of, sign_by, valid};
+use super::super::mint::{DAY, Mint, OddKey, P256Ca, issuer, issuer_of, p256, root_issuer_of, sign_by, valid};
 use super::super::villain::Shown;
 use super::super::{Act, Door, Forgery};
 use super::{
@@ -86,9 +87,32 @@ fn keys() -> Vec<Forgery> {
                 Some(Shown::new(chain, &key.to_pkcs8()))
             },
         ),
-        forged("p256-key", "mis-issued for a P-256 key, which signs unasked", &["V-10"], ALGORITHM, |mint| {
-            let leaf = sign_by(&mint.device(), &p256(), &issuer_of(mint.genuine));
-            Some(Mint::show_p256(vec![leaf, mint.issuing()]))
+        forged(
+            "p256-key",
+            "certified for a P-256 key, and what it signs with is no signature of it",
+            &["V-09"],
+            (CertRefusal::WrongKey, DECRYPT_ERROR),
+            |mint| {
+                let leaf = sign_by(&mint.device(), &p256(), &issuer_of(mint.genuine));
+                Some(Mint::show_p256(vec![leaf, mint.issuing()]))
+            },
+        ),
+        forged(
+            "scheme-of-another-key",
+            "in order itself, and the handshake is signed as no Ed25519 key signs (RFC 8446 §4.2.3)",
+            &["V-09"],
+            (CertRefusal::Scheme, CERTIFICATE_UNKNOWN),
+            |mint| Some(Mint::show_p256(mint.misissued(|_| ()).chain)),
+        ),
+        odd("rsa-1024-key", "mis-issued for an RSA key of 1024 bits", KeyRefusal::RsaSize { bits: 1024 }, |mint| {
+            Some(show_odd(mint, &OddKey::rsa_1024()))
+        }),
+        odd("rsa-e3-key", "mis-issued for an RSA key with the exponent 3", KeyRefusal::RsaExponent, |mint| {
+            Some(show_odd(mint, &OddKey::rsa_exponent_3()))
+        }),
+        odd("p521-key", "mis-issued for a P-521 key", KeyRefusal::Curve, |mint| Some(show_odd(mint, &OddKey::p521()))),
+        odd("off-the-curve-key", "mis-issued for numbers that are no point", KeyRefusal::Point, |mint| {
+            Some(show_odd(mint, &OddKey::off_the_curve()))
         }),
         forged("p256-issuer", "issued by a P-256 CA that the root has certified", &["V-10"], ALGORITHM, |mint| {
             let issuing = sign_by(&mint.sub_ca(), &p256(), &root_issuer_of(mint.genuine));
@@ -103,6 +127,21 @@ fn keys() -> Vec<Forgery> {
             act: Act::Shows(|_| None),
         },
     ]
+}
+
+/// A certificate for a key that no device has. It is refused before anybody looks at what the key signs.
+fn odd(
+    name: &'static str,
+    what: &'static str,
+    refusal: KeyRefusal,
+    make: fn(&mut Mint<'_>) -> Option<Shown>,
+) -> Forgery {
+    forged(name, what, &["V-10"], (CertRefusal::Key(refusal), CERTIFICATE_UNKNOWN), make)
+}
+
+fn show_odd(mint: &mut Mint<'_>, key: &OddKey) -> Shown {
+    let leaf = sign_by(&mint.device(), key, &issuer_of(mint.genuine));
+    Mint::show_p256(vec![leaf, mint.issuing()])
 }
 
 fn forms() -> Vec<Forgery> {

@@ -15,7 +15,7 @@ use super::super::stage::{Stage, VillainId};
 use super::super::{Played, Reason, Verdict, doors};
 
 /// Every refusal that the wire can carry, to read its number back.
-const CSR_REFUSALS: [CsrRefusal; 9] = [
+const CSR_REFUSALS: [CsrRefusal; 10] = [
     CsrRefusal::TooLong,
     CsrRefusal::Malformed,
     CsrRefusal::TrailingBytes,
@@ -25,6 +25,7 @@ const CSR_REFUSALS: [CsrRefusal; 9] = [
     CsrRefusal::OtherName,
     CsrRefusal::StrangeExtension,
     CsrRefusal::Binding,
+    CsrRefusal::Algorithm,
 ];
 const NAME_REFUSALS: [NameRefusal; 11] = [
     NameRefusal::Empty,

@@ -17,8 +17,8 @@ pub(super) struct Liar {
 }
 
 impl Liar {
-    pub(super) fn with_key(house: &House, leaf: &CertificateDer<'static>, key: &SecretKey) -> Self {
-        let pkcs8 = PrivatePkcs8KeyDer::from(key.to_pkcs8().to_vec());
+    pub(super) fn with_key(house: &House, leaf: &CertificateDer<'static>, key: &DeviceKey) -> Self {
+        let pkcs8 = PrivatePkcs8KeyDer::from(key.pkcs8().to_vec());
         let chain = vec![leaf.clone(), house.alice.issuing.clone()];
         Self { chain, key: sign::any_eddsa_type(&pkcs8).unwrap() }
     }

@@ -7,6 +7,8 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::liar::{Liar, Stubborn};
 use super::*;
+use crate::pki::KeyRefusal;
+use crate::testing::vectors;
 
 #[test]
 fn the_wrong_key() {
@@ -19,18 +21,59 @@ fn the_wrong_key() {
 }
 
 #[test]
-fn a_key_of_another_kind_is_refused_though_its_owner_signs_well() {
+fn a_device_with_a_key_of_any_kind_passes_every_door_that_a_device_has() {
+    for key in ["ed25519", "p256", "p384", "rsa2048", "rsa4096"] {
+        let key = DeviceKey::from_pkcs8(&vectors::pkcs8(key)).unwrap();
+        let (id, kind) = (key.spki().id(), key.kind());
+        let house = House::new(1).with_alice(key);
+        for channel in [Channel::Relay, Channel::Peer] {
+            let (mut alice, mut other) = house.pair(channel);
+            exchange(&mut alice, &mut other);
+            let proven = other.secured.unwrap().device.unwrap();
+            assert_eq!((proven.who(), proven.key()), (&name("alice"), id), "{kind} at {channel:?}");
+        }
+        // And on the other side: bob calls alice.
+        let dial = Dial::peer(&house.env, &house.bob, &house.trust, &name("alice"));
+        let doors = Arc::new(Doors::of_peer(&house.env, &house.alice, &house.trust, name("bob")));
+        let (mut bob, mut alice) = (End::new(Session::connect(&dial)), End::new(Session::accept(doors)));
+        exchange(&mut bob, &mut alice);
+        assert_eq!(bob.secured.unwrap().device.unwrap().who(), &name("alice"), "{kind}, called");
+        assert!(
+            bob.sent < HANDSHAKE_BYTES_MAX / 8 && alice.sent < HANDSHAKE_BYTES_MAX / 8,
+            "{kind}: far from the bound"
+        );
+    }
+}
+
+#[test]
+fn a_scheme_of_another_key() {
+    // Each signs well, with its own key, by a scheme that TLS 1.3 does not allow it.
+    let rsa = DeviceKey::from_pkcs8(&vectors::pkcs8("rsa2048")).unwrap();
+    let house = House::new(1).with_alice(rsa);
+    let pkcs8 = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(house.alice.key.pkcs8().to_vec()));
+    let key = sign::any_supported_type(&pkcs8).unwrap();
+    let at = |scheme| {
+        let chain = vec![house.alice.leaf.clone(), house.alice.issuing.clone()];
+        Liar { chain, key: Arc::new(Stubborn(key.clone(), scheme)) }.at(&house, &[Channel::Relay.alpn()]).0
+    };
+    for scheme in [SignatureScheme::RSA_PKCS1_SHA256, SignatureScheme::RSA_PKCS1_SHA512] {
+        assert_eq!(at(scheme), Err(certificate(CertRefusal::Scheme)), "{scheme:?}");
+    }
+    for scheme in [SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PSS_SHA384, SignatureScheme::RSA_PSS_SHA512] {
+        assert!(at(scheme).is_ok(), "{scheme:?} is the control");
+    }
+}
+
+#[test]
+fn a_device_key_of_no_kind_of_ours_is_refused_though_its_owner_signs_well() {
     let house = House::new(1);
-    let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(
-        &PrivatePkcs8KeyDer::from(P256_SECRET.to_vec()),
-        &rcgen::PKCS_ECDSA_P256_SHA256,
-    )
-    .unwrap();
-    let leaf = sign_device(&house.founded, &grant(&name("alice"), &house.alice.key), &pair);
-    let key = sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(P256_SECRET.to_vec()))).unwrap();
-    let key = Arc::new(Stubborn(key, SignatureScheme::ECDSA_NISTP256_SHA256));
+    let pkcs8 = PrivatePkcs8KeyDer::from(vectors::pkcs8("p521"));
+    let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
+    let leaf = sign_device(&house.founded, &grant(&name("alice"), house.alice.key.spki().clone()), &pair);
+    let key = sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(pkcs8)).unwrap();
+    let key = Arc::new(Stubborn(key, SignatureScheme::ECDSA_NISTP521_SHA512));
     let liar = Liar { chain: vec![leaf, house.alice.issuing.clone()], key };
-    let refused = (Err(certificate(CertRefusal::Algorithm)), Some(46));
+    let refused = (Err(certificate(CertRefusal::Key(KeyRefusal::Curve))), Some(46));
     assert_eq!(liar.at(&house, &[Channel::Relay.alpn()]), refused);
 }
 
@@ -174,10 +217,3 @@ proptest! {
         }
     }
 }
-
-/// PKCS#8 of the P-256 key whose secret is 1.
-const P256_SECRET: [u8; 67] = [
-    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, 0x04, 0x20, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
-];
