@@ -5,10 +5,11 @@
 //!   |  refused                                      |  refused              |  lint fails
 //! ```
 //!
+//! The operator's `ca sign` takes the same road with another right and another check at its beginning ([`Ca::sign`]).
 //! Nothing is signed that was not granted and durable, and nothing leaves that is not issued and durable. A restart
 //! between the two appends finishes the grant ([`Ca::resume`]); a repeated request gets the same certificate.
 //!
-//! The checks are numbered where they stand: CA-01 to CA-09 in [`crate::pki::csr`], GR-01 to GR-10 in
+//! The checks are numbered where they stand: CA-01 to CA-10 in [`crate::pki::csr`], GR-01 to GR-10 in
 //! [`crate::journal::fold`].
 
 use std::collections::BTreeMap;
@@ -16,11 +17,13 @@ use std::collections::BTreeMap;
 use serde_bytes::ByteBuf;
 
 use crate::effect::{Effect, Effects, Note, Room, Turn};
-use crate::id::{AppendId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
-use crate::journal::fold::allowed;
+use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Fingerprint, KeyId, LoadId, Serial, UserName};
+use crate::invite::TokenHash;
+use crate::journal::fold::{JournalFault, allowed, free};
 use crate::journal::{EnrolRefusal, Outcome, Record, State};
 use crate::limits::APPENDS_PENDING_MAX;
-use crate::pki::{Authority, Binding, Csr, CsrRefusal, Issued};
+use crate::operator::{Answer, OperatorRefusal, Signed};
+use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued};
 use crate::tls::Exporter;
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
 use crate::wire::{Code, Extensions, Frame};
@@ -30,16 +33,25 @@ use crate::wire::{Code, Extensions, Frame};
 pub struct Ca {
     authority: Authority,
     appending: BTreeMap<AppendId, Step>,
-    loading: BTreeMap<LoadId, ConnId>,
+    loading: BTreeMap<LoadId, Asker>,
     /// Who waits for a certificate that is being signed.
-    waiting: BTreeMap<Serial, Vec<ConnId>>,
+    waiting: BTreeMap<Serial, Vec<Asker>>,
 }
 
 /// What an append of ours was for.
 #[derive(Debug)]
 enum Step {
-    Granting(ConnId),
+    /// The operator's word, and the grant by it.
+    Admitting(Asker),
+    Granting(Asker),
     Issuing(Issued),
+}
+
+/// Who wants a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Newcomer(ConnId),
+    Operator(AdminId),
 }
 
 /// Why a request got no certificate; the detail is for the log.
@@ -72,8 +84,20 @@ impl Ca {
 
     /// A newcomer asks.
     pub fn request(&mut self, conn: ConnId, exporter: &Exporter, enrol: &Enrol, turn: &mut Turn<'_>) {
-        if let Err(no) = self.try_request(conn, exporter, enrol, turn) {
-            refuse(conn, no, turn.out);
+        let asker = Asker::Newcomer(conn);
+        if let Err(no) = self.try_request(asker, exporter, enrol, turn) {
+            refuse(asker, no, turn.out);
+        }
+    }
+
+    /// The operator has a key certified that was made elsewhere (`server ca sign`).
+    ///
+    /// The operator's word is an invite that is made and used in one append: so the fold decides by the rules that it has
+    /// for everybody. The same key and name asked for again get the same certificate.
+    pub fn sign(&mut self, id: AdminId, csr: &[u8], name: &DeviceName, turn: &mut Turn<'_>) {
+        let asker = Asker::Operator(id);
+        if let Err(no) = self.try_sign(asker, csr, name, turn) {
+            refuse(asker, no, turn.out);
         }
     }
 
@@ -84,28 +108,32 @@ impl Ca {
     pub fn appended(&mut self, id: AppendId, outcome: &Outcome, state: &State, out: &mut Effects) {
         let step = self.appending.remove(&id).expect("an append of the CA's was remembered when it was made");
         match (step, outcome) {
-            (Step::Granting(conn), Outcome::Granted(serial)) => {
-                self.waiting.entry(*serial).or_default().push(conn);
+            // Twice, if the same was asked for while the first was on its way: the grant tells.
+            (Step::Admitting(asker), Outcome::Invited | Outcome::Contradicts(JournalFault::InviteTwice)) => {
+                self.appending.insert(id, Step::Granting(asker));
+            }
+            (Step::Granting(asker), Outcome::Granted(serial)) => {
+                self.waiting.entry(*serial).or_default().push(asker);
                 self.issue(*serial, state, out);
             }
-            (Step::Granting(conn), Outcome::GrantedBefore(serial)) => self.deliver(conn, *serial, state, out),
-            (Step::Granting(conn), Outcome::Refused(refusal)) => refuse(conn, No::Journal(*refusal), out),
+            (Step::Granting(asker), Outcome::GrantedBefore(serial)) => self.deliver(asker, *serial, state, out),
+            (Step::Granting(asker), Outcome::Refused(refusal)) => refuse(asker, No::Journal(*refusal), out),
             (Step::Issuing(issued), Outcome::Issued(serial)) => {
                 if let Some(progress) = state.progress(*serial) {
                     out.note(Note::Issued(progress.grant.name.clone(), *serial));
                 }
-                for conn in self.waiting.remove(serial).unwrap_or_default() {
-                    self.answer(conn, issued.der(), state, out);
+                for asker in self.waiting.remove(serial).unwrap_or_default() {
+                    self.answer(asker, issued.der(), state, out);
                 }
             }
             (step, outcome) => {
                 out.note(Note::Alarm(format!("the journal took an enrolment's record as {outcome:?}")));
-                let conns = match step {
-                    Step::Granting(conn) => vec![conn],
+                let askers = match step {
+                    Step::Admitting(asker) | Step::Granting(asker) => vec![asker],
                     Step::Issuing(issued) => self.waiting.remove(&issued.serial()).unwrap_or_default(),
                 };
-                for conn in conns {
-                    refuse(conn, No::Failed, out);
+                for asker in askers {
+                    refuse(asker, No::Failed, out);
                 }
             }
         }
@@ -116,17 +144,17 @@ impl Ca {
     /// # Panics
     /// If we did not ask.
     pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, state: &State, out: &mut Effects) {
-        let conn = self.loading.remove(&id).expect("a load of the CA's was remembered when it was made");
+        let asker = self.loading.remove(&id).expect("a load of the CA's was remembered when it was made");
         match record.map(Record::decode) {
-            Some(Ok((_, Record::CertificateIssued { der, .. }))) => self.answer(conn, &der, state, out),
+            Some(Ok((_, Record::CertificateIssued { der, .. }))) => self.answer(asker, &der, state, out),
             other => {
                 out.note(Note::Alarm(format!("the journal has no certificate where one was: {other:?}")));
-                refuse(conn, No::Failed, out);
+                refuse(asker, No::Failed, out);
             }
         }
     }
 
-    fn try_request(&mut self, conn: ConnId, exporter: &Exporter, enrol: &Enrol, turn: &mut Turn<'_>) -> Result<(), No> {
+    fn try_request(&mut self, asker: Asker, exporter: &Exporter, enrol: &Enrol, turn: &mut Turn<'_>) -> Result<(), No> {
         let user = UserName::parse(&enrol.user).map_err(No::Name)?;
         let device = DeviceLabel::parse(&enrol.device).map_err(No::Name)?;
         let token = enrol.token.hash();
@@ -134,22 +162,55 @@ impl Ca {
         let checked = Csr::received(&enrol.csr)
             .and_then(|csr| csr.check(DeviceName { user, device }, self.authority.realm(), &binding))
             .map_err(No::Csr)?;
-        if turn.now.wall > self.authority.issuing_ends() {
-            // Nothing is granted that could not be signed.
-            return Err(No::Failed);
-        }
+        self.in_office(turn)?;
         let before =
             allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall).map_err(No::Journal)?;
-        if let Some(serial) = before {
-            self.deliver(conn, serial, turn.state, turn.out);
+        match before {
+            Some(serial) => {
+                self.deliver(asker, serial, turn.state, turn.out);
+                Ok(())
+            }
+            None => self.propose(Step::Granting(asker), &checked, token, Vec::new(), turn),
+        }
+    }
+
+    fn try_sign(&mut self, asker: Asker, csr: &[u8], name: &DeviceName, turn: &mut Turn<'_>) -> Result<(), No> {
+        let checked = Csr::received(csr)
+            .and_then(|csr| csr.check_made_elsewhere(name.clone(), self.authority.realm()))
+            .map_err(No::Csr)?;
+        let (key, at) = (checked.key().id(), turn.now.wall);
+        let token = operators_word(key, name);
+        if let Some(serial) = turn.state.invite(token).and_then(|word| word.used) {
+            self.deliver(asker, serial, turn.state, turn.out);
             return Ok(());
         }
+        self.in_office(turn)?;
+        free(turn.state, name, key).map_err(No::Journal)?;
+        let word = Record::InviteCreated { token, user: Some(name.user.clone()), expires: at, at };
+        self.propose(Step::Admitting(asker), &checked, token, vec![word], turn)
+    }
+
+    /// Nothing is granted that could not be signed.
+    fn in_office(&self, turn: &Turn<'_>) -> Result<(), No> {
+        if turn.now.wall > self.authority.issuing_ends() { Err(No::Failed) } else { Ok(()) }
+    }
+
+    /// Has a grant written down, after what gives the right to it.
+    fn propose(
+        &mut self,
+        step: Step,
+        checked: &CheckedCsr,
+        token: TokenHash,
+        mut records: Vec<Record>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), No> {
         if self.appending.len() >= APPENDS_PENDING_MAX {
             return Err(No::Busy);
         }
-        let grant = self.authority.propose(&checked, token, turn.now.wall, turn.rng);
-        let id = turn.out.append(Room::Ca, vec![Record::CertificateGranted(grant)]);
-        self.appending.insert(id, Step::Granting(conn));
+        let grant = self.authority.propose(checked, token, turn.now.wall, turn.rng);
+        records.push(Record::CertificateGranted(grant));
+        let id = turn.out.append(Room::Ca, records);
+        self.appending.insert(id, step);
         Ok(())
     }
 
@@ -165,22 +226,22 @@ impl Ca {
             Err(failure) => {
                 let name = &granted.grant().name;
                 out.note(Note::Alarm(format!("the certificate of {name} did not pass our own checks: {failure}")));
-                for conn in self.waiting.remove(&serial).unwrap_or_default() {
-                    refuse(conn, No::Failed, out);
+                for asker in self.waiting.remove(&serial).unwrap_or_default() {
+                    refuse(asker, No::Failed, out);
                 }
             }
         }
     }
 
     /// Hands out a certificate that was granted before: from the journal, or once it is signed.
-    fn deliver(&mut self, conn: ConnId, serial: Serial, state: &State, out: &mut Effects) {
+    fn deliver(&mut self, asker: Asker, serial: Serial, state: &State, out: &mut Effects) {
         match state.progress(serial).and_then(|progress| progress.issued) {
             Some(n) => {
                 let id = out.load(n);
-                self.loading.insert(id, conn);
+                self.loading.insert(id, asker);
             }
-            None if self.is_being_issued(serial) => self.waiting.entry(serial).or_default().push(conn),
-            None => refuse(conn, No::Failed, out),
+            None if self.is_being_issued(serial) => self.waiting.entry(serial).or_default().push(asker),
+            None => refuse(asker, No::Failed, out),
         }
     }
 
@@ -188,20 +249,53 @@ impl Ca {
         self.appending.values().any(|step| matches!(step, Step::Issuing(issued) if issued.serial() == serial))
     }
 
-    fn answer(&self, conn: ConnId, der: &[u8], state: &State, out: &mut Effects) {
-        let certified = Certified {
-            device: ByteBuf::from(der),
-            issuing: ByteBuf::from(self.authority.issuing().to_vec()),
-            root: ByteBuf::from(self.authority.trust().root().der().to_vec()),
-            incarnation: state.position().incarnation,
-            extensions: Extensions::default(),
-        };
-        out.send(conn, Frame::message(&EnrolEvent::Granted(certified)));
-        out.push(Effect::Part(conn, Code::FINISHED));
+    fn answer(&self, asker: Asker, der: &[u8], state: &State, out: &mut Effects) {
+        let (issuing, root) = (self.authority.issuing().to_vec(), self.authority.trust().root().der().to_vec());
+        match asker {
+            Asker::Newcomer(conn) => {
+                let certified = Certified {
+                    device: ByteBuf::from(der),
+                    issuing: ByteBuf::from(issuing),
+                    root: ByteBuf::from(root),
+                    incarnation: state.position().incarnation,
+                    extensions: Extensions::default(),
+                };
+                out.send(conn, Frame::message(&EnrolEvent::Granted(certified)));
+                out.push(Effect::Part(conn, Code::FINISHED));
+            }
+            Asker::Operator(id) => {
+                out.push(Effect::Answer(id, Answer::Signed(Signed { leaf: der.to_vec(), issuing, root })));
+            }
+        }
     }
 }
 
-fn refuse(conn: ConnId, no: No, out: &mut Effects) {
+/// The name of the invite that the operator's word for this key and name is. A token has 16 bytes, so nobody has one with
+/// this hash.
+fn operators_word(key: KeyId, name: &DeviceName) -> TokenHash {
+    let mut word = b"countersign operator's word v1\0".to_vec();
+    word.extend_from_slice(&key.0);
+    word.extend_from_slice(format!("{}/{}", name.user, name.device).as_bytes());
+    TokenHash(Fingerprint::of(&word).0)
+}
+
+fn refuse(asker: Asker, no: No, out: &mut Effects) {
+    match asker {
+        Asker::Newcomer(conn) => refuse_newcomer(conn, no, out),
+        Asker::Operator(id) => {
+            let refusal = match no {
+                No::Csr(refusal) => OperatorRefusal::Csr(refusal),
+                No::Journal(refusal) => OperatorRefusal::Sign(refusal),
+                No::Busy => OperatorRefusal::Busy,
+                // The operator's name was read before it came here.
+                No::Name(_) | No::Failed => OperatorRefusal::Issue,
+            };
+            out.push(Effect::Answer(id, Answer::Refused(refusal)));
+        }
+    }
+}
+
+fn refuse_newcomer(conn: ConnId, no: No, out: &mut Effects) {
     let (code, detail, words) = match no {
         No::Name(refusal) => (Code::NAME_INVALID, refusal as u16, refusal.to_string()),
         No::Csr(CsrRefusal::Binding) => {

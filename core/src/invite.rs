@@ -129,6 +129,52 @@ pub struct InviteLink {
     pub token: Token,
 }
 
+/// A server's address with its realm and root: an invite's link without the token, and no secret.
+///
+/// It stands above the certificates of a key that was made elsewhere, so that who imports them needs nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerLink {
+    /// Where the server is.
+    pub endpoint: Endpoint,
+    /// Whose server.
+    pub realm: Realm,
+    /// The root that the server must prove to belong to.
+    pub root: Fingerprint,
+}
+
+impl ServerLink {
+    /// Whether a line is one, sound or not.
+    pub fn is_meant(line: &str) -> bool {
+        line.trim_start().starts_with(SCHEME)
+    }
+
+    /// Reads a link as it was printed; white space around it is passed over. One with a token is none: whoever pastes it
+    /// where this belongs gives a secret away.
+    pub fn parse(text: &str) -> Result<Self, LinkRefusal> {
+        let rest = text.trim().strip_prefix(SCHEME).ok_or(LinkRefusal::Form)?;
+        let mut parts = rest.split('/');
+        let (Some(endpoint), Some(realm), Some(root), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(LinkRefusal::Form);
+        };
+        let endpoint = Endpoint::parse(endpoint)?;
+        let realm = Realm::parse(realm).map_err(LinkRefusal::Realm)?;
+        let mut bytes = [0; 32];
+        let decoded = Base64UrlUnpadded::decode(root, &mut bytes).map_err(|_| LinkRefusal::Root)?.len();
+        if decoded != bytes.len() {
+            return Err(LinkRefusal::Root);
+        }
+        Ok(Self { endpoint, realm, root: Fingerprint(bytes) })
+    }
+}
+
+impl fmt::Display for ServerLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let root = Base64UrlUnpadded::encode_string(&self.root.0);
+        write!(f, "{SCHEME}{}/{}/{root}", self.endpoint, self.realm)
+    }
+}
+
 /// Why a link is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkRefusal {
@@ -163,28 +209,21 @@ impl std::error::Error for LinkRefusal {}
 impl InviteLink {
     /// Reads a link as it was printed; white space around it is passed over.
     pub fn parse(text: &str) -> Result<Self, LinkRefusal> {
-        let rest = text.trim().strip_prefix(SCHEME).ok_or(LinkRefusal::Form)?;
-        let mut parts = rest.split('/');
-        let (Some(endpoint), Some(realm), Some(root), Some(token), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(LinkRefusal::Form);
-        };
-        let endpoint = Endpoint::parse(endpoint)?;
-        let realm = Realm::parse(realm).map_err(LinkRefusal::Realm)?;
-        let mut bytes = [0; 32];
-        let decoded = Base64UrlUnpadded::decode(root, &mut bytes).map_err(|_| LinkRefusal::Root)?.len();
-        if decoded != bytes.len() {
-            return Err(LinkRefusal::Root);
-        }
+        let text = text.trim();
+        let (server, token) = text.rsplit_once('/').ok_or(LinkRefusal::Form)?;
+        let ServerLink { endpoint, realm, root } = ServerLink::parse(server)?;
         let token = Token::parse(token).ok_or(LinkRefusal::Token)?;
-        Ok(Self { endpoint, realm, root: Fingerprint(bytes), token })
+        Ok(Self { endpoint, realm, root, token })
     }
 
     /// The link as text, secret included.
     pub fn to_text(&self) -> String {
-        let root = Base64UrlUnpadded::encode_string(&self.root.0);
-        format!("{SCHEME}{}/{}/{root}/{}", self.endpoint, self.realm, self.token.to_text())
+        format!("{}/{}", self.server(), self.token.to_text())
+    }
+
+    /// The link without its secret.
+    pub fn server(&self) -> ServerLink {
+        ServerLink { endpoint: self.endpoint.clone(), realm: self.realm.clone(), root: self.root }
     }
 }
 
@@ -234,6 +273,20 @@ mod tests {
         let upper = good.replace("chat.internal", "Chat.internal");
         assert_eq!(InviteLink::parse(&upper), Err(LinkRefusal::Realm(NameRefusal::UpperCase)));
         assert_eq!(InviteLink::parse(&good.replace("-_", "_")), Err(LinkRefusal::Root));
+    }
+
+    #[test]
+    fn a_servers_link_is_an_invites_without_the_token_and_neither_is_taken_for_the_other() {
+        for endpoint in ["127.0.0.1:7443", "[::1]:7443"] {
+            let invite = sample(endpoint);
+            let server = invite.server();
+            let text = server.to_string();
+            assert_eq!(invite.to_text().strip_prefix(&text).map(str::len), Some(1 + 22));
+            assert_eq!(ServerLink::parse(&format!(" {text}\n")), Ok(server));
+            assert_eq!(ServerLink::parse(&invite.to_text()), Err(LinkRefusal::Form));
+            assert!(InviteLink::parse(&text).is_err());
+            assert!(ServerLink::is_meant(&text) && !ServerLink::is_meant("https://host"));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the operator asks of a running server, and the answers (design 8: `server invite`, `server users`).
+//! What the operator asks of a running server, and the answers (design 8: `server invite`, `users`, `ca sign`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,9 @@ use crate::invite::Token;
 use crate::journal::fold::{EnrolRefusal, user_free};
 use crate::journal::{Outcome, Record, State};
 use crate::limits::{INVITE_LIFETIME_MAX, INVITES_OPEN_MAX};
+use crate::pki::CsrRefusal;
 use crate::time::Wall;
+use crate::wire::Code;
 
 /// What an operator may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,13 @@ pub enum Command {
     },
     /// Lists the people and their devices.
     Users,
+    /// Certifies a key that was made elsewhere. The CA's to carry out (`ca.rs`).
+    Sign {
+        /// The request in DER.
+        csr: Vec<u8>,
+        /// Whose it is to be.
+        name: DeviceName,
+    },
 }
 
 /// What an operator is told.
@@ -35,6 +44,19 @@ pub enum Answer {
     Users(Vec<UserLine>),
     /// No, and why.
     Refused(OperatorRefusal),
+    /// A certificate with its issuers.
+    Signed(Signed),
+}
+
+/// The answer to [`Command::Sign`]: three certificates in DER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The device's.
+    pub leaf: Vec<u8>,
+    /// The issuing CA's.
+    pub issuing: Vec<u8>,
+    /// The root's.
+    pub root: Vec<u8>,
 }
 
 /// One person in the answer to [`Command::Users`].
@@ -59,6 +81,14 @@ pub enum OperatorRefusal {
     TooMany,
     /// The journal did not take it.
     Failed,
+    /// The request to be signed is not in order.
+    Csr(CsrRefusal),
+    /// The name or key is somebody's, or there is no room.
+    Sign(EnrolRefusal),
+    /// Too many appends are under way.
+    Busy,
+    /// The certificate could not be issued.
+    Issue,
 }
 
 impl fmt::Display for OperatorRefusal {
@@ -67,6 +97,14 @@ impl fmt::Display for OperatorRefusal {
             Self::Name(refusal) => write!(f, "{refusal}"),
             Self::Lifetime => write!(f, "an invite lives between one second and 30 days"),
             Self::TooMany => write!(f, "there are {INVITES_OPEN_MAX} open invites: wait until some expire"),
+            Self::Csr(refusal) => write!(f, "the request is refused: {refusal}"),
+            Self::Sign(EnrolRefusal::NameTaken | EnrolRefusal::SecondDevice) => f.write_str(
+                "the user exists already, and a further device of an existing user needs an endorsement, which this \
+                 version does not have yet: choose another user name",
+            ),
+            Self::Sign(refusal) => write!(f, "{refusal}"),
+            Self::Busy => write!(f, "{}", Code::BUSY),
+            Self::Issue => write!(f, "{}", Code::ISSUE_FAILED),
             Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),
         }
     }
@@ -94,6 +132,7 @@ impl Operator {
                 }
             }
             Command::Users => turn.out.push(Effect::Answer(id, Answer::Users(users(turn.state, present)))),
+            Command::Sign { .. } => unreachable!("the server takes it to the CA"),
         }
     }
 

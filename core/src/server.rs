@@ -31,7 +31,7 @@ use crate::journal::state::RealmInfo;
 use crate::journal::{Record, RecordRefusal, State};
 use crate::limits::{RELAY_LIFETIME, RENEWAL_RETRY};
 use crate::link::Step;
-use crate::operator::Operator;
+use crate::operator::{Command, Operator};
 use crate::pki::{Authority, LintFailure, SecretKey};
 use crate::relay::Relay;
 use crate::time::{Deadlines, Instant, Now, Wall};
@@ -131,7 +131,10 @@ impl Server {
             Input::Operator(id, command) => {
                 let present = |device: &_| self.relay.is_present(device);
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
-                self.operator.command(id, command, &present, turn);
+                match command {
+                    Command::Sign { csr, name } => self.ca.sign(id, csr, name, turn),
+                    Command::Invite { .. } | Command::Users => self.operator.command(id, command, &present, turn),
+                }
             }
             Input::Tick => self.tick(now, rng),
             Input::Shutdown => self.shutdown(now),

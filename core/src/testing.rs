@@ -152,11 +152,22 @@ impl Town {
     }
 
     pub(crate) fn operator(&mut self, command: &Operator) -> Answer {
+        let id = self.ask(command);
+        self.answered(id).unwrap()
+    }
+
+    /// Has the operator ask, and goes on until nothing more comes of it.
+    pub(crate) fn ask(&mut self, command: &Operator) -> AdminId {
         self.admins += 1;
         let id = AdminId(self.admins);
         self.server.handle(server::Input::Operator(id, command), self.now, &mut self.rng);
         self.settle();
-        self.answers.remove(&id).unwrap()
+        id
+    }
+
+    /// What the operator was told, if it was by now.
+    pub(crate) fn answered(&mut self, id: AdminId) -> Option<Answer> {
+        self.answers.remove(&id)
     }
 
     pub(crate) fn invite(&mut self, user: Option<&str>) -> InviteLink {

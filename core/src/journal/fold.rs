@@ -201,6 +201,12 @@ pub fn allowed(
     if invite.user.as_ref().is_some_and(|user| *user != name.user) {
         return Err(EnrolRefusal::InviteForOther);
     }
+    free(state, name, key)?;
+    Ok(None)
+}
+
+/// Whether there is room for a device of this name and key, by whatever right it is asked for (GR-05 to GR-09).
+pub fn free(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRefusal> {
     if state.device(name).is_some() {
         return Err(EnrolRefusal::NameTaken);
     }
@@ -211,7 +217,7 @@ pub fn allowed(
     if state.users.len() >= USERS_MAX_V1 {
         return Err(EnrolRefusal::RealmFull);
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Whether a new person could have this name.

@@ -17,6 +17,8 @@ use crate::time::Wall;
 use crate::wire::Frame;
 use crate::wire::relay::{RelayEvent, RelayRequest};
 
+mod signing;
+
 fn refused(town: &Town, member: usize) -> Code {
     match town.enrolment_result(member) {
         Some(EnrolResult::Refused(code, _)) => code,

@@ -1,0 +1,127 @@
+//! Keys made elsewhere: the operator's word, the journal's decision, and the same road to the certificate.
+
+use super::*;
+use crate::device::Identity;
+use crate::journal::EnrolRefusal;
+use crate::limits::{CERTIFICATE_BYTES_MAX, RECORD_ENCODED_BYTES_MAX};
+use crate::operator::Signed;
+use crate::pki::{CsrRefusal, DeviceKey, KeyRefusal};
+use crate::testing::vectors;
+use crate::tls::{Root, Trust};
+
+fn sign(csr: &str, user: &str, device: &str) -> Command {
+    Command::Sign { csr: vectors::csr(csr), name: device_name(user, device) }
+}
+
+fn signed(answer: Option<Answer>) -> Signed {
+    match answer {
+        Some(Answer::Signed(signed)) => signed,
+        other => panic!("not signed: {other:?}"),
+    }
+}
+
+/// Who the answer makes the owner of a key.
+fn identity(signed: &Signed, key: &str, user: &str, now: Wall) -> Identity {
+    let key = DeviceKey::from_pkcs8(&vectors::pkcs8(key)).unwrap();
+    let trust = Trust::new(Realm::default(), Root::parse(&signed.root, now).unwrap());
+    let (leaf, issuing) = (signed.leaf.clone().into(), signed.issuing.clone().into());
+    let name = device_name(user, "laptop");
+    crate::device::enrol::check_own(&trust, &leaf, &issuing, &name, &key, now).unwrap();
+    Identity { name, credentials: Credentials { leaf, issuing, key }, trust }
+}
+
+#[test]
+fn a_key_of_each_kind_is_certified_and_its_owner_is_a_member_like_any_other() {
+    let kinds = ["ed25519", "p256", "p384", "rsa2048", "rsa4096"];
+    let mut town = Town::of(&["alice"]);
+    for (n, kind) in kinds.into_iter().enumerate() {
+        let before = town.journal.len();
+        let answer = town.operator(&sign(kind, &format!("user{n}"), "laptop"));
+        let signed = signed(Some(answer));
+        assert_eq!(town.journal.len() - before, 3, "the operator's word, the grant, the certificate");
+        assert!(town.journal.iter().all(|record| record.len() < RECORD_ENCODED_BYTES_MAX / 4));
+        assert!(signed.leaf.len() < CERTIFICATE_BYTES_MAX / 2, "{kind}: {}", signed.leaf.len());
+        let identity = identity(&signed, kind, &format!("user{n}"), town.now.wall);
+        town.join(identity, true);
+        town.settle();
+    }
+    let news = town.news(town.devices()[0]).to_vec();
+    for n in 0..kinds.len() {
+        let name = device_name(&format!("user{n}"), "laptop");
+        assert!(news.contains(&Event::Presence(name, true)), "{} was not seen coming", kinds[n]);
+    }
+    assert_eq!(town.replayed(), *town.server.state());
+}
+
+#[test]
+fn the_same_key_and_name_get_the_same_certificate_again() {
+    let mut town = Town::new();
+    let first = signed(Some(town.operator(&sign("p384", "bob", "desk"))));
+    let records = town.journal.len();
+    assert_eq!(signed(Some(town.operator(&sign("p384", "bob", "desk")))), first);
+    // Another request by the same key, much later.
+    town.wait(Duration::from_secs(86_400));
+    assert_eq!(signed(Some(town.operator(&sign("p384-sha384", "bob", "desk")))), first);
+    let mut town = Town::with_founded(town.founded, town.journal);
+    assert_eq!(signed(Some(town.operator(&sign("p384", "bob", "desk")))), first);
+    assert_eq!(town.journal.len(), records, "nothing more was written down");
+}
+
+#[test]
+fn what_the_journal_has_against_it_is_told() {
+    let mut town = Town::of(&["alice"]);
+    let _ = signed(Some(town.operator(&sign("p256", "bob", "desk"))));
+    let records = town.journal.len();
+    for (csr, user, device, refusal) in [
+        ("p384", "alice", "laptop", EnrolRefusal::NameTaken),
+        ("p384", "alice", "phone", EnrolRefusal::SecondDevice),
+        ("p384", "a1ice", "phone", EnrolRefusal::NameLooksTaken),
+        ("p256", "bob", "phone", EnrolRefusal::SecondDevice),
+        ("p256", "carol", "desk", EnrolRefusal::KeyTaken),
+        ("p384", "bob", "desk", EnrolRefusal::NameTaken),
+    ] {
+        let answer = town.operator(&sign(csr, user, device));
+        assert_eq!(answer, Answer::Refused(OperatorRefusal::Sign(refusal)), "{csr} for {user}/{device}");
+    }
+    let further = OperatorRefusal::Sign(EnrolRefusal::SecondDevice).to_string();
+    assert!(further.contains("needs an endorsement, which this version does not have yet"), "{further}");
+    let small = KeyRefusal::RsaSize { bits: 1024 };
+    let answer = town.operator(&sign("rsa1024", "carol", "desk"));
+    assert_eq!(answer, Answer::Refused(OperatorRefusal::Csr(CsrRefusal::Key(small))));
+    assert_eq!(town.journal.len(), records, "nothing of it was written down");
+}
+
+#[test]
+fn nothing_is_told_before_it_is_durable_and_two_that_ask_at_once_get_one_certificate() {
+    let mut town = Town::new();
+    town.hold = true;
+    let asked = [town.ask(&sign("p256", "bob", "desk")), town.ask(&sign("p256-sha512", "bob", "desk"))];
+    let other = town.ask(&sign("p384", "bob", "desk"));
+    assert_eq!(town.held.len(), 3, "all passed what can be seen before the journal has spoken");
+    assert!(asked.iter().all(|id| town.answered(*id).is_none()));
+    let (id, records) = town.held.remove(0);
+    town.held_answered(id, records);
+    town.settle();
+    assert!(asked.iter().all(|id| town.answered(*id).is_none()), "granted, and the certificate waits for the disk");
+    town.release();
+    let certificates = asked.map(|id| signed(town.answered(id)));
+    assert_eq!(certificates[0], certificates[1]);
+    let refused = Answer::Refused(OperatorRefusal::Sign(EnrolRefusal::NameTaken));
+    assert_eq!(town.answered(other), Some(refused));
+    assert_eq!(town.replayed(), *town.server.state());
+    let alarms = town.notes.iter().filter(|note| matches!(note, crate::effect::Note::Alarm(_))).count();
+    assert_eq!(alarms, 0, "{:?}", town.notes);
+}
+
+#[test]
+fn a_restart_between_word_and_certificate_loses_nothing() {
+    let mut town = Town::new();
+    town.hold = true;
+    town.ask(&sign("rsa2048", "bob", "desk"));
+    let (id, records) = town.held.remove(0);
+    assert_eq!(records.len(), 2, "word and grant are one append");
+    town.held_answered(id, records);
+    let mut town = Town::with_founded(town.founded, town.journal);
+    assert_eq!(town.server.state().unissued().count(), 0);
+    let _ = signed(Some(town.operator(&sign("rsa2048", "bob", "desk"))));
+}
