@@ -57,6 +57,8 @@ pub const RENEWAL_RETRY: Duration = days(1);
 pub const BACKDATING: Duration = Duration::from_secs(300);
 /// The lifetime of an invite when nobody says otherwise.
 pub const INVITE_LIFETIME: Duration = days(1);
+/// The shortest lifetime of an invite.
+pub const INVITE_LIFETIME_MIN: Duration = Duration::from_secs(1);
 /// The longest lifetime of an invite.
 pub const INVITE_LIFETIME_MAX: Duration = days(30);
 /// Invites that are open at one time.
@@ -68,15 +70,31 @@ pub const USERS_MAX: usize = 10_000;
 
 /// Connections that the server holds at one time.
 pub const CONNECTIONS_MAX: usize = 4096;
+/// The fewest connections that an operator may choose instead: a member's and a stranger's.
+pub const CONNECTIONS_MIN: usize = 2;
 /// Connections among them that have not been admitted. One more takes the place of the oldest.
 pub const STRANGERS_MAX: usize = 512;
+/// Public-key operations that all strangers together may cause in a second: about a tenth of one core.
+pub const KEY_OPERATIONS_PER_SECOND: u32 = 2_000;
+/// The fewest that an operator may choose instead: some 20 handshakes.
+pub const KEY_OPERATIONS_PER_SECOND_MIN: u32 = 100;
+/// The most that an operator may choose instead: about one core.
+pub const KEY_OPERATIONS_PER_SECOND_MAX: u32 = 20_000;
 /// Admitted connections of one device at one time, the attending one included; the oldest other one yields.
 pub const CONNECTIONS_PER_DEVICE_MAX: usize = 4;
 /// From `Opened` until the connection must be admitted (or have its certificate).
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// The shortest that an operator may choose instead.
+pub const HANDSHAKE_TIME_LEAST: Duration = Duration::from_secs(1);
+/// The longest that an operator may choose instead.
+pub const HANDSHAKE_TIME_MOST: Duration = Duration::from_secs(60);
 /// Without a word from the other side for this long, a connection is given up. Bytes that make no whole record don't
 /// count: one damaged length would keep a dead connection for hours.
 pub const SILENCE_TIME_MAX: Duration = Duration::from_secs(60);
+/// The shortest that an operator may choose instead.
+pub const SILENCE_TIME_LEAST: Duration = Duration::from_secs(41);
+/// The longest that an operator may choose instead.
+pub const SILENCE_TIME_MOST: Duration = Duration::from_secs(600);
 /// How often a device asks for a sign of life, so that each side hears the other.
 pub const PING_AFTER: Duration = Duration::from_secs(20);
 /// From a connection's end until its socket is dropped, whether the other side has closed or not.
@@ -98,6 +116,10 @@ pub const APPENDS_PENDING_MAX: usize = 256;
 
 /// How long a call rings.
 pub const RING_TIME_MAX: Duration = Duration::from_secs(45);
+/// The shortest that an operator may choose instead.
+pub const RING_TIME_LEAST: Duration = Duration::from_secs(5);
+/// The longest that an operator may choose instead.
+pub const RING_TIME_MOST: Duration = Duration::from_secs(60);
 /// Introductions and tunnels that one device has at one time.
 pub const TUNNELS_PER_DEVICE_MAX: usize = 8;
 /// Bytes that one direction of a tunnel may carry before the receiver gives credit for more.
@@ -179,6 +201,8 @@ const _: () = {
         "an attempt is over before either end is asked for a sign"
     );
     assert!(PING_AFTER.as_secs() * 2 < SILENCE_TIME_MAX.as_secs(), "a lost ping does not end a connection");
+    assert!(PING_AFTER.as_secs() * 2 < SILENCE_TIME_LEAST.as_secs(), "nor does it where an operator chose so");
+    assert!(RING_TIME_MOST.as_secs() < RING_TIME_MAX.as_secs() * 2, "a caller's patience outlasts the ringing");
     assert!(STRANGERS_MAX < CONNECTIONS_MAX, "strangers never take the members' places");
     assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");
 };

@@ -8,6 +8,8 @@ pub mod roster;
 pub mod session;
 pub mod tunnel;
 
+use std::time::Duration;
+
 use crate::effect::Effects;
 use crate::fault::Fault;
 use crate::id::{AskId, ConnId, DeviceName, TunnelId, UserName};
@@ -30,6 +32,11 @@ pub struct Relay {
 }
 
 impl Relay {
+    /// Lets calls ring so long from now on.
+    pub fn set_ring_time(&mut self, time: Duration) {
+        self.tunnels.set_ring_time(time);
+    }
+
     /// A device was admitted on a connection.
     pub fn admitted(&mut self, admitted: &Admitted, out: &mut Effects) {
         if let Some(oldest) = self.roster.connected(admitted) {

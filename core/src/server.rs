@@ -18,6 +18,7 @@
 
 mod conn;
 mod contract;
+pub mod settings;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -39,12 +40,14 @@ use crate::tls::{Credentials, Doors, TlsEnv};
 use crate::wire::Code;
 
 pub use contract::{Input, Output, StartRefusal, Wake};
+pub use settings::{SettingRefusal, Settings};
 
 use conn::Conn;
 
 /// The server.
 #[derive(Debug)]
 pub struct Server {
+    settings: Settings,
     env: TlsEnv,
     doors: Arc<Doors>,
     state: State,
@@ -84,6 +87,7 @@ impl Server {
         env.clock.set(now.wall);
         let doors = doors(&env, &authority, now, rng).map_err(StartRefusal::Certificate)?;
         let mut server = Self {
+            settings: Settings::default(),
             env,
             doors,
             state,
@@ -110,6 +114,23 @@ impl Server {
         server.ca.resume(&server.state, &mut server.effects);
         server.carry_out(now);
         Ok(server)
+    }
+
+    /// The same server with what its operator chose, before its first input.
+    pub fn with_settings(mut self, settings: Settings) -> Result<Self, SettingRefusal> {
+        settings.check()?;
+        self.choose(settings);
+        Ok(self)
+    }
+
+    fn choose(&mut self, settings: Settings) {
+        self.relay.set_ring_time(settings.ring_time);
+        self.settings = settings;
+    }
+
+    /// What its operator chose.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Takes one input.

@@ -10,6 +10,7 @@
 //! call neither stalls its owner's other traffic nor fills the relay.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_bytes::ByteBuf;
 
@@ -25,13 +26,27 @@ use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Frame};
 
 /// All introductions and tunnels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tunnels {
+    ring_time: Duration,
     last: u64,
     by_id: BTreeMap<TunnelId, Tunnel>,
     of_conn: BTreeMap<ConnId, BTreeSet<TunnelId>>,
     ringing: Deadlines<TunnelId>,
     asks: BTreeMap<ConnId, Asks>,
+}
+
+impl Default for Tunnels {
+    fn default() -> Self {
+        Self {
+            ring_time: RING_TIME_MAX,
+            last: 0,
+            by_id: BTreeMap::new(),
+            of_conn: BTreeMap::new(),
+            ringing: Deadlines::default(),
+            asks: BTreeMap::new(),
+        }
+    }
 }
 
 /// How many introductions a connection has asked for since a moment.
@@ -69,6 +84,11 @@ impl Tunnel {
 }
 
 impl Tunnels {
+    /// Lets calls ring so long from now on.
+    pub fn set_ring_time(&mut self, time: Duration) {
+        self.ring_time = time;
+    }
+
     /// Begins an introduction between two connections.
     pub fn introduce(&mut self, from: ConnId, to: ConnId, now: Instant) -> Result<TunnelId, Code> {
         self.count_ask(from, now)?;
@@ -86,7 +106,7 @@ impl Tunnels {
         for conn in [from, to] {
             self.of_conn.entry(conn).or_default().insert(id);
         }
-        self.ringing.set(id, now.plus(RING_TIME_MAX));
+        self.ringing.set(id, now.plus(self.ring_time));
         Ok(id)
     }
 

@@ -11,7 +11,7 @@ use super::{Output, Server, Wake};
 use crate::effect::{Note, Turn};
 use crate::fault::{CloseReason, Fault};
 use crate::id::ConnId;
-use crate::limits::{CONNECTIONS_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, SILENCE_TIME_MAX, STRANGERS_MAX};
+use crate::limits::LINGER_TIME_MAX;
 use crate::link::{Link, LinkEvent, OutboxFull};
 use crate::relay::Admitted;
 use crate::time::{Instant, Now};
@@ -50,10 +50,10 @@ impl Server {
         if now.wall >= self.renew_at {
             self.renew(now, rng);
         }
-        if self.strangers.len() >= STRANGERS_MAX {
+        if self.strangers.len() >= self.settings.strangers_max {
             self.make_room(now);
         }
-        if self.conns.len() >= CONNECTIONS_MAX || self.shutting_down {
+        if self.conns.len() >= self.settings.connections_max || self.shutting_down {
             self.effects.note(Note::TurnedAway(conn));
             self.outputs.push_back(Output::Drop(conn));
             return;
@@ -62,7 +62,7 @@ impl Server {
         let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono });
         assert!(old.is_none(), "a connection's number was used twice");
         self.strangers.insert(conn);
-        self.deadlines.set(Wake::Handshake(conn), now.mono.plus(HANDSHAKE_TIME_MAX));
+        self.deadlines.set(Wake::Handshake(conn), now.mono.plus(self.settings.handshake_time));
     }
 
     pub(super) fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, rng: &mut dyn CryptoRng) {
@@ -138,7 +138,7 @@ impl Server {
                     self.effects.note(Note::Admitted(conn, device));
                     self.relay.admitted(&admitted, &mut self.effects);
                     self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
-                    self.deadlines.set(Wake::Silence(conn), now.mono.plus(SILENCE_TIME_MAX));
+                    self.deadlines.set(Wake::Silence(conn), now.mono.plus(self.settings.silence_time));
                     self.deadlines.clear(Wake::Handshake(conn));
                     self.strangers.remove(&conn);
                     self.set_stage(conn, Stage::Admitted(admitted));
@@ -197,7 +197,7 @@ impl Server {
 
     pub(super) fn silence(&mut self, conn: ConnId, now: Now) {
         let Some(known) = self.conns.get(&conn) else { return };
-        let until = known.heard.plus(SILENCE_TIME_MAX);
+        let until = known.heard.plus(self.settings.silence_time);
         if until > now.mono {
             self.deadlines.set(Wake::Silence(conn), until);
         } else {

@@ -18,6 +18,7 @@ use crate::wire::Frame;
 use crate::wire::relay::{RelayEvent, RelayRequest};
 
 mod signing;
+mod bounds;
 
 fn refused(town: &Town, member: usize) -> Code {
     match town.enrolment_result(member) {
