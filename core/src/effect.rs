@@ -8,6 +8,7 @@ use crate::fault::CloseReason;
 use crate::id::{AdminId, AppendId, ConnId, DeviceName, LoadId, Serial};
 use crate::journal::{Record, State};
 use crate::operator::Answer;
+use crate::server::StrangersWork;
 use crate::time::{Now, Wall};
 use crate::wire::{Code, Frame};
 
@@ -68,6 +69,8 @@ pub enum Note {
     Invited(Wall),
     /// The relay's own certificate was made anew.
     RelayCertified(Wall),
+    /// Strangers were held back, or the server ends: what they have had of it so far.
+    Strangers(StrangersWork),
     /// Something that should not be: a contradiction in the journal, a certificate of ours that fails its lint.
     Alarm(String),
 }

@@ -75,11 +75,18 @@ pub const CONNECTIONS_MIN: usize = 2;
 /// Connections among them that have not been admitted. One more takes the place of the oldest.
 pub const STRANGERS_MAX: usize = 512;
 /// Public-key operations that all strangers together may cause in a second: about a tenth of one core.
-pub const KEY_OPERATIONS_PER_SECOND: u32 = 2_000;
-/// The fewest that an operator may choose instead: some 20 handshakes.
+pub const KEY_OPERATIONS_PER_SECOND: u32 = 2_800;
+/// The fewest that an operator may choose instead: 14 handshakes.
 pub const KEY_OPERATIONS_PER_SECOND_MIN: u32 = 100;
 /// The most that an operator may choose instead: about one core.
 pub const KEY_OPERATIONS_PER_SECOND_MAX: u32 = 20_000;
+/// What one stranger's connection may cause, the dearest kind of it (`server/strangers.rs` counts them).
+pub const KEY_OPERATIONS_PER_STRANGER: u64 = 7;
+/// How much of a quiet time's budget is kept for a rush, as the time in which it comes in: what is spent at once holds
+/// the members up for no longer than some ten milliseconds.
+pub const KEY_OPERATIONS_SPAN: Duration = Duration::from_millis(125);
+/// While strangers are held back the log says so, no more often than this.
+pub const STRANGERS_NOTE_SPAN: Duration = Duration::from_secs(10);
 /// Admitted connections of one device at one time, the attending one included; the oldest other one yields.
 pub const CONNECTIONS_PER_DEVICE_MAX: usize = 4;
 /// From `Opened` until the connection must be admitted (or have its certificate).

@@ -16,7 +16,7 @@ use crate::fault::{CloseReason, Fault};
 use crate::limits::{OUTBOX_BYTES_MAX, PARTING_BYTES, RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES};
 use crate::tls::session::Opened;
 use crate::tls::{Dial, Doors, Secured, Session};
-use crate::wire::{Body, Code, Frame, FrameReader};
+use crate::wire::{Body, Channel, Code, Frame, FrameReader};
 
 /// What came of received bytes, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +67,11 @@ impl Link {
         Self::new(Session::accept(doors))
     }
 
+    /// The same for strangers: nothing that costs public-key work is done before [`Link::proceed`].
+    pub fn accept_held(doors: Arc<Doors>) -> Self {
+        Self::new(Session::accept_held(doors))
+    }
+
     /// The side that connects.
     pub fn connect(dial: &Dial) -> Self {
         Self::new(Session::connect(dial))
@@ -102,7 +107,26 @@ impl Link {
             return;
         }
         let mut opened = Opened::default();
-        let failed = self.tls.received(bytes, &mut opened).err();
+        let result = self.tls.received(bytes, &mut opened);
+        self.opened(opened, result, events);
+    }
+
+    /// Which door the other side asked for, while its handshake waits for [`Link::proceed`].
+    pub fn held(&self) -> Option<Channel> {
+        self.tls.held().filter(|_| !self.closed)
+    }
+
+    /// Lets a handshake that waits go on.
+    pub fn proceed(&mut self, events: &mut Vec<LinkEvent>) {
+        if self.closed {
+            return;
+        }
+        let mut opened = Opened::default();
+        let result = self.tls.proceed(&mut opened);
+        self.opened(opened, result, events);
+    }
+
+    fn opened(&mut self, opened: Opened, result: Result<(), CloseReason>, events: &mut Vec<LinkEvent>) {
         self.opened_bytes = self.opened_bytes.saturating_add(opened.plaintext.len());
         self.collect();
         if let Some(secured) = opened.secured {
@@ -123,7 +147,7 @@ impl Link {
             let reason = self.fault(fault);
             return self.end(reason, events);
         }
-        if let Some(reason) = failed {
+        if let Err(reason) = result {
             // TLS has put its alert into the ciphertext; a goodbye could no longer be read.
             return self.end(reason, events);
         }

@@ -16,9 +16,11 @@
 //! Promises, and who keeps them: no answer before it is durable (`ca.rs`, `journal/`); no request without a proven
 //! device (`relay/session.rs`); every connection closes with one reason (`link.rs`); nothing unbounded (`limits.rs`).
 
+mod budget;
 mod conn;
 mod contract;
 pub mod settings;
+mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -41,8 +43,10 @@ use crate::wire::Code;
 
 pub use contract::{Input, Output, StartRefusal, Wake};
 pub use settings::{SettingRefusal, Settings};
+pub use strangers::{Source, StrangersWork};
 
 use conn::Conn;
+use strangers::Strangers;
 
 /// The server.
 #[derive(Debug)]
@@ -55,8 +59,10 @@ pub struct Server {
     relay: Relay,
     operator: Operator,
     conns: BTreeMap<ConnId, Conn>,
-    /// Connections that were not admitted, oldest first.
-    strangers: BTreeSet<ConnId>,
+    /// Connections that were not admitted.
+    strangers: Strangers,
+    /// What of their work the log has been told, and when.
+    strangers_noted: (StrangersWork, Option<Instant>),
     appending: VecDeque<(AppendId, Room, Vec<Vec<u8>>)>,
     loading: BTreeSet<LoadId>,
     effects: Effects,
@@ -95,7 +101,8 @@ impl Server {
             relay: Relay::default(),
             operator: Operator::default(),
             conns: BTreeMap::new(),
-            strangers: BTreeSet::new(),
+            strangers: Strangers::new(Settings::default().key_operations_per_second, now.mono),
+            strangers_noted: (StrangersWork::default(), None),
             renew_at: renew_at(now),
             appending: VecDeque::new(),
             loading: BTreeSet::new(),
@@ -124,6 +131,7 @@ impl Server {
     }
 
     fn choose(&mut self, settings: Settings) {
+        self.strangers.choose(settings.key_operations_per_second);
         self.relay.set_ring_time(settings.ring_time);
         self.settings = settings;
     }
@@ -133,6 +141,11 @@ impl Server {
         &self.settings
     }
 
+    /// What those who were not admitted have had of the server.
+    pub fn strangers_work(&self) -> StrangersWork {
+        self.strangers.work()
+    }
+
     /// Takes one input.
     ///
     /// # Panics
@@ -140,7 +153,7 @@ impl Server {
     pub fn handle(&mut self, input: Input<'_>, now: Now, rng: &mut dyn CryptoRng) {
         self.env.clock.set(now.wall);
         match input {
-            Input::Opened(conn) => self.opened(conn, now, rng),
+            Input::Opened(conn, source) => self.opened(conn, source, now, rng),
             Input::Received(conn, bytes) => self.received(conn, bytes, now, rng),
             Input::Ended(conn) => self.ended(conn, now),
             Input::Sent(conn, n) => self.sent(conn, n),
@@ -241,6 +254,8 @@ impl Server {
                 Wake::Certificate if now.wall >= self.renew_at => self.renew(now, rng),
                 // The civil clock was set back meanwhile.
                 Wake::Certificate => self.deadlines.set(Wake::Certificate, now.when(self.renew_at)),
+                Wake::Turn => self.take_turns(now, rng),
+                Wake::StrangersNote => self.note_strangers(now),
                 Wake::Ringing => unreachable!("the relay keeps those"),
             }
         }
@@ -268,6 +283,7 @@ impl Server {
 
     fn shutdown(&mut self, now: Now) {
         self.shutting_down = true;
+        self.effects.note(Note::Strangers(self.strangers.work()));
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
             self.part(conn, Code::SHUTTING_DOWN, now);

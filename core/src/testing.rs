@@ -24,6 +24,7 @@ use crate::fault::CloseReason;
 use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, UserName};
 use crate::invite::{Endpoint, InviteLink};
 use crate::journal::State;
+use crate::limits::KEY_OPERATIONS_SPAN;
 use crate::operator::{Answer, Command as Operator};
 use crate::peer::Reach;
 use crate::pki::{Authority, Founded, SecretKey, found_realm};
@@ -105,10 +106,15 @@ impl Town {
 
     /// A server that starts over a journal.
     pub(crate) fn with_founded(founded: Founded, journal: Vec<Vec<u8>>) -> Self {
+        Self::over(env(), founded, journal)
+    }
+
+    /// The same, with a TLS of the server's own.
+    pub(crate) fn over(env: TlsEnv, founded: Founded, journal: Vec<Vec<u8>>) -> Self {
         let mut rng = rng(2);
         let now = Now { mono: Instant(1_000_000), wall: START };
         let state = replay(7, journal.iter().map(Vec::as_slice)).unwrap();
-        let server = Server::start(env(), authority(&founded), state, now, &mut rng).unwrap();
+        let server = Server::start(env, authority(&founded), state, now, &mut rng).unwrap();
         let mut town = Self {
             now,
             rng,
@@ -204,6 +210,10 @@ impl Town {
         let key = SecretKey::draw(&mut self.rng);
         let member = self.begin_enrolment(link, device_name(user, "laptop"), key);
         self.settle();
+        if self.enrolment_result(member).is_none() {
+            // So many enrol at one moment that they have to wait for their turn.
+            self.wait(KEY_OPERATIONS_SPAN);
+        }
         match self.enrolment_result(member) {
             Some(EnrolResult::Enrolled(identity)) => *identity,
             other => panic!("{user} was not enrolled: {other:?}; {:?}", self.notes),
@@ -301,6 +311,12 @@ impl Town {
         self.durable(id, records);
     }
 
+    /// The number of the next connection, for one that is nobody's.
+    pub(crate) fn next_conn(&mut self) -> ConnId {
+        self.conns += 1;
+        ConnId(self.conns)
+    }
+
     /// A member's connection, as the server numbers it.
     pub(crate) fn wire_of(&self, member: usize) -> ConnId {
         self.members[member].wire.unwrap().0
@@ -385,10 +401,13 @@ impl Town {
         match output {
             device::Output::Dial(conn) if self.unreachable => self.tell_member(member, MemberInput::Unreachable(conn)),
             device::Output::Dial(conn) => {
-                self.conns += 1;
-                let at_server = ConnId(self.conns);
+                let at_server = self.next_conn();
                 self.members[member].wire = Some((at_server, conn));
-                self.server.handle(server::Input::Opened(at_server), self.now, &mut self.rng);
+                self.server.handle(
+                    server::Input::Opened(at_server, server::Source::default()),
+                    self.now,
+                    &mut self.rng,
+                );
                 self.tell_member(member, MemberInput::Connected(conn));
             }
             output @ (device::Output::DialPeer(..)

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rand_core::CryptoRng;
 
+use super::strangers::Source;
 use super::{Output, Server, Wake};
 use crate::effect::{Note, Turn};
 use crate::fault::{CloseReason, Fault};
 use crate::id::ConnId;
-use crate::limits::LINGER_TIME_MAX;
+use crate::limits::{LINGER_TIME_MAX, STRANGERS_NOTE_SPAN};
 use crate::link::{Link, LinkEvent, OutboxFull};
 use crate::relay::Admitted;
 use crate::time::{Instant, Now};
@@ -46,7 +47,7 @@ pub(super) enum Stage {
 }
 
 impl Server {
-    pub(super) fn opened(&mut self, conn: ConnId, now: Now, rng: &mut dyn CryptoRng) {
+    pub(super) fn opened(&mut self, conn: ConnId, source: Source, now: Now, rng: &mut dyn CryptoRng) {
         if now.wall >= self.renew_at {
             self.renew(now, rng);
         }
@@ -58,10 +59,10 @@ impl Server {
             self.outputs.push_back(Output::Drop(conn));
             return;
         }
-        let link = Link::accept(self.doors.clone());
+        let link = Link::accept_held(self.doors.clone());
         let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono });
         assert!(old.is_none(), "a connection's number was used twice");
-        self.strangers.insert(conn);
+        self.strangers.enter(conn, source);
         self.deadlines.set(Wake::Handshake(conn), now.mono.plus(self.settings.handshake_time));
     }
 
@@ -78,6 +79,45 @@ impl Server {
             // Event by event, so that one bite full of requests meets the bound of its own outbox in time.
             self.carry_out(now);
         }
+        if let Some(door) = self.conns.get(&conn).and_then(|known| known.link.held())
+            && self.strangers.wait(conn, door)
+        {
+            self.take_turns(now, rng);
+            self.strangers.held_back(conn);
+            if self.strangers_noted.1.is_none() {
+                self.note_strangers(now);
+            }
+        }
+    }
+
+    /// Lets those strangers go on whose turn it is, as far as the budget of public-key work reaches.
+    pub(super) fn take_turns(&mut self, now: Now, rng: &mut dyn CryptoRng) {
+        while let Some(conn) = self.strangers.next(now.mono, rng) {
+            let Some(known) = self.conns.get_mut(&conn) else { continue };
+            let mut events = Vec::new();
+            known.link.proceed(&mut events);
+            self.turned.insert(conn);
+            for event in events {
+                self.event(conn, event, now, rng);
+                self.carry_out(now);
+            }
+        }
+        match self.strangers.next_turn(now.mono) {
+            Some(at) => self.deadlines.set(Wake::Turn, at),
+            None => self.deadlines.clear(Wake::Turn),
+        }
+    }
+
+    /// Tells the log that strangers are held back: at once, and then at most once in a while.
+    pub(super) fn note_strangers(&mut self, now: Now) {
+        let (work, (noted, _)) = (self.strangers.work(), self.strangers_noted);
+        if work.held_back == noted.held_back && work.unserved == noted.unserved {
+            self.strangers_noted.1 = None;
+            return;
+        }
+        self.effects.note(Note::Strangers(work));
+        self.strangers_noted = (work, Some(now.mono));
+        self.deadlines.set(Wake::StrangersNote, now.mono.plus(STRANGERS_NOTE_SPAN));
     }
 
     pub(super) fn ended(&mut self, conn: ConnId, now: Now) {
@@ -140,7 +180,7 @@ impl Server {
                     self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
                     self.deadlines.set(Wake::Silence(conn), now.mono.plus(self.settings.silence_time));
                     self.deadlines.clear(Wake::Handshake(conn));
-                    self.strangers.remove(&conn);
+                    self.strangers.leave(conn);
                     self.set_stage(conn, Stage::Admitted(admitted));
                 }
                 Err(code) => self.part(conn, code, now),
@@ -254,23 +294,24 @@ impl Server {
         for wake in [Wake::Handshake(conn), Wake::Expiry(conn), Wake::Silence(conn)] {
             self.deadlines.clear(wake);
         }
+        self.strangers.give_up(conn);
         self.deadlines.set(Wake::Linger(conn), now.mono.plus(LINGER_TIME_MAX));
         self.turned.insert(conn);
         self.effects.note(Note::Closed(conn, device, reason));
     }
 
-    /// Takes the place of the stranger who has been here longest: newcomers and members on their way in are quicker
-    /// than a flood of those who only sit there.
+    /// Frees a place for a newcomer. Members on their way in are quicker than those who only sit there, and come from
+    /// elsewhere than a flood.
     fn make_room(&mut self, now: Now) {
-        if let Some(oldest) = self.strangers.first().copied() {
-            self.part(oldest, Code::FULL, now);
-            self.forget(oldest);
+        if let Some(yielding) = self.strangers.yielding() {
+            self.part(yielding, Code::FULL, now);
+            self.forget(yielding);
         }
     }
 
     pub(super) fn forget(&mut self, conn: ConnId) {
         if self.conns.remove(&conn).is_some() {
-            self.strangers.remove(&conn);
+            self.strangers.leave(conn);
             self.deadlines.clear(Wake::Linger(conn));
             self.turned.remove(&conn);
             self.outputs.push_back(Output::Drop(conn));

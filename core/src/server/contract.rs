@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::strangers::Source;
 use crate::effect::Note;
 use crate::id::{AdminId, AppendId, ConnId, LoadId};
 use crate::operator::{Answer, Command};
@@ -10,8 +11,8 @@ use crate::pki::LintFailure;
 /// What happened outside.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// Somebody connected. The number was never used before.
-    Opened(ConnId),
+    /// Somebody connected, from there. The number was never used before, and is greater than those that were.
+    Opened(ConnId, Source),
     /// Bytes came in.
     Received(ConnId, &'a [u8]),
     /// The socket has ended for reading, whether well or badly.
@@ -65,6 +66,10 @@ pub enum Wake {
     Certificate,
     /// A call has rung long enough.
     Ringing,
+    /// A stranger's turn at public-key work has come.
+    Turn,
+    /// It is time to say what strangers have had meanwhile.
+    StrangersNote,
 }
 
 /// Why a server can't start.

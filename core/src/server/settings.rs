@@ -20,8 +20,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// Connections among them that have not been admitted: 1 to 512, and fewer than `connections_max`.
     pub strangers_max: usize,
-    /// Public-key operations that all strangers together may cause in a second: 100 to 20,000. A handshake costs five, so
-    /// that the default admits 400 devices a second.
+    /// Public-key operations that all strangers together may cause in a second: 100 to 20,000. A connection counts for
+    /// seven, so the default, 2800, lets 400 in a second.
     pub key_operations_per_second: u32,
     /// From the opening of a connection until it must be admitted, or have its certificate: 1 s to 60 s.
     pub handshake_time: Duration,

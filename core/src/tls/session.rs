@@ -6,14 +6,19 @@
 //!     |  anything else: alert, Fault                   |  alert, Fault     |  close_notify, Fault
 //! ```
 //!
+//! Who is asked for public-key work by strangers accepts by [`Session::accept_held`]: then there is a stop before
+//! `Handshaking`, where no work was done yet, until [`Session::proceed`].
+//!
 //! None of rustls's buffer limits leaks above this file: plaintext is drained after each step, and what is sealed is
 //! taken out at once.
+
+mod hello;
 
 use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use rustls::server::{Acceptor, ClientHello};
+use rustls::server::{Accepted, Acceptor};
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection};
 
 use super::adapter::from_rustls;
@@ -26,9 +31,6 @@ use crate::wire::Channel;
 
 /// What the exporter is for (RFC 8446 §7.5, RFC 5705).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-countersign";
-/// The alerts for a ClientHello that no configuration answers (RFC 8446 §6.2, RFC 7301 §3.2).
-const PROTOCOL_VERSION: u8 = 70;
-const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// A value that both ends of one TLS session know and nobody else: it names the session.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub struct Opened {
 pub struct Session {
     state: State,
     realm: Realm,
+    /// Whether the handshake stops after the `ClientHello`.
+    held: bool,
     handshake_bytes: usize,
     ciphertext: Vec<u8>,
 }
@@ -85,6 +89,8 @@ pub struct Session {
 enum State {
     /// The `ClientHello` isn't here yet.
     Accepting(Box<Acceptor>, Arc<Doors>),
+    /// It is here, and nothing was done about it yet.
+    Held(Box<Held>),
     /// The keys are being agreed.
     Handshaking(Box<Connection>),
     /// Both sides are known.
@@ -93,11 +99,25 @@ enum State {
     Dead,
 }
 
+/// A `ClientHello` that waits.
+struct Held {
+    accepted: Accepted,
+    door: Channel,
+    config: Arc<ServerConfig>,
+    /// What came after it.
+    rest: Vec<u8>,
+}
+
 impl Session {
     /// The side that is connected to.
     pub fn accept(doors: Arc<Doors>) -> Self {
         let realm = doors.realm().clone();
         Self::new(State::Accepting(Box::default(), doors), realm)
+    }
+
+    /// The same, but it goes no further than the `ClientHello` before [`Session::proceed`].
+    pub fn accept_held(doors: Arc<Doors>) -> Self {
+        Self { held: true, ..Self::accept(doors) }
     }
 
     /// The side that connects; its `ClientHello` waits in the ciphertext already.
@@ -113,19 +133,45 @@ impl Session {
     }
 
     fn new(state: State, realm: Realm) -> Self {
-        Self { state, realm, handshake_bytes: 0, ciphertext: Vec::new() }
+        Self { state, realm, held: false, handshake_bytes: 0, ciphertext: Vec::new() }
     }
 
     /// Takes ciphertext from the other side and adds to `opened` what came of it, whatever the result: what was good
     /// before a bad record counts, in one bite as in two. On an error the alert that tells the other side so is in the
     /// ciphertext to be sent.
-    pub fn received(&mut self, mut bytes: &[u8], opened: &mut Opened) -> Result<(), CloseReason> {
+    pub fn received(&mut self, bytes: &[u8], opened: &mut Opened) -> Result<(), CloseReason> {
         if !matches!(self.state, State::Open(_)) {
             self.handshake_bytes = self.handshake_bytes.saturating_add(bytes.len());
         }
+        self.work(bytes, opened)
+    }
+
+    /// Which door the `ClientHello` asked for, while it waits for [`Session::proceed`].
+    pub fn held(&self) -> Option<Channel> {
+        if let State::Held(held) = &self.state { Some(held.door) } else { None }
+    }
+
+    /// Lets a handshake that waits go on, with all that came meanwhile. The result is that of [`Session::received`].
+    pub fn proceed(&mut self, opened: &mut Opened) -> Result<(), CloseReason> {
+        if let State::Held(_) = self.state
+            && let State::Held(held) = std::mem::replace(&mut self.state, State::Dead)
+        {
+            let Held { accepted, config, rest, .. } = *held;
+            let mut bytes = rest.as_slice();
+            self.state = self.begin(accepted, config, &mut bytes, opened)?;
+            self.work(bytes, opened)?;
+        }
+        Ok(())
+    }
+
+    fn work(&mut self, mut bytes: &[u8], opened: &mut Opened) -> Result<(), CloseReason> {
         while !bytes.is_empty() {
             let step = match std::mem::replace(&mut self.state, State::Dead) {
                 State::Accepting(acceptor, doors) => self.accept_step(acceptor, doors, &mut bytes, opened),
+                State::Held(mut held) => {
+                    held.rest.extend_from_slice(std::mem::take(&mut bytes));
+                    Ok(State::Held(held))
+                }
                 State::Handshaking(connection) => self.handshake_step(connection, &mut bytes, opened),
                 State::Open(connection) => self.open_step(connection, &mut bytes, opened),
                 State::Dead => return Ok(()),
@@ -192,13 +238,27 @@ impl Session {
                 return Err(reason(&error));
             }
         };
-        let config = match choose_door(&accepted.client_hello(), &doors) {
-            Ok(config) => config,
+        let (door, config) = match hello::choose_door(&accepted.client_hello(), &doors) {
+            Ok(door) => door,
             Err((fault, alert)) => {
-                self.ciphertext.extend_from_slice(&fatal(alert));
+                self.ciphertext.extend_from_slice(&alert);
                 return Err(CloseReason::Fault(fault));
             }
         };
+        if self.held {
+            return Ok(State::Held(Box::new(Held { accepted, door, config, rest: Vec::new() })));
+        }
+        self.begin(accepted, config, bytes, opened)
+    }
+
+    /// Answers a `ClientHello`: from here on it costs public-key operations.
+    fn begin(
+        &mut self,
+        accepted: Accepted,
+        config: Arc<ServerConfig>,
+        bytes: &mut &[u8],
+        opened: &mut Opened,
+    ) -> Result<State, CloseReason> {
         match accepted.into_connection(config) {
             Ok(connection) => {
                 let mut connection = Box::new(ServerConnection::into(connection));
@@ -332,32 +392,12 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Accepting(..) => "Session(accepting)",
+            State::Held(_) => "Session(held)",
             State::Handshaking(_) => "Session(handshaking)",
             State::Open(_) => "Session(open)",
             State::Dead => "Session(dead)",
         })
     }
-}
-
-/// Which door a ClientHello asks for: of exactly one protocol of ours, or none and the alert that says so.
-fn choose_door(hello: &ClientHello<'_>, doors: &Doors) -> Result<Arc<ServerConfig>, (Fault, u8)> {
-    // An older TLS, which has none of 1.3's suites, often names no protocol either: say what is the matter first.
-    if !hello.cipher_suites().iter().any(|suite| u16::from(*suite) >> 8 == 0x13) {
-        return Err((Fault::WrongTlsVersion, PROTOCOL_VERSION));
-    }
-    let mut offered = hello.alpn().into_iter().flatten();
-    let door = match (offered.next(), offered.next()) {
-        // rustls would go on without.
-        (None, _) => return Err((Fault::NoAlpn, NO_APPLICATION_PROTOCOL)),
-        (Some(one), None) => Channel::from_alpn(one).and_then(|channel| doors.get(channel)),
-        (Some(_), Some(_)) => None,
-    };
-    door.cloned().ok_or((Fault::WrongAlpn, NO_APPLICATION_PROTOCOL))
-}
-
-/// A fatal alert in a record of its own, not encrypted.
-fn fatal(alert: u8) -> [u8; 7] {
-    [21, 3, 3, 0, 2, 2, alert]
 }
 
 fn drain(connection: &mut Connection, out: &mut Vec<u8>) {

@@ -27,6 +27,13 @@ pub(super) fn log(note: &Note, from: Option<SocketAddr>) {
         }
         Note::Invited(expires) => info!(%expires, "invite made"),
         Note::RelayCertified(at) => info!(%at, "the relay's certificate was made anew"),
+        Note::Strangers(work) => info!(
+            handshakes = work.turns,
+            key_operations = work.key_operations,
+            held_back = work.held_back,
+            unserved = work.unserved,
+            "strangers so far"
+        ),
         Note::Alarm(what) => error!("alarm: {what}"),
     }
 }

@@ -19,7 +19,7 @@ use countersign_core::effect::Note;
 use countersign_core::id::{AdminId, AppendId, ConnId, LoadId};
 use countersign_core::limits::LINGER_TIME_MAX;
 use countersign_core::operator::{Answer, Command};
-use countersign_core::server::{Input, Output, Server};
+use countersign_core::server::{Input, Output, Server, Source};
 use countersign_core::time::{Instant, Now};
 use mio::net::TcpStream;
 use mio::{Events, Poll, Waker};
@@ -246,7 +246,7 @@ impl Reactor {
         match self.conns.open(stream, from, self.poll.registry()) {
             Ok(conn) => {
                 tracing::debug!(conn = conn.0, %from, "connected");
-                self.server.handle(Input::Opened(conn), now, &mut OsEntropy);
+                self.server.handle(Input::Opened(conn, Source::of(from.ip())), now, &mut OsEntropy);
             }
             Err(error) => tracing::warn!(%from, %error, "a connection ended before it began"),
         }
@@ -283,7 +283,7 @@ impl Reactor {
             | Note::Admitted(conn, _)
             | Note::Closed(conn, _, _)
             | Note::EnrolRefused(conn, _, _) => self.conns.from(*conn),
-            Note::Issued(..) | Note::Invited(_) | Note::RelayCertified(_) | Note::Alarm(_) => None,
+            Note::Issued(..) | Note::Invited(_) | Note::RelayCertified(_) | Note::Strangers(_) | Note::Alarm(_) => None,
         };
         notes::log(note, from);
     }

@@ -114,6 +114,8 @@ impl Tally {
             Note::EnrolRefused(_, code, _) => self.add("relay refused", code_name(*code)),
             Note::Invited(_) => self.add("relay", "invited"),
             Note::RelayCertified(_) => self.add("relay", "certified"),
+            Note::Strangers(work) if work.held_back > 0 => self.add("relay", "held strangers back"),
+            Note::Strangers(_) => {}
             Note::Alarm(_) => self.add("relay", "ALARM"),
         }
     }

@@ -140,6 +140,9 @@ fn noted(note: &Note) -> Option<String> {
         Note::EnrolRefused(conn, code, words) => {
             format!("refuses the enrolment on connection {conn}: {} ({words})", code_name(*code))
         }
+        Note::Strangers(work) => {
+            format!("has done {} public-key operations for strangers, {} waited", work.key_operations, work.held_back)
+        }
         Note::Alarm(words) => format!("ALARM: {words}"),
         Note::Invited(_) | Note::RelayCertified(_) => return None,
     })

@@ -2,7 +2,7 @@
 
 use countersign_core::device;
 use countersign_core::id::ConnId;
-use countersign_core::server::{Input, Output};
+use countersign_core::server::{Input, Output, Source};
 
 use super::World;
 use super::event::Event;
@@ -125,7 +125,7 @@ impl World {
         let connected_us = wire.connect(self.now_us);
         self.wires.insert(conn, wire);
         self.see(&Seen::Opened(conn, program));
-        self.tell_relay(Input::Opened(conn));
+        self.tell_relay(Input::Opened(conn, Source::default()));
         if let Some(at_us) = connected_us {
             self.at(at_us, Event::Connected(conn));
         }

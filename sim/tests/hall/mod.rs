@@ -7,7 +7,7 @@ use countersign_core::device::enrol::EnrolResult;
 use countersign_core::id::{AdminId, ConnId, DeviceLabel, DeviceName, KeyId, UserName};
 use countersign_core::invite::InviteLink;
 use countersign_core::operator::{Answer, Command};
-use countersign_core::server::{Input, Output};
+use countersign_core::server::{Input, Output, Source};
 use sim::actors::operator::Operator;
 use sim::node::device::{DeviceNode, Nudge};
 use sim::node::relay::RelayNode;
@@ -133,7 +133,7 @@ impl Hall {
         let (now_us, conn) = (self.now_us, ConnId(u64::try_from(newcomer).expect("two") + 1));
         match output {
             device::Output::Dial(_) => {
-                self.relay.handle(Input::Opened(conn), now_us);
+                self.relay.handle(Input::Opened(conn, Source::default()), now_us);
                 self.newcomer(newcomer).handle(Nudge::Connected(LOCAL), now_us);
             }
             device::Output::Write(_) => {

@@ -15,7 +15,7 @@ fn times(town: &Town, reason: CloseReason) -> usize {
 
 fn strangers_come(town: &mut Town, first: u64, count: u64) {
     for n in first..first + count {
-        town.server.handle(Input::Opened(ConnId(n)), town.now, &mut rng(1));
+        town.server.handle(Input::Opened(ConnId(n), Source::default()), town.now, &mut rng(1));
     }
     town.settle();
 }

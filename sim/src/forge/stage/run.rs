@@ -187,7 +187,7 @@ impl Stage {
         self.lines.insert(end, other);
         self.lines.insert(other, end);
         if let End::Relay(conn) = other {
-            self.at_relay(server::Input::Opened(conn));
+            self.at_relay(server::Input::Opened(conn, server::Source::default()));
         }
         true
     }
