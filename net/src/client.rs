@@ -33,7 +33,6 @@ pub mod who;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::CommandFactory;
 use countersign_core::time::Now;
@@ -41,9 +40,14 @@ use countersign_core::tls::TlsEnv;
 
 use crate::args::{ShellWord, command_line, default_data_dir, parse};
 use crate::clock::Clock;
-use crate::exit::{Failure, end, lost_output};
+use crate::config::client::{ClientConfig, FILE, TABLE};
+use crate::config::example;
+use crate::config::file::Which;
+use crate::exit::{Failure, end, lost_output, print_line};
+use crate::logging;
 
-use args::{Args, CertCommand, Command, Join};
+use args::{Args, CertCommand, Command, ConfigCommand, Join};
+use home::{HomeError, Stored};
 
 /// Runs the program on this process's arguments.
 pub fn run() -> ExitCode {
@@ -54,11 +58,18 @@ fn carry_out(args: Args) -> Result<(), Failure> {
     let Some(command) = args.command else {
         return Args::command().print_help().map_err(|error| lost_output(&error));
     };
+    // It needs no folder, and helps to mend a file that is refused.
+    if let Command::Config { command: ConfigCommand::Example } = command {
+        return example::file(TABLE, "client").iter().try_for_each(print_line);
+    }
     let folder = match args.data_dir {
         Some(path) => DataDir { path, named: true },
         None => DataDir { path: default_data_dir("client")?, named: false },
     };
-    obey(command, &World { folder, clock: Clock::start() })
+    let which = args.config.map_or_else(|| Which::Usual(folder.path.join(FILE)), Which::Named);
+    let config = ClientConfig::load(&which, command.flags())?;
+    logging::start(&config.logging)?;
+    obey(command, &World { folder, config, clock: Clock::start() })
 }
 
 /// What every command works with.
@@ -66,6 +77,8 @@ fn carry_out(args: Args) -> Result<(), Failure> {
 pub struct World {
     /// The data folder.
     pub folder: DataDir,
+    /// What the program runs with.
+    pub config: ClientConfig,
     /// The clocks.
     pub clock: Clock,
 }
@@ -92,6 +105,16 @@ impl World {
     pub fn now(&self) -> Now {
         self.clock.now()
     }
+
+    /// The device of the data folder, with its server where the configuration says that it is now. The root that the
+    /// server must prove to belong to stays the one that the device joined.
+    pub fn stored(&self) -> Result<Stored, HomeError> {
+        let mut stored = Stored::load(&self.folder)?;
+        if let Some(server) = &self.config.server {
+            stored.endpoint = server.clone();
+        }
+        Ok(stored)
+    }
 }
 
 /// The crypto of the program: aws-lc-rs, with the hybrid post-quantum key exchange preferred (design 7).
@@ -104,11 +127,8 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Join(Join { password: true, .. }) => later("join --password"),
         Command::Join(join) => join::join(join, world),
         Command::Who { json } => who::who(world, json),
-        Command::Listen { json, accept } => chat::listen::listen(world, json, accept),
-        Command::Call { path: Some(_), .. } => later("call --path"),
-        Command::Call { user, json, wait, path: None } => {
-            chat::call::call(world, &user, json, wait.map(Duration::from_secs))
-        }
+        Command::Listen { json, accept, way: _ } => chat::listen::listen(world, json, accept),
+        Command::Call { user, json, patience: _, way: _ } => chat::call::call(world, &user, json),
         Command::Cert { command: None } => Err(Failure::usage("client cert needs a word more: show, or export DIR")),
         Command::Cert { command: Some(command) } => certificate(command, world),
         Command::Send(_) => later("send"),
@@ -119,7 +139,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Log(_) => later("log"),
         Command::Devices(_) => later("devices"),
         Command::Recover(_) => later("recover"),
-        Command::Config(_) => later("config"),
+        Command::Config { command } => configuration(&command, world),
     }
 }
 
@@ -130,6 +150,15 @@ fn certificate(command: CertCommand, world: &World) -> Result<(), Failure> {
         CertCommand::Renew(_) => later("cert renew"),
         CertCommand::Fetch(_) => later("cert fetch"),
         CertCommand::Import(_) => later("cert import"),
+    }
+}
+
+fn configuration(command: &ConfigCommand, world: &World) -> Result<(), Failure> {
+    let effective = &world.config.effective;
+    match command {
+        ConfigCommand::Show { json: true, .. } => effective.to_json().iter().try_for_each(print_line),
+        ConfigCommand::Show { origin, .. } => effective.to_toml(*origin).iter().try_for_each(print_line),
+        ConfigCommand::Example => example::file(TABLE, "client").iter().try_for_each(print_line),
     }
 }
 

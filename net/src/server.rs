@@ -1,6 +1,7 @@
 //! Decides in which order a server starts: first what may refuse it, then the realm, then the port, then the word that it is ready.
 //!
 //! - [`assemble`], [`founding`]: from a data folder to the machine of `countersign_core`.
+//! - `open_files`: how many connections the system lets it have.
 //! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
 //! - [`admin`]: the operator's desk, which `server invite` and `server users` come to.
 //! - [`announce`]: what is printed on stdout.
@@ -12,19 +13,19 @@ mod conns;
 pub mod founding;
 mod ledger;
 mod notes;
+mod open_files;
 mod place;
 mod port;
 mod reactor;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use countersign_core::id::Realm;
-use countersign_core::invite::Endpoint;
-use countersign_core::limits::INVITE_LIFETIME;
 use countersign_core::operator::{Answer, Command};
 
 use crate::clock::Clock;
+use crate::config::server::{REALM, ServerConfig};
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
 use crate::signals::Signals;
@@ -32,21 +33,17 @@ use crate::store::folder::Folder;
 use admin::Desk;
 use admin::protocol::{Links, Reply};
 use announce::Voice;
-use assemble::Assembled;
+use assemble::{AssembleError, Assembled};
 use port::Port;
 use reactor::Reactor;
 
 /// What a server is started with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The data folder.
     pub data_dir: PathBuf,
-    /// Where to listen; port 0 lets the system choose.
-    pub listen: SocketAddr,
-    /// What links name instead.
-    pub public: Option<Endpoint>,
-    /// The realm that a new folder gets, and that an old one must have.
-    pub realm: Option<Realm>,
+    /// What it runs with.
+    pub config: ServerConfig,
     /// How it speaks to whoever started it.
     pub voice: Voice,
 }
@@ -57,30 +54,49 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     admin::check_path(&options.data_dir.join(admin::SOCKET))?;
     let folder = Folder::open(&options.data_dir).map_err(Failure::failed)?;
     let _lock = folder.lock("server").map_err(Failure::failed)?;
-    // Before a realm is founded, so that a first start that finds the port in use is still the first.
-    let port = Port::open(options.listen)?;
-    let address = port.address();
+    let config = &options.config;
+    let settings = open_files::make_room(config.settings)?;
+    // Before a realm is founded, so that a first start that finds a port in use is still the first.
+    let ports = config.listen.iter().enumerate().map(|(n, address)| Port::open(*address, n));
+    let ports = ports.collect::<Result<Vec<_>, _>>()?;
+    let addresses: Vec<SocketAddr> = ports.iter().map(Port::address).collect();
+    let endpoint = announce::endpoint(config.public.as_ref(), &addresses)?;
     let signals = Signals::take()?;
     let Assembled { server, journal, is_new } =
-        assemble::assemble(&folder, options.realm.as_ref(), clock.now(), &mut OsEntropy)?;
+        assemble::assemble(&folder, config.realm.as_ref(), clock.now(), &mut OsEntropy)
+            .map_err(|error| refused(error, config))?;
+    let server = server.with_settings(settings).map_err(Failure::failed)?;
     let realm = server.realm().clone();
     let (people, records) = (server.state().users().len(), server.state().position().n);
-    let endpoint = announce::endpoint(options.public.as_ref(), address)?;
-    let desk = Desk::open(&folder, Links { endpoint, realm: realm.clone(), root: server.root() })?;
-    let mut reactor = Reactor::new(clock, server, journal, port, desk, signals)?;
+    let lifetime = settings.invite_lifetime;
+    let desk = Desk::open(&folder, Links { endpoint, realm: realm.clone(), root: server.root(), lifetime })?;
+    let mut reactor = Reactor::new(clock, server, journal, ports, desk, signals)?;
     reactor.found()?;
     tracing::info!(%realm, people, records, "started");
-    options.voice.listening(address, &realm);
+    for address in addresses {
+        options.voice.listening(address, &realm);
+    }
     if is_new && options.voice.terminal {
-        first_link(&mut reactor, &options.voice)?;
+        first_link(&mut reactor, lifetime, &options.voice)?;
     }
     options.voice.next_step();
     reactor.run()
 }
 
+/// A realm that is not the folder's was asked for somewhere, and that is where it has to be changed.
+fn refused(error: AssembleError, config: &ServerConfig) -> Failure {
+    let is_realm = matches!(error, AssembleError::OtherRealm { .. });
+    let failure = Failure::from(error);
+    if is_realm {
+        Failure::new(failure.exit, format_args!("{}: {failure}", config.effective.origin(REALM.name)))
+    } else {
+        failure
+    }
+}
+
 /// An invite for the first person, made by the command that `server invite` gives.
-fn first_link(reactor: &mut Reactor, voice: &Voice) -> Result<(), Failure> {
-    let answer = reactor.ask(&Command::Invite { user: None, lifetime: INVITE_LIFETIME })?;
+fn first_link(reactor: &mut Reactor, lifetime: Duration, voice: &Voice) -> Result<(), Failure> {
+    let answer = reactor.ask(&Command::Invite { user: None, lifetime })?;
     if let Answer::Refused(refusal) = &answer {
         return Err(Failure::failed(refusal));
     }

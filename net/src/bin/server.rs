@@ -2,16 +2,18 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use countersign_core::id::{Realm, UserName};
-use countersign_core::invite::Endpoint;
+use countersign_core::id::UserName;
 use countersign_core::limits::INVITE_LIFETIME_MAX;
 use net::args::{self, ShellWord, command_line, default_data_dir};
+use net::config::example;
+use net::config::file::Which;
+use net::config::layers::Flags;
+use net::config::server::{FILE, LISTEN, PUBLIC, REALM, ServerConfig, TABLE};
 use net::exit::{self, Failure, print_line};
 use net::logging;
 use net::server::admin::ask::ask;
@@ -21,8 +23,7 @@ use net::server::{self, Options};
 use serde_json::json;
 
 /// The known words of later versions.
-const NOT_BUILT: [&str; 9] = ["devices", "sessions", "revoke", "ca", "log", "backup", "check", "restore", "config"];
-const LISTEN: &str = "127.0.0.1:7443";
+const NOT_BUILT: [&str; 8] = ["devices", "sessions", "revoke", "ca", "log", "backup", "check", "restore"];
 
 /// A group's own chat server: its certificate authority, directory and relay
 #[derive(Debug, Parser)]
@@ -49,27 +50,53 @@ enum Command {
         /// Who alone may use it; without it, whoever has the link takes any free name
         #[arg(value_parser = UserName::parse)]
         user: Option<UserName>,
-        /// How long it admits: a number and s, m, h or d
-        #[arg(long, default_value = "24h", value_parser = lifetime, value_name = "TIME")]
-        expires: Duration,
+        /// How long it admits: a number and s, m, h or d [default: what the server is configured with, 24h at first]
+        #[arg(long, value_parser = lifetime, value_name = "TIME")]
+        expires: Option<Duration>,
     },
     /// List the people and their devices
     Users,
+    /// Show what the server would run with, or an example of its config file
+    Config {
+        /// What of it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
+/// The words of `server config`.
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the effective configuration as a config file
+    Show {
+        /// Say behind each value where it comes from
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        run: RunArgs,
+    },
+    /// Print a config file with every key, its default and its meaning, all in comments
+    Example,
+}
+
+/// The flags of keys are judged with the rest of the configuration.
 #[derive(Debug, Default, Args)]
 struct RunArgs {
-    /// Where to listen [default: 127.0.0.1:7443]; with port 0 the system chooses one
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
-    listen: Option<SocketAddr>,
+    /// The config file [default: server.toml in the data folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen, more than once or with commas for several addresses [default: 127.0.0.1:7443]; with port 0 the
+    /// system chooses one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<String>,
     /// What links name instead of the listening address
-    #[arg(long, value_name = "HOST:PORT", value_parser = public)]
-    public: Option<Endpoint>,
+    #[arg(long, value_name = "HOST:PORT")]
+    public: Option<String>,
     /// The realm that a first start creates [default: chat.internal]
-    #[arg(long, value_parser = Realm::parse)]
-    realm: Option<Realm>,
+    #[arg(long)]
+    realm: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -83,26 +110,38 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
     match command {
         None => start(folder()?, run, Voice::of_stdout(json, named)),
         Some(Command::Run(inner)) => start(folder()?, inner.or(run), Voice::of_stdout(json, named)),
-        Some(_) if !run.is_empty() => {
-            Err(Failure::usage("--listen, --public and --realm are for the server itself: leave them out here"))
+        Some(Command::Config { command: ConfigCommand::Show { origin, run: inner } }) => {
+            show(&folder()?, inner.or(run), origin, json)
         }
+        Some(_) if !run.is_empty() => Err(Failure::usage(
+            "--config, --listen, --public and --realm are for the server itself: leave them out here",
+        )),
         Some(Command::Invite { user, expires }) => invite(&folder()?, user, expires, json),
+        Some(Command::Config { command: ConfigCommand::Example }) => {
+            example::file(TABLE, "server").iter().try_for_each(print_line)
+        }
         Some(Command::Users) => users(&folder()?, json),
         Some(Command::Other(words)) => Err(other(&words)),
     }
 }
 
 fn start(data_dir: PathBuf, run: RunArgs, voice: Voice) -> Result<(), Failure> {
-    logging::start()?;
-    let listen = match run.listen {
-        Some(listen) => listen,
-        None => LISTEN.parse().map_err(Failure::failed)?,
-    };
-    server::run(&Options { data_dir, listen, public: run.public, realm: run.realm, voice })
+    let config = run.load(&data_dir)?;
+    logging::start(&config.logging)?;
+    server::run(&Options { data_dir, config, voice })
 }
 
-fn invite(folder: &Path, user: Option<UserName>, expires: Duration, json: bool) -> Result<(), Failure> {
-    let request = Request::Invite { user: user.map(String::from), seconds: expires.as_secs() };
+fn show(data_dir: &Path, run: RunArgs, origin: bool, json: bool) -> Result<(), Failure> {
+    let effective = run.load(data_dir)?.effective;
+    if json {
+        effective.to_json().iter().try_for_each(print_line)
+    } else {
+        effective.to_toml(origin).iter().try_for_each(print_line)
+    }
+}
+
+fn invite(folder: &Path, user: Option<UserName>, expires: Option<Duration>, json: bool) -> Result<(), Failure> {
+    let request = Request::Invite { user: user.map(String::from), seconds: expires.map(|time| time.as_secs()) };
     match ask(folder, &request)? {
         Reply::Invite { link, expires } if json => print_line(json!({ "link": link, "expires": expires })),
         Reply::Invite { link, .. } => print_line(link),
@@ -150,25 +189,28 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     Ok(lifetime)
 }
 
-fn listen(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "write ADDRESS:PORT, for example 127.0.0.1:7443")
-}
-
-fn public(text: &str) -> Result<Endpoint, &'static str> {
-    Endpoint::parse(text).map_err(|_| "write HOST:PORT, for example chat.example.org:7443")
-}
-
 impl RunArgs {
     fn is_empty(&self) -> bool {
-        self.listen.is_none() && self.public.is_none() && self.realm.is_none()
+        let Self { config, listen, public, realm } = self;
+        config.is_none() && listen.is_empty() && public.is_none() && realm.is_none()
     }
 
     /// These, and the others where these say nothing.
     fn or(self, other: Self) -> Self {
         Self {
-            listen: self.listen.or(other.listen),
+            config: self.config.or(other.config),
+            listen: if self.listen.is_empty() { other.listen } else { self.listen },
             public: self.public.or(other.public),
             realm: self.realm.or(other.realm),
         }
+    }
+
+    /// What the server runs with.
+    fn load(self, data_dir: &Path) -> Result<ServerConfig, Failure> {
+        let which = self.config.map_or_else(|| Which::Usual(data_dir.join(FILE)), Which::Named);
+        let listen = (!self.listen.is_empty()).then(|| self.listen.join(","));
+        let flags = [(LISTEN.name, listen), (PUBLIC.name, self.public), (REALM.name, self.realm)];
+        let flags: Flags = flags.into_iter().filter_map(|(name, words)| Some((name, words?))).collect();
+        Ok(ServerConfig::load(&which, flags)?)
     }
 }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::client::{PATH, WAIT};
+use crate::config::layers::Flags;
+
 /// Chat in which every person is who their certificate says they are
 #[derive(Debug, Parser)]
 #[command(name = "client", version, disable_help_subcommand = true)]
@@ -14,6 +17,9 @@ pub struct Args {
     /// folder]
     #[arg(long, value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
+    /// The config file [default: client.toml in the data folder, if it is there]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -40,6 +46,9 @@ pub enum Command {
         /// Take every call without asking
         #[arg(long)]
         accept: bool,
+        /// Which way.
+        #[command(flatten)]
+        way: Way,
     },
     /// Call somebody; each line typed is a line sent, and the end of input (Ctrl-D) hangs up
     Call {
@@ -48,12 +57,12 @@ pub enum Command {
         /// Print one JSON object a line
         #[arg(long)]
         json: bool,
-        /// How long to wait for somebody who is not online; 60 on a terminal and 10 otherwise
-        #[arg(long, value_name = "SECONDS")]
-        wait: Option<u64>,
-        /// By which way; not built yet.
-        #[arg(long, hide = true)]
-        path: Option<OsString>,
+        /// How long.
+        #[command(flatten)]
+        patience: Patience,
+        /// Which way.
+        #[command(flatten)]
+        way: Way,
     },
     /// Show or export this device's certificate
     Cert {
@@ -85,9 +94,68 @@ pub enum Command {
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Recover(Later),
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Config(Later),
+    /// Show what this program runs with, or an example of its config file
+    Config {
+        /// What of it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+/// The words of `client config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the effective configuration as a config file
+    Show {
+        /// Say behind each value where it comes from
+        #[arg(long)]
+        origin: bool,
+        /// Print one JSON object a key
+        #[arg(long)]
+        json: bool,
+        /// How long.
+        #[command(flatten)]
+        patience: Patience,
+        /// Which way.
+        #[command(flatten)]
+        way: Way,
+    },
+    /// Print a config file with every key, its default and its meaning, all in comments
+    Example,
+}
+
+/// Which way calls take; judged with the rest of the configuration.
+#[derive(Debug, clap::Args)]
+pub struct Way {
+    /// Which way calls take: "auto" for a direct connection where one comes about, or always the "tunnel" through the
+    /// server [default: auto]
+    #[arg(long, value_name = "WAY")]
+    pub path: Option<String>,
+}
+
+/// How long somebody is waited for; judged with the rest of the configuration.
+#[derive(Debug, clap::Args)]
+pub struct Patience {
+    /// How long to wait for somebody who is not online [default: 60 on a terminal and 10 otherwise]
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
+}
+
+impl Command {
+    /// What its flags say about the configuration.
+    pub fn flags(&self) -> Flags {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "no other command has flags that are keys")]
+        let (way, patience) = match self {
+            Self::Call { way, patience, .. } | Self::Config { command: ConfigCommand::Show { way, patience, .. } } => {
+                (Some(way), Some(patience))
+            }
+            Self::Listen { way, .. } => (Some(way), None),
+            _ => (None, None),
+        };
+        let path = way.and_then(|way| way.path.clone());
+        let wait = patience.and_then(|patience| Some(format!("{}s", patience.wait?)));
+        [(PATH.name, path), (WAIT.name, wait)].into_iter().filter_map(|(name, words)| Some((name, words?))).collect()
+    }
 }
 
 /// The words of `client join`.
@@ -161,11 +229,9 @@ mod tests {
             "client log check",
             "client devices approve phone",
             "client recover --help",
-            "client config show --origin",
             "client cert renew",
             "client cert fetch bob",
             "client cert import key bundle --data-dir x",
-            "client call bob --path tunnel",
             "client join --password",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));

@@ -45,7 +45,7 @@ struct Issuer<'a> {
 
 /// Runs `client cert show`. An expired certificate is shown as such: that is when one wants to look at it.
 pub fn show(world: &World, json: bool) -> Result<(), Failure> {
-    let stored = Stored::load(&world.folder)?;
+    let stored = world.stored()?;
     let facts = |der: &[u8]| {
         Facts::read(der).ok_or_else(|| {
             let folder = stored.folder.display();

@@ -220,6 +220,7 @@ impl Reactor {
     /// Tries the next address that lets itself be tried.
     fn dial_next(&mut self, conn: ConnId, mut rest: VecDeque<SocketAddr>, share: Duration, machine: &mut impl Machine) {
         while let Some(address) = rest.pop_front() {
+            tracing::debug!(%address, "dialling");
             let token = next(&mut self.last_token);
             match Socket::connect(address, self.poll.registry(), token) {
                 Ok(socket) => {

@@ -12,7 +12,7 @@ use crate::exit::{Failure, print_line};
 
 /// Runs `client who`.
 pub fn who(world: &World, json: bool) -> Result<(), Failure> {
-    let stored = Stored::load(&world.folder)?;
+    let stored = world.stored()?;
     let identity = stored.identity(world.now().wall)?;
     let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
     let mut device = Device::new(tls_env(), identity, false);

@@ -115,7 +115,7 @@ impl Desk {
         for _ in 0..REQUESTS_PER_TURN {
             let Some(number) = self.heard.pop_first() else { break };
             let Some(visitor) = self.visitors.get_mut(&number) else { continue };
-            match visitor.next_line().map(|line| Request::read(&line)) {
+            match visitor.next_line().map(|line| Request::read(&line, self.links.lifetime)) {
                 Some(Ok(command)) => {
                     self.requests += 1;
                     let id = AdminId(self.requests);

@@ -62,23 +62,34 @@ impl Voice {
     }
 }
 
-/// Where links say that the server is: what was given as public, or else where it listens. An address that stands for
-/// all of the machine's can't be dialled, so a link then names this machine itself.
-pub fn endpoint(public: Option<&Endpoint>, listens: SocketAddr) -> Result<Endpoint, Failure> {
+/// Where links say that the server is: what was given as public, or else the best of the addresses that it listens on, one
+/// that others can reach before one that only this machine can. An address that stands for all of the machine's can't be
+/// dialled, so a link then names this machine itself.
+pub fn endpoint(public: Option<&Endpoint>, listens: &[SocketAddr]) -> Result<Endpoint, Failure> {
     if let Some(public) = public {
         return Ok(public.clone());
     }
-    let mut address = listens;
-    if listens.ip().is_unspecified() {
-        address.set_ip(match listens.ip() {
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        });
-        tracing::warn!(%listens, links_name = %address, "links only work on this machine: give the name that others reach it by with --public");
+    let worth = |address: &&SocketAddr| (address.ip().is_unspecified(), address.ip().is_loopback());
+    let Some(mut address) = listens.iter().min_by_key(worth).copied() else {
+        return Err(Failure::usage("the server has nothing to listen on: give an address with --listen"));
+    };
+    if listens.iter().any(|address| address.ip().is_unspecified()) && !is_reachable(address) {
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            });
+        }
+        tracing::warn!(links_name = %address, "links only work on this machine: give the name that others reach it by with --public");
     }
     Endpoint::parse(&address.to_string()).map_err(|_| {
         Failure::usage(format_args!("{address} can't stand in a link: give a name or address for it with --public"))
     })
+}
+
+/// Whether an address may lead here from another machine.
+fn is_reachable(address: SocketAddr) -> bool {
+    !address.ip().is_unspecified() && !address.ip().is_loopback()
 }
 
 #[cfg(test)]
@@ -95,10 +106,15 @@ mod tests {
             ("0.0.0.0:7443", None, "127.0.0.1:7443"),
             ("[::]:7443", None, "[::1]:7443"),
             ("0.0.0.0:7443", Some(&given), "chat.example.org:443"),
+            ("0.0.0.0:7443 [::]:7443", None, "127.0.0.1:7443"),
+            ("127.0.0.1:1 [::]:7443", None, "127.0.0.1:1"),
+            ("127.0.0.1:1 [::]:2 192.0.2.1:3", None, "192.0.2.1:3"),
+            ("[::1]:1 127.0.0.1:2", None, "[::1]:1"),
         ] {
-            assert_eq!(endpoint(public, listens.parse().unwrap()).unwrap().to_string(), expected, "{listens}");
+            let addresses: Vec<SocketAddr> = listens.split(' ').map(|address| address.parse().unwrap()).collect();
+            assert_eq!(endpoint(public, &addresses).unwrap().to_string(), expected, "{listens}");
         }
-        let scoped = endpoint(None, "[fe80::1%2]:7443".parse().unwrap()).unwrap_err();
+        let scoped = endpoint(None, &["[fe80::1%2]:7443".parse().unwrap()]).unwrap_err();
         assert!(scoped.sentence.contains("--public"), "{scoped}");
     }
 }

@@ -202,7 +202,7 @@ impl fmt::Display for AssembleError {
             }
             Self::OtherRealm { folder, realm, asked } => write!(
                 f,
-                "{} holds the realm {realm}, not {asked}: leave --realm out, or choose another folder with --data-dir",
+                "{} holds the realm {realm}, not {asked}: leave the realm out, or choose another folder with --data-dir",
                 folder.display()
             ),
             Self::NoRealm => write!(f, "the root certificate names no realm: restore root.pem from a backup"),

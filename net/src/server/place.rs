@@ -3,11 +3,13 @@
 use countersign_core::id::ConnId;
 use mio::Token;
 
+use crate::config::kinds::names::ADDRESSES_MAX;
+
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The port.
-    Port,
+    /// One of the ports, by its number.
+    Port(usize),
     /// The journal's thread.
     Journal,
     /// The signals.
@@ -21,7 +23,9 @@ pub(super) enum Place {
 }
 
 /// The tokens of the places of which there is one.
-const FIXED: [Place; 4] = [Place::Port, Place::Journal, Place::Signals, Place::Desk];
+const FIXED: [Place; 3] = [Place::Journal, Place::Signals, Place::Desk];
+/// Where the tokens begin that are shared by connections and visitors; the ports' are between these and the fixed ones.
+const SHARED: usize = FIXED.len() + ADDRESSES_MAX;
 
 impl Place {
     /// The place's token. Connections and visitors share what the fixed places leave, even and odd; since neither's
@@ -30,20 +34,20 @@ impl Place {
         let (number, odd) = match self {
             Self::Conn(conn) => (conn.0, 0),
             Self::Visitor(number) => (number, 1),
-            Self::Port => return Token(0),
-            Self::Journal => return Token(1),
-            Self::Signals => return Token(2),
-            Self::Desk => return Token(3),
+            Self::Journal => return Token(0),
+            Self::Signals => return Token(1),
+            Self::Desk => return Token(2),
+            Self::Port(number) => return Token(FIXED.len() + number),
         };
         // A million connections a second would take 290,000 years.
         let number = usize::try_from(number).expect("a process has fewer connections than addresses");
-        Token(FIXED.len() + 2 * number + odd)
+        Token(SHARED + 2 * number + odd)
     }
 
     /// Whose token it is.
     pub(super) fn of(token: Token) -> Self {
-        match token.0.checked_sub(FIXED.len()) {
-            None => FIXED.get(token.0).copied().unwrap_or(Self::Port),
+        match token.0.checked_sub(SHARED) {
+            None => FIXED.get(token.0).copied().unwrap_or(Self::Port(token.0.saturating_sub(FIXED.len()))),
             Some(rest) if rest % 2 == 0 => Self::Conn(ConnId(rest as u64 / 2)),
             Some(rest) => Self::Visitor(rest as u64 / 2),
         }
@@ -57,7 +61,8 @@ mod tests {
     #[test]
     fn every_place_is_found_by_its_own_token() {
         let many = (0..100).flat_map(|n| [Place::Conn(ConnId(n)), Place::Visitor(n)]);
-        let places: Vec<Place> = FIXED.into_iter().chain(many).collect();
+        let ports = (0..ADDRESSES_MAX).map(Place::Port);
+        let places: Vec<Place> = FIXED.into_iter().chain(ports).chain(many).collect();
         let mut tokens: Vec<Token> = places.iter().map(|place| place.token()).collect();
         for (place, token) in places.iter().zip(&tokens) {
             assert_eq!(Place::of(*token), *place);

@@ -1,12 +1,18 @@
 //! Decides when a new connection is taken from the port, and what happens when the system has no room for one.
+//!
+//! A server listens on one or several ports. One on an IPv6 address takes IPv6 alone, whatever the system's own default
+//! is (`IPV6_V6ONLY`, RFC 3493 §5.3): so `[::]` and `0.0.0.0` can be listened on together, what is listened on does not
+//! depend on a machine's settings, and no IPv4 address is ever seen in the clothes of IPv6.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use countersign_core::time::Instant;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::place::Place;
 use crate::exit::Failure;
@@ -22,6 +28,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Port {
     listener: TcpListener,
     address: SocketAddr,
+    /// Which of the server's ports it is.
+    number: usize,
     /// Whether somebody may wait outside.
     ready: bool,
     paused_until: Option<Instant>,
@@ -30,16 +38,16 @@ pub(super) struct Port {
 }
 
 impl Port {
-    /// Listens on `address`; with port 0 the system chooses one.
-    pub(super) fn open(address: SocketAddr) -> Result<Self, Failure> {
-        let listener = TcpListener::bind(address).map_err(|error| refused(address, &error))?;
+    /// Listens on `address`, as one of several; with port 0 the system chooses one.
+    pub(super) fn open(address: SocketAddr, number: usize) -> Result<Self, Failure> {
+        let listener = listen(address).map_err(|error| refused(address, &error))?;
         let address = listener.local_addr().map_err(|error| refused(address, &error))?;
-        Ok(Self { listener, address, ready: false, paused_until: None, complained: false })
+        Ok(Self { listener, address, number, ready: false, paused_until: None, complained: false })
     }
 
     /// Puts the port into the loop.
     pub(super) fn register(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.register(&mut self.listener, Place::Port.token(), Interest::READABLE)
+        registry.register(&mut self.listener, Place::Port(self.number).token(), Interest::READABLE)
     }
 
     /// Where it listens.
@@ -97,6 +105,23 @@ impl Port {
     }
 }
 
+/// As std's `bind` does it, with a word more where it must be said before binding.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    /// Connections that wait to be taken; the system may hold fewer.
+    const WAITING_MAX: i32 = 1024;
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket: OwnedFd = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    // Without it a restart would wait for the old server's connections to be forgotten.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, WAITING_MAX)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
 fn refused(address: SocketAddr, error: &io::Error) -> Failure {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the list is open, and the last arm keeps the rest")]
     match error.kind() {
@@ -109,6 +134,9 @@ fn refused(address: SocketAddr, error: &io::Error) -> Failure {
         ErrorKind::PermissionDenied => Failure::failed(format_args!(
             "no permission to listen on {address}: choose a port of 1024 or above with --listen"
         )),
+        _ if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => Failure::failed(
+            format_args!("this machine has no IPv6 for {address}: choose an IPv4 address with --listen"),
+        ),
         _ => Failure::failed(format_args!("{address} can't be listened on ({error}): choose another with --listen")),
     }
 }
@@ -121,16 +149,16 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_one_sentence_and_exit_code_1() {
-        let port = Port::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = Port::open("127.0.0.1:0".parse().unwrap(), 0).unwrap();
         assert_ne!(port.address().port(), 0);
-        let failure = Port::open(port.address()).unwrap_err();
+        let failure = Port::open(port.address(), 0).unwrap_err();
         assert_eq!(failure.exit, Exit::Failed);
         assert!(failure.sentence.starts_with("another program listens on 127.0.0.1:"), "{failure}");
     }
 
     #[test]
     fn without_room_the_door_stays_shut_for_a_while_and_is_then_tried_again() {
-        let mut port = Port::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut port = Port::open("127.0.0.1:0".parse().unwrap(), 0).unwrap();
         let _waiting = std::net::TcpStream::connect(port.address()).unwrap();
         port.event();
         // "Too many open files" has no kind of its own, like any number that the library doesn't know.
@@ -141,5 +169,25 @@ mod tests {
         assert_eq!(port.accept(Instant(0).plus(PAUSE)).len(), 1, "who waited outside is not forgotten");
         assert!(!port.is_ready());
         assert_eq!(port.deadline(), None);
+    }
+
+    #[test]
+    fn every_address_of_both_families_can_be_listened_on_together() {
+        // The number that IPv4 got may be somebody else's in IPv6, but hardly each time.
+        let both = (0..20).find_map(|_| {
+            let four = Port::open("0.0.0.0:0".parse().unwrap(), 0).unwrap();
+            let six = Port::open(SocketAddr::from(([0; 16], four.address().port())), 1).ok()?;
+            Some([four, six])
+        });
+        let mut ports = both.expect("[::] takes IPv6 alone, and this machine has IPv6");
+        for (from, n) in [("127.0.0.1", 0), ("::1", 1)] {
+            let stream = std::net::TcpStream::connect((from, ports[n].address().port())).unwrap();
+            let newcomers = ports.each_mut().map(|port| {
+                port.event();
+                port.accept(Instant(0)).into_iter().map(|(_, peer)| peer).collect::<Vec<_>>()
+            });
+            assert_eq!(newcomers[n], [stream.local_addr().unwrap()]);
+            assert!(newcomers[1 - n].is_empty());
+        }
     }
 }

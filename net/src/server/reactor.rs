@@ -48,7 +48,8 @@ pub(super) struct Reactor {
     clock: Clock,
     server: Server,
     ledger: Ledger,
-    port: Option<Port>,
+    /// None, once the shutdown has begun.
+    ports: Vec<Port>,
     desk: Desk,
     signals: Signals,
     conns: Conns,
@@ -64,13 +65,13 @@ impl Reactor {
         clock: Clock,
         server: Server,
         journal: Journal,
-        mut port: Port,
+        mut ports: Vec<Port>,
         mut desk: Desk,
         mut signals: Signals,
     ) -> Result<Self, Failure> {
         let mut build = || {
             let poll = Poll::new()?;
-            port.register(poll.registry())?;
+            ports.iter_mut().try_for_each(|port| port.register(poll.registry()))?;
             desk.register(poll.registry())?;
             signals.register(poll.registry(), Place::Signals.token())?;
             let waker = Waker::new(poll.registry(), Place::Journal.token())?;
@@ -84,7 +85,7 @@ impl Reactor {
             clock,
             server,
             ledger,
-            port: Some(port),
+            ports,
             desk,
             signals,
             conns: Conns::default(),
@@ -165,15 +166,14 @@ impl Reactor {
 
     /// How long nothing has to be done, if nothing happens.
     fn timeout(&self) -> Option<Duration> {
-        let port = self.port.as_ref();
-        let has_work = self.conns.has_readable() || self.desk.has_work() || port.is_some_and(Port::is_ready);
+        let has_work = self.conns.has_readable() || self.desk.has_work() || self.ports.iter().any(Port::is_ready);
         // While the journal is behind nobody is heard, and it is its thread that wakes us.
         let is_behind = self.ledger.is_behind();
         if has_work && !is_behind {
             return Some(Duration::ZERO);
         }
         let machine = self.server.next_deadline().map(|(at, _)| at);
-        let pause = port.and_then(Port::deadline).filter(|_| !is_behind);
+        let pause = self.ports.iter().filter_map(Port::deadline).min().filter(|_| !is_behind);
         let deadlines = [machine, pause, self.ends_at];
         let next = deadlines.into_iter().flatten().min()?;
         Some(next.since(self.clock.now().mono))
@@ -183,8 +183,8 @@ impl Reactor {
     fn remember(&mut self) {
         for event in &self.events {
             match Place::of(event.token()) {
-                Place::Port => {
-                    if let Some(port) = &mut self.port {
+                Place::Port(number) => {
+                    if let Some(port) = self.ports.get_mut(number) {
                         port.event();
                     }
                 }
@@ -236,7 +236,7 @@ impl Reactor {
     }
 
     fn let_in(&mut self, now: Now) {
-        let newcomers = self.port.as_mut().map(|port| port.accept(now.mono)).unwrap_or_default();
+        let newcomers: Vec<_> = self.ports.iter_mut().flat_map(|port| port.accept(now.mono)).collect();
         for (stream, from) in newcomers {
             self.opened(stream, from, now);
         }
@@ -290,8 +290,8 @@ impl Reactor {
 
     fn shut_down(&mut self, now: Now) {
         tracing::info!(connections = self.server.connections(), "shutting down");
-        // From now on the port is free for a successor.
-        self.port = None;
+        // From now on the ports are free for a successor.
+        self.ports.clear();
         self.ends_at = Some(now.mono.plus(SHUTDOWN_TIME_MAX));
         self.server.handle(Input::Shutdown, now, &mut OsEntropy);
     }

@@ -9,7 +9,6 @@ use countersign_core::id::{CallId, UserName};
 use countersign_core::wire::Code;
 
 use super::super::World;
-use super::super::home::Stored;
 use super::super::notice::{Declined, Notice};
 use super::super::outcome::{self, Began, CallOutcome};
 use super::super::screen::Screen;
@@ -26,17 +25,17 @@ const WAIT_IN_PIPE: Duration = Duration::from_secs(10);
 const CALL: CallId = CallId(1);
 
 /// Runs `client call`.
-pub fn call(world: &World, user: &str, json: bool, wait: Option<Duration>) -> Result<(), Failure> {
+pub fn call(world: &World, user: &str, json: bool) -> Result<(), Failure> {
     let user = UserName::parse(user)
         .map_err(|why| Failure::usage(format_args!("{user:?} can't be anybody's user name: {why}")))?;
-    let stored = Stored::load(&world.folder)?;
+    let stored = world.stored()?;
     if user == stored.name.user {
         let end = countersign_core::device::calls::CallEnd::Refused(Code::SELF_CALL);
         let itself = outcome::of_call(end, &user, Began::Us, false);
         return Err(Failure::new(itself.exit, itself.sentence));
     }
     let usual = if std::io::stdin().is_terminal() { WAIT_ON_TERMINAL } else { WAIT_IN_PIPE };
-    let mut caller = Caller::new(user, wait.unwrap_or(usual));
+    let mut caller = Caller::new(user, world.config.wait.unwrap_or(usual));
     run(&mut caller, &stored, world, Screen::new(json), false)
 }
 

@@ -6,7 +6,6 @@ use countersign_core::id::{CallId, DeviceName};
 use countersign_core::wire::Code;
 
 use super::super::World;
-use super::super::home::Stored;
 use super::super::notice::{Declined, Notice};
 use super::super::outcome::Began;
 use super::super::screen::Screen;
@@ -17,7 +16,7 @@ use crate::exit::Failure;
 
 /// Runs `client listen`.
 pub fn listen(world: &World, json: bool, accept: bool) -> Result<(), Failure> {
-    let stored = Stored::load(&world.folder)?;
+    let stored = world.stored()?;
     let screen = Screen::new(json);
     let again = screen.has_typist();
     run(&mut Listener::new(accept), &stored, world, screen, again)

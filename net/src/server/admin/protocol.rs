@@ -3,6 +3,7 @@
 //! ```text
 //! {"command":"invite","user":"bob","seconds":86400}  ->  {"reply":"invite","link":"countersign://...","expires":1800000000}
 //! {"command":"users"}                                ->  {"reply":"users","users":[{"user":"bob","opened":..,"devices":[..]}]}
+//! {"command":"invite"}                                   for anybody, and as long as the configuration says
 //!                                                        {"reply":"refused","sentence":"..."}     what the server denies
 //!                                                        {"reply":"wrong","sentence":"..."}       what is no request
 //! ```
@@ -27,8 +28,8 @@ pub enum Request {
     Invite {
         /// For whom, if for one name alone.
         user: Option<String>,
-        /// How long it admits.
-        seconds: u64,
+        /// How long it admits, if not as long as the server's configuration says.
+        seconds: Option<u64>,
     },
     /// List the people and their devices.
     Users {},
@@ -91,18 +92,20 @@ pub struct Links {
     pub realm: Realm,
     /// The root.
     pub root: Fingerprint,
+    /// How long it admits when nobody says otherwise.
+    pub lifetime: Duration,
 }
 
 impl Request {
-    /// Reads a line.
-    pub fn read(line: &[u8]) -> Result<Command, String> {
+    /// Reads a line. An invite admits for the `usual` time if it names none.
+    pub fn read(line: &[u8], usual: Duration) -> Result<Command, String> {
         let request: Self =
             serde_json::from_slice(line).map_err(|error| format!("this is no request of an operator ({error})"))?;
         match request {
             Self::Invite { user, seconds } => {
                 let user =
                     user.map(|user| UserName::parse(&user)).transpose().map_err(|refusal| refusal.to_string())?;
-                Ok(Command::Invite { user, lifetime: Duration::from_secs(seconds) })
+                Ok(Command::Invite { user, lifetime: seconds.map_or(usual, Duration::from_secs) })
             }
             Self::Users {} => Ok(Command::Users),
         }
@@ -114,7 +117,7 @@ impl Reply {
     pub fn new(answer: &Answer, links: &Links) -> Self {
         match answer {
             Answer::Invite(token, expires) => {
-                let Links { endpoint, realm, root } = links.clone();
+                let Links { endpoint, realm, root, .. } = links.clone();
                 let link = InviteLink { endpoint, realm, root, token: token.clone() };
                 Self::Invite { link: link.to_text(), expires: expires.0 }
             }
@@ -152,8 +155,8 @@ mod tests {
 
     #[test]
     fn requests_read_as_commands_and_nothing_else_does() {
-        let command = |text: &str| Request::read(text.as_bytes());
-        let day = Duration::from_secs(86_400);
+        let (usual, day) = (Duration::from_secs(7), Duration::from_secs(86_400));
+        let command = |text: &str| Request::read(text.as_bytes(), usual);
         let bob = UserName::parse("bob").ok();
         assert_eq!(
             command(r#"{"command":"invite","user":"bob","seconds":86400}"#),
@@ -164,6 +167,9 @@ mod tests {
         {
             assert_eq!(command(anybody), Ok(Command::Invite { user: None, lifetime: day }), "{anybody}");
         }
+        for unsaid in [r#"{"command":"invite"}"#, r#"{"command":"invite","user":null,"seconds":null}"#] {
+            assert_eq!(command(unsaid), Ok(Command::Invite { user: None, lifetime: usual }), "{unsaid}");
+        }
         assert_eq!(command(r#"{"command":"users"}"#), Ok(Command::Users));
         for wrong in [
             "",
@@ -171,7 +177,6 @@ mod tests {
             "[]",
             r#"{"command":"revoke"}"#,
             r#"{"command":"users","more":1}"#,
-            r#"{"command":"invite"}"#,
             r#"{"command":"invite","seconds":-1}"#,
             r#"{"command":"invite","seconds":1,"realm":"x"}"#,
             r#"{"command":"users"} {"command":"users"}"#,
@@ -184,9 +189,9 @@ mod tests {
 
     #[test]
     fn what_a_program_writes_the_server_reads() {
-        for request in [Request::Users {}, Request::Invite { user: Some("bob".into()), seconds: 1 }] {
+        for request in [Request::Users {}, Request::Invite { user: Some("bob".into()), seconds: Some(1) }] {
             let line = serde_json::to_vec(&request).expect("a request can be encoded");
-            assert!(Request::read(&line).is_ok(), "{request:?}");
+            assert!(Request::read(&line, Duration::ZERO).is_ok(), "{request:?}");
             assert!(line.len() < REQUEST_BYTES_MAX);
         }
     }

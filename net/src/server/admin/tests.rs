@@ -61,7 +61,7 @@ impl Office {
                 match Place::of(event.token()) {
                     Place::Desk => self.desk.event(),
                     Place::Visitor(number) => self.desk.visitor_event(number),
-                    other @ (Place::Port | Place::Journal | Place::Signals | Place::Conn(_)) => panic!("{other:?}"),
+                    other @ (Place::Port(_) | Place::Journal | Place::Signals | Place::Conn(_)) => panic!("{other:?}"),
                 }
             }
             requests.extend(self.desk.requests(self.poll.registry()));
@@ -81,7 +81,8 @@ impl Office {
 }
 
 fn links() -> Links {
-    Links { endpoint: Endpoint::parse("127.0.0.1:7443").unwrap(), realm: Realm::default(), root: Fingerprint([7; 32]) }
+    let endpoint = Endpoint::parse("127.0.0.1:7443").unwrap();
+    Links { endpoint, realm: Realm::default(), root: Fingerprint([7; 32]), lifetime: Duration::from_secs(60) }
 }
 
 fn heard(mut stream: &Blocking, bytes: usize) -> String {
@@ -164,7 +165,7 @@ fn an_invite_is_answered_with_a_link_that_reads_back() {
     office.turn_until_empty();
     let reply: Reply = serde_json::from_str(&heard_to_the_end(&visitor)).unwrap();
     let Reply::Invite { link, expires: 77 } = reply else { panic!("another reply") };
-    let Links { endpoint, realm, root } = links();
+    let Links { endpoint, realm, root, .. } = links();
     assert_eq!(InviteLink::parse(&link), Ok(InviteLink { endpoint, realm, root, token }));
 }
 

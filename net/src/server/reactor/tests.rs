@@ -34,13 +34,14 @@ impl Running {
         let folder = Folder::open(&dir.path().join("data")).unwrap();
         let clock = Clock::start();
         let Assembled { server, journal, .. } = assemble(&folder, None, clock.now(), &mut OsEntropy).unwrap();
-        let port = Port::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = Port::open("127.0.0.1:0".parse().unwrap(), 0).unwrap();
         let address = port.address();
-        let endpoint = endpoint(None, address).unwrap();
-        let links = Links { endpoint, realm: server.realm().clone(), root: server.root() };
+        let endpoint = endpoint(None, &[address]).unwrap();
+        let links =
+            Links { endpoint, realm: server.realm().clone(), root: server.root(), lifetime: Duration::from_secs(60) };
         let desk = Desk::open(&folder, links).unwrap();
         let (signals, signal) = Signals::pretended().unwrap();
-        let reactor = Reactor::new(clock, server, journal, port, desk, signals).unwrap();
+        let reactor = Reactor::new(clock, server, journal, vec![port], desk, signals).unwrap();
         Self { _dir: dir, folder, reactor, address, signal }
     }
 
@@ -125,11 +126,11 @@ fn one_stranger_too_many_takes_the_place_of_the_oldest_at_once() {
 #[test]
 fn an_operator_is_answered_while_the_loop_turns() {
     let mut running = Running::new();
-    let invite = Request::Invite { user: Some("bob".to_owned()), seconds: 60 };
+    let invite = Request::Invite { user: Some("bob".to_owned()), seconds: Some(60) };
     let Ok(Reply::Invite { link, .. }) = running.ask(invite.clone()) else { panic!("no invite") };
     assert!(link.starts_with(&format!("countersign://{}/chat.internal/", running.address)), "{link}");
     assert!(matches!(running.ask(Request::Users {}), Ok(Reply::Users { users }) if users.is_empty()));
-    let long = Request::Invite { user: None, seconds: u64::MAX };
+    let long = Request::Invite { user: None, seconds: Some(u64::MAX) };
     assert_eq!(running.ask(long).err().unwrap().exit, crate::exit::Exit::Refused);
 }
 
@@ -149,7 +150,7 @@ fn a_failed_journal_ends_the_loop_and_nobody_is_answered() {
     let theirs = rusqlite::Connection::open(running.folder.file(JOURNAL)).unwrap();
     theirs.execute("INSERT INTO record VALUES (2, x'aa')", []).unwrap();
     let folder = running.folder.path().to_owned();
-    let operator = thread::spawn(move || ask(&folder, &Request::Invite { user: None, seconds: 60 }));
+    let operator = thread::spawn(move || ask(&folder, &Request::Invite { user: None, seconds: Some(60) }));
     let failure = loop {
         if let Err(failure) = running.reactor.turn_within(Duration::from_secs(60)) {
             break failure;
@@ -175,7 +176,7 @@ fn a_signal_ends_everything_in_good_order() {
     server.join().unwrap().unwrap();
     assert!(!folder.file(SOCKET).exists());
     assert!(!folder.file(&format!("{JOURNAL}-wal")).exists(), "the journal was closed");
-    Port::open(address).unwrap();
+    Port::open(address, 0).unwrap();
 }
 
 #[test]
