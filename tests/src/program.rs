@@ -1,5 +1,7 @@
 //! Decides how a test holds a running program: what it says to it, what it awaits of it, and that nothing outlives it.
 
+use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -40,7 +42,12 @@ impl Program {
     pub fn start(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Cargo's variable would change the commands that are advised.
-        command.env_remove("CARGO").env_remove("COUNTERSIGN_LOG").env_remove("XDG_DATA_HOME").env_remove("HOME");
+        command.env_remove("CARGO").env_remove("XDG_DATA_HOME").env_remove("HOME");
+        let chosen: Vec<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+        let is_ours = |name: &OsString| name.to_string_lossy().starts_with("COUNTERSIGN_") && !chosen.contains(name);
+        for name in env::vars_os().map(|(name, _)| name).filter(is_ours) {
+            command.env_remove(name);
+        }
         let what = format!("{command:?}");
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{what} can't be started: {error}"));
         let out = Lines::of(child.stdout.take().expect("stdout is a pipe"));

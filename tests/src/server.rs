@@ -22,8 +22,13 @@ pub struct Server {
 impl Server {
     /// Founds a realm and waits until its server listens.
     pub fn start() -> Self {
+        Self::start_at(&listen())
+    }
+
+    /// The same, at this address.
+    pub fn start_at(listen: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let mut program = Program::start(&mut run(&folder.path().join("data"), &listen()));
+        let mut program = Program::start(&mut run(&folder.path().join("data"), listen));
         let address = listening(&mut program);
         Self { folder, address, running: Some(program) }
     }
@@ -52,6 +57,13 @@ impl Server {
     pub fn restart(&mut self) {
         let mut program = Program::start(&mut run(&self.folder(), &self.address.to_string()));
         assert_eq!(listening(&mut program), self.address);
+        self.running = Some(program);
+    }
+
+    /// Starts it again, on the same folder and elsewhere.
+    pub fn move_to(&mut self, listen: &str) {
+        let mut program = Program::start(&mut run(&self.folder(), listen));
+        self.address = listening(&mut program);
         self.running = Some(program);
     }
 

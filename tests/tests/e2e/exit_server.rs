@@ -35,6 +35,8 @@ fn wrong_usage_is_exit_2() {
         let sentence = Ended::run(command(&folder).args(args)).refused(2);
         assert!(sentence.contains(part), "{args:?}: {sentence}");
     }
+    let sentence = Ended::run(command(&folder).args(["--config", "x", "users"])).refused(2);
+    assert!(sentence.contains("are for the server itself"), "{sentence}");
     assert!(!folder.exists(), "a folder was made for nothing");
 }
 
@@ -51,7 +53,6 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["backup", "x"],
         &["restore", "x"],
         &["check"],
-        &["config", "show"],
     ] {
         let sentence = Ended::run(command(&folder).args(args)).refused(2);
         assert!(sentence.contains("is not built yet") && sentence.contains(args[0]), "{args:?}: {sentence}");
@@ -140,6 +141,7 @@ fn another_realm_than_the_folders_is_refused() {
     let _ = server.stop("TERM").done();
     let ended = Ended::run(run(&server.folder(), &listen()).args(["--realm", "other.example"]));
     let sentence = ended.refused(2);
+    assert!(sentence.starts_with("--realm: "), "{sentence}");
     assert!(sentence.contains("holds the realm chat.internal, not other.example"), "{sentence}");
 }
 

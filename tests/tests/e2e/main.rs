@@ -1,12 +1,16 @@
 //! The whole system from outside: the real `server` and `client` over loopback, each test with folders of its own.
 #![allow(clippy::indexing_slicing, reason = "a test may stop at once")]
 
+mod config_files;
+mod config_obeyed;
+mod config_told;
 mod conversation;
 mod crash;
 mod direct;
 mod disk;
 mod exit_client;
 mod exit_server;
+mod listening;
 mod openssl_chain;
 mod openssl_tls;
 mod shutdown;
