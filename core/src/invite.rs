@@ -77,19 +77,20 @@ impl Endpoint {
     /// Reads `HOST:PORT`, the host a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn parse(text: &str) -> Result<Self, LinkRefusal> {
         let (host, port) = text.rsplit_once(':').ok_or(LinkRefusal::Endpoint)?;
-        let port = port.parse::<u16>().ok().filter(|port| *port != 0).ok_or(LinkRefusal::Endpoint)?;
+        // A number's own reader also takes a sign.
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse::<u16>().ok().filter(|port| digits && *port != 0).ok_or(LinkRefusal::Endpoint)?;
         let host = match host.strip_prefix('[') {
             Some(rest) => {
                 let address = rest.strip_suffix(']').ok_or(LinkRefusal::Endpoint)?;
                 address.parse::<Ipv6Addr>().map_err(|_| LinkRefusal::Endpoint)?.to_string()
             }
+            // Without brackets nobody could say where an IPv6 address ends and the port begins.
+            None if host.contains(':') => return Err(LinkRefusal::Endpoint),
             None => host.to_owned(),
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
         if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.bytes().all(plain) {
-            return Err(LinkRefusal::Endpoint);
-        }
-        if host.contains(':') && host.parse::<Ipv6Addr>().is_err() {
             return Err(LinkRefusal::Endpoint);
         }
         Ok(Self { host, port })
@@ -287,6 +288,18 @@ mod tests {
             assert!(InviteLink::parse(&text).is_err());
             assert!(ServerLink::is_meant(&text) && !ServerLink::is_meant("https://host"));
         }
+    }
+
+    #[test]
+    fn a_port_is_digits_alone() {
+        assert_eq!(Endpoint::parse("ad:+79"), Err(LinkRefusal::Endpoint));
+        assert_eq!(Endpoint::parse("ad:79").unwrap().port(), 79);
+    }
+
+    #[test]
+    fn an_ipv6_address_without_brackets_is_refused() {
+        assert_eq!(Endpoint::parse("ade::de1:8080"), Err(LinkRefusal::Endpoint));
+        assert_eq!(Endpoint::parse("[ade::de1]:8080").unwrap().host(), "ade::de1");
     }
 
     #[test]
