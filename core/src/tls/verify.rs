@@ -188,6 +188,9 @@ impl Root {
         if !key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data) {
             return Err(CertRefusal::BadRoot);
         }
+        if !is_only_signed(der, &parsed) {
+            return Err(CertRefusal::Malformed);
+        }
         let (not_before, not_after) = validity(&parsed);
         let der = CertificateDer::from(der.to_vec());
         let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|_| CertRefusal::BadRoot)?.to_owned();
@@ -292,6 +295,9 @@ impl Trust {
             || !root_key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
         {
             return Err(CertRefusal::ForeignIssuer);
+        }
+        if !is_only_signed(der, &parsed) {
+            return Err(CertRefusal::Malformed);
         }
         let (not_before, not_after) = validity(&parsed);
         if now < not_before {
@@ -433,6 +439,16 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertRefusal> {
         Ok(([], parsed)) => Ok(parsed),
         Ok(_) | Err(_) => Err(CertRefusal::Malformed),
     }
+}
+
+/// Whether a CA's certificate is its signed part, Ed25519 and the signature, in their one encoding, so that no two
+/// certificates differ and have one signature (V-11). Webpki asks that of every chain; a CA on its own it doesn't see.
+fn is_only_signed(der: &[u8], parsed: &X509Certificate<'_>) -> bool {
+    const ALGORITHM_AND_BIT_STRING: [u8; 10] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x41, 0];
+    let parts = [parsed.tbs_certificate.as_ref(), &ALGORITHM_AND_BIT_STRING, &parsed.signature_value.data].concat();
+    // A CA's certificate is too long for a shorter length, and `parse` lets none through that needs a longer one.
+    let length = u16::try_from(parts.len()).unwrap_or(u16::MAX).to_be_bytes();
+    [&[0x30, 0x82], length.as_slice(), &parts].concat() == der
 }
 
 /// Webpki's many errors as our reasons.

@@ -171,6 +171,24 @@ fn a_root_must_be_a_root() {
 }
 
 #[test]
+fn a_ca_that_differs_from_an_honest_one_where_its_signature_does_not_cover_it() {
+    let house = House::new(1);
+    let (root, issuing) = (&house.founded.root, &house.founded.issuing);
+    // The algorithm's last arc, behind the signed part; and a signature that says to have bits that don't count.
+    for back in [70, 65] {
+        let altered = |der: &[u8]| {
+            let mut der = der.to_vec();
+            let at = der.len() - back;
+            der[at] ^= 1;
+            der
+        };
+        assert_eq!(Root::parse(&altered(root), NOW).unwrap_err(), CertRefusal::Malformed, "{back}");
+        let altered = CertificateDer::from(altered(issuing));
+        assert_eq!(house.trust.judge_issuing(&altered, NOW), Err(CertRefusal::Malformed), "{back}");
+    }
+}
+
+#[test]
 fn foreign_and_self_signed() {
     let (house, foreign) = (House::new(1), House::new(2));
     // The two realms have the same names everywhere and other keys.
