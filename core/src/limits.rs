@@ -26,7 +26,7 @@ pub const FORWARD_BYTES_MAX: usize = 16 * 1024;
 /// One line of text in a peer session, in bytes of UTF-8.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
 /// People in one page of `who`.
-pub const WHO_PAGE_MAX: usize = 128;
+pub const WHO_PAGE_MAX: usize = 64;
 
 // --- certificates and requests (design 4) ---
 
@@ -114,8 +114,9 @@ pub const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 pub const RECORD_BYTES_MAX: usize = 16 * 1024;
 /// What sealing adds to a record: header, content type, tag (RFC 8446 §5.2).
 pub const RECORD_OVERHEAD_BYTES: usize = 5 + 1 + 16;
-/// Kept free in every outbox for a sealed goodbye and `close_notify`, so that a full one can still say why it ends.
-pub const PARTING_BYTES: usize = 64;
+/// Kept free in every outbox for a sealed goodbye (31 bytes) and `close_notify` (24), so that a full one can still say
+/// why it ends; and for two answers to a change of keys (27 each, RFC 8446 §4.6.3), one before each flush.
+pub const PARTING_BYTES: usize = 128;
 /// Appends whose answer the server awaits at one time; enrolments beyond are told to come again.
 pub const APPENDS_PENDING_MAX: usize = 256;
 

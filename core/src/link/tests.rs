@@ -233,6 +233,27 @@ fn an_alert_waits_in_the_outbox_when_a_handshake_fails() {
 }
 
 #[test]
+fn a_full_outbox_has_room_for_its_last_words_and_for_answers_to_changes_of_keys() {
+    let mut pair = Pair::secured();
+    pair.server.outbox_bytes_max = 48 * 1024;
+    let ask = |pair: &mut Pair| {
+        pair.client.tls.change_keys();
+        pair.client.tls.take_ciphertext(&mut pair.client.outbox);
+        pair.move_up();
+    };
+    ask(&mut pair);
+    for length in [4000, 100, 0] {
+        while pair.server.send(&Frame::message(&vec![0u8; length])).is_ok() {}
+    }
+    pair.server.flush();
+    ask(&mut pair);
+    pair.server.part(Code::TOO_SLOW, 0);
+    assert!(pair.server.waiting() <= 48 * 1024, "{}", pair.server.waiting());
+    pair.move_down();
+    assert_eq!(pair.client_events.last(), Some(&LinkEvent::Closed(CloseReason::Theirs(Code::TOO_SLOW))));
+}
+
+#[test]
 fn the_outbox_is_bounded_and_short_writes_lose_nothing() {
     let mut pair = Pair::secured();
     let big = Frame::message(&vec![7u8; FRAME_BYTES_MAX - 8]);

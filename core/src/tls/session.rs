@@ -210,6 +210,14 @@ impl Session {
         }
     }
 
+    /// Changes our keys and asks the other side to change its own (RFC 8446 §4.6.3), which we never do.
+    #[cfg(test)]
+    pub(crate) fn change_keys(&mut self) {
+        let State::Open(connection) = &mut self.state else { panic!("the handshake is not over") };
+        connection.refresh_traffic_keys().expect("keys can be changed");
+        drain(connection, &mut self.ciphertext);
+    }
+
     /// Whether the handshake is over.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
