@@ -184,7 +184,11 @@ pub(super) fn call_reason(stage: &Stage, device: DeviceId) -> Result<Reason, Str
         CallEvent::Ended(CallEnd::Closed(reason)) => Some(Reason::of(*reason)),
         CallEvent::Ended(end) => Some(Reason::Call(*end)),
         CallEvent::Open(..) => Some(Reason::Passed),
-        CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Line(..) => None,
+        CallEvent::Waiting
+        | CallEvent::Ringing(_)
+        | CallEvent::Incoming(_)
+        | CallEvent::Moved(..)
+        | CallEvent::Line(..) => None,
     };
     let mut told = stage.told(device).iter().rev();
     let last = told.find_map(|event| if let Event::Call(_, event) = event { of(event) } else { None });

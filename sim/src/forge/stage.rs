@@ -20,6 +20,7 @@ use countersign_core::id::{AdminId, ConnId, DeviceName, Realm, UserName};
 use countersign_core::invite::{Endpoint, InviteLink};
 use countersign_core::journal::State;
 use countersign_core::operator::{self, Answer};
+use countersign_core::peer::Reach;
 use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
 use countersign_core::server::{self, Server};
 use countersign_core::time::{Instant, Now, Wall};
@@ -211,7 +212,7 @@ impl Stage {
         let (rng, mut tls) = (self.stream(), self.stream());
         let machine = {
             let _lent = lend(&mut tls);
-            Device::new(env(), identity, true)
+            Device::new(env(), identity, true).with_reach(Reach::tunnel_only())
         };
         self.devices.push(Node { machine, rng, tls, to, told: Vec::new() });
         let id = DeviceId(self.devices.len() - 1);

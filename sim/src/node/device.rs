@@ -6,6 +6,7 @@ use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment};
 use countersign_core::device::{Command, Device, Identity, Input, Output};
 use countersign_core::id::{CallId, ConnId, DeviceName};
 use countersign_core::invite::{InviteLink, TokenHash};
+use countersign_core::peer::Reach;
 use countersign_core::pki::SecretKey;
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
@@ -120,7 +121,7 @@ impl DeviceNode {
         let Some(identity) = self.store.identity.clone() else { return };
         let now = self.clocks.now(at_us);
         let machine = self.chance.lend(|rng| {
-            let mut machine = Device::new(tls_env(), identity, true);
+            let mut machine = Device::new(tls_env(), identity, true).with_reach(Reach::tunnel_only());
             machine.handle(Input::Start, now, rng);
             machine
         });

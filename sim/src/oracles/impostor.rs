@@ -102,7 +102,7 @@ impl Impostor {
             CallEvent::Open(with, _) => self.open(end, &with.user.to_string())?,
             CallEvent::Line(n, text) => self.line(end, *n, text)?,
             CallEvent::Ended(how) => self.ended(end, *how, at_us)?,
-            CallEvent::Waiting | CallEvent::Ringing(_) => {}
+            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Moved(..) => {}
         }
         Ok(())
     }

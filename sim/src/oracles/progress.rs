@@ -101,7 +101,11 @@ impl Progress {
                     known.heard += 1;
                 }
             }
-            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Ended(_) => {}
+            CallEvent::Waiting
+            | CallEvent::Ringing(_)
+            | CallEvent::Incoming(_)
+            | CallEvent::Moved(..)
+            | CallEvent::Ended(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use countersign_core::device::calls::{CallDenied, CallEnd, CallEvent};
+use countersign_core::device::calls::{CallDenied, CallEnd, CallEvent, DirectEnd, Path};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
@@ -151,6 +151,7 @@ impl Tally {
                     self.add("call", "opened");
                 }
                 CallEvent::Line(..) => self.add("call", "lines heard"),
+                CallEvent::Moved(path, end) => self.add("call moved", moved_name(*path, *end)),
                 CallEvent::Ended(end) => {
                     self.calling.retain(|(caller, _)| caller != user);
                     self.add("call ended", end_name(*end));
@@ -217,6 +218,26 @@ pub fn end_name(end: CallEnd) -> String {
         CallEnd::Closed(reason) => reason_name(reason),
         CallEnd::RelayLost => "relay lost".to_owned(),
     }
+}
+
+/// A change of way in one short name.
+pub fn moved_name(path: Path, end: Option<DirectEnd>) -> String {
+    let end = end.map(|end| match end {
+        DirectEnd::Failed(reason) => format!("failed, {}", reason_name(reason)),
+        DirectEnd::Broken(reason) => format!("broken, {}", reason_name(reason)),
+        DirectEnd::NoAddress
+        | DirectEnd::NotAllowed
+        | DirectEnd::Declined
+        | DirectEnd::Unreachable
+        | DirectEnd::TimedOut
+        | DirectEnd::Crowded
+        | DirectEnd::GivenUp => format!("{end:?}"),
+    });
+    let path = match path {
+        Path::Tunnel => "tunnel",
+        Path::Direct => "direct",
+    };
+    end.map_or_else(|| path.to_owned(), |end| format!("{path}: {end}"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use countersign_core::effect::Note;
 use countersign_core::id::DeviceName;
 use countersign_core::operator::Answer;
 
-use super::tally::{code_name, end_name, reason_name};
+use super::tally::{code_name, end_name, moved_name, reason_name};
 use super::{Crash, Phase, Seen, Side, Who};
 
 /// The line for an event, if it has one: when, who, what.
@@ -181,6 +181,7 @@ fn told(event: &Event) -> String {
             CallEvent::Incoming(device) => format!("is called by {} (call {call})", device.user),
             CallEvent::Open(device, path) => format!("speaks with {} (call {call}, by {path:?})", device.user),
             CallEvent::Line(n, text) => format!("hears line {n} in call {call}: {}", shown(text)),
+            CallEvent::Moved(path, end) => format!("moves in call {call}: {}", moved_name(*path, *end)),
             CallEvent::Ended(end) => format!("is done with call {call}: {}", end_name(*end)),
         },
     }

@@ -75,6 +75,10 @@ impl World {
                         node.sockets.remove(&local);
                     }
                 }
+                device::Output::DialPeer(..)
+                | device::Output::FindAddresses(_)
+                | device::Output::Listen(..)
+                | device::Output::Unlisten(_) => unreachable!("everybody wishes for the tunnel"),
                 device::Output::Tell(event) => self.tell(device, event),
             }
         }

@@ -142,7 +142,11 @@ impl Hall {
                 self.relay.handle(Input::Received(conn, &bytes), now_us);
             }
             device::Output::Shut(_) | device::Output::Drop(_) => self.relay.handle(Input::Ended(conn), now_us),
-            device::Output::Tell(_) => panic!("an enrolment tells nothing"),
+            device::Output::DialPeer(..)
+            | device::Output::FindAddresses(_)
+            | device::Output::Listen(..)
+            | device::Output::Unlisten(_)
+            | device::Output::Tell(_) => panic!("an enrolment tells nothing and knows no peers"),
         }
     }
 }

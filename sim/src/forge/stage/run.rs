@@ -102,6 +102,10 @@ impl Stage {
                     device::Output::Shut(conn) | device::Output::Drop(conn) => {
                         self.send(End::Device(id, conn), Parcel::End);
                     }
+                    device::Output::DialPeer(..)
+                    | device::Output::FindAddresses(_)
+                    | device::Output::Listen(..)
+                    | device::Output::Unlisten(_) => unreachable!("everybody wishes for the tunnel"),
                     device::Output::Tell(event) => {
                         if let Some(node) = self.devices.get_mut(id.0) {
                             node.told.push(event);
@@ -128,7 +132,11 @@ impl Stage {
                         self.send(End::Newcomer(id), Parcel::Bytes(bytes));
                     }
                     device::Output::Shut(_) | device::Output::Drop(_) => self.send(End::Newcomer(id), Parcel::End),
-                    device::Output::Tell(_) => unreachable!("an enrolment tells nothing"),
+                    device::Output::DialPeer(..)
+                    | device::Output::FindAddresses(_)
+                    | device::Output::Listen(..)
+                    | device::Output::Unlisten(_)
+                    | device::Output::Tell(_) => unreachable!("an enrolment tells nothing and knows no peers"),
                 }
             }
         }
