@@ -237,7 +237,7 @@ impl Ca {
     fn deliver(&mut self, asker: Asker, serial: Serial, state: &State, out: &mut Effects) {
         match state.progress(serial).and_then(|progress| progress.issued) {
             Some(n) => {
-                let id = out.load(n);
+                let id = out.load(Room::Ca, n);
                 self.loading.insert(id, asker);
             }
             None if self.is_being_issued(serial) => self.waiting.entry(serial).or_default().push(asker),

@@ -13,6 +13,7 @@
 //!
 //! Enrolment is a machine of its own, [`enrol::Enrolment`]: a device that has no certificate can do nothing else.
 
+pub mod asks;
 pub mod backoff;
 pub mod calls;
 pub mod enrol;
@@ -26,13 +27,15 @@ use std::time::Duration;
 use rand_core::CryptoRng;
 
 use crate::fault::{CloseReason, Fault};
-use crate::id::{AskId, CallId, ConnId, DeviceName, UserName};
+use crate::id::{CallId, ConnId, DeviceName, UserName};
 use crate::peer::{DirectInput, Reach};
 use crate::time::{Instant, Now};
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
-use crate::wire::relay::{Person, RelayEvent, RelayRequest, Welcome};
+use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use crate::wire::{Code, Extensions};
 
+use asks::Asks;
+pub use asks::{Asked, Fetched};
 use calls::{CallDenied, CallEvent, Calls};
 use session::{RelaySession, SessionEvent};
 
@@ -66,8 +69,10 @@ pub enum Input<'a> {
 /// What the user may wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Lists the people of the realm: answered by [`Event::People`].
+    /// Lists the people of the realm: answered by [`Event::Asked`].
     Who,
+    /// Asks for somebody's certificates: answered by [`Event::Asked`].
+    Fetch(UserName),
     /// Calls somebody, by a number of the user's choosing; waits this long for them to come online if they are not.
     Call(CallId, UserName, Duration),
     /// Takes a call.
@@ -116,8 +121,8 @@ pub enum Event {
     Here(Vec<DeviceName>),
     /// Somebody came or went.
     Presence(DeviceName, bool),
-    /// All people of the realm, in order of name.
-    People(Vec<Person>),
+    /// What came of an ask.
+    Asked(Asked),
     /// Something happened in a call.
     Call(CallId, CallEvent),
     /// A wish about a call was denied.
@@ -143,6 +148,10 @@ pub enum Wake {
     Direct(CallId),
     /// A direct connection that is over still has a socket.
     Leaving,
+    /// The relay has not said in time who there is.
+    Who,
+    /// The relay has not given somebody's certificates in time.
+    Fetch,
 }
 
 /// Who this device is and whom it trusts.
@@ -164,9 +173,7 @@ pub struct Device {
     attend: bool,
     session: RelaySession,
     calls: Calls,
-    /// Pages of `who` that have come so far, with the ask that the next one answers.
-    who: Option<(AskId, Vec<Person>)>,
-    asks: u64,
+    asks: Asks,
     quitting: bool,
     done: bool,
     outputs: VecDeque<Output>,
@@ -183,8 +190,7 @@ impl Device {
             attend,
             session: RelaySession::new(dial),
             calls,
-            who: None,
-            asks: 0,
+            asks: Asks::default(),
             quitting: false,
             done: false,
             outputs: VecDeque::new(),
@@ -235,6 +241,7 @@ impl Device {
             Input::Tick => {
                 self.session.tick(now, rng);
                 self.calls.tick(now);
+                self.asks.tick(now);
             }
         }
         self.settle(now, rng);
@@ -251,7 +258,8 @@ impl Device {
 
     /// When the device next wants [`Input::Tick`], and why.
     pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
-        self.session.next_deadline().into_iter().chain(self.calls.next_deadline()).min()
+        let calls_and_asks = self.calls.next_deadline().into_iter().chain(self.asks.next_deadline());
+        self.session.next_deadline().into_iter().chain(calls_and_asks).min()
     }
 
     /// What the socket should take.
@@ -266,13 +274,8 @@ impl Device {
 
     fn command(&mut self, command: Command, now: Now) {
         match command {
-            Command::Who => {
-                let ask = self.next_ask();
-                self.who = Some((ask, Vec::new()));
-                if self.session.is_admitted() {
-                    self.session.request(&RelayRequest::Who { ask, after: None });
-                }
-            }
+            Command::Who => self.asks.who(now),
+            Command::Fetch(user) => self.asks.fetch(user, now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
@@ -299,8 +302,10 @@ impl Device {
         loop {
             // What one event of the session has led to is told before the next is looked at, so that the last line of
             // a call never comes after the news that the relay is lost.
-            if let Some(request) = self.calls.poll_request() {
+            if let Some(request) = self.calls.poll_request().or_else(|| self.asks.poll_request()) {
                 self.session.request(&request);
+            } else if let Some(asked) = self.asks.poll_event() {
+                self.tell(Event::Asked(asked));
             } else if let Some((call, result)) = self.calls.poll_event() {
                 let event = match result {
                     Ok(event) => Event::Call(call, event),
@@ -326,11 +331,7 @@ impl Device {
                 if self.attend {
                     self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
                 }
-                if let Some((ask, people)) = &mut self.who {
-                    people.clear();
-                    let ask = *ask;
-                    self.session.request(&RelayRequest::Who { ask, after: None });
-                }
+                self.asks.online(now);
                 self.calls.online(now);
             }
             SessionEvent::Said(event) => {
@@ -340,15 +341,18 @@ impl Device {
             }
             SessionEvent::Lost(reason, wait) => {
                 self.calls.offline(now);
+                self.asks.offline();
                 self.tell(Event::Offline(reason, wait));
             }
             SessionEvent::GivenUp(reason) => {
                 self.calls.offline(now);
+                self.asks.offline();
                 self.calls.quit(now);
                 self.tell(Event::GivenUp(reason));
             }
             SessionEvent::Parted => {
                 self.calls.offline(now);
+                self.asks.offline();
                 self.done();
             }
         }
@@ -373,7 +377,8 @@ impl Device {
                 self.tell(Event::Presence(device, online));
                 Ok(())
             }
-            RelayEvent::People { ask, people, more } => self.people(ask, people, more),
+            RelayEvent::People { ask, people, more } => self.asks.people(ask, people, more, now),
+            RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity.trust, now),
             RelayEvent::Ringing { ask, tunnel, device } => self.calls.ringing(ask, tunnel, device, now),
             RelayEvent::Introduced { tunnel, from, .. } => {
                 self.calls.introduced(tunnel, from, now);
@@ -381,7 +386,9 @@ impl Device {
             }
             RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
             RelayEvent::Refused { ask, code } => {
-                self.calls.refused(ask, code, now);
+                if !self.asks.refused(ask, code) {
+                    self.calls.refused(ask, code, now);
+                }
                 Ok(())
             }
             RelayEvent::Ended { tunnel, code } => {
@@ -397,28 +404,6 @@ impl Device {
                 Ok(())
             }
         }
-    }
-
-    fn people(&mut self, ask: AskId, page: Vec<Person>, more: bool) -> Result<(), Fault> {
-        let Some((waiting, mut people)) = self.who.take() else { return Ok(()) };
-        if ask != waiting {
-            self.who = Some((waiting, people));
-            return Ok(());
-        }
-        let endless = more && page.is_empty();
-        people.extend(page);
-        if endless || people.len() > crate::limits::USERS_MAX {
-            return Err(Fault::Malformed);
-        }
-        match people.last() {
-            Some(last) if more => {
-                let after = Some(last.user.clone());
-                self.session.request(&RelayRequest::Who { ask, after });
-                self.who = Some((ask, people));
-            }
-            Some(_) | None => self.tell(Event::People(people)),
-        }
-        Ok(())
     }
 
     /// Once the calls have ended in good order the relay is told goodbye, too.
@@ -438,12 +423,6 @@ impl Device {
             self.done = true;
             self.tell(Event::Done);
         }
-    }
-
-    fn next_ask(&mut self) -> AskId {
-        self.asks += 1;
-        // Calls number theirs from the other end, so that the two never meet.
-        AskId(u64::MAX - self.asks)
     }
 
     fn tell(&mut self, event: Event) {

@@ -29,6 +29,8 @@ pub struct Turn<'a> {
 pub enum Room {
     /// The certificate authority.
     Ca,
+    /// The relay.
+    Relay,
     /// The operator's desk.
     Operator,
     /// Nobody waits.
@@ -45,7 +47,7 @@ pub enum Effect {
     /// Write these records down, all or none.
     Append(AppendId, Room, Vec<Record>),
     /// Read the record at this place of the journal.
-    Load(LoadId, u64),
+    Load(LoadId, Room, u64),
     /// Answer the operator.
     Answer(AdminId, Answer),
     /// For the log.
@@ -108,10 +110,10 @@ impl Effects {
     }
 
     /// Queues a look into the journal and gives its number.
-    pub fn load(&mut self, n: u64) -> LoadId {
+    pub fn load(&mut self, room: Room, n: u64) -> LoadId {
         self.loads += 1;
         let id = LoadId(self.loads);
-        self.push(Effect::Load(id, n));
+        self.push(Effect::Load(id, room, n));
         id
     }
 

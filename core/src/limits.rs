@@ -25,6 +25,10 @@ pub const EXTENSIONS_MAX: usize = 16;
 pub const FORWARD_BYTES_MAX: usize = 16 * 1024;
 /// One line of text in a peer session, in bytes of UTF-8.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
+/// How long a device waits for an answer of the relay to an ask, or to a part of one.
+pub const ASK_TIME_MAX: Duration = Duration::from_secs(10);
+/// Devices of one user, as far as anybody believes in them.
+pub const DEVICES_PER_USER_MAX: usize = 64;
 /// People in one page of `who`.
 pub const WHO_PAGE_MAX: usize = 64;
 

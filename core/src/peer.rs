@@ -18,6 +18,7 @@ mod direct;
 pub mod glare;
 mod lines;
 mod moving;
+pub mod network;
 pub mod reach;
 mod tunnel;
 

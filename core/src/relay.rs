@@ -4,6 +4,7 @@
 //! without a certificate behind it can't be written down. It speaks in values: connections, TLS and frames are
 //! elsewhere.
 
+mod fetch;
 pub mod roster;
 pub mod session;
 pub mod tunnel;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use crate::effect::Effects;
 use crate::fault::Fault;
-use crate::id::{AskId, ConnId, DeviceName, TunnelId, UserName};
+use crate::id::{AskId, ConnId, DeviceName, LoadId, TunnelId, UserName};
 use crate::journal::State;
 use crate::limits::WHO_PAGE_MAX;
 use crate::time::{Instant, Now};
@@ -21,6 +22,7 @@ use crate::wire::{Code, Extensions, Frame};
 
 pub use session::Admitted;
 
+use fetch::Fetches;
 use roster::Roster;
 use tunnel::{Tunnels, codes};
 
@@ -29,6 +31,7 @@ use tunnel::{Tunnels, codes};
 pub struct Relay {
     roster: Roster,
     tunnels: Tunnels,
+    fetches: Fetches,
 }
 
 impl Relay {
@@ -61,6 +64,11 @@ impl Relay {
             RelayRequest::Who { ask, after } => {
                 out.send(conn, Frame::message(&self.people(ask, after.as_ref(), state)));
             }
+            RelayRequest::Fetch { ask, user } => {
+                if let Err(code) = self.fetches.ask(conn, ask, &user, state, out) {
+                    out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
+                }
+            }
             RelayRequest::Introduce { ask, to, .. } => {
                 if let Err(code) = self.introduce(from, ask, &to, state, now, out) {
                     out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
@@ -72,6 +80,14 @@ impl Relay {
             RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
         }
         Ok(())
+    }
+
+    /// The journal gave a record that we asked for. Certificates go out with the CA that issued them.
+    ///
+    /// # Panics
+    /// If we did not ask.
+    pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, issuing: &[u8], out: &mut Effects) {
+        self.fetches.loaded(id, record, issuing, out);
     }
 
     /// A connection is over.

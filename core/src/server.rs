@@ -64,7 +64,7 @@ pub struct Server {
     /// What of their work the log has been told, and when.
     strangers_noted: (StrangersWork, Option<Instant>),
     appending: VecDeque<(AppendId, Room, Vec<Vec<u8>>)>,
-    loading: BTreeSet<LoadId>,
+    loading: BTreeMap<LoadId, Room>,
     effects: Effects,
     outputs: VecDeque<Output>,
     /// Connections that may have something for their socket.
@@ -105,7 +105,7 @@ impl Server {
             strangers_noted: (StrangersWork::default(), None),
             renew_at: renew_at(now),
             appending: VecDeque::new(),
-            loading: BTreeSet::new(),
+            loading: BTreeMap::new(),
             effects: Effects::default(),
             outputs: VecDeque::new(),
             turned: BTreeSet::new(),
@@ -159,8 +159,16 @@ impl Server {
             Input::Sent(conn, n) => self.sent(conn, n),
             Input::Appended(id, n) => self.appended(id, n),
             Input::Loaded(id, record) => {
-                assert!(self.loading.remove(&id), "a load was answered that nobody asked for");
-                self.ca.loaded(id, record, &self.state, &mut self.effects);
+                let room = self.loading.remove(&id).expect("a load was answered that nobody asked for");
+                match room {
+                    Room::Relay => {
+                        let issuing = self.ca.authority().issuing();
+                        self.relay.loaded(id, record, issuing, &mut self.effects);
+                    }
+                    Room::Ca | Room::Operator | Room::Nobody => {
+                        self.ca.loaded(id, record, &self.state, &mut self.effects);
+                    }
+                }
             }
             Input::Operator(id, command) => {
                 let present = |device: &_| self.relay.is_present(device);
@@ -239,7 +247,7 @@ impl Server {
             match room {
                 Room::Ca => self.ca.appended(id, &outcome, &self.state, &mut self.effects),
                 Room::Operator => self.operator.appended(id, &outcome, &mut self.effects),
-                Room::Nobody => {}
+                Room::Relay | Room::Nobody => {}
             }
         }
     }
@@ -301,8 +309,8 @@ impl Server {
                     self.appending.push_back((id, room, encoded.clone()));
                     self.outputs.push_back(Output::Append(id, encoded));
                 }
-                Effect::Load(id, n) => {
-                    self.loading.insert(id);
+                Effect::Load(id, room, n) => {
+                    self.loading.insert(id, room);
                     self.outputs.push_back(Output::Load(id, n));
                 }
                 Effect::Answer(id, answer) => self.outputs.push_back(Output::Answer(id, answer)),

@@ -14,10 +14,12 @@
 
 pub mod addresses;
 pub mod args;
+pub mod ask;
 pub mod cert;
 pub mod chat;
 pub mod clean;
 pub mod doors;
+pub mod fetch;
 pub mod home;
 pub mod join;
 pub mod lookup;
@@ -148,7 +150,7 @@ fn certificate(command: CertCommand, world: &World) -> Result<(), Failure> {
         CertCommand::Show { json } => cert::show(world, json),
         CertCommand::Export { dir } => cert::export(world, &dir),
         CertCommand::Renew(_) => later("cert renew"),
-        CertCommand::Fetch(_) => later("cert fetch"),
+        CertCommand::Fetch { user, json, export } => fetch::fetch(world, &user, json, export.as_deref()),
         CertCommand::Import(_) => later("cert import"),
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`server`], [`client`]: the keys of each program, and what they become. They are the only lists of keys.
-//! - [`key`]: what a key is; [`kinds`]: which values there are; [`network`]: an IP network.
+//! - [`key`]: what a key is; [`kinds`]: which values there are.
 //! - [`file`](mod@file): a file's keys, each with its place; [`given`]: a value as it was given, and by whom; [`nearest`]: what was meant.
 //! - [`layers`]: precedence; [`effective`]: what came of it; [`example`]: what could be.
 //! - [`error`]: why a configuration is refused.
@@ -25,7 +25,6 @@ pub mod key;
 pub mod kinds;
 pub mod layers;
 pub mod nearest;
-pub mod network;
 pub mod server;
 
 pub use error::ConfigError;

@@ -210,7 +210,9 @@ impl RelaySession {
                 }
                 Wake::Liveness => self.liveness(now, rng),
                 Wake::Linger => self.forget_leaving(),
-                Wake::Call(_) | Wake::Direct(_) | Wake::Leaving => unreachable!("the calls keep those"),
+                Wake::Call(_) | Wake::Direct(_) | Wake::Leaving | Wake::Who | Wake::Fetch => {
+                    unreachable!("the calls keep those")
+                }
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::calls::{CallEnd, CallEvent, Path};
-use super::{Command, Event};
+use super::{Asked, Command, Event};
 use crate::fault::CloseReason;
 use crate::id::{CallId, UserName};
 use crate::limits::{CALLS_MAX, LINE_BYTES_MAX, RING_TIME_MAX};
@@ -12,6 +12,7 @@ use crate::peer::SayRefusal;
 use crate::testing::{Town, device_name};
 use crate::wire::Code;
 
+mod asking;
 mod direct;
 mod leaving;
 
@@ -172,7 +173,7 @@ fn who_lists_everybody_page_by_page_and_disturbs_nobody() {
     let asker = town.join(identity, false);
     town.command(asker, Command::Who);
     let news = town.news(asker);
-    let Some(Event::People(people)) = news.last() else { panic!("{news:?}") };
+    let Some(Event::Asked(Asked::People(people))) = news.last() else { panic!("{news:?}") };
     assert_eq!(people.len(), crate::limits::WHO_PAGE_MAX + 5);
     assert!(people.windows(2).all(|pair| pair[0].user < pair[1].user));
     let online: Vec<_> = people.iter().filter(|person| person.online).map(|person| person.user.as_str()).collect();

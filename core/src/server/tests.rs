@@ -17,9 +17,9 @@ use crate::time::Wall;
 use crate::wire::Frame;
 use crate::wire::relay::{RelayEvent, RelayRequest};
 
-mod signing;
 mod bounds;
 mod flood;
+mod signing;
 
 fn refused(town: &Town, member: usize) -> Code {
     match town.enrolment_result(member) {

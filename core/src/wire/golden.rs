@@ -88,6 +88,11 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     golden.check("request.forward", &RelayRequest::Forward { tunnel, bytes: bytes(4) });
     golden.check("request.credit", &RelayRequest::Credit { tunnel, bytes: 16384 });
 
+    golden.check("request.fetch", &RelayRequest::Fetch { ask, user: user.clone() });
+    let certificate =
+        |more| RelayEvent::Certificate { ask, leaf: bytes(2), issuing: bytes(3), more, extensions: extensions() };
+    golden.check("event.certificate", &certificate(true));
+
     let welcome = Welcome {
         device: device.clone(),
         position: Position { incarnation: 1 << 60, n: 9 },

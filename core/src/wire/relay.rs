@@ -6,7 +6,7 @@ use serde_bytes::ByteBuf;
 use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
-use crate::limits::{FORWARD_BYTES_MAX, TUNNEL_WINDOW_BYTES, WHO_PAGE_MAX};
+use crate::limits::{CERTIFICATE_BYTES_MAX, FORWARD_BYTES_MAX, TUNNEL_WINDOW_BYTES, WHO_PAGE_MAX};
 use crate::time::Wall;
 
 /// What a device asks of the relay. Only a proven device's session hands one on.
@@ -61,6 +61,13 @@ pub enum RelayRequest {
         /// How many.
         bytes: u32,
     },
+    /// Asks for somebody's certificates.
+    Fetch {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Whose.
+        user: UserName,
+    },
 }
 
 impl RelayRequest {
@@ -70,7 +77,7 @@ impl RelayRequest {
             Self::Attend { extensions } | Self::Introduce { extensions, .. } => extensions.check(),
             Self::Forward { bytes, .. } => forward_bounds(bytes),
             Self::Credit { bytes, .. } => credit_bounds(*bytes),
-            Self::Ping | Self::Who { .. } | Self::Accept { .. } | Self::HangUp { .. } => Ok(()),
+            Self::Ping | Self::Who { .. } | Self::Accept { .. } | Self::HangUp { .. } | Self::Fetch { .. } => Ok(()),
         }
     }
 }
@@ -154,6 +161,19 @@ pub enum RelayEvent {
         /// How many.
         bytes: u32,
     },
+    /// The newest certificate of one of the devices that were asked for.
+    Certificate {
+        /// As asked.
+        ask: AskId,
+        /// The leaf in DER.
+        leaf: ByteBuf,
+        /// The issuing CA in DER.
+        issuing: ByteBuf,
+        /// Whether one of another device follows.
+        more: bool,
+        /// Later: the log's proof.
+        extensions: Extensions,
+    },
 }
 
 impl RelayEvent {
@@ -164,6 +184,10 @@ impl RelayEvent {
             Self::Introduced { extensions, .. } => extensions.check(),
             Self::Forwarded { bytes, .. } => forward_bounds(bytes),
             Self::Credited { bytes, .. } => credit_bounds(*bytes),
+            Self::Certificate { leaf, issuing, extensions, .. } => {
+                let sound = [leaf, issuing].iter().all(|der| (1..=CERTIFICATE_BYTES_MAX).contains(&der.len()));
+                if sound { extensions.check() } else { Err(Fault::Malformed) }
+            }
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong

@@ -191,9 +191,17 @@ pub enum CertCommand {
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Renew(Later),
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Fetch(Later),
+    /// Fetch somebody's certificates from the server, check them, and show or export them
+    Fetch {
+        /// Whose
+        user: String,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// Write USER-DEVICE.pem (leaf and issuing CA) and root.pem to this folder, which is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        export: Option<PathBuf>,
+    },
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Import(Later),
@@ -230,7 +238,6 @@ mod tests {
             "client devices approve phone",
             "client recover --help",
             "client cert renew",
-            "client cert fetch bob",
             "client cert import key bundle --data-dir x",
             "client join --password",
         ] {

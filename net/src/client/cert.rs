@@ -104,7 +104,8 @@ pub fn export(world: &World, dir: &Path) -> Result<(), Failure> {
     print_line(format_args!("wrote device.pem, chain.pem and root.pem to {}", dir.display()))
 }
 
-fn write_public<D: AsRef<[u8]>>(path: &Path, ders: &[D]) -> Result<(), KeyError> {
+/// Writes certificates where everybody may read them.
+pub(super) fn write_public<D: AsRef<[u8]>>(path: &Path, ders: &[D]) -> Result<(), KeyError> {
     write_certificates(path, ders)?;
     fs::set_permissions(path, Permissions::from_mode(PUBLIC_MODE))
         .map_err(|error| KeyError::File(FolderError::from_io(path, error)))
@@ -116,7 +117,8 @@ fn days_left(facts: &Facts, now: Wall) -> i64 {
     if now <= facts.not_after { days(facts.not_after.since(now)) } else { -1 - days(now.since(facts.not_after)) }
 }
 
-fn rest(facts: &Facts, now: Wall) -> String {
+/// How much of its time a certificate has left, in words.
+pub(super) fn rest(facts: &Facts, now: Wall) -> String {
     match days_left(facts, now) {
         _ if now < facts.not_before => "not valid yet: check this machine's clock".to_owned(),
         1 => "1 day left".to_owned(),

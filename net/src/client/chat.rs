@@ -25,6 +25,7 @@ use super::reactor::{Reactor, SIGNAL};
 use super::screen::Screen;
 use super::typed::{Lines, Typed};
 use super::{World, outcome, skew, tls_env};
+use crate::config::client::{Direct, Path};
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
 use crate::signals::Signals;
@@ -131,8 +132,9 @@ impl Desk {
 /// Runs a role until it has finished and the server was told goodbye.
 fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, input_again: bool) -> Result<(), Failure> {
     let identity = stored.identity(world.now().wall)?;
-    let reach = reach(&stored.endpoint);
-    let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
+    let direct = &world.config.direct;
+    let reach = reach(direct, &stored.endpoint);
+    let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?.with_ports(direct.ports.clone());
     let mut signals = Signals::take()?;
     signals.register(reactor.registry(), SIGNAL).map_err(Failure::failed)?;
     let mut lines = Lines::start(reactor.waker(), input_again)?;
@@ -161,12 +163,16 @@ fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, inp
     }
 }
 
-/// Loopback counts for direct connections where the server itself is there (design 5).
-fn reach(endpoint: &Endpoint) -> Reach {
+/// How far calls go for a direct connection. Loopback counts where the server itself is there (design 5).
+fn reach(direct: &Direct, endpoint: &Endpoint) -> Reach {
     let host = endpoint.host();
     // These names mean loopback everywhere (RFC 6761 §6.3).
     let by_name = host == "localhost" || host.ends_with(".localhost");
-    Reach { loopback: by_name || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()), ..Reach::default() }
+    Reach {
+        direct: direct.path == Path::Auto,
+        networks: direct.networks.clone(),
+        loopback: by_name || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
+    }
 }
 
 /// A role with what the loop knows of its way to the server.
@@ -202,7 +208,7 @@ impl<R: Role> Chat<'_, R> {
             Event::Presence(name, online) => self.desk.tell(Notice::presence(name, online)),
             Event::Call(id, event) => self.role.call(id, event, &mut self.desk),
             Event::Denied(id, denied) => self.role.denied(id, denied, &mut self.desk),
-            Event::People(_) | Event::Done => {}
+            Event::Asked(_) | Event::Done => {}
         }
     }
 

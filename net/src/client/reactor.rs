@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,13 @@ impl Reactor {
             buffer: vec![0; BUFFER_BYTES],
             no_connection: String::new(),
         })
+    }
+
+    /// The same loop, whose calls listen at these ports, or at any.
+    #[must_use]
+    pub fn with_ports(mut self, ports: Option<RangeInclusive<u16>>) -> Self {
+        self.doors = Doors::new(ports);
+        self
     }
 
     /// Something to wake the loop with from another thread. The loop keeps it for longer than any thread lives: a waker

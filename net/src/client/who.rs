@@ -1,45 +1,20 @@
-//! Decides how `client who` goes: ask without being present, so that a `listen` of the same device is not disturbed.
+//! Decides how `client who` goes: the people of the realm, one a line.
 
-use countersign_core::device::{Command, Device, Event, Input};
+use countersign_core::device::{Asked, Command};
 use countersign_core::id::DeviceName;
 use countersign_core::wire::relay::Person;
 
-use super::home::Stored;
-use super::reactor::Reactor;
-use super::{World, outcome, tls_env};
-use crate::entropy::OsEntropy;
+use super::World;
+use super::ask::ask;
 use crate::exit::{Failure, print_line};
 
 /// Runs `client who`.
 pub fn who(world: &World, json: bool) -> Result<(), Failure> {
     let stored = world.stored()?;
-    let identity = stored.identity(world.now().wall)?;
-    let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
-    let mut device = Device::new(tls_env(), identity, false);
-    device.handle(Input::Start, reactor.now(), &mut OsEntropy);
-    device.handle(Input::Command(Command::Who), reactor.now(), &mut OsEntropy);
-    let result = ask(&mut reactor, &mut device, &stored);
-    // Whatever came of it, the server is told goodbye.
-    device.handle(Input::Command(Command::Quit), reactor.now(), &mut OsEntropy);
-    while !std::iter::from_fn(|| reactor.told()).any(|event| event == Event::Done) {
-        reactor.turn(&mut device)?;
-    }
-    result?.iter().try_for_each(|person| print(person, &stored.name, json))
-}
-
-fn ask(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result<Vec<Person>, Failure> {
-    let mut known = false;
-    loop {
-        reactor.turn(device)?;
-        while let Some(event) = reactor.told() {
-            match event {
-                Event::People(people) => return Ok(people),
-                Event::Online(_) => known = true,
-                Event::Offline(reason, _) | Event::GivenUp(reason) => {
-                    return Err(outcome::of_connection(reason, &stored.endpoint, reactor.no_connection(), known));
-                }
-                Event::Here(_) | Event::Presence(..) | Event::Call(..) | Event::Denied(..) | Event::Done => {}
-            }
+    match ask(world, &stored, Command::Who)? {
+        Asked::People(people) => people.iter().try_for_each(|person| print(person, &stored.name, json)),
+        other @ (Asked::Certificates(..) | Asked::Refused(_) | Asked::Unanswered) => {
+            Err(Failure::failed(format_args!("the server answered something else than who there is: {other:?}")))
         }
     }
 }

@@ -13,8 +13,8 @@ use super::kinds::names::{Filter, MaybeEndpoint};
 use super::kinds::reach::{Networks, Ports, Reach};
 use super::kinds::{AutoTime, Choice, Time};
 use super::layers::{Flags, Layers};
-use super::network::Network;
 use crate::logging::{Format, Logging};
+use countersign_core::peer::network::Network;
 
 /// The file's name in the data folder.
 pub const FILE: &str = "client.toml";
@@ -45,8 +45,8 @@ pub static ADDRESSES: Key<Networks> = Key {
     flag: None,
     kind: Networks,
     default: Reach::local,
-    meaning: "Which addresses may be offered and dialled for direct connections: those local to the machine (loopback only where the \
-              server is on loopback), or those in these networks",
+    meaning: "Which addresses may be used for direct connections: this machine's own are offered and the other's dialled (loopback \
+              only where the server is on loopback), or of both only those in these networks",
 };
 /// Which ports they listen on.
 pub static PORTS: Key<Ports> = Key {

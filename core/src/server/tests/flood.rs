@@ -75,7 +75,7 @@ impl Strangers {
         let authority = crate::testing::authority(&other);
         let key = SecretKey::draw(&mut rng(78));
         let leaf = authority.issue_relay(&key, START, &mut rng(79)).expect("a certificate of their own making");
-        let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key };
+        let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key: key.into() };
         let trust = town.server.ca.authority().trust();
         Self {
             came: 0,

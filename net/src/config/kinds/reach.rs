@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::super::given::Given;
 use super::super::key::{Kind, Literal, Wrong};
-use super::super::network::Network;
+use countersign_core::peer::network::Network;
 
 /// Networks in one list, those that words stand for not counted.
 pub const NETWORKS_MAX: usize = 64;

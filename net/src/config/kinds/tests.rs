@@ -3,10 +3,10 @@
 
 use std::fmt::Debug;
 
-use super::super::network::Network;
 use super::names::{ADDRESSES_MAX, Addresses, Filter, MaybeEndpoint, MaybeRealm};
 use super::reach::{NETWORKS_MAX, Networks, Ports};
 use super::*;
+use countersign_core::peer::network::Network;
 
 fn text(text: &str) -> Given {
     Given::Text(text.to_owned())

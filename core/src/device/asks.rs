@@ -1,0 +1,184 @@
+//! What a device asks the relay and waits for: who there is, and the certificates of somebody.
+//!
+//! An ask that the relay does not answer in time has failed, however lively the relay is otherwise. One that is made
+//! while there is no relay, or whose relay is lost, is asked again of the next.
+
+use std::collections::VecDeque;
+
+use rustls_pki_types::CertificateDer;
+
+use super::Wake;
+use crate::fault::Fault;
+use crate::id::{AskId, UserName};
+use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, USERS_MAX};
+use crate::time::{Deadlines, Instant, Now};
+use crate::tls::{CertRefusal, Judged, Side, Trust, judge_device};
+use crate::wire::Code;
+use crate::wire::relay::{Person, RelayEvent, RelayRequest};
+
+/// What came of an ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// All people of the realm, in order of name.
+    People(Vec<Person>),
+    /// The certificates of somebody, one for each device, each with what we think of it.
+    Certificates(UserName, Vec<Fetched>),
+    /// The relay did not give what was asked for.
+    Refused(Code),
+    /// The relay did not answer in time.
+    Unanswered,
+}
+
+/// A certificate as the relay has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The leaf in DER.
+    pub leaf: CertificateDer<'static>,
+    /// The issuing CA in DER.
+    pub issuing: CertificateDer<'static>,
+    /// What it says, if it is to be believed now.
+    pub verdict: Result<Judged, CertRefusal>,
+}
+
+/// The asks of a device, one of each kind at a time.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    count: u64,
+    who: Option<(AskId, Vec<Person>)>,
+    fetch: Option<(AskId, UserName, Vec<Fetched>)>,
+    online: bool,
+    deadlines: Deadlines<Wake>,
+    requests: VecDeque<RelayRequest>,
+    events: VecDeque<Asked>,
+}
+
+impl Asks {
+    /// Asks who there is.
+    pub(super) fn who(&mut self, now: Now) {
+        let ask = self.number();
+        self.who = Some((ask, Vec::new()));
+        self.send(RelayRequest::Who { ask, after: None }, Wake::Who, now);
+    }
+
+    /// Asks for somebody's certificates.
+    pub(super) fn fetch(&mut self, user: UserName, now: Now) {
+        let ask = self.number();
+        self.fetch = Some((ask, user.clone(), Vec::new()));
+        self.send(RelayRequest::Fetch { ask, user }, Wake::Fetch, now);
+    }
+
+    /// There is a relay, perhaps another one: what is not answered is asked again.
+    pub(super) fn online(&mut self, now: Now) {
+        self.online = true;
+        if self.who.is_some() {
+            self.who(now);
+        }
+        if let Some((_, user, _)) = self.fetch.take() {
+            self.fetch(user, now);
+        }
+    }
+
+    /// The relay is lost.
+    pub(super) fn offline(&mut self) {
+        self.online = false;
+        self.requests.clear();
+        self.deadlines.clear(Wake::Who);
+        self.deadlines.clear(Wake::Fetch);
+    }
+
+    /// A page of people has come.
+    pub(super) fn people(&mut self, ask: AskId, page: Vec<Person>, more: bool, now: Now) -> Result<(), Fault> {
+        let Some((_, people)) = self.who.as_mut().filter(|(waiting, _)| *waiting == ask) else { return Ok(()) };
+        let endless = more && page.is_empty();
+        people.extend(page);
+        if endless || people.len() > USERS_MAX {
+            return Err(Fault::Malformed);
+        }
+        match people.last() {
+            Some(last) if more => {
+                let after = Some(last.user.clone());
+                self.send(RelayRequest::Who { ask, after }, Wake::Who, now);
+            }
+            Some(_) | None => {
+                let people = std::mem::take(people);
+                self.who = None;
+                self.deadlines.clear(Wake::Who);
+                self.events.push_back(Asked::People(people));
+            }
+        }
+        Ok(())
+    }
+
+    /// A certificate has come; [`RelayEvent::Certificate`] and nothing else.
+    pub(super) fn certificate(&mut self, event: RelayEvent, trust: &Trust, now: Now) -> Result<(), Fault> {
+        let RelayEvent::Certificate { ask, leaf, issuing, more, .. } = event else { return Ok(()) };
+        let Some((_, user, fetched)) = self.fetch.as_mut().filter(|(waiting, ..)| *waiting == ask) else {
+            return Ok(());
+        };
+        let (leaf, issuing) = (CertificateDer::from(leaf.into_vec()), CertificateDer::from(issuing.into_vec()));
+        let verdict = judge_device(trust, &leaf, std::slice::from_ref(&issuing), Side::Client, now.wall, None)
+            .and_then(|judged| if judged.device.user == *user { Ok(judged) } else { Err(CertRefusal::OtherName) });
+        fetched.push(Fetched { leaf, issuing, verdict });
+        if more {
+            if fetched.len() >= DEVICES_PER_USER_MAX {
+                return Err(Fault::Malformed);
+            }
+            self.deadlines.set(Wake::Fetch, now.mono.plus(ASK_TIME_MAX));
+        } else if let Some((_, user, fetched)) = self.fetch.take() {
+            self.deadlines.clear(Wake::Fetch);
+            self.events.push_back(Asked::Certificates(user, fetched));
+        }
+        Ok(())
+    }
+
+    /// The relay refuses an ask; whether it was one of these.
+    pub(super) fn refused(&mut self, ask: AskId, code: Code) -> bool {
+        let ours = self.fetch.as_ref().is_some_and(|(waiting, ..)| *waiting == ask);
+        if ours {
+            self.fetch = None;
+            self.deadlines.clear(Wake::Fetch);
+            self.events.push_back(Asked::Refused(code));
+        }
+        ours
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, now: Now) {
+        while let Some(wake) = self.deadlines.take_due(now.mono) {
+            if wake == Wake::Who {
+                self.who = None;
+            } else {
+                self.fetch = None;
+            }
+            self.events.push_back(Asked::Unanswered);
+        }
+    }
+
+    /// When something is due next.
+    pub(super) fn next_deadline(&self) -> Option<(Instant, Wake)> {
+        self.deadlines.next()
+    }
+
+    /// The next request for the relay.
+    pub(super) fn poll_request(&mut self) -> Option<RelayRequest> {
+        self.requests.pop_front()
+    }
+
+    /// The next thing to tell the user.
+    pub(super) fn poll_event(&mut self) -> Option<Asked> {
+        self.events.pop_front()
+    }
+
+    fn send(&mut self, request: RelayRequest, wake: Wake, now: Now) {
+        if self.online {
+            self.requests.push_back(request);
+            self.deadlines.set(wake, now.mono.plus(ASK_TIME_MAX));
+        }
+    }
+
+    fn number(&mut self) -> AskId {
+        self.count += 1;
+        // Calls number theirs from the other end, so that the two never meet.
+        AskId(u64::MAX - self.count)
+    }
+}

@@ -1,0 +1,79 @@
+//! The certificates of members, for members: read from the journal one at a time, in the order of a user's devices.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_bytes::ByteBuf;
+
+use crate::effect::{Effects, Note, Room};
+use crate::id::{AskId, ConnId, LoadId, UserName};
+use crate::journal::{Record, State};
+use crate::wire::relay::RelayEvent;
+use crate::wire::{Code, Extensions, Frame};
+
+/// What is being fetched, one ask a connection.
+#[derive(Debug, Default)]
+pub(super) struct Fetches {
+    loading: BTreeMap<LoadId, Fetch>,
+}
+
+#[derive(Debug)]
+struct Fetch {
+    conn: ConnId,
+    ask: AskId,
+    /// Where the certificates of the devices after this one stand in the journal.
+    rest: VecDeque<u64>,
+}
+
+impl Fetches {
+    /// Begins to answer, or says why not.
+    pub(super) fn ask(
+        &mut self,
+        conn: ConnId,
+        ask: AskId,
+        user: &UserName,
+        state: &State,
+        out: &mut Effects,
+    ) -> Result<(), Code> {
+        if self.loading.values().any(|fetch| fetch.conn == conn) {
+            return Err(Code::BUSY);
+        }
+        let devices = &state.users().get(user).ok_or(Code::NO_SUCH_USER)?.devices;
+        let issued = |serial| state.progress(serial).and_then(|progress| progress.issued);
+        let rest = devices.values().filter_map(|device| issued(device.serial)).collect();
+        // Somebody who is being enrolled at this moment has none yet.
+        if self.load_next(Fetch { conn, ask, rest }, out) { Ok(()) } else { Err(Code::BUSY) }
+    }
+
+    /// The journal gave a record that was asked for.
+    ///
+    /// # Panics
+    /// If it was not.
+    pub(super) fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, issuing: &[u8], out: &mut Effects) {
+        let fetch = self.loading.remove(&id).expect("a load of the relay's was remembered when it was made");
+        let Fetch { conn, ask, .. } = fetch;
+        match record.map(Record::decode) {
+            Some(Ok((_, Record::CertificateIssued { der, .. }))) => {
+                let certificate = RelayEvent::Certificate {
+                    ask,
+                    leaf: der,
+                    issuing: ByteBuf::from(issuing),
+                    more: !fetch.rest.is_empty(),
+                    extensions: Extensions::default(),
+                };
+                out.send(conn, Frame::message(&certificate));
+                self.load_next(fetch, out);
+            }
+            other => {
+                out.note(Note::Alarm(format!("the journal has no certificate where one was: {other:?}")));
+                out.send(conn, Frame::message(&RelayEvent::Refused { ask, code: Code::ISSUE_FAILED }));
+            }
+        }
+    }
+
+    fn load_next(&mut self, mut fetch: Fetch, out: &mut Effects) -> bool {
+        let Some(n) = fetch.rest.pop_front() else { return false };
+        let id = out.load(Room::Relay, n);
+        self.loading.insert(id, fetch);
+        true
+    }
+}

@@ -1,0 +1,46 @@
+//! Decides how the server is asked one question: without being present, so that a `listen` of the same device is not
+//! disturbed, and with a goodbye whatever came of it.
+
+use countersign_core::device::{Asked, Command, Device, Event, Input};
+
+use super::home::Stored;
+use super::reactor::Reactor;
+use super::{World, outcome, tls_env};
+use crate::entropy::OsEntropy;
+use crate::exit::{Exit, Failure};
+
+/// Asks the server of `stored` and gives its answer, which is never [`Asked::Unanswered`].
+pub fn ask(world: &World, stored: &Stored, question: Command) -> Result<Asked, Failure> {
+    let identity = stored.identity(world.now().wall)?;
+    let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
+    let mut device = Device::new(tls_env(), identity, false);
+    device.handle(Input::Start, reactor.now(), &mut OsEntropy);
+    device.handle(Input::Command(question), reactor.now(), &mut OsEntropy);
+    let result = answer(&mut reactor, &mut device, stored);
+    device.handle(Input::Command(Command::Quit), reactor.now(), &mut OsEntropy);
+    while !std::iter::from_fn(|| reactor.told()).any(|event| event == Event::Done) {
+        reactor.turn(&mut device)?;
+    }
+    result
+}
+
+fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result<Asked, Failure> {
+    let mut known = false;
+    loop {
+        reactor.turn(device)?;
+        while let Some(event) = reactor.told() {
+            match event {
+                Event::Asked(Asked::Unanswered) => {
+                    let words = format!("the server at {} did not answer in time: try again", stored.endpoint);
+                    return Err(Failure::new(Exit::Unreachable, words));
+                }
+                Event::Asked(asked) => return Ok(asked),
+                Event::Online(_) => known = true,
+                Event::Offline(reason, _) | Event::GivenUp(reason) => {
+                    return Err(outcome::of_connection(reason, &stored.endpoint, reactor.no_connection(), known));
+                }
+                Event::Here(_) | Event::Presence(..) | Event::Call(..) | Event::Denied(..) | Event::Done => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Decides what `client cert fetch` shows and exports of somebody's certificates: as the server has them, judged by us.
+//!
+//! What is shown was checked as at every other door: its chain to our root, its names, its validity now. It says whose
+//! key the server has certified; that somebody holds that key shows only when they connect.
+
+use std::fs;
+use std::path::Path;
+
+use countersign_core::device::{Asked, Command, Fetched};
+use countersign_core::id::UserName;
+use countersign_core::pki::Facts;
+use countersign_core::tls::CertRefusal;
+use countersign_core::wire::Code;
+use serde::Serialize;
+
+use super::World;
+use super::ask::ask;
+use super::cert::{rest, write_public};
+use crate::exit::{Exit, Failure, print_line};
+use crate::store::folder::FolderError;
+
+/// A certificate in JSON.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    user: &'a UserName,
+    device: Option<&'a str>,
+    valid: bool,
+    problem: Option<String>,
+    subject: String,
+    serial: String,
+    key: Option<String>,
+    not_before: u64,
+    not_after: u64,
+    fingerprint: String,
+}
+
+/// Runs `client cert fetch`.
+pub fn fetch(world: &World, user: &str, json: bool, export: Option<&Path>) -> Result<(), Failure> {
+    let user = UserName::parse(user)
+        .map_err(|why| Failure::usage(format_args!("{user:?} can't be anybody's user name: {why}")))?;
+    let stored = world.stored()?;
+    let fetched = match ask(world, &stored, Command::Fetch(user.clone()))? {
+        Asked::Certificates(_, fetched) => fetched,
+        Asked::Refused(Code::NO_SUCH_USER) => {
+            let words = format!("there is no user {user} here: client who lists everybody");
+            return Err(Failure::new(Exit::Refused, words));
+        }
+        Asked::Refused(code) => {
+            let words = format!("the server does not give the certificates of {user}: {code}");
+            return Err(Failure::failed(words));
+        }
+        other @ (Asked::People(_) | Asked::Unanswered) => {
+            return Err(Failure::failed(format_args!("the server answered something else than asked: {other:?}")));
+        }
+    };
+    for certificate in &fetched {
+        show(&user, certificate, world, json)?;
+    }
+    // An expired one is the state of a device; one that was never good is the server's lie.
+    let lie = |fetched: &&Fetched| !matches!(fetched.verdict, Ok(_) | Err(CertRefusal::Expired));
+    if let Some(Err(refusal)) = fetched.iter().find(lie).map(|fetched| &fetched.verdict) {
+        let words = format!("the server gave a certificate for {user} that is not to be believed: {refusal}");
+        return Err(Failure::new(Exit::Refused, words));
+    }
+    export.map_or(Ok(()), |dir| write(dir, &user, &fetched, &stored.root, json))
+}
+
+fn show(user: &UserName, fetched: &Fetched, world: &World, json: bool) -> Result<(), Failure> {
+    let Some(facts) = Facts::read(&fetched.leaf) else {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("the server gave something for {user} that is no certificate"),
+        ));
+    };
+    let judged = fetched.verdict.as_ref();
+    if json {
+        let shown = Shown {
+            user,
+            device: judged.ok().map(|judged| judged.device.device.as_str()),
+            valid: judged.is_ok(),
+            problem: judged.err().map(ToString::to_string),
+            subject: facts.subject,
+            serial: facts.serial,
+            key: judged.ok().map(|judged| judged.key.to_string()),
+            not_before: facts.not_before.0,
+            not_after: facts.not_after.0,
+            fingerprint: facts.fingerprint.to_string(),
+        };
+        return print_line(serde_json::to_string(&shown).map_err(Failure::failed)?);
+    }
+    match judged {
+        Ok(judged) => print_line(format_args!("device       {} ({})", judged.device, facts.subject))?,
+        Err(refusal) => print_line(format_args!("NOT VALID    {} ({refusal})", facts.subject))?,
+    }
+    let left = rest(&facts, world.now().wall);
+    print_line(format_args!("serial       {}", facts.serial))?;
+    print_line(format_args!("valid        {} to {} ({left})", facts.not_before, facts.not_after))?;
+    if let Ok(judged) = judged {
+        print_line(format_args!("key          sha256 {}", judged.key))?;
+    }
+    print_line(format_args!("fingerprint  sha256 {}", facts.fingerprint))
+}
+
+/// One chain for each device whose certificate is good, and the root that they lead to.
+fn write(dir: &Path, user: &UserName, fetched: &[Fetched], root: &[u8], json: bool) -> Result<(), Failure> {
+    fs::create_dir_all(dir).map_err(|error| Failure::failed(FolderError::from_io(dir, error)))?;
+    let mut files = vec!["root.pem".to_owned()];
+    for fetched in fetched {
+        if let Ok(judged) = &fetched.verdict {
+            let file = format!("{user}-{}.pem", judged.device.device);
+            write_public(&dir.join(&file), &[&fetched.leaf, &fetched.issuing]).map_err(Failure::failed)?;
+            files.insert(0, file);
+        }
+    }
+    write_public(&dir.join("root.pem"), &[root]).map_err(Failure::failed)?;
+    if json { Ok(()) } else { print_line(format_args!("wrote {} to {}", files.join(", "), dir.display())) }
+}
