@@ -44,6 +44,10 @@ pub const SPKI_BYTES_MAX: usize = 640;
 pub const RSA_BITS_MIN: u16 = 2048;
 /// The largest RSA key of a device, in bits of its modulus: it also bounds what a check of its signature costs.
 pub const RSA_BITS_MAX: u16 = 4096;
+/// The rounds of PBKDF2 that an encrypted key file may ask for: some seconds of work. OpenSSL asks for 2,048.
+pub const KEY_FILE_ROUNDS_MAX: u32 = 10_000_000;
+/// A passphrase, in bytes.
+pub const PASSPHRASE_BYTES_MAX: usize = 1024;
 /// Certificates that a peer may show in a handshake: leaf, issuing CA, root.
 pub const CHAIN_CERTIFICATES_MAX: usize = 3;
 

@@ -10,22 +10,26 @@
 //! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`doors`]: what direct connections need besides.
+//! - [`import`], [`bundle`], [`passphrase`]: a key that was made elsewhere, with its certificates.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
 pub mod addresses;
 pub mod args;
 pub mod ask;
+pub mod bundle;
 pub mod cert;
 pub mod chat;
 pub mod clean;
 pub mod doors;
 pub mod fetch;
 pub mod home;
+pub mod import;
 pub mod join;
 pub mod lookup;
 pub mod machine;
 pub mod notice;
 pub mod outcome;
+pub mod passphrase;
 pub mod reactor;
 pub mod screen;
 pub mod skew;
@@ -151,7 +155,9 @@ fn certificate(command: CertCommand, world: &World) -> Result<(), Failure> {
         CertCommand::Export { dir } => cert::export(world, &dir),
         CertCommand::Renew(_) => later("cert renew"),
         CertCommand::Fetch { user, json, export } => fetch::fetch(world, &user, json, export.as_deref()),
-        CertCommand::Import(_) => later("cert import"),
+        CertCommand::Import { key, bundle, passphrase_file } => {
+            import::import(world, &key, &bundle, passphrase_file.as_deref())
+        }
     }
 }
 

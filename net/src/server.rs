@@ -3,7 +3,7 @@
 //! - [`assemble`], [`founding`]: from a data folder to the machine of `countersign_core`.
 //! - `open_files`: how many connections the system lets it have.
 //! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
-//! - [`admin`]: the operator's desk, which `server invite` and `server users` come to.
+//! - [`admin`]: the operator's desk, which `server invite`, `server users` and `server ca sign` come to; [`sign`]: the last.
 //! - [`announce`]: what is printed on stdout.
 
 pub mod admin;
@@ -17,6 +17,7 @@ mod open_files;
 mod place;
 mod port;
 mod reactor;
+pub mod sign;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -2,14 +2,17 @@
 //!
 //! - [`folder`]: the data folder, its modes, its lock, and files that are written whole or not at all.
 //! - [`journal`]: the one order of events, on `SQLite`.
-//! - [`keys`]: key and certificate files.
+//! - [`keys`]: key and certificate files; [`foreign`], [`pbes2`]: keys made elsewhere; [`request`]: certificate requests.
 //!
 //! A database is used only under the folder's lock ([`folder::Folder::lock`]): `SQLite` would let a second
 //! program in, and then two programs would each believe that they decide the order of events.
 
 pub mod folder;
+pub mod foreign;
 pub mod journal;
 pub mod keys;
+pub mod pbes2;
+pub mod request;
 
 use folder::FolderError;
 use rusqlite::ErrorCode;

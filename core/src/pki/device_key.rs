@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsBigEndian, AsDer, EcPrivateKeyBin, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair,
@@ -85,7 +85,12 @@ impl DeviceKey {
 
     fn ecdsa(curve: &'static EcdsaSigningAlgorithm, der: &[u8]) -> Result<Self, KeyRefusal> {
         // It checks that the public half belongs to the secret one.
-        let pair = EcdsaKeyPair::from_private_key_der(curve, der).map_err(|_| KeyRefusal::Parts)?;
+        let read = EcdsaKeyPair::from_private_key_der(curve, der).map_err(|_| KeyRefusal::Parts)?;
+        // A file may lack the public half; put together anew, the key has one form.
+        let secret: EcPrivateKeyBin<'_> = read.private_key().as_be_bytes().map_err(|_| KeyRefusal::Parts)?;
+        let public = read.public_key().as_ref();
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(curve, secret.as_ref(), public)
+            .map_err(|_| KeyRefusal::Parts)?;
         let pkcs8 = pair.to_pkcs8v1().map_err(|_| KeyRefusal::Parts)?;
         let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| KeyRefusal::Parts)?;
         Self::of(pkcs8.as_ref(), public.as_ref())

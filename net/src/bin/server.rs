@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use countersign_core::id::UserName;
+use countersign_core::id::{DeviceLabel, UserName};
 use countersign_core::limits::INVITE_LIFETIME_MAX;
 use net::args::{self, ShellWord, command_line, default_data_dir};
 use net::config::example;
@@ -23,7 +23,7 @@ use net::server::{self, Options};
 use serde_json::json;
 
 /// The known words of later versions.
-const NOT_BUILT: [&str; 8] = ["devices", "sessions", "revoke", "ca", "log", "backup", "check", "restore"];
+const NOT_BUILT: [&str; 7] = ["devices", "sessions", "revoke", "log", "backup", "check", "restore"];
 
 /// A group's own chat server: its certificate authority, directory and relay
 #[derive(Debug, Parser)]
@@ -61,6 +61,29 @@ enum Command {
         /// What of it.
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Act as the realm's certificate authority
+    Ca {
+        #[command(subcommand)]
+        command: CaCommand,
+    },
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+#[derive(Debug, Subcommand)]
+enum CaCommand {
+    /// Certify a key that was made elsewhere (openssl req), for a new user; print the link and certificates for client
+    /// cert import
+    Sign {
+        /// The request, PEM or DER; - is standard input
+        csr: PathBuf,
+        /// The user name that it is for
+        #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+        user: UserName,
+        /// What the device is called
+        #[arg(long, value_name = "NAME", value_parser = DeviceLabel::parse)]
+        device: DeviceLabel,
     },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -121,6 +144,13 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
             example::file(TABLE, "server").iter().try_for_each(print_line)
         }
         Some(Command::Users) => users(&folder()?, json),
+        Some(Command::Ca { command: CaCommand::Sign { csr, user, device } }) => {
+            server::sign::sign(&folder()?, &csr, &user, &device, json)
+        }
+        Some(Command::Ca { command: CaCommand::Other(words) }) => {
+            let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+            Err(Failure::usage(format_args!("server ca {word} is not built yet: server ca sign is")))
+        }
         Some(Command::Other(words)) => Err(other(&words)),
     }
 }
@@ -145,7 +175,7 @@ fn invite(folder: &Path, user: Option<UserName>, expires: Option<Duration>, json
     match ask(folder, &request)? {
         Reply::Invite { link, expires } if json => print_line(json!({ "link": link, "expires": expires })),
         Reply::Invite { link, .. } => print_line(link),
-        Reply::Users { .. } | Reply::Refused { .. } | Reply::Wrong { .. } => Err(mixed_up()),
+        Reply::Users { .. } | Reply::Signed { .. } | Reply::Refused { .. } | Reply::Wrong { .. } => Err(mixed_up()),
     }
 }
 

@@ -202,9 +202,16 @@ pub enum CertCommand {
         #[arg(long, value_name = "DIR")]
         export: Option<PathBuf>,
     },
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Import(Later),
+    /// Become the owner of a key that was made elsewhere, with what server ca sign printed for it
+    Import {
+        /// The secret key, PEM or DER: PKCS#8 (encrypted or not), SEC1 or PKCS#1
+        key: PathBuf,
+        /// What server ca sign printed: the server's link and the certificates
+        bundle: PathBuf,
+        /// A file whose first line is the key's passphrase (/dev/fd/3 is a descriptor); asked for on a terminal
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
 }
 
 /// Whatever follows a word that means nothing yet.
@@ -238,7 +245,6 @@ mod tests {
             "client devices approve phone",
             "client recover --help",
             "client cert renew",
-            "client cert import key bundle --data-dir x",
             "client join --password",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));

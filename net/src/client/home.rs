@@ -7,7 +7,7 @@
 //! | `identity.json` | who this is, and where the server is | last: with it the device has joined |
 //!
 //! A crash at any point before the last leaves a folder that the same `client join` completes: it takes the key that is
-//! there, and the server gives the same key the same certificate again.
+//! there, and the server gives the same key the same certificate again. A `client cert import` is completed the same way.
 
 use std::fmt;
 use std::fs;
@@ -59,8 +59,8 @@ pub struct Stored {
     pub realm: Realm,
     /// Which device it is.
     pub name: DeviceName,
-    /// Which life of the server's journal granted the certificate.
-    pub incarnation: u64,
+    /// Which life of the server's journal granted the certificate; unknown of one that was imported.
+    pub incarnation: Option<u64>,
     /// Its key.
     pub key: DeviceKey,
     /// Its certificate.
@@ -80,7 +80,8 @@ struct Document {
     endpoint: String,
     user: UserName,
     device: DeviceLabel,
-    incarnation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    incarnation: Option<u64>,
 }
 
 impl Joining {
@@ -106,8 +107,20 @@ impl Joining {
         }
     }
 
+    /// Takes a key that was made elsewhere, which is on the disk when this returns. One that is there already is not
+    /// written over: it may be the only copy of a join's that was cut off.
+    pub fn take(&self, key: &DeviceKey) -> Result<(), HomeError> {
+        let path = self.folder.file(KEY);
+        match read_key(&path) {
+            Ok(found) if found.spki() == key.spki() => Ok(()),
+            Ok(_) => Err(HomeError::OtherKey { path }),
+            Err(KeyError::File(FolderError::Missing { .. })) => Ok(write_key(&path, key)?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Keeps what the server granted. After this the folder has joined.
-    pub fn keep(&self, identity: &Identity, endpoint: &Endpoint, incarnation: u64) -> Result<(), HomeError> {
+    pub fn keep(&self, identity: &Identity, endpoint: &Endpoint, incarnation: Option<u64>) -> Result<(), HomeError> {
         let Credentials { leaf, issuing, .. } = &identity.credentials;
         for (file, der) in [(LEAF, leaf), (ISSUING, issuing), (ROOT, identity.trust.root().der())] {
             write_certificates(&self.folder.file(file), &[der])?;
@@ -245,6 +258,11 @@ pub enum HomeError {
         /// The key's file.
         path: PathBuf,
     },
+    /// The folder holds another key than the one that is to be imported.
+    OtherKey {
+        /// The key's file.
+        path: PathBuf,
+    },
     /// What a file holds is not believed.
     Certificate {
         /// The file.
@@ -283,7 +301,7 @@ impl From<KeyError> for HomeError {
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
         let exit = match error {
-            HomeError::NotJoined { .. } => Exit::Usage,
+            HomeError::NotJoined { .. } | HomeError::OtherKey { .. } => Exit::Usage,
             HomeError::Folder(_)
             | HomeError::Key(_)
             | HomeError::Form { .. }
@@ -315,6 +333,11 @@ impl fmt::Display for HomeError {
             Self::OneCertificate { path } => {
                 write!(f, "{} holds several certificates where one belongs: restore it from a backup", path.display())
             }
+            Self::OtherKey { path } => write!(
+                f,
+                "{} is another key, of a join or import that was cut off: name another folder with --data-dir",
+                path.display()
+            ),
             Self::ImportBegun { path } => write!(
                 f,
                 "{} is a key that was made elsewhere, of an import that was cut off: run the same client cert import \

@@ -44,7 +44,7 @@ pub fn join(args: Join, world: &World) -> Result<(), Failure> {
     let joining = Joining::open(folder)?;
     let key = joining.key()?;
     let (identity, incarnation) = enrol(Enrolment::new(tls_env(), link.clone(), name.clone(), key), &link, world)?;
-    joining.keep(&identity, &link.endpoint, incarnation)?;
+    joining.keep(&identity, &link.endpoint, Some(incarnation))?;
     say(&identity, world)
 }
 
@@ -83,7 +83,7 @@ fn answer(question: &str, what: &str) -> Result<String, Failure> {
 }
 
 /// The folder is somebody's.
-fn taken(stored: &Stored) -> Failure {
+pub(super) fn taken(stored: &Stored) -> Failure {
     Failure::usage(format_args!(
         "{} belongs to {} of {} at {}: name another folder with --data-dir",
         stored.folder.display(),
@@ -127,7 +127,8 @@ fn bad_certificate(refusal: CertRefusal, link: &InviteLink) -> Failure {
     ))
 }
 
-fn say(identity: &Identity, world: &World) -> Result<(), Failure> {
+/// Says who has joined, and what they can do now.
+pub(super) fn say(identity: &Identity, world: &World) -> Result<(), Failure> {
     let until = Facts::read(&identity.credentials.leaf)
         .map_or_else(String::new, |facts| format!("; the certificate is valid until {}", facts.not_after));
     print_line(format_args!("{} has joined {}{until}", identity.name, identity.trust.realm()))?;

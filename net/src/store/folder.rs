@@ -111,6 +111,16 @@ pub fn read_secret_file(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u
     Ok(bytes)
 }
 
+/// Reads a secret that somebody keeps outside of our folders, where its mode is theirs to choose; says whether others can
+/// read it. It may be a pipe.
+pub fn read_outside_secret(path: &Path, bytes_max: usize) -> Result<(Zeroizing<Vec<u8>>, bool), FolderError> {
+    let file = at(path, File::open(path))?;
+    let found = at(path, file.metadata())?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max.saturating_add(1)));
+    read_bounded(path, file, bytes_max, &mut bytes)?;
+    Ok((bytes, found.is_file() && found.mode() & STRANGERS != 0))
+}
+
 /// Creates an empty file of mode 0600, which must not exist yet.
 pub(super) fn create_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)

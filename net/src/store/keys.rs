@@ -45,13 +45,16 @@ pub fn read_key(path: &Path) -> Result<DeviceKey, KeyError> {
 /// Writes certificates, each given as DER, in this order to one file.
 pub fn write_certificates<D: AsRef<[u8]>>(path: &Path, ders: &[D]) -> Result<(), KeyError> {
     check_count(path, ders.len())?;
-    let mut pem = String::new();
-    for der in ders {
-        let block = pem_rfc7468::encode_string(CERTIFICATE_LABEL, LineEnding::LF, der.as_ref())
-            .map_err(|_| KeyError::not_pem(path))?;
-        pem.push_str(&block);
-    }
+    let pem: String = ders.iter().map(|der| certificate_pem(der.as_ref())).collect();
     Ok(write_file(path, pem.as_bytes())?)
+}
+
+/// A certificate as PEM.
+///
+/// # Panics
+/// Never: any bytes that fit into memory can be encoded.
+pub fn certificate_pem(der: &[u8]) -> String {
+    pem_rfc7468::encode_string(CERTIFICATE_LABEL, LineEnding::LF, der).expect("any bytes can be encoded as PEM")
 }
 
 /// Reads the certificates of a file as DER, in the file's order; at least one, at most [`CERTIFICATES_MAX`].
@@ -62,7 +65,12 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, KeyError> {
     let bytes = read_file(path, CERTIFICATE_FILE_BYTES_MAX)?;
     // A secret key may be in there by mistake.
     let bytes = Zeroizing::new(bytes);
-    let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::not_pem(path))?;
+    certificates_in(path, &bytes)
+}
+
+/// The certificates in a text, which was read from `path`.
+pub fn certificates_in(path: &Path, bytes: &[u8]) -> Result<Vec<Vec<u8>>, KeyError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| KeyError::not_pem(path))?;
     let mut ders = Vec::new();
     for block in blocks(text) {
         let block = block.ok_or_else(|| KeyError::not_pem(path))?;
@@ -78,7 +86,7 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, KeyError> {
 }
 
 /// Cuts a text into its PEM blocks, each from its BEGIN line to the next END line; `None` for one that doesn't end.
-fn blocks(text: &str) -> impl Iterator<Item = Option<&str>> {
+pub(super) fn blocks(text: &str) -> impl Iterator<Item = Option<&str>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let (_, from_begin) = rest.split_at(line_start(rest, BEGIN)?);
@@ -91,6 +99,11 @@ fn blocks(text: &str) -> impl Iterator<Item = Option<&str>> {
         rest = after;
         Some(Some(block))
     })
+}
+
+/// Whether bytes are meant as DER: they begin as a sequence does, and have no PEM in them.
+pub(super) fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30) && !bytes.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes())
 }
 
 /// Where the first line that starts with `start` begins.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use countersign_core::device::calls::CallEvent;
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Command, Event};
+use countersign_core::device::{Asked, Command, Event};
 use countersign_core::id::{CallId, DeviceLabel, DeviceName, UserName};
 use countersign_core::invite::InviteLink;
 use countersign_core::wire::Code;
@@ -179,7 +179,7 @@ impl Person {
             Event::Offline(..) => self.program = Program::On,
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
-            Event::People(people) => self.known.extend(people.iter().map(|person| person.user.clone())),
+            Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
             Event::Denied(..) => {}

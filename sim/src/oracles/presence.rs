@@ -42,7 +42,7 @@ impl Oracle for Presence {
                             }
                         }
                     }
-                    Event::People(_) | Event::Call(..) | Event::Denied(..) => {}
+                    Event::Asked(_) | Event::Call(..) | Event::Denied(..) => {}
                 }
                 Ok(())
             }

@@ -82,7 +82,7 @@ impl Progress {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
             }
             Event::Call(call, event) if self.phase == Phase::RollCall => self.call_event((program, *call), event),
-            Event::Call(..) | Event::Here(_) | Event::Presence(..) | Event::People(_) | Event::Denied(..) => {}
+            Event::Call(..) | Event::Here(_) | Event::Presence(..) | Event::Asked(_) | Event::Denied(..) => {}
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use countersign_core::device::calls::{CallDenied, CallEnd, CallEvent, DirectEnd, Path};
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Command, Event};
+use countersign_core::device::{Asked, Command, Event};
 use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
 use countersign_core::id::UserName;
@@ -133,7 +133,7 @@ impl Tally {
             Event::Offline(reason, _) => self.add("device lost", reason_name(*reason)),
             Event::GivenUp(reason) => self.add("device gave up", reason_name(*reason)),
             Event::Presence(..) => self.add("device", "presence"),
-            Event::People(_) => self.add("device", "people"),
+            Event::Asked(asked) => self.add("device", asked_name(asked)),
             Event::Done => self.add("device", "done"),
             Event::Denied(_, denied) => self.add(
                 "call denied",
@@ -181,9 +181,19 @@ fn side(side: Side) -> &'static str {
     }
 }
 
+fn asked_name(asked: &Asked) -> &'static str {
+    match asked {
+        Asked::People(_) => "people",
+        Asked::Certificates(..) => "certificates",
+        Asked::Refused(_) => "refused an answer",
+        Asked::Unanswered => "no answer",
+    }
+}
+
 fn wish(command: &Command) -> &'static str {
     match command {
         Command::Who => "who",
+        Command::Fetch(_) => "fetch",
         Command::Call(..) => "call",
         Command::Accept(_) => "accept",
         Command::HangUp(..) => "hang up",

@@ -2,7 +2,7 @@
 
 use countersign_core::device::calls::{CallDenied, CallEvent};
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Command, Event};
+use countersign_core::device::{Asked, Command, Event};
 use countersign_core::effect::Note;
 use countersign_core::id::DeviceName;
 use countersign_core::operator::Answer;
@@ -90,6 +90,7 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 Answer::Invite(_, expires) => format!("has an invite, valid until {expires}"),
                 Answer::Users(users) => format!("sees {} users", users.len()),
                 Answer::Refused(refusal) => format!("is refused: {refusal}"),
+                Answer::Signed(_) => "has a key certified".to_owned(),
             },
         ),
         Seen::ShutDown(in_time) => {
@@ -151,6 +152,7 @@ fn noted(note: &Note) -> Option<String> {
 fn wished(command: &Command) -> Option<String> {
     Some(match command {
         Command::Who => "asks who there is".to_owned(),
+        Command::Fetch(user) => format!("asks for the certificates of {user}"),
         Command::Call(call, user, patience) => format!("calls {user} (call {call}), patient for {patience:?}"),
         Command::Accept(call) => format!("takes call {call}"),
         Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
@@ -168,7 +170,10 @@ fn told(event: &Event) -> String {
         Event::Here(devices) => format!("sees {}", list(devices)),
         Event::Presence(device, true) => format!("sees {} come", device.user),
         Event::Presence(device, false) => format!("sees {} go", device.user),
-        Event::People(people) => format!("learns of {} people", people.len()),
+        Event::Asked(Asked::People(people)) => format!("learns of {} people", people.len()),
+        Event::Asked(Asked::Certificates(user, fetched)) => format!("gets {} certificates of {user}", fetched.len()),
+        Event::Asked(Asked::Refused(code)) => format!("is refused an answer: {code}"),
+        Event::Asked(Asked::Unanswered) => "gets no answer".to_owned(),
         Event::Denied(call, denied) => match denied {
             CallDenied::NoSuchCall => format!("is denied: there is no call {call}"),
             CallDenied::TooMany => format!("is denied: call {call} is one too many"),

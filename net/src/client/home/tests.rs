@@ -63,7 +63,7 @@ fn joined() -> (TempDir, DataDir) {
     let place = tempfile::tempdir().unwrap();
     let dir = dir(&place);
     let joining = Joining::open(&dir).unwrap();
-    joining.keep(&granted(&joining.key().unwrap()), &endpoint(), u64::MAX).unwrap();
+    joining.keep(&granted(&joining.key().unwrap()), &endpoint(), Some(u64::MAX)).unwrap();
     (place, dir)
 }
 
@@ -73,7 +73,7 @@ fn what_was_kept_comes_back_and_is_believed() {
     let stored = Stored::load(&dir).unwrap();
     let identity = stored.identity(NOW).unwrap();
     assert_eq!(identity.name.to_string(), "alice/laptop");
-    assert_eq!((stored.endpoint, stored.incarnation), (endpoint(), u64::MAX));
+    assert_eq!((stored.endpoint, stored.incarnation), (endpoint(), Some(u64::MAX)));
     for file in FILES {
         assert_eq!(fs::metadata(dir.path.join(file)).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
     }
@@ -95,7 +95,7 @@ fn a_join_that_was_cut_at_any_point_is_completed_with_the_same_key() {
         let key = joining.key().unwrap();
         assert_eq!(key.spki() == *before.spki(), left > 0, "{left} files are left");
         assert_eq!(*read_key(&dir.path.join(KEY)).unwrap().spki(), key.spki(), "the key is on the disk first");
-        joining.keep(&granted(&key), &endpoint(), 7).unwrap();
+        joining.keep(&granted(&key), &endpoint(), Some(7)).unwrap();
         Stored::load(&dir).unwrap().identity(NOW).unwrap();
     }
 }
@@ -194,4 +194,29 @@ fn a_later_versions_identity_is_said_to_be_one() {
     assert!(matches!(Stored::load(&dir), Err(HomeError::Newer { .. })));
     write_file(&path, text.replace("\"format\": 1", "\"format\": 1, \"more\": true").as_bytes()).unwrap();
     assert!(matches!(Stored::load(&dir), Err(HomeError::Form { .. })), "nothing is passed over");
+}
+
+#[test]
+fn an_import_that_was_cut_at_any_point_is_completed_and_no_key_is_ever_written_over() {
+    for left in 0..FILES.len() {
+        let (_place, dir) = joined();
+        let stored = Stored::load(&dir).unwrap();
+        for file in FILES.iter().skip(left) {
+            fs::remove_file(dir.path.join(file)).unwrap();
+        }
+        assert!(!has_joined(&dir).unwrap(), "{left} files are left");
+        let joining = Joining::open(&dir).unwrap();
+        let other = DeviceKey::from(SecretKey::draw(&mut OsEntropy));
+        if left > 0 {
+            let error = joining.take(&other).unwrap_err();
+            assert!(matches!(error, HomeError::OtherKey { .. }), "{error}");
+            assert_eq!(Failure::from(error).exit, Exit::Usage);
+        }
+        joining.take(&stored.key).unwrap();
+        assert_eq!(read_key(&dir.path.join(KEY)).unwrap().spki(), stored.key.spki(), "the key is on the disk first");
+        joining.keep(&stored.identity(NOW).unwrap(), &endpoint(), None).unwrap();
+        let again = Stored::load(&dir).unwrap();
+        again.identity(NOW).unwrap();
+        assert_eq!(again.incarnation, None);
+    }
 }

@@ -23,7 +23,7 @@ pub fn ask(folder: &Path, request: &Request) -> Result<Reply, Failure> {
     match reply {
         Reply::Refused { sentence } => Err(Failure::refused(sentence)),
         Reply::Wrong { sentence } => Err(Failure::usage(sentence)),
-        Reply::Invite { .. } | Reply::Users { .. } => Ok(reply),
+        Reply::Invite { .. } | Reply::Users { .. } | Reply::Signed { .. } => Ok(reply),
     }
 }
 

@@ -4,19 +4,23 @@
 //! {"command":"invite","user":"bob","seconds":86400}  ->  {"reply":"invite","link":"countersign://...","expires":1800000000}
 //! {"command":"users"}                                ->  {"reply":"users","users":[{"user":"bob","opened":..,"devices":[..]}]}
 //! {"command":"invite"}                                   for anybody, and as long as the configuration says
+//! {"command":"sign","csr":"-----BEGIN ..","user":..,"device":..}  ->  {"reply":"signed","link":"countersign://...","certificates":[..]}
 //!                                                        {"reply":"refused","sentence":"..."}     what the server denies
 //!                                                        {"reply":"wrong","sentence":"..."}       what is no request
 //! ```
 
 use std::time::Duration;
 
-use countersign_core::id::{Fingerprint, Realm, UserName};
-use countersign_core::invite::{Endpoint, InviteLink};
-use countersign_core::operator::{Answer, Command, UserLine};
+use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, UserName};
+use countersign_core::invite::{Endpoint, InviteLink, ServerLink};
+use countersign_core::operator::{Answer, Command, Signed, UserLine};
 use serde::{Deserialize, Serialize};
 
-/// The longest request, line end included.
-pub const REQUEST_BYTES_MAX: usize = 1024;
+use crate::store::keys::certificate_pem;
+use crate::store::request;
+
+/// The longest request, line end included: a certificate request of the greatest length as PEM takes most of it.
+pub const REQUEST_BYTES_MAX: usize = 8 * 1024;
 /// The longest reply that is read: a full realm's `users` takes a quarter of it.
 pub const REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -33,6 +37,15 @@ pub enum Request {
     },
     /// List the people and their devices.
     Users {},
+    /// Certify a key that was made elsewhere.
+    Sign {
+        /// The request, PEM.
+        csr: String,
+        /// Whose it is to be.
+        user: String,
+        /// What the device is called.
+        device: String,
+    },
 }
 
 /// What it is told. It may hold an invite's secret, so it has no `Debug`.
@@ -50,6 +63,13 @@ pub enum Reply {
     Users {
         /// One entry a person.
         users: Vec<UserEntry>,
+    },
+    /// A key was certified.
+    Signed {
+        /// The server's link, without a secret.
+        link: String,
+        /// The device's certificate, the issuing CA's and the root's, each PEM.
+        certificates: Vec<String>,
     },
     /// A sound request was denied.
     Refused {
@@ -108,6 +128,12 @@ impl Request {
                 Ok(Command::Invite { user, lifetime: seconds.map_or(usual, Duration::from_secs) })
             }
             Self::Users {} => Ok(Command::Users),
+            Self::Sign { csr, user, device } => {
+                let user = UserName::parse(&user).map_err(|refusal| refusal.to_string())?;
+                let device = DeviceLabel::parse(&device).map_err(|refusal| refusal.to_string())?;
+                let csr = request::from_text(csr.as_bytes()).map_err(|refusal| refusal.to_string())?;
+                Ok(Command::Sign { csr, name: DeviceName { user, device } })
+            }
         }
     }
 }
@@ -123,6 +149,12 @@ impl Reply {
             }
             Answer::Users(users) => Self::Users { users: users.iter().map(UserEntry::new).collect() },
             Answer::Refused(refusal) => Self::Refused { sentence: refusal.to_string() },
+            Answer::Signed(Signed { leaf, issuing, root }) => {
+                let Links { endpoint, realm, root: fingerprint } = links.clone();
+                let link = ServerLink { endpoint, realm, root: fingerprint };
+                let certificates = [leaf, issuing, root].map(|der| certificate_pem(der));
+                Self::Signed { link: link.to_string(), certificates: certificates.into() }
+            }
         }
     }
 
@@ -147,8 +179,7 @@ impl UserEntry {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::id::{DeviceLabel, DeviceName};
-    use countersign_core::limits::{LABEL_BYTES_MAX, USERS_MAX};
+    use countersign_core::limits::{CSR_BYTES_MAX, LABEL_BYTES_MAX, USERS_MAX};
     use countersign_core::time::Wall;
 
     use super::*;
@@ -189,11 +220,20 @@ mod tests {
 
     #[test]
     fn what_a_program_writes_the_server_reads() {
-        for request in [Request::Users {}, Request::Invite { user: Some("bob".into()), seconds: Some(1) }] {
+        let longest = "x".repeat(LABEL_BYTES_MAX);
+        let sign = |length: usize| Request::Sign {
+            csr: request::to_pem(&vec![0xff; length]),
+            user: longest.clone(),
+            device: longest.clone(),
+        };
+        let invite = Request::Invite { user: Some("bob".into()), seconds: Some(1) };
+        for request in [Request::Users {}, invite, sign(1), sign(CSR_BYTES_MAX)] {
             let line = serde_json::to_vec(&request).expect("a request can be encoded");
             assert!(Request::read(&line, Duration::ZERO).is_ok(), "{request:?}");
-            assert!(line.len() < REQUEST_BYTES_MAX);
+            assert!(line.len() < REQUEST_BYTES_MAX, "{}", line.len());
         }
+        let no_pem = r#"{"command":"sign","csr":"x","user":"bob","device":"desk"}"#;
+        assert!(Request::read(no_pem.as_bytes(), Duration::ZERO).is_err_and(|why| why.contains("PEM")));
     }
 
     #[test]

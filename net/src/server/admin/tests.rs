@@ -192,7 +192,7 @@ fn a_line_over_the_bound_is_refused_and_the_visitor_shown_out() {
     office.turn_until_empty();
     assert_eq!(
         heard_to_the_end(&visitor),
-        "{\"reply\":\"wrong\",\"sentence\":\"a request is at most 1024 bytes long\"}\n"
+        "{\"reply\":\"wrong\",\"sentence\":\"a request is at most 8192 bytes long\"}\n"
     );
 }
 

@@ -1,0 +1,47 @@
+//! Decides how `client cert import` goes: what is to be believed is checked first, and only then kept, as a join keeps it.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use countersign_core::pki::DeviceKey;
+
+use super::World;
+use super::bundle::Bundle;
+use super::home::{Joining, Stored, has_joined};
+use super::join::{say, taken};
+use super::passphrase::passphrase;
+use crate::exit::{Exit, Failure, Plain};
+use crate::store::foreign::{ForeignKey, ForeignKeyError};
+
+/// Runs `client cert import`.
+pub fn import(world: &World, key: &Path, bundle: &Path, passphrase_file: Option<&Path>) -> Result<(), Failure> {
+    if has_joined(&world.folder)? {
+        return Err(taken(&Stored::load(&world.folder)?));
+    }
+    let bundle = Bundle::read(bundle)?;
+    let key = open(key, passphrase_file)?;
+    let identity = bundle.believe(key, world.now().wall)?;
+    let joining = Joining::open(&world.folder)?;
+    joining.take(&identity.credentials.key)?;
+    joining.keep(&identity, &bundle.link.endpoint, None)?;
+    say(&identity, world)
+}
+
+/// The key in a file, its passphrase asked for only once everything else about it is in order.
+fn open(path: &Path, passphrase_file: Option<&Path>) -> Result<DeviceKey, Failure> {
+    let failed = |error: ForeignKeyError| {
+        let exit = if error.is_refusal() { Exit::Refused } else { Exit::Failed };
+        match error {
+            ForeignKeyError::File(error) => Failure::new(exit, error),
+            error => Failure::new(exit, format_args!("{}: {error}", path.display())),
+        }
+    };
+    let key = ForeignKey::read(path).map_err(failed)?;
+    let passphrase = if key.is_encrypted().map_err(failed)? { Some(passphrase(passphrase_file, path)?) } else { None };
+    let opened = key.open(passphrase.as_ref().map_or(&[], |passphrase| passphrase)).map_err(failed)?;
+    if key.is_open_to_others && passphrase.is_none() {
+        let path = path.display().to_string();
+        let _ = writeln!(io::stderr().lock(), "warning: others can read {}: remove it or run chmod 600", Plain(&path));
+    }
+    Ok(opened)
+}

@@ -1,0 +1,98 @@
+//! Decides how a passphrase comes in: from a file or descriptor that was named, or typed on a terminal that shows nothing.
+//!
+//! Never as an argument: those are everybody's to read. While it is typed the terminal hands over each key as it is
+//! pressed, Ctrl-C too, so that no way out leaves the terminal without its echo.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use countersign_core::limits::PASSPHRASE_BYTES_MAX;
+use rustix::io::Errno;
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use crate::exit::{Failure, Plain};
+use crate::store::folder::read_outside_secret;
+
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
+const CTRL_U: u8 = 0x15;
+const BACKSPACE: [u8; 2] = [8, 0x7f];
+
+/// The passphrase for the file `what`.
+pub fn passphrase(file: Option<&Path>, what: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    match file {
+        Some(file) => from_file(file),
+        None if io::stdin().is_terminal() => typed(what),
+        None => Err(Failure::usage(format_args!(
+            "{} is encrypted: give its passphrase in a file with --passphrase-file FILE, or run this on a terminal",
+            what.display()
+        ))),
+    }
+}
+
+/// The first line of a file, which may be a pipe (`/dev/fd/3`).
+fn from_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let (mut bytes, _) = read_outside_secret(path, PASSPHRASE_BYTES_MAX).map_err(Failure::failed)?;
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    bytes.truncate(end);
+    if bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    Ok(bytes)
+}
+
+/// Asks on the terminal that is our standard input.
+fn typed(what: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |error: Errno| Failure::failed(format_args!("the terminal can't be asked for a passphrase ({error})"));
+    let silence = Silence::begin().map_err(failed)?;
+    // Asked only now that nothing is shown any more; a whole line, so that a program that types can wait for it.
+    let what = what.display().to_string();
+    let _ = writeln!(io::stderr().lock(), "Passphrase of {} (nothing is shown as you type it):", Plain(&what));
+    let mut line = Zeroizing::new(Vec::with_capacity(PASSPHRASE_BYTES_MAX));
+    let result = loop {
+        let mut key = Zeroizing::new([0; 1]);
+        match rustix::io::read(io::stdin(), key.as_mut()) {
+            Err(Errno::INTR) => continue,
+            Err(error) => break Err(failed(error)),
+            Ok(0) => break Ok(()),
+            Ok(_) => {}
+        }
+        let [byte] = *key;
+        match byte {
+            b'\n' | b'\r' | CTRL_D => break Ok(()),
+            CTRL_C => break Err(Failure::failed("no passphrase was given: nothing was imported")),
+            CTRL_U => line.clear(),
+            _ if BACKSPACE.contains(&byte) => {
+                // A whole character: its last byte, and those of UTF-8 that only go on.
+                while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+            }
+            _ if line.len() < PASSPHRASE_BYTES_MAX => line.push(byte),
+            _ => break Err(Failure::usage(format_args!("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes"))),
+        }
+    };
+    drop(silence);
+    result.map(|()| line)
+}
+
+/// A terminal that shows nothing of what is typed, until it is dropped.
+struct Silence(Termios);
+
+impl Silence {
+    fn begin() -> Result<Self, Errno> {
+        let before = tcgetattr(io::stdin())?;
+        let mut silent = before.clone();
+        silent.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
+        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
+        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Drain, &silent)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // A terminal that has gone has no echo to be given back.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
+    }
+}
