@@ -2,6 +2,7 @@
 //!
 //! - [`programs`]: where the programs are; [`program`]: one that runs; [`lines`]: what it prints.
 //! - [`server`], [`person`]: a server and a member of its realm, each with a folder of their own.
+//! - [`elsewhere`]: somebody whose key OpenSSL makes.
 //! - [`disk`]: a disk that is full or read-only; [`openssl`]: the judge; [`stranger`]: a connection that our own programs would not make.
 //!
 //! Nothing here sleeps: whoever waits, waits for an event, and gives up at [`DEADLINE`]. The tests themselves are in
@@ -11,6 +12,7 @@
 #![allow(clippy::missing_panics_doc, clippy::indexing_slicing)]
 
 pub mod disk;
+pub mod elsewhere;
 pub mod lines;
 pub mod openssl;
 pub mod person;

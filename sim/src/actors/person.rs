@@ -180,6 +180,7 @@ impl Person {
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
             Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
+            Event::Asked(Asked::Certificates(..) | Asked::Refused(_) | Asked::Unanswered) => {}
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
             Event::Denied(..) => {}

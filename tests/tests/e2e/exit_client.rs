@@ -59,7 +59,6 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["recover"],
         &["cert", "renew"],
         &["cert", "fetch", "bob"],
-        &["cert", "import", "key", "bundle"],
     ] {
         let sentence = alice.run(args).refused(2);
         assert!(sentence.contains("does not exist yet") && sentence.contains(args[0]), "{args:?}: {sentence}");

@@ -48,7 +48,7 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["sessions"],
         &["revoke", "bob", "--reason", "lost"],
         &["ca", "show"],
-        &["ca", "sign", "x.csr", "--user", "bob", "--device", "phone"],
+        &["ca", "list"],
         &["log", "--verify"],
         &["backup", "x"],
         &["restore", "x"],

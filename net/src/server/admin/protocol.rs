@@ -150,7 +150,7 @@ impl Reply {
             Answer::Users(users) => Self::Users { users: users.iter().map(UserEntry::new).collect() },
             Answer::Refused(refusal) => Self::Refused { sentence: refusal.to_string() },
             Answer::Signed(Signed { leaf, issuing, root }) => {
-                let Links { endpoint, realm, root: fingerprint } = links.clone();
+                let Links { endpoint, realm, root: fingerprint, .. } = links.clone();
                 let link = ServerLink { endpoint, realm, root: fingerprint };
                 let certificates = [leaf, issuing, root].map(|der| certificate_pem(der));
                 Self::Signed { link: link.to_string(), certificates: certificates.into() }
