@@ -61,6 +61,8 @@ pub enum Note {
     TurnedAway(ConnId),
     /// A device was admitted.
     Admitted(ConnId, DeviceName),
+    /// A member reads too slowly, and is not heard until it has caught up.
+    Paused(ConnId, DeviceName),
     /// A connection is over.
     Closed(ConnId, Option<DeviceName>, CloseReason),
     /// A certificate was issued.

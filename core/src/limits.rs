@@ -116,6 +116,19 @@ pub const PING_AFTER: Duration = Duration::from_secs(20);
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(3);
 /// Bytes that wait in a link for the socket. A relay drops a member who lets it fill; a handshake never comes near.
 pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
+/// With more than this in its outbox a member is paused: nothing is read of it, so that its own requests fill no more.
+pub const OUTBOX_PAUSE_BYTES: usize = OUTBOX_BYTES_MAX / 2;
+/// With no more than this left it is read again.
+pub const OUTBOX_RESUME_BYTES: usize = OUTBOX_BYTES_MAX / 4;
+/// How long a member may be paused before it is dropped.
+pub const SLOW_TIME_MAX: Duration = Duration::from_secs(30);
+/// What a paused member had sent before the shell stopped reading, [`HELD_OVERHEAD_BYTES`] for each message included.
+pub const HELD_BYTES_MAX: usize = 256 * 1024;
+/// What a message that is held counts for besides its bytes, about as much as it takes in a queue.
+pub const HELD_OVERHEAD_BYTES: usize = 32;
+/// The most that the shell reads from one socket in one turn of its loop, so that one who never stops talking does not
+/// starve the others.
+pub const READ_TURN_BYTES_MAX: usize = 64 * 1024;
 /// Ciphertext of an unfinished handshake that a link takes before it gives up on a stranger.
 pub const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 /// Plaintext of one TLS record (RFC 8446 §5.1).
@@ -202,6 +215,11 @@ const _: () = {
         TUNNELS_PER_DEVICE_MAX * (TUNNEL_WINDOW_BYTES as usize) * 2 <= OUTBOX_BYTES_MAX,
         "full windows of all of a device's tunnels leave half of its outbox to everything else",
     );
+    assert!(
+        READ_TURN_BYTES_MAX + 2 * FRAME_BYTES_MAX <= HELD_BYTES_MAX / 2,
+        "what is read in a turn is held, unless it is all in tiny messages",
+    );
+    assert!(SLOW_TIME_MAX.as_secs() < SILENCE_TIME_LEAST.as_secs(), "who is paused is dropped for that reason");
     assert!(
         FORWARD_BYTES_MAX + FORWARD_OVERHEAD_BYTES as usize <= TUNNEL_WINDOW_BYTES as usize,
         "a full Forward can be credited"

@@ -19,6 +19,7 @@
 mod budget;
 mod conn;
 mod contract;
+mod pause;
 pub mod settings;
 mod strangers;
 
@@ -155,8 +156,8 @@ impl Server {
         match input {
             Input::Opened(conn, source) => self.opened(conn, source, now, rng),
             Input::Received(conn, bytes) => self.received(conn, bytes, now, rng),
-            Input::Ended(conn) => self.ended(conn, now),
-            Input::Sent(conn, n) => self.sent(conn, n),
+            Input::Ended(conn) => self.ended(conn, now, rng),
+            Input::Sent(conn, n) => self.sent(conn, n, now, rng),
             Input::Appended(id, n) => self.appended(id, n),
             Input::Loaded(id, record) => {
                 let room = self.loading.remove(&id).expect("a load was answered that nobody asked for");
@@ -262,6 +263,7 @@ impl Server {
                 Wake::Certificate if now.wall >= self.renew_at => self.renew(now, rng),
                 // The civil clock was set back meanwhile.
                 Wake::Certificate => self.deadlines.set(Wake::Certificate, now.when(self.renew_at)),
+                Wake::Slow(conn) => self.part(conn, Code::TOO_SLOW, now),
                 Wake::Turn => self.take_turns(now, rng),
                 Wake::StrangersNote => self.note_strangers(now),
                 Wake::Ringing => unreachable!("the relay keeps those"),

@@ -9,7 +9,9 @@
     reason = "a test may stop at once"
 )]
 
-use std::collections::BTreeMap;
+mod input;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ use crate::tls::TlsEnv;
 
 mod streets;
 
+use input::MemberInput;
 pub(crate) use streets::Streets;
 
 /// The second at which tests begin.
@@ -86,6 +89,10 @@ pub(crate) struct Town {
     pub(crate) held: Vec<(AppendId, Vec<Vec<u8>>)>,
     pub(crate) hold: bool,
     pub(crate) notes: Vec<Note>,
+    /// Which connections the server wanted to be read no more, and again.
+    pub(crate) pauses: Vec<server::Output>,
+    /// Connections whose sockets take nothing of what the server writes.
+    pub(crate) deaf: BTreeSet<ConnId>,
     answers: BTreeMap<AdminId, Answer>,
     pub(crate) members: Vec<Member>,
     conns: u64,
@@ -124,6 +131,8 @@ impl Town {
             held: Vec::new(),
             hold: false,
             notes: Vec::new(),
+            pauses: Vec::new(),
+            deaf: BTreeSet::new(),
             answers: BTreeMap::new(),
             members: Vec::new(),
             conns: 0,
@@ -311,6 +320,17 @@ impl Town {
         self.durable(id, records);
     }
 
+    /// The socket of a deaf connection takes so many bytes, or all, and they get to its member.
+    pub(crate) fn take(&mut self, conn: ConnId, bytes_max: usize) {
+        let mut bytes = self.server.outbound(conn).to_vec();
+        bytes.truncate(bytes_max);
+        self.server.handle(server::Input::Sent(conn, bytes.len()), self.now, &mut self.rng);
+        if let Some((member, at_member)) = self.member_at(conn) {
+            self.tell_member(member, MemberInput::Received(at_member, &bytes));
+        }
+        self.settle();
+    }
+
     /// The number of the next connection, for one that is nobody's.
     pub(crate) fn next_conn(&mut self) -> ConnId {
         self.conns += 1;
@@ -372,6 +392,7 @@ impl Town {
                 let record = self.journal.get(usize::try_from(n).unwrap() - 1).cloned();
                 self.server.handle(server::Input::Loaded(id, record.as_deref()), self.now, &mut self.rng);
             }
+            server::Output::Write(conn) if self.deaf.contains(&conn) => {}
             server::Output::Write(conn) => {
                 let bytes = self.server.outbound(conn).to_vec();
                 self.server.handle(server::Input::Sent(conn, bytes.len()), self.now, &mut self.rng);
@@ -379,6 +400,8 @@ impl Town {
                     self.tell_member(member, MemberInput::Received(at_member, &bytes));
                 }
             }
+            // What is sent to a member is taken at once here, whoever else is slow is fed by its test.
+            server::Output::Pause(_) | server::Output::Resume(_) => self.pauses.push(output),
             server::Output::Shut(conn) => {
                 if let Some((member, at_member)) = self.member_at(conn) {
                     self.tell_member(member, MemberInput::Ended(at_member));
@@ -476,41 +499,6 @@ impl Town {
     pub(crate) fn closings(&self) -> Vec<CloseReason> {
         let reason = |note: &Note| if let Note::Closed(_, _, reason) = note { Some(*reason) } else { None };
         self.notes.iter().filter_map(reason).collect()
-    }
-}
-
-/// An input that both kinds of machine have.
-#[derive(Clone, Copy)]
-enum MemberInput<'a> {
-    Connected(ConnId),
-    Unreachable(ConnId),
-    Received(ConnId, &'a [u8]),
-    Sent(ConnId, usize),
-    Ended(ConnId),
-    Tick,
-}
-
-impl<'a> MemberInput<'a> {
-    fn enrol(self) -> EnrolInput<'a> {
-        match self {
-            Self::Connected(conn) => EnrolInput::Connected(conn),
-            Self::Unreachable(conn) => EnrolInput::Unreachable(conn),
-            Self::Received(conn, bytes) => EnrolInput::Received(conn, bytes),
-            Self::Sent(conn, n) => EnrolInput::Sent(conn, n),
-            Self::Ended(conn) => EnrolInput::Ended(conn),
-            Self::Tick => EnrolInput::Tick,
-        }
-    }
-
-    fn device(self) -> device::Input<'a> {
-        match self {
-            Self::Connected(conn) => device::Input::Connected(conn),
-            Self::Unreachable(conn) => device::Input::Unreachable(conn),
-            Self::Received(conn, bytes) => device::Input::Received(conn, bytes),
-            Self::Sent(conn, n) => device::Input::Sent(conn, n),
-            Self::Ended(conn) => device::Input::Ended(conn),
-            Self::Tick => device::Input::Tick,
-        }
     }
 }
 

@@ -11,12 +11,13 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
+use countersign_core::limits::READ_TURN_BYTES_MAX;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 /// The most that is read from one socket in one turn of the loop.
-pub const TURN_BYTES_MAX: usize = 64 * 1024;
+pub const TURN_BYTES_MAX: usize = READ_TURN_BYTES_MAX;
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
@@ -121,6 +122,11 @@ impl Socket {
     /// Whether the last write left something over and there has been no word of room since.
     pub fn is_full(&self) -> bool {
         self.room == Room::None
+    }
+
+    /// Whether a write has failed, so that all that is left is to read to the end.
+    pub fn is_broken(&self) -> bool {
+        self.room == Room::Broken
     }
 
     /// Reads one turn's share through `buffer` and hands each piece to `take`.

@@ -58,6 +58,8 @@ pub struct World {
     operator: Operator,
     saboteur: Saboteur,
     wires: BTreeMap<ConnId, Wire>,
+    /// What has arrived on the connections that the relay does not read at the moment.
+    unread: BTreeMap<ConnId, Vec<Event>>,
     last_conn: u64,
     /// How many processes of the relay have ended.
     relay_life: u64,
@@ -94,6 +96,7 @@ impl World {
             operator: Operator::new(&config, streams),
             saboteur: Saboteur::new(sabotage),
             wires: BTreeMap::new(),
+            unread: BTreeMap::new(),
             last_conn: 0,
             relay_life: 0,
             wakes: BTreeMap::new(),
@@ -148,7 +151,7 @@ impl World {
             Event::Dialled(program, local) => self.dialled(program, local),
             Event::Unreachable(program, local) => self.unreachable(program, local),
             Event::Connected(conn) => self.connected(conn),
-            Event::Deliver { conn, to, bytes, flipped } => self.deliver(conn, to, &bytes, flipped),
+            Event::Deliver { conn, to, bytes, flipped } => self.deliver(conn, to, bytes, flipped),
             Event::Ended(conn, to) => self.ended(conn, to),
             Event::Writable(conn, by) => {
                 if let Some(wire) = self.wires.get_mut(&conn) {
@@ -196,19 +199,27 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, conn: ConnId, to: Side, bytes: &[u8], flipped: bool) {
+    fn deliver(&mut self, conn: ConnId, to: Side, bytes: Vec<u8>, flipped: bool) {
         let Some(wire) = self.wires.get(&conn).filter(|wire| wire.reads(to, self.now_us)) else { return };
         let (device, local) = (wire.program.device, wire.local);
-        self.see(&Seen::Delivered { conn, to, bytes, flipped });
+        if let (Side::Relay, Some(unread)) = (to, self.unread.get_mut(&conn)) {
+            unread.push(Event::Deliver { conn, to, bytes, flipped });
+            return;
+        }
+        self.see(&Seen::Delivered { conn, to, bytes: &bytes, flipped });
         match to {
-            Side::Relay => self.tell_relay(Input::Received(conn, bytes)),
-            Side::Device => self.tell_device(device, Nudge::Received(local, bytes)),
+            Side::Relay => self.tell_relay(Input::Received(conn, &bytes)),
+            Side::Device => self.tell_device(device, Nudge::Received(local, &bytes)),
         }
     }
 
     fn ended(&mut self, conn: ConnId, to: Side) {
         let Some(wire) = self.wires.get_mut(&conn) else { return };
         let (device, local) = (wire.program.device, wire.local);
+        if let (Side::Relay, Some(unread)) = (to, self.unread.get_mut(&conn)) {
+            unread.push(Event::Ended(conn, to));
+            return;
+        }
         if !wire.end(to) {
             return;
         }
@@ -216,6 +227,18 @@ impl World {
         match to {
             Side::Relay => self.tell_relay(Input::Ended(conn)),
             Side::Device => self.tell_device(device, Nudge::Ended(local)),
+        }
+    }
+
+    /// The relay reads no more from a connection: what arrives waits at its door.
+    fn pause(&mut self, conn: ConnId) {
+        self.unread.entry(conn).or_default();
+    }
+
+    /// It reads again, first what has arrived.
+    fn resume(&mut self, conn: ConnId) {
+        for event in self.unread.remove(&conn).unwrap_or_default() {
+            self.happen(event);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rand_core::CryptoRng;
 
+use super::pause::Pause;
 use super::strangers::Source;
 use super::{Output, Server, Wake};
 use crate::effect::{Note, Turn};
@@ -26,8 +27,10 @@ use crate::wire::{Channel, Code, Extensions, Frame};
 #[derive(Debug)]
 pub(super) struct Conn {
     pub(super) link: Link,
-    stage: Stage,
-    heard: Instant,
+    pub(super) stage: Stage,
+    pub(super) heard: Instant,
+    /// Set while it is not read.
+    pub(super) pause: Option<Box<Pause>>,
 }
 
 /// How far a connection has come.
@@ -60,7 +63,7 @@ impl Server {
             return;
         }
         let link = Link::accept_held(self.doors.clone());
-        let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono });
+        let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono, pause: None });
         assert!(old.is_none(), "a connection's number was used twice");
         self.strangers.enter(conn, source);
         self.deadlines.set(Wake::Handshake(conn), now.mono.plus(self.settings.handshake_time));
@@ -75,6 +78,17 @@ impl Server {
         }
         self.turned.insert(conn);
         for event in events {
+            let event = match event {
+                LinkEvent::Message(message) => match self.hold(conn, message, now) {
+                    Some(message) => LinkEvent::Message(message),
+                    None => continue,
+                },
+                LinkEvent::Closed(_) => {
+                    self.take_all_held(conn, now, rng);
+                    event
+                }
+                LinkEvent::Secured(_) => event,
+            };
             self.event(conn, event, now, rng);
             // Event by event, so that one bite full of requests meets the bound of its own outbox in time.
             self.carry_out(now);
@@ -120,7 +134,8 @@ impl Server {
         self.deadlines.set(Wake::StrangersNote, now.mono.plus(STRANGERS_NOTE_SPAN));
     }
 
-    pub(super) fn ended(&mut self, conn: ConnId, now: Now) {
+    pub(super) fn ended(&mut self, conn: ConnId, now: Now, rng: &mut dyn CryptoRng) {
+        self.take_all_held(conn, now, rng);
         let Some(known) = self.conns.get_mut(&conn) else { return };
         let mut events = Vec::new();
         known.link.ended(&mut events);
@@ -132,16 +147,17 @@ impl Server {
         self.forget(conn);
     }
 
-    pub(super) fn sent(&mut self, conn: ConnId, n: usize) {
+    pub(super) fn sent(&mut self, conn: ConnId, n: usize, now: Now, rng: &mut dyn CryptoRng) {
         if let Some(known) = self.conns.get_mut(&conn) {
             known.link.sent(n);
             if known.link.waiting() == 0 {
                 self.turned.insert(conn);
             }
         }
+        self.caught_up(conn, now, rng);
     }
 
-    fn event(&mut self, conn: ConnId, event: LinkEvent, now: Now, rng: &mut dyn CryptoRng) {
+    pub(super) fn event(&mut self, conn: ConnId, event: LinkEvent, now: Now, rng: &mut dyn CryptoRng) {
         let result = match event {
             LinkEvent::Closed(reason) => {
                 self.over(conn, reason, now);
@@ -237,7 +253,9 @@ impl Server {
 
     pub(super) fn silence(&mut self, conn: ConnId, now: Now) {
         let Some(known) = self.conns.get(&conn) else { return };
-        let until = known.heard.plus(self.settings.silence_time);
+        // Who is paused is not heard.
+        let heard = if known.pause.is_some() { now.mono } else { known.heard };
+        let until = heard.plus(self.settings.silence_time);
         if until > now.mono {
             self.deadlines.set(Wake::Silence(conn), until);
         } else {
@@ -253,6 +271,7 @@ impl Server {
         match known.link.send(frame) {
             Ok(()) => {
                 self.turned.insert(conn);
+                self.pause_if_slow(conn, now);
             }
             // What it did not read is lost with the connection; nothing that was promised is.
             Err(OutboxFull) => self.part(conn, Code::TOO_SLOW, now),
@@ -295,6 +314,7 @@ impl Server {
             self.deadlines.clear(wake);
         }
         self.strangers.give_up(conn);
+        self.resume(conn, now);
         self.deadlines.set(Wake::Linger(conn), now.mono.plus(LINGER_TIME_MAX));
         self.turned.insert(conn);
         self.effects.note(Note::Closed(conn, device, reason));

@@ -41,6 +41,10 @@ pub enum Output {
     Load(LoadId, u64),
     /// Write what is in [`super::Server::outbound`] to the socket; answer by [`Input::Sent`].
     Write(ConnId),
+    /// Read no more from the socket until [`Output::Resume`]; what was read already is taken.
+    Pause(ConnId),
+    /// Read from the socket again.
+    Resume(ConnId),
     /// Close the socket's writing side.
     Shut(ConnId),
     /// Close the socket and forget it.
@@ -68,6 +72,8 @@ pub enum Wake {
     Ringing,
     /// A stranger's turn at public-key work has come.
     Turn,
+    /// A member has been paused for long enough.
+    Slow(ConnId),
     /// It is time to say what strangers have had meanwhile.
     StrangersNote,
 }

@@ -33,6 +33,8 @@ pub(super) struct Conns {
 struct Conn {
     socket: Socket,
     from: SocketAddr,
+    /// Whether it is not to be read.
+    paused: bool,
 }
 
 impl Default for Conns {
@@ -54,7 +56,7 @@ impl Conns {
         self.accepted += 1;
         let id = ConnId(self.accepted);
         let socket = Socket::accepted(stream, registry, Place::Conn(id).token())?;
-        self.by_id.insert(id, Conn { socket, from });
+        self.by_id.insert(id, Conn { socket, from, paused: false });
         Ok(id)
     }
 
@@ -81,6 +83,10 @@ impl Conns {
         let mut ended = Vec::new();
         for id in std::mem::take(&mut self.readable) {
             let Some(conn) = self.by_id.get_mut(&id) else { continue };
+            if conn.paused && !conn.socket.is_broken() {
+                // The socket remembers that there is something.
+                continue;
+            }
             match conn.socket.read(&mut self.buffer, |bytes| take(id, bytes)) {
                 Turn::Wait => {}
                 Turn::Again => drop(self.readable.insert(id)),
@@ -88,6 +94,23 @@ impl Conns {
             }
         }
         ended
+    }
+
+    /// Reads no more from one, until further notice.
+    pub(super) fn pause(&mut self, id: ConnId) {
+        if let Some(conn) = self.by_id.get_mut(&id) {
+            conn.paused = true;
+        }
+    }
+
+    /// Reads from one again, beginning with what came meanwhile.
+    pub(super) fn resume(&mut self, id: ConnId) {
+        if let Some(conn) = self.by_id.get_mut(&id) {
+            conn.paused = false;
+            if conn.socket.is_readable() {
+                self.readable.insert(id);
+            }
+        }
     }
 
     /// Those that have room again since this was last asked.

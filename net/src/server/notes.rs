@@ -13,6 +13,9 @@ pub(super) fn log(note: &Note, from: Option<SocketAddr>) {
     match note {
         Note::TurnedAway(conn) => warn!(conn = conn.0, from, "turned away: there are too many connections"),
         Note::Admitted(conn, device) => info!(%device, conn = conn.0, from, "admitted"),
+        Note::Paused(conn, device) => {
+            warn!(%device, conn = conn.0, from, "paused: it does not read what is sent to it");
+        }
         Note::Closed(conn, device, reason) => {
             let device = device.as_ref().map(display);
             if let CloseReason::Fault(fault) = reason {

@@ -259,6 +259,8 @@ impl Reactor {
                 Output::Append(id, records) => self.ledger.append(id, records),
                 Output::Load(id, n) => self.ledger.load(id, n),
                 Output::Write(conn) => self.write(conn, now),
+                Output::Pause(conn) => self.conns.pause(conn),
+                Output::Resume(conn) => self.conns.resume(conn),
                 Output::Shut(conn) => self.conns.shut(conn),
                 Output::Drop(conn) => self.conns.drop_later(conn),
                 Output::Answer(id, answer) => match &mut self.own {
@@ -281,6 +283,7 @@ impl Reactor {
         let from = match note {
             Note::TurnedAway(conn)
             | Note::Admitted(conn, _)
+            | Note::Paused(conn, _)
             | Note::Closed(conn, _, _)
             | Note::EnrolRefused(conn, _, _) => self.conns.from(*conn),
             Note::Issued(..) | Note::Invited(_) | Note::RelayCertified(_) | Note::Strangers(_) | Note::Alarm(_) => None,

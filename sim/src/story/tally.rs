@@ -110,6 +110,7 @@ impl Tally {
             }
             Note::TurnedAway(_) => self.add("relay", "turned away"),
             Note::Admitted(..) => self.add("relay", "admitted"),
+            Note::Paused(..) => self.add("relay", "paused"),
             Note::Issued(..) => self.add("relay", "issued"),
             Note::EnrolRefused(_, code, _) => self.add("relay refused", code_name(*code)),
             Note::Invited(_) => self.add("relay", "invited"),

@@ -133,6 +133,7 @@ fn noted(note: &Note) -> Option<String> {
     Some(match note {
         Note::TurnedAway(conn) => format!("turns connection {conn} away"),
         Note::Admitted(conn, device) => format!("admits {} on connection {conn}", device.user),
+        Note::Paused(conn, device) => format!("does not hear {} on connection {conn}, who does not read", device.user),
         Note::Closed(conn, device, reason) => {
             let whose = device.as_ref().map_or_else(|| "a stranger".to_owned(), |device| device.user.to_string());
             format!("closes connection {conn} of {whose}: {}", reason_name(*reason))

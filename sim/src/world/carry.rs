@@ -30,6 +30,8 @@ impl World {
                     self.later(after_us, Event::Loaded(self.relay_life, load, n));
                 }
                 Output::Write(conn) => self.write(conn, Side::Relay),
+                Output::Pause(conn) => self.pause(conn),
+                Output::Resume(conn) => self.resume(conn),
                 Output::Shut(conn) => self.shut(conn, Side::Relay),
                 Output::Drop(conn) => self.forget(conn, Side::Relay),
                 Output::Answer(id, answer) => {

@@ -88,6 +88,7 @@ impl World {
         self.relay_life += 1;
         self.dirty.remove(&Node::Relay);
         self.wakes.remove(&Node::Relay);
+        self.unread.clear();
         self.see(&Seen::Crashed(how, lost));
         self.operator.server_gone();
         self.saboteur.crashed(&mut self.relay.disk);

@@ -76,6 +76,8 @@ impl Stage {
                     self.send(End::Relay(conn), Parcel::Bytes(bytes));
                 }
                 server::Output::Shut(conn) | server::Output::Drop(conn) => self.send(End::Relay(conn), Parcel::End),
+                // Here everything that is sent is taken at once, so nothing piles up.
+                server::Output::Pause(_) | server::Output::Resume(_) => {}
                 server::Output::Answer(id, answer) => {
                     self.answers.insert(id, answer);
                 }
