@@ -71,7 +71,7 @@ pub static KEY_OPERATIONS: Key<Whole> = Key {
         max: bounds::KEY_OPERATIONS_PER_SECOND_MAX as usize,
     },
     default: || Settings::default().key_operations_per_second as usize,
-    meaning: "Public-key operations that all strangers together may cause in a second; a handshake costs five",
+    meaning: "Public-key operations that all strangers together may cause in a second, what admits members included",
 };
 /// The time to be admitted.
 pub static HANDSHAKE: Key<Time> = Key {
