@@ -221,7 +221,8 @@ impl Peer {
             return;
         }
         self.parted = Some(code);
-        if !self.direct.is_up() {
+        // Where nothing was tried yet, the other end's wish may be on its way and is no breach.
+        if !self.direct.is_up() && !self.direct.is_idle() {
             self.direct.leave(Code::OTHER_WAY);
         }
         self.say_goodbye(code);

@@ -6,7 +6,7 @@ use crate::device::Identity;
 use crate::device::calls::FIRST_DIALLED;
 use crate::limits::TUNNEL_WINDOW_BYTES;
 use crate::relay::tunnel::forward_cost;
-use crate::testing::{START, Town, device_name, env};
+use crate::testing::{START, Town, device_name, env, rng};
 use crate::time::Instant;
 use crate::tls::CertRefusal;
 
@@ -156,4 +156,20 @@ fn a_line_out_of_order_is_a_fault() {
     assert_eq!(callee.last(), Some(&PeerEvent::Closed(CloseReason::Fault(Fault::Unexpected))));
     assert_eq!(caller, [PeerEvent::Closed(CloseReason::Theirs(Code::UNEXPECTED))]);
     assert_eq!(device_name("bob", "laptop"), bob.name);
+}
+
+#[test]
+fn a_wish_for_a_direct_connection_that_crosses_a_goodbye_is_no_breach() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    (call.caller.reach, call.callee.reach) = (Reach::default(), Reach::default());
+    call.pump();
+    call.events();
+    call.callee.part(Code::FINISHED);
+    let own = [std::net::IpAddr::from([192, 0, 2, 1])];
+    call.caller.direct_input(DirectInput::Addresses(&own), NOW, &mut rng(1));
+    call.pump();
+    let (caller, callee) = call.events();
+    assert_eq!(callee, [PeerEvent::Closed(CloseReason::Ours(Code::FINISHED))]);
+    assert_eq!(caller, [PeerEvent::Closed(CloseReason::Theirs(Code::FINISHED))]);
 }
