@@ -125,8 +125,10 @@ impl Peer {
             return;
         }
         let end = if let (DirectEnd::GivenUp, Some(left)) = (end, left) { left } else { end };
-        if !self.has_tunnel() {
-            return self.closed(broken.unwrap_or(CloseReason::Truncated));
+        // Where the other end has said that it goes on in the tunnel, there is one, though its goodbye may have come
+        // with the same bytes: what stands between the two is still to be heard.
+        if let Some(reason) = broken.filter(|_| !self.has_tunnel()) {
+            return self.closed(reason);
         }
         let theirs = matches!(end, DirectEnd::GivenUp | DirectEnd::Declined);
         if !theirs {
@@ -137,7 +139,7 @@ impl Peer {
         }
         if was_up {
             self.say_again(now);
-            if let Some(code) = self.parted {
+            if let Some(code) = self.parted.filter(|_| self.has_tunnel()) {
                 self.say_goodbye(code);
             }
         }

@@ -107,6 +107,23 @@ fn a_dead_direct_connection_is_found_out_by_lines_that_nobody_confirms() {
 }
 
 #[test]
+fn what_is_said_again_right_before_a_goodbye_is_heard() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.swallow = true;
+    say(&mut town, alice, 0);
+    say(&mut town, alice, 1);
+    town.command(alice.0, Command::HangUp(alice.1, Code::HUNG_UP));
+    // She alone learns that it is broken: the news, both lines and the goodbye reach him with the same bytes.
+    town.device(alice.0, super::super::Input::Ended(ConnId(super::super::calls::FIRST_DIALLED)));
+    town.settle();
+    let (told_alice, told_bob) = (town.news(alice.0), town.news(bob.0));
+    assert_eq!(lines(&told_bob), said(0..2));
+    let finished = |end| CallEvent::Ended(CallEnd::Closed(end));
+    assert_eq!(call_events(&told_bob).last(), Some(&finished(CloseReason::Theirs(Code::FINISHED))));
+    assert_eq!(call_events(&told_alice).last(), Some(&finished(CloseReason::Ours(Code::FINISHED))));
+}
+
+#[test]
 fn a_quiet_direct_connection_stays_and_a_dead_quiet_one_is_given_up() {
     let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
     town.wait(Duration::from_secs(300));
