@@ -213,7 +213,7 @@ fn lines(town: &mut Town, member: usize, call: CallId) -> Vec<String> {
         | Event::GivenUp(_)
         | Event::Here(_)
         | Event::Presence(..)
-        | Event::People(_)
+        | Event::Asked(_)
         | Event::Call(..)
         | Event::Denied(..)
         | Event::Done => None,
