@@ -86,3 +86,27 @@ fn a_direct_connection_whose_other_end_is_frozen_is_left_and_no_line_is_lost() {
     listen.signal("TERM");
     assert_eq!(lines(&listen.end().done().objects()), said);
 }
+
+#[test]
+fn whoever_wishes_for_the_tunnel_alone_stays_in_it_whichever_side_it_is() {
+    let server = Server::start();
+    let (alice, bob) = (Person::enrolled(&server, "alice"), Person::enrolled(&server, "bob"));
+    let words = [(&["--path", "tunnel"][..], &[][..]), (&[], &["--path", "tunnel"])];
+    for (of_alice, of_bob) in words {
+        let mut listen = bob.start(&[&["listen", "--json", "--accept"], of_bob].concat());
+        listen.hear_event("online");
+        let mut call = alice.start(&[&["call", "bob", "--json"], of_alice].concat());
+        if of_alice.is_empty() {
+            let stays = json!({
+                "event": "path", "with": "bob", "path": "tunnel", "reason": "the other side does not offer one"
+            });
+            assert_eq!(call.hear_event("path"), stays);
+        }
+        call.say("through the server");
+        assert_eq!(listen.hear_event("line")["text"], "through the server");
+        let told = call.end().done().objects();
+        listen.signal("TERM");
+        let heard = listen.end().done().objects();
+        assert!(!told.iter().chain(&heard).any(|object| object["path"] == "direct"), "{told:?} {heard:?}");
+    }
+}
