@@ -214,3 +214,6 @@ pub(super) fn from_rustls(error: &CertificateError) -> CertRefusal {
         _ => CertRefusal::Malformed,
     }
 }
+
+#[cfg(test)]
+mod wycheproof;
