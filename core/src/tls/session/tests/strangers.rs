@@ -62,6 +62,12 @@ fn a_scheme_of_another_key() {
     for scheme in [SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PSS_SHA384, SignatureScheme::RSA_PSS_SHA512] {
         assert!(at(scheme).is_ok(), "{scheme:?} is the control");
     }
+    // A scheme that is asked for, by a certificate whose key is of another kind.
+    let house = House::new(1);
+    let p256 = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(vectors::pkcs8("p256")));
+    let key = Arc::new(Stubborn(sign::any_ecdsa_type(&p256).unwrap(), SignatureScheme::ECDSA_NISTP256_SHA256));
+    let liar = Liar { chain: vec![house.alice.leaf.clone(), house.alice.issuing.clone()], key };
+    assert_eq!(liar.at(&house, &[Channel::Relay.alpn()]).0, Err(certificate(CertRefusal::Scheme)));
 }
 
 #[test]
