@@ -94,7 +94,6 @@ pub enum OperatorRefusal {
 impl fmt::Display for OperatorRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(refusal) => write!(f, "{refusal}"),
             Self::Lifetime => write!(f, "an invite lives between one second and 30 days"),
             Self::TooMany => write!(f, "there are {INVITES_OPEN_MAX} open invites: wait until some expire"),
             Self::Csr(refusal) => write!(f, "the request is refused: {refusal}"),
@@ -102,7 +101,7 @@ impl fmt::Display for OperatorRefusal {
                 "the user exists already, and a further device of an existing user needs an endorsement, which this \
                  version does not have yet: choose another user name",
             ),
-            Self::Sign(refusal) => write!(f, "{refusal}"),
+            Self::Name(refusal) | Self::Sign(refusal) => write!(f, "{refusal}"),
             Self::Busy => write!(f, "{}", Code::BUSY),
             Self::Issue => write!(f, "{}", Code::ISSUE_FAILED),
             Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),

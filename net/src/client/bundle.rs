@@ -58,9 +58,12 @@ impl Bundle {
         }
         let trust = Trust::new(self.link.realm.clone(), root);
         let chain = std::slice::from_ref(&self.issuing);
-        let own = |refusal| match refusal {
-            CertRefusal::WrongKey => error(Why::OtherKey),
-            refusal => refused("the device's certificate", refusal),
+        let own = |refusal| {
+            if refusal == CertRefusal::WrongKey {
+                error(Why::OtherKey)
+            } else {
+                refused("the device's certificate", refusal)
+            }
         };
         let judged = judge_device(&trust, &self.leaf, chain, Side::Client, now, None).map_err(own)?;
         check_own(&trust, &self.leaf, &self.issuing, &judged.device, &key, now).map_err(own)?;
@@ -108,9 +111,10 @@ impl fmt::Display for BundleError {
             Why::OtherKey => write!(f, "the certificate in {path} is for another key"),
             Why::Refused(what, refusal) => write!(f, "{what} in {path} is not believed ({refusal})"),
         }?;
-        f.write_str(match self.why {
-            Why::OtherKey => ": name the key that the request was made with",
-            _ => ": import what server ca sign printed, as it is",
+        f.write_str(if let Why::OtherKey = self.why {
+            ": name the key that the request was made with"
+        } else {
+            ": import what server ca sign printed, as it is"
         })
     }
 }

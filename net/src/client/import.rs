@@ -31,9 +31,11 @@ pub fn import(world: &World, key: &Path, bundle: &Path, passphrase_file: Option<
 fn open(path: &Path, passphrase_file: Option<&Path>) -> Result<DeviceKey, Failure> {
     let failed = |error: ForeignKeyError| {
         let exit = if error.is_refusal() { Exit::Refused } else { Exit::Failed };
-        match error {
-            ForeignKeyError::File(error) => Failure::new(exit, error),
-            error => Failure::new(exit, format_args!("{}: {error}", path.display())),
+        // Errors of the file itself name it.
+        if let ForeignKeyError::File(error) = error {
+            Failure::new(exit, error)
+        } else {
+            Failure::new(exit, format_args!("{}: {error}", path.display()))
         }
     };
     let key = ForeignKey::read(path).map_err(failed)?;

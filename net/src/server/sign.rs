@@ -38,9 +38,9 @@ pub fn sign(folder: &Path, path: &Path, user: &UserName, device: &DeviceLabel, j
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path != Path::new(STDIN) {
-        return read_file(path, REQUEST_FILE_BYTES_MAX).map_err(|error| match error {
-            FolderError::TooLarge { .. } => refused(path, &RequestError::TooLong),
-            other => Failure::failed(other),
+        return read_file(path, REQUEST_FILE_BYTES_MAX).map_err(|error| {
+            let too_long = matches!(error, FolderError::TooLarge { .. });
+            if too_long { refused(path, &RequestError::TooLong) } else { Failure::failed(error) }
         });
     }
     let mut bytes = Vec::new();

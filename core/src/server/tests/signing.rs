@@ -45,10 +45,10 @@ fn a_key_of_each_kind_is_certified_and_its_owner_is_a_member_like_any_other() {
         town.join(identity, true);
         town.settle();
     }
-    let news = town.news(town.devices()[0]).to_vec();
-    for n in 0..kinds.len() {
+    let news = town.news(town.devices()[0]);
+    for (n, kind) in kinds.into_iter().enumerate() {
         let name = device_name(&format!("user{n}"), "laptop");
-        assert!(news.contains(&Event::Presence(name, true)), "{} was not seen coming", kinds[n]);
+        assert!(news.contains(&Event::Presence(name, true)), "{kind} was not seen coming");
     }
     assert_eq!(town.replayed(), *town.server.state());
 }

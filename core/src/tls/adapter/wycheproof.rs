@@ -11,7 +11,12 @@
 //! with a NULL too few and a public key in any other encoding than its one are refused; an X25519 share on the twist or
 //! not canonical is taken (RFC 7748 §5), one that gives zero is refused (RFC 8446 §7.4.2). A key outside of our bounds
 //! (RSA with the exponent 3) is refused with everything that it signed, sound or not.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may stop at once"
+)]
 
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use rustls::NamedGroup;
@@ -148,10 +153,19 @@ fn a_signature_of_pkcs1_is_none_of_a_handshake_however_sound_it_is() {
 #[test]
 fn public_keys_that_are_on_another_curve_or_in_another_form() {
     let (groups, count) = file("ecdh_secp256r1");
-    let (mut seen, mut accepted) = (0, 0);
+    let (mut seen, mut accepted, mut shares) = (0, 0, 0);
+    let env = env();
+    let nist: Vec<_> = env.provider.kx_groups.iter().filter(|group| group.name() == NamedGroup::secp256r1).collect();
+    let frame = from_hex("3059301306072a8648ce3d020106082a8648ce3d030107034200");
     for test in groups.iter().flat_map(|group| group["tests"].as_array().unwrap()) {
         let what = format!("{}: {} {:?}", test["tcId"], test["comment"], flags(test));
-        let kind = Spki::parse(&bytes(&test["public"])).and_then(|key| key.kind());
+        let der = bytes(&test["public"]);
+        let kind = Spki::parse(&der).and_then(|key| key.kind());
+        // The same point as a share of a key agreement, where it stands in a frame that is sound.
+        if let (Some(point), [group]) = (der.strip_prefix(&frame[..]).filter(|point| point.len() == 65), &nist[..]) {
+            assert_eq!(group.start().unwrap().complete(point).is_ok(), test["result"] == "valid", "{what}");
+            shares += 1;
+        }
         if test["result"] == "valid" {
             assert_eq!(kind, Ok(KeyKind::P256), "{what}");
             accepted += 1;
@@ -164,6 +178,7 @@ fn public_keys_that_are_on_another_curve_or_in_another_form() {
         seen += 1;
     }
     assert_eq!((seen, accepted), (count, 330));
+    assert!(shares > accepted, "{shares} shares, none of them off the curve");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use rcgen::{
     SubjectPublicKeyInfo,
 };
 use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::public_key::PublicKey;
 
 use super::*;
 use crate::id::{DeviceLabel, UserName};
@@ -380,13 +381,15 @@ struct RawKey(Vec<u8>, &'static rcgen::SignatureAlgorithm);
 impl RawKey {
     fn of(key: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> Self {
         let algorithm = match key.parsed().unwrap() {
-            x509_parser::public_key::PublicKey::RSA(_) => &rcgen::PKCS_RSA_SHA256,
-            x509_parser::public_key::PublicKey::EC(point) => match point.key_size() {
+            PublicKey::RSA(_) => &rcgen::PKCS_RSA_SHA256,
+            PublicKey::EC(point) => match point.key_size() {
                 384 => &rcgen::PKCS_ECDSA_P384_SHA384,
                 521 | 528 => &rcgen::PKCS_ECDSA_P521_SHA512,
                 _ => &rcgen::PKCS_ECDSA_P256_SHA256,
             },
-            _ => &rcgen::PKCS_ED25519,
+            PublicKey::DSA(_) | PublicKey::GostR3410(_) | PublicKey::GostR3410_2012(_) | PublicKey::Unknown(_) => {
+                &rcgen::PKCS_ED25519
+            }
         };
         Self(key.subject_public_key.data.to_vec(), algorithm)
     }
