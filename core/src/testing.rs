@@ -10,6 +10,7 @@
 )]
 
 mod input;
+pub(crate) mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -512,31 +513,4 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 
 pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap()).collect()
-}
-
-/// What OpenSSL made, in `core/vectors/keys`.
-pub(crate) mod vectors {
-    use std::path::Path;
-
-    /// A request in DER.
-    pub(crate) fn csr(name: &str) -> Vec<u8> {
-        file(&format!("keys/{name}.csr.der"))
-    }
-
-    /// A secret key as PKCS#8 in DER.
-    pub(crate) fn pkcs8(name: &str) -> Vec<u8> {
-        secret(&format!("{name}.pkcs8"))
-    }
-
-    /// A secret key in the form that its name says, in DER.
-    pub(crate) fn secret(name: &str) -> Vec<u8> {
-        file(&format!("keys/{name}.der"))
-    }
-
-    /// A file of `core/vectors`.
-    #[allow(clippy::disallowed_methods, reason = "a test reads its data")]
-    pub(crate) fn file(name: &str) -> Vec<u8> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name);
-        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
 }

@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 use crate::exit::{Failure, Plain};
 use crate::store::folder::read_outside_secret;
 
+/// The longest file of a passphrase: its line, and what somebody noted below it.
+const FILE_BYTES_MAX: usize = 4 * PASSPHRASE_BYTES_MAX;
 const CTRL_C: u8 = 3;
 const CTRL_D: u8 = 4;
 const CTRL_U: u8 = 0x15;
@@ -33,13 +35,17 @@ pub fn passphrase(file: Option<&Path>, what: &Path) -> Result<Zeroizing<Vec<u8>>
 
 /// The first line of a file, which may be a pipe (`/dev/fd/3`).
 fn from_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let (mut bytes, _) = read_outside_secret(path, PASSPHRASE_BYTES_MAX).map_err(Failure::failed)?;
+    let (mut bytes, _) = read_outside_secret(path, FILE_BYTES_MAX).map_err(Failure::failed)?;
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     bytes.truncate(end);
     if bytes.last() == Some(&b'\r') {
         bytes.pop();
     }
-    Ok(bytes)
+    if bytes.len() > PASSPHRASE_BYTES_MAX { Err(too_long()) } else { Ok(bytes) }
+}
+
+fn too_long() -> Failure {
+    Failure::usage(format_args!("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes"))
 }
 
 /// Asks on the terminal that is our standard input.
@@ -68,7 +74,7 @@ fn typed(what: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
                 while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
             }
             _ if line.len() < PASSPHRASE_BYTES_MAX => line.push(byte),
-            _ => break Err(Failure::usage(format_args!("a passphrase has at most {PASSPHRASE_BYTES_MAX} bytes"))),
+            _ => break Err(too_long()),
         }
     };
     drop(silence);
@@ -94,5 +100,37 @@ impl Drop for Silence {
     fn drop(&mut self) {
         // A terminal that has gone has no echo to be given back.
         let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_file_gives_its_first_line_whatever_ends_it() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("passphrase");
+        let longest = "x".repeat(PASSPHRASE_BYTES_MAX);
+        for (text, line) in [
+            ("two words", "two words"),
+            ("two words\n", "two words"),
+            ("two words\r\n", "two words"),
+            (" spaces stay \nand a note\n", " spaces stay "),
+            ("", ""),
+            (&longest, &longest),
+            (&format!("{longest}\r\n"), &longest),
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(*passphrase(Some(&path), Path::new("key")).unwrap(), line.as_bytes(), "{text:?}");
+        }
+        fs::write(&path, format!("{longest}x")).unwrap();
+        assert_eq!(passphrase(Some(&path), Path::new("key")).unwrap_err().exit, Exit::Usage);
+        fs::write(&path, vec![b'\n'; FILE_BYTES_MAX + 1]).unwrap();
+        assert_eq!(passphrase(Some(&path), Path::new("key")).unwrap_err().exit, Exit::Failed);
     }
 }

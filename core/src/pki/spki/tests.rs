@@ -103,6 +103,8 @@ fn rsa_is_bounded_at_both_edges() {
     // The largest key that there is fits the bound of the journal, and not much else does.
     let largest = rsa_of(&modulus(4096), &[0, 0xff, 0xff, 0xff, 0xff]).len();
     assert!(largest <= SPKI_BYTES_MAX && largest + 100 > SPKI_BYTES_MAX, "{largest}");
+    assert!(Spki::try_from(ByteBuf::from(vec![0; SPKI_BYTES_MAX])).is_ok());
+    assert!(Spki::try_from(ByteBuf::from(vec![0; SPKI_BYTES_MAX + 1])).is_err());
 }
 
 #[test]
