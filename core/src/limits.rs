@@ -122,8 +122,9 @@ pub const OUTBOX_PAUSE_BYTES: usize = OUTBOX_BYTES_MAX / 2;
 pub const OUTBOX_RESUME_BYTES: usize = OUTBOX_BYTES_MAX / 4;
 /// How long a member may be paused before it is dropped.
 pub const SLOW_TIME_MAX: Duration = Duration::from_secs(30);
-/// What a paused member had sent before the shell stopped reading, [`HELD_OVERHEAD_BYTES`] for each message included.
-pub const HELD_BYTES_MAX: usize = 256 * 1024;
+/// What a paused member had sent before the shell stopped reading, [`HELD_OVERHEAD_BYTES`] for each message included: all
+/// that is read in a turn, however small its messages.
+pub const HELD_BYTES_MAX: usize = 384 * 1024;
 /// What a message that is held counts for besides its bytes, about as much as it takes in a queue.
 pub const HELD_OVERHEAD_BYTES: usize = 32;
 /// The most that the shell reads from one socket in one turn of its loop, so that one who never stops talking does not
@@ -216,8 +217,8 @@ const _: () = {
         "full windows of all of a device's tunnels leave half of its outbox to everything else",
     );
     assert!(
-        READ_TURN_BYTES_MAX + 2 * FRAME_BYTES_MAX <= HELD_BYTES_MAX / 2,
-        "what is read in a turn is held, unless it is all in tiny messages",
+        READ_TURN_BYTES_MAX / (FRAME_HEADER_BYTES + 2) * (1 + HELD_OVERHEAD_BYTES) <= HELD_BYTES_MAX,
+        "what is read in a turn can be held, in the smallest messages that there are",
     );
     assert!(SLOW_TIME_MAX.as_secs() < SILENCE_TIME_LEAST.as_secs(), "who is paused is dropped for that reason");
     assert!(

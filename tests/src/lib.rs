@@ -3,6 +3,7 @@
 //! - [`programs`]: where the programs are; [`program`]: one that runs; [`lines`]: what it prints.
 //! - [`server`], [`person`]: a server and a member of its realm, each with a folder of their own.
 //! - [`elsewhere`]: somebody whose key OpenSSL makes.
+//! - [`member`]: a member that is the test itself, and reads when it likes.
 //! - [`disk`]: a disk that is full or read-only; [`openssl`]: the judge; [`stranger`]: a connection that our own programs would not make.
 //!
 //! Nothing here sleeps: whoever waits, waits for an event, and gives up at [`DEADLINE`]. The tests themselves are in
@@ -14,6 +15,7 @@
 pub mod disk;
 pub mod elsewhere;
 pub mod lines;
+pub mod member;
 pub mod openssl;
 pub mod person;
 pub mod program;

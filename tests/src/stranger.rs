@@ -25,7 +25,11 @@ pub struct Stranger {
 impl Stranger {
     /// Connects.
     pub fn dial(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.address()).expect("the server listens");
+        Self::of(TcpStream::connect(server.address()).expect("the server listens"))
+    }
+
+    /// On a connection that is there.
+    pub fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).expect("the deadline is not zero");
         stream.set_write_timeout(Some(DEADLINE)).expect("the deadline is not zero");
         Self { stream }
@@ -79,13 +83,19 @@ pub struct Secure {
 impl Secure {
     /// Goes through the whole handshake.
     pub fn dial(server: &Server, dial: &Dial) -> Self {
-        let mut secure =
-            Self { stranger: Stranger::dial(server), session: Session::connect(dial), plaintext: Vec::new() };
+        Self::over(Stranger::dial(server), dial).expect("the server lets the handshake come to its end")
+    }
+
+    /// The same over a connection that is there; `None` if the server closes before the handshake is over.
+    pub fn over(stranger: Stranger, dial: &Dial) -> Option<Self> {
+        let mut secure = Self { stranger, session: Session::connect(dial), plaintext: Vec::new() };
         secure.flush();
         while !secure.session.is_open() {
-            assert!(secure.read(), "the server closes during the handshake");
+            if !secure.read() {
+                return None;
+            }
         }
-        secure
+        Some(secure)
     }
 
     /// As whom the server's log knows it.
@@ -184,12 +194,14 @@ fn certificates(path: &Path) -> Vec<Vec<u8>> {
     text.split_inclusive(END).map(one).collect()
 }
 
-fn env() -> TlsEnv {
+/// TLS as the programs have it, with the time of now.
+pub fn env() -> TlsEnv {
     let env = TlsEnv::new(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     env.clock.set(now());
     env
 }
 
-fn now() -> Wall {
+/// The second that it is.
+pub fn now() -> Wall {
     Wall(SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is later than 1970").as_secs())
 }
