@@ -207,8 +207,7 @@ impl Link {
     /// Seals what this turn has queued, as few records as can be. Call once at the end of a turn.
     pub fn flush(&mut self) {
         if !self.turn.is_empty() {
-            self.tls.seal(&self.turn);
-            self.turn.clear();
+            self.tls.seal(&std::mem::take(&mut self.turn));
             self.collect();
         }
     }
@@ -225,6 +224,10 @@ impl Link {
     pub fn sent(&mut self, n: usize) {
         assert!(n <= self.outbound().len(), "more was sent than there was");
         self.taken += n;
+        if self.taken == self.outbox.len() {
+            // A connection is idle most of the time, and has no buffers then.
+            (self.outbox, self.taken) = (Vec::new(), 0);
+        }
         // Moving the rest down is paid for by what has gone, so a byte is moved at most once on average.
         if self.taken >= self.outbox.len() - self.taken {
             self.outbox.drain(..self.taken);
@@ -263,6 +266,12 @@ impl Link {
     /// Whether the connection is over.
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// What our own buffers take, empty or not.
+    #[cfg(test)]
+    fn buffer_bytes(&self) -> usize {
+        self.turn.capacity() + self.outbox.capacity() + self.tls.buffer_bytes() + self.frames.buffer_bytes()
     }
 
     fn seal_close(&mut self) {

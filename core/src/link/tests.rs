@@ -271,3 +271,19 @@ fn the_outbox_is_bounded_and_short_writes_lose_nothing() {
     }
     assert_eq!(pair.server_events.len(), sent);
 }
+
+#[test]
+fn a_link_on_which_nothing_moves_has_no_buffers() {
+    let mut pair = Pair::secured();
+    assert_eq!((pair.client.buffer_bytes(), pair.server.buffer_bytes()), (0, 0), "after a handshake");
+    pair.client.send(&Frame::message(&vec![7u8; FRAME_BYTES_MAX - 8])).unwrap();
+    pair.client.flush();
+    // In pieces, so that every buffer is used.
+    while !pair.client.outbound().is_empty() {
+        let bytes = pair.client.outbound()[..pair.client.outbound().len().min(1009)].to_vec();
+        pair.client.sent(bytes.len());
+        pair.server.received(&bytes, &mut pair.server_events);
+    }
+    assert_eq!(pair.server_events.len(), 1);
+    assert_eq!((pair.client.buffer_bytes(), pair.server.buffer_bytes()), (0, 0), "after a message");
+}

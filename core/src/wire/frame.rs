@@ -93,6 +93,10 @@ impl FrameReader {
             let missing = wanted - self.pending.len();
             if missing > 0 {
                 if bytes.is_empty() {
+                    if self.pending.is_empty() {
+                        // Nothing is kept between frames: a connection is idle most of the time.
+                        self.pending = Vec::new();
+                    }
                     return Ok(());
                 }
                 let (taken, rest) = bytes.split_at(missing.min(bytes.len()));
@@ -108,6 +112,11 @@ impl FrameReader {
     /// Bytes of an unfinished frame that are held.
     pub fn held(&self) -> usize {
         self.pending.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.pending.capacity()
     }
 }
 
