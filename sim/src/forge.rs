@@ -38,8 +38,8 @@ use countersign_core::wire::Code;
 
 use crate::trace::{Keep, Trace};
 use stage::Stage;
-pub use villain::Heard;
 use villain::Shown;
+pub use villain::{Credulous, Heard};
 
 /// The seed of [`run_all`].
 pub const SEED: u64 = 2;

@@ -25,7 +25,7 @@ use rustls::{
 };
 
 use crate::crypto::{lend, provider};
-use credulous::Credulous;
+pub use credulous::Credulous;
 
 /// A certificate chain and what signs for it, which need not fit each other.
 #[derive(Clone, Debug)]

@@ -1,0 +1,184 @@
+//! Decides whether the fold keeps its word, whatever is written down: replay equals live, and a refusal changes nothing.
+//!
+//! The script's records are drawn from few tokens, names, keys and serials, so that they meet; and raw ones are thrown in.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, Serial, UserName};
+use countersign_core::invite::TokenHash;
+use countersign_core::journal::{Outcome, Record, RecordRefusal, State};
+use countersign_core::limits::{DEVICE_LIFETIME, RECORD_ENCODED_BYTES_MAX};
+use countersign_core::pki::{Grant, SecretKey, Spki};
+use countersign_core::server::replay;
+use countersign_core::time::Wall;
+
+use crate::cast::{NOW, cast, stream};
+use crate::script::Script;
+
+const USERS: [&str; 6] = ["alice", "a1ice", "bob", "b0b", "modern", "rnodern"];
+const DEVICES: [&str; 3] = ["laptop", "phone", "1aptop"];
+/// More would only make an input slow.
+const RECORDS_MAX: usize = 64;
+
+/// Records, each of its kind.
+pub fn journal(data: &[u8]) {
+    let mut script = Script::new(data);
+    let mut books = Books { state: State::new(7), written: Vec::new() };
+    for _ in 0..RECORDS_MAX {
+        if script.is_over() {
+            break;
+        }
+        let bytes = record(&mut script, &books);
+        books.add(&bytes);
+    }
+    books.replay();
+}
+
+/// The next record of the script, encoded.
+fn record(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
+    match script.byte() % 8 {
+        0 => {
+            let realm = Realm::parse(script.choose(&["chat.internal", "other.example"])).expect("a realm");
+            Record::RealmFounded { realm, root: Fingerprint([script.byte(); 32]), at: NOW }.encode()
+        }
+        1 => {
+            let token = token(script);
+            let user = script.byte().is_multiple_of(2).then(|| user(script));
+            Record::InviteCreated { token, user, expires: near(NOW, script), at: NOW }.encode()
+        }
+        2 | 3 => Record::CertificateGranted(grant(script)).encode(),
+        4 | 5 => {
+            let serial = serial(script);
+            let issued = books.state.granted(serial).and_then(|granted| cast().home.authority.issue(&granted).ok());
+            let mut der = issued.map(|issued| issued.der().to_vec()).unwrap_or_default();
+            // Mostly as it was signed; else with one byte changed, or under another's number.
+            match script.byte() % 8 {
+                6 => {
+                    let at = usize::from(script.word());
+                    der.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
+                    Record::CertificateIssued { serial, der: der.into() }.encode()
+                }
+                7 => Record::CertificateIssued { serial: self::serial(script), der: der.into() }.encode(),
+                _ => Record::CertificateIssued { serial, der: der.into() }.encode(),
+            }
+        }
+        6 => script.bytes().to_vec(),
+        _ => [&[1, 1], script.bytes()].concat(),
+    }
+}
+
+/// A second a little before or after another.
+fn near(wall: Wall, script: &mut Script<'_>) -> Wall {
+    Wall(wall.0 - 4 + u64::from(script.byte() % 8))
+}
+
+fn token(script: &mut Script<'_>) -> TokenHash {
+    TokenHash([script.byte() % 8; 32])
+}
+
+fn user(script: &mut Script<'_>) -> UserName {
+    UserName::parse(script.choose(&USERS)).expect("a user's name")
+}
+
+fn serial(script: &mut Script<'_>) -> Serial {
+    let mut serial = [0x41; 16];
+    serial[15] = script.byte() % 8;
+    Serial(serial)
+}
+
+fn grant(script: &mut Script<'_>) -> Grant {
+    static KEYS: LazyLock<Vec<Spki>> =
+        LazyLock::new(|| (0..6).map(|n| SecretKey::draw(&mut stream(&format!("key/{n}"))).spki()).collect());
+    let device = DeviceLabel::parse(script.choose(&DEVICES)).expect("a device's label");
+    let which = usize::from(script.byte()) % KEYS.len();
+    Grant {
+        token: token(script),
+        name: DeviceName { user: user(script), device },
+        key: KEYS.get(which).cloned().expect("a remainder is less than what it was divided by"),
+        serial: serial(script),
+        not_before: NOW,
+        not_after: near(NOW.plus(DEVICE_LIFETIME), script),
+        at: near(NOW, script),
+    }
+}
+
+/// A journal and its fold.
+struct Books {
+    state: State,
+    written: Vec<Vec<u8>>,
+}
+
+impl Books {
+    fn add(&mut self, bytes: &[u8]) {
+        let before = self.state.clone();
+        let n = before.position().n + 1;
+        match self.state.apply(n, bytes) {
+            Err(refusal) => {
+                assert_eq!(self.state, before, "what is no record changed the state: {refusal}");
+                assert_eq!(refusal == RecordRefusal::TooLong, bytes.len() > RECORD_ENCODED_BYTES_MAX);
+            }
+            Ok(outcome) => {
+                assert_eq!(self.state.position().n, n);
+                let changed = without_position(&self.state) != without_position(&before);
+                assert_eq!(changed, accepted(&outcome), "{outcome:?} and the state changed or not: {changed}");
+                self.written.push(bytes.to_vec());
+                writes_again(bytes);
+                keeps_promises(&self.state);
+            }
+        }
+    }
+
+    /// The same journal from its beginning gives the same state.
+    fn replay(&self) {
+        let replayed = replay(7, self.written.iter().map(Vec::as_slice)).expect("what was folded can be read");
+        assert_eq!(replayed, self.state);
+        assert_eq!(replayed.digest(), self.state.digest());
+    }
+}
+
+/// Whether a record with this outcome is one that changes something.
+fn accepted(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Founded | Outcome::Invited | Outcome::Granted(_) | Outcome::Issued(_) => true,
+        Outcome::GrantedBefore(_) | Outcome::Refused(_) | Outcome::Contradicts(_) => false,
+    }
+}
+
+/// Everything in a state but how far it has come: that stands first, as two numbers.
+fn without_position(state: &State) -> Vec<u8> {
+    let bytes = postcard::to_stdvec(state).expect("a state can always be encoded");
+    let (position, rest) = postcard::take_from_bytes::<(u64, u64)>(&bytes).expect("a position stands first");
+    assert_eq!(position, (state.position().incarnation, state.position().n));
+    rest.to_vec()
+}
+
+fn writes_again(bytes: &[u8]) {
+    let (rules, record) = Record::decode(bytes).expect("what was folded can be read");
+    let again = record.encode();
+    assert!(rules == 1 && again.len() <= bytes.len(), "{record:?} grew");
+    assert_eq!(Record::decode(&again), Ok((1, record)));
+}
+
+/// What holds after every record, seen from outside.
+fn keeps_promises(state: &State) {
+    let mut keys = BTreeSet::new();
+    let mut looks = BTreeSet::new();
+    let mut unissued: BTreeSet<Serial> = state.unissued().collect();
+    for (user, account) in state.users() {
+        assert!(looks.insert(user.skeleton()), "{user} looks like somebody else");
+        assert_eq!(account.devices.len(), 1, "{user} has a second device");
+        for (label, device) in &account.devices {
+            assert!(keys.insert(device.key), "{user}/{label} has another device's key");
+            let progress = state.progress(device.serial).expect("a device has a grant");
+            assert_eq!((&progress.grant.name.user, &progress.grant.name.device), (user, label));
+            assert_eq!(progress.grant.key.id(), device.key);
+            assert_eq!(progress.issued.is_none(), unissued.remove(&device.serial));
+            let invite = state.invite(progress.grant.token).expect("a grant has an invite");
+            assert_eq!(invite.used, Some(device.serial), "{user}'s invite is good for another");
+            assert!(invite.user.as_ref().is_none_or(|only| only == user), "{user} used another's invite");
+            assert!(progress.grant.at <= invite.expires, "{user} used an invite that had expired");
+        }
+    }
+    assert!(unissued.is_empty(), "{unissued:?} are granted to nobody");
+}
