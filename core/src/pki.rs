@@ -18,6 +18,7 @@ pub mod issue;
 pub mod key;
 pub mod lint;
 pub mod profile;
+mod small_order;
 pub mod spki;
 
 pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};

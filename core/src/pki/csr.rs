@@ -5,7 +5,7 @@
 //! | CA-01 | no longer than [`CSR_BYTES_MAX`] | `a_request_that_is_too_long` | `csr-too-long` |
 //! | CA-02 | one PKCS#10 structure in its one encoding | `bytes_that_are_no_request`, `an_altered_byte_outside_of_the_signed_part` | `no-csr` |
 //! | CA-03 | nothing after it | `a_request_with_trailing_bytes` | `trailing-csr` |
-//! | CA-04 | a key in its one encoding: Ed25519 at enrolment; from the operator of any kind in [`super::spki`] | `a_key_of_another_kind`, `what_is_wrong_has_its_number_and_its_sentence` | `csr-p256` |
+//! | CA-04 | a key in its one encoding, for which not everybody can sign: Ed25519 at enrolment; from the operator of any kind in [`super::spki`] | `a_key_of_another_kind`, `a_key_for_which_everybody_can_sign`, `what_is_wrong_has_its_number_and_its_sentence` | `csr-p256` |
 //! | CA-05 | signed by that key: proof of possession | `a_broken_proof_of_possession` | `broken-proof`, `stolen-public-key` |
 //! | CA-06 | doesn't ask to be a CA | `a_request_to_be_a_ca` | `asks-to-be-ca`, `asks-to-sign` |
 //! | CA-07 | asks for the agreed name or for none | `a_request_for_another_name` | `asks-other-name` |

@@ -2,7 +2,7 @@
 //!
 //! | kind | `SubjectPublicKeyInfo` | rule |
 //! | --- | --- | --- |
-//! | Ed25519 | RFC 8410 §4 | 32 bytes |
+//! | Ed25519 | RFC 8410 §4 | 32 bytes, no point of small order, each point in its one encoding |
 //! | P-256, P-384 | RFC 5480 §2.1.1, §2.2 | the curve by its name, the point uncompressed and on the curve |
 //! | RSA | RFC 3279 §2.3.1 | parameters NULL; an odd modulus of 2048 to 4096 bits; an odd exponent from 65537 to 2³² − 1 |
 //!
@@ -21,6 +21,7 @@ use serde_bytes::ByteBuf;
 use webpki::aws_lc_rs as verify;
 
 use super::der::{Der, SEQUENCE};
+use super::small_order;
 use crate::id::KeyId;
 use crate::limits::{RSA_BITS_MAX, RSA_BITS_MIN, SPKI_BYTES_MAX};
 
@@ -80,6 +81,8 @@ pub enum KeyRefusal {
     RsaExponent,
     /// A secret key whose parts don't belong together.
     Parts,
+    /// An Ed25519 key for which everybody can sign.
+    NobodysOwn,
 }
 
 impl fmt::Display for KeyRefusal {
@@ -97,6 +100,7 @@ impl fmt::Display for KeyRefusal {
                 write!(f, "the RSA key's exponent is not taken: use an odd one from {EXPONENT_MIN} to {}", u32::MAX)
             }
             Self::Parts => f.write_str("the parts of the key don't belong together"),
+            Self::NobodysOwn => f.write_str("everybody can sign for that key"),
         }
     }
 }
@@ -116,7 +120,7 @@ impl Spki {
 
     /// Takes an Ed25519 key in its one encoding; `None` for any other.
     pub fn ed25519(der: &[u8]) -> Option<Self> {
-        (der.len() == ED25519_PREFIX.len() + 32 && der.starts_with(&ED25519_PREFIX)).then(|| Self(ByteBuf::from(der)))
+        (kind(der) == Ok(KeyKind::Ed25519)).then(|| Self(ByteBuf::from(der)))
     }
 
     /// The key of these 32 bytes.
@@ -188,7 +192,8 @@ fn kind(der: &[u8]) -> Result<KeyKind, KeyRefusal> {
     let key = parts.take_bits().filter(|_| parts.is_empty()).ok_or(KeyRefusal::Malformed)?;
     let is = |id: rustls_pki_types::AlgorithmIdentifier| id.as_ref() == algorithm;
     if is(alg_id::ED25519) {
-        return if key.len() == 32 { Ok(KeyKind::Ed25519) } else { Err(KeyRefusal::Malformed) };
+        let key = <[u8; 32]>::try_from(key).map_err(|_| KeyRefusal::Malformed)?;
+        return if small_order::is_nobodys_own(key) { Err(KeyRefusal::NobodysOwn) } else { Ok(KeyKind::Ed25519) };
     }
     if is(alg_id::ECDSA_P256) {
         return point(&ECDSA_P256_SHA256_ASN1, key, 32).map(|()| KeyKind::P256);

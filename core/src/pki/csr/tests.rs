@@ -99,6 +99,22 @@ fn a_key_of_another_kind() {
 }
 
 #[test]
+fn a_key_for_which_everybody_can_sign() {
+    let alice = Newcomer::alice();
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    // A signature of any message, if the point that adds nothing is a key.
+    let signature: [u8; 64] = std::array::from_fn(|n| u8::from(n == 0));
+    let honest = Csr::make(&alice.key, &alice.name, &alice.realm).der().to_vec();
+    let at = honest.windows(32).position(|window| window == &alice.key.spki().der()[12..]).unwrap();
+    let mut der = honest.clone();
+    der[at..at + 32].copy_from_slice(&neutral);
+    let end = der.len();
+    der[end - 64..].copy_from_slice(&signature);
+    assert_eq!(alice.check_bound(&der, &signature), Err(CsrRefusal::KeyKind));
+}
+
+#[test]
 fn a_broken_proof_of_possession() {
     let alice = Newcomer::alice();
     let mut der = Csr::make(&alice.key, &alice.name, &alice.realm).der().to_vec();
