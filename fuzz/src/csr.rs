@@ -76,7 +76,8 @@ fn is_given(extension: &der::Extension<'_>, member: &Member) -> bool {
     }
     if extension.oid == oid::NAMES {
         let name = member.name.dns(&cast().realm);
-        return parts().iter().all(|part| part.tag == 0x82 && part.content == name.as_bytes());
+        // Core's reader does not look at the bit that says whether there are parts within.
+        return parts().iter().all(|part| part.tag & !0x20 == 0x82 && part.content == name.as_bytes());
     }
     if extension.oid == oid::KEY_USAGE {
         // Bits 5 and 6, counted from the highest: to sign certificates, to sign revocation lists.

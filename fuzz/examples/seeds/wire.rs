@@ -1,6 +1,12 @@
 //! Seeds from what stands written: the golden messages and the golden journal, frames of them, links.
 
+use countersign_core::id::{AskId, TunnelId};
+use countersign_core::limits::{FORWARD_BYTES_MAX, LINE_BYTES_MAX, WHO_PAGE_MAX};
+use countersign_core::wire::Frame;
+use countersign_core::wire::peer::PeerMessage;
+use countersign_core::wire::relay::{Person, RelayEvent, RelayRequest};
 use fuzz::cast::cast;
+use serde_bytes::ByteBuf;
 
 use super::Seeds;
 
@@ -20,9 +26,29 @@ pub(super) fn messages() -> Vec<(&'static str, Seeds)> {
     ];
     let of = |prefix: &str| {
         let lines = golden().filter(|(name, _)| name.starts_with(prefix));
-        lines.map(|(name, frame)| (name, frame.get(5..).unwrap_or_default().to_vec())).collect()
+        let short = lines.map(|(name, frame)| (name, frame.get(5..).unwrap_or_default().to_vec()));
+        short.chain(longest().into_iter().filter(|(name, _)| name.starts_with(prefix))).collect()
     };
     targets.into_iter().map(|(target, prefix)| (target, of(prefix))).collect()
+}
+
+/// Messages at their bounds, and just beyond.
+fn longest() -> Seeds {
+    let (line, forward) = (|n| PeerMessage::Line { n: 0, text: "x".repeat(n) }, |n| ByteBuf::from(vec![7; n]));
+    let person = || Person { user: cast().home.member(0).name.user.clone(), online: true };
+    let people = |n| RelayEvent::People { ask: AskId(1), people: (0..n).map(|_| person()).collect(), more: false };
+    let mut seeds = Seeds::new();
+    for more in [0, 1] {
+        let mut add = |name: &str, frame: Frame| {
+            seeds.push((format!("{name}-{more}"), frame.bytes().get(5..).unwrap_or_default().to_vec()));
+        };
+        let (tunnel, bytes) = (TunnelId(1), forward(FORWARD_BYTES_MAX + more));
+        add("peer.longest", Frame::message(&line(LINE_BYTES_MAX + more)));
+        add("request.longest", Frame::message(&RelayRequest::Forward { tunnel, bytes: bytes.clone() }));
+        add("event.longest", Frame::message(&RelayEvent::Forwarded { tunnel, bytes }));
+        add("event.people", Frame::message(&people(WHO_PAGE_MAX + more)));
+    }
+    seeds
 }
 
 /// Each message in its frame, whole and in bites, all in one stream, goodbyes, and frames that lie.
