@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use countersign_core::limits::HANDSHAKE_TIME_MAX;
 use serde_json::json;
 use tests::server::{command, listen, listening, run};
 use tests::{Ended, Person, Program, Server};
@@ -60,17 +61,24 @@ fn a_server_founds_the_realm_of_its_file_and_lists_it_in_links_with_its_public_n
 }
 
 #[test]
-fn the_limits_and_times_of_the_file_are_the_ones_that_hold() {
-    let text = "limits = { connections = 4, strangers = 2 }\ntimeouts.handshake = \"1s\"\n";
-    let (_place, folder) = configured("server.toml", text);
-    let mut program = Program::start(run(&folder, &listen()).env("COUNTERSIGN_LOG_LEVEL", "debug"));
+fn the_limits_of_the_file_and_the_times_of_variables_are_the_ones_that_hold() {
+    let (_place, folder) = configured("server.toml", "limits = { connections = 4, strangers = 2 }\n");
+    let mut program = Program::start(run(&folder, &listen()).env("COUNTERSIGN_TIMEOUTS_HANDSHAKE", "60s"));
     let address = listening(&mut program);
-    // The third stranger takes the first one's place at once, the others have a second.
+    // Of three who say nothing, one has to go at once, and the others stay.
     let crowd = [(); 3].map(|()| TcpStream::connect(address).expect("somebody listens"));
-    program.see_part("connection closed");
-    program.see_part("connection closed");
-    program.see_part("connection closed");
+    program.see_part("connection closed: the server has no room for another connection");
+    program.kill();
+    let closed = program.whole_log().iter().filter(|line| line.contains("connection closed")).count();
+    assert_eq!(closed, 1);
     drop(crowd);
+
+    let mut program = Program::start(run(&folder, &listen()).env("COUNTERSIGN_TIMEOUTS_HANDSHAKE", "1s"));
+    let address = listening(&mut program);
+    let begun = Instant::now();
+    let _silent = TcpStream::connect(address).expect("somebody listens");
+    program.see_part("connection closed");
+    assert!(begun.elapsed() < HANDSHAKE_TIME_MAX, "it took as long as by default");
 }
 
 #[test]

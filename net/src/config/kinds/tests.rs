@@ -157,6 +157,7 @@ fn networks_are_prefixes_and_words_and_local_stands_alone() {
     }
     refuses(&Networks, &["", "none", "Local", "192.0.2.1/24", "here"].map(text));
     refuses(&Networks, &[list(&["local", "10.0.0.0/8"]), list(&["10.0.0.0/8", "local"]), list(&["local", "local"])]);
+    assert_eq!(Networks.read(&list(&["10.0.0.0/8", "local"])), Err(Wrong::because("local stands alone")));
     refuses(&Networks, &[Given::Whole(1), list(&[""])]);
     assert_eq!(networks(&list(&["::1"; NETWORKS_MAX])).map(|all| all.len()), Some(NETWORKS_MAX));
     refuses(&Networks, &[list(&["::1"; NETWORKS_MAX + 1])]);
