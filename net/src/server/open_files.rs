@@ -8,10 +8,12 @@ use countersign_core::limits::CONNECTIONS_MIN;
 use countersign_core::server::Settings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::port::ACCEPTS_PER_TURN;
 use crate::exit::Failure;
 
-/// Files besides connections: the journal's, the loop's, ports, signals, standard streams, and the operator's visitors.
-const OTHERS: u64 = 64;
+/// Files besides connections: the journal's, the loop's, ports, signals, standard streams, and the operator's visitors, some
+/// 40 in all; and the newcomers of one turn, for whom the machine makes room only at its end.
+const OTHERS: u64 = 64 + ACCEPTS_PER_TURN as u64;
 
 /// Raises the limit, and gives the settings that can hold under it.
 pub(super) fn make_room(settings: Settings) -> Result<Settings, Failure> {

@@ -17,8 +17,9 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use super::place::Place;
 use crate::exit::Failure;
 
-/// New connections that are taken in one turn, so that a crowd at the door does not hold up those inside.
-const ACCEPTS_PER_TURN: usize = 64;
+/// New connections that are taken in one turn by all ports, so that a crowd at the door does not hold up those inside.
+/// Until the turn's end they are open files beyond those that the machine keeps.
+pub(super) const ACCEPTS_PER_TURN: usize = 64;
 /// How long nobody is let in after the system had no room. Without it the loop would spin, since whoever waits outside
 /// stays there.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -70,13 +71,13 @@ impl Port {
         self.paused_until
     }
 
-    /// Lets in those who wait, as many as a turn takes.
-    pub(super) fn accept(&mut self, now: Instant) -> Vec<(TcpStream, SocketAddr)> {
+    /// Lets in those who wait, at most so many.
+    pub(super) fn accept(&mut self, most: usize, now: Instant) -> Vec<(TcpStream, SocketAddr)> {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
         }
         let mut newcomers = Vec::new();
-        while self.is_ready() && newcomers.len() < ACCEPTS_PER_TURN {
+        while self.is_ready() && newcomers.len() < most {
             match self.listener.accept() {
                 Ok(newcomer) => {
                     self.complained = false;
@@ -157,6 +158,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_machine_lacks_is_said() {
+        for (address, number, part) in [
+            ("[::1]:7443", rustix::io::Errno::AFNOSUPPORT, "this machine has no IPv6 for [::1]:7443"),
+            (
+                "192.0.2.1:7443",
+                rustix::io::Errno::ADDRNOTAVAIL,
+                "this machine does not have the address of 192.0.2.1:7443",
+            ),
+            ("127.0.0.1:1", rustix::io::Errno::ACCESS, "no permission to listen on 127.0.0.1:1"),
+        ] {
+            let failure = refused(address.parse().unwrap(), &number.into());
+            assert!(failure.sentence.starts_with(part) && failure.sentence.contains("--listen"), "{failure}");
+        }
+    }
+
+    #[test]
     fn without_room_the_door_stays_shut_for_a_while_and_is_then_tried_again() {
         let mut port = Port::open("127.0.0.1:0".parse().unwrap(), 0).unwrap();
         let _waiting = std::net::TcpStream::connect(port.address()).unwrap();
@@ -165,8 +182,8 @@ mod tests {
         port.failed(&io::Error::from_raw_os_error(24), Instant(0));
         assert!(!port.is_ready(), "the loop does not spin");
         assert_eq!(port.deadline(), Some(Instant(0).plus(PAUSE)));
-        assert!(port.accept(Instant(1)).is_empty());
-        assert_eq!(port.accept(Instant(0).plus(PAUSE)).len(), 1, "who waited outside is not forgotten");
+        assert!(port.accept(9, Instant(1)).is_empty());
+        assert_eq!(port.accept(9, Instant(0).plus(PAUSE)).len(), 1, "who waited outside is not forgotten");
         assert!(!port.is_ready());
         assert_eq!(port.deadline(), None);
     }
@@ -184,7 +201,7 @@ mod tests {
             let stream = std::net::TcpStream::connect((from, ports[n].address().port())).unwrap();
             let newcomers = ports.each_mut().map(|port| {
                 port.event();
-                port.accept(Instant(0)).into_iter().map(|(_, peer)| peer).collect::<Vec<_>>()
+                port.accept(1, Instant(0)).into_iter().map(|(_, peer)| peer).collect::<Vec<_>>()
             });
             assert_eq!(newcomers[n], [stream.local_addr().unwrap()]);
             assert!(newcomers[1 - n].is_empty());

@@ -29,7 +29,7 @@ use super::conns::Conns;
 use super::ledger::Ledger;
 use super::notes;
 use super::place::Place;
-use super::port::Port;
+use super::port::{ACCEPTS_PER_TURN, Port};
 use crate::clock::Clock;
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
@@ -236,7 +236,9 @@ impl Reactor {
     }
 
     fn let_in(&mut self, now: Now) {
-        let newcomers: Vec<_> = self.ports.iter_mut().flat_map(|port| port.accept(now.mono)).collect();
+        // A crowd at one port does not keep those at another waiting.
+        let share = ACCEPTS_PER_TURN / self.ports.len().max(1);
+        let newcomers: Vec<_> = self.ports.iter_mut().flat_map(|port| port.accept(share, now.mono)).collect();
         for (stream, from) in newcomers {
             self.opened(stream, from, now);
         }

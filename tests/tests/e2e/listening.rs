@@ -101,10 +101,10 @@ fn the_soft_limit_on_open_files_is_raised_to_the_hard_one() {
 fn where_few_files_may_be_open_the_server_says_how_few_connections_it_has_and_members_still_get_in() {
     let place = tempfile::tempdir().expect("a folder can be made");
     let folder = place.path().join("data");
-    let mut program = Program::start(&mut with_files("-n 164", &run(&folder, "127.0.0.1:0")));
+    let mut program = Program::start(&mut with_files("-n 228", &run(&folder, "127.0.0.1:0")));
     let [address] = addresses(&mut program, 1).try_into().expect("one was asked for");
     let warning = program.see_part("fewer connections than configured fit the limit on open files");
-    assert!(warning.contains(" connections=100 configured=4096 strangers=12 limit=164"), "{warning}");
+    assert!(warning.contains(" connections=100 configured=4096 strangers=12 limit=228"), "{warning}");
     let alice = Person::new("alice");
     let _ = alice.join(&Ended::run(command(&folder).arg("invite")).done().out.remove(0)).done();
     // More than there are files: each newcomer takes the place of the oldest, and nobody waits outside.
@@ -114,6 +114,6 @@ fn where_few_files_may_be_open_the_server_says_how_few_connections_it_has_and_me
     drop(crowd);
 
     let sentence = Ended::run(&mut with_files("-n 60", &run(&place.path().join("other"), "127.0.0.1:0"))).refused(1);
-    assert!(sentence.contains("only 60 files may be open, and the server needs at least 66"), "{sentence}");
+    assert!(sentence.contains("only 60 files may be open, and the server needs at least 130"), "{sentence}");
     assert!(!place.path().join("other/root.pem").exists());
 }
