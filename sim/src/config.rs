@@ -14,9 +14,10 @@ use crate::rng::{Draw, Streams};
 /// One damaged byte: on which connection, in which direction, at which offset from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flip {
-    /// The connection, counted from 1 in the order in which they reached the relay.
+    /// The connection, counted from 1 in the order in which they reached the relay; direct ones are counted apart, from
+    /// 2^32 on.
     pub conn: u64,
-    /// Whether the byte travels to the relay, or else to the device.
+    /// Whether the byte travels to the relay, or the device that listens, or else to the device that dialled.
     pub to_relay: bool,
     /// The byte, counted from 0 over the direction's whole life.
     pub offset: u64,
@@ -163,6 +164,28 @@ config! {
     lines_max,
     /// How many percent of the lines are long.
     long_line_percent,
+    /// How many percent of the devices wish for the tunnel alone.
+    tunnel_only_percent,
+    /// How many percent of the devices have an IPv6 address besides their IPv4 one.
+    ipv6_percent,
+    /// How many percent of the devices offer and dial loopback too, where nobody else is.
+    loopback_percent,
+    /// How many percent of the devices are behind a filter that swallows whatever connects to them.
+    filtered_percent,
+    /// How many percent of the devices can't make a listener.
+    closed_port_percent,
+    /// How many percent of the devices have addresses at which somebody else answers.
+    lying_percent,
+    /// How many percent of the attempts to connect directly are refused or swallowed.
+    direct_fail_percent,
+    /// The longest way of a segment on a direct connection, in microseconds.
+    direct_latency_max_us,
+    /// The time between two cuts of a direct connection, on average, in milliseconds; 0 for none.
+    direct_cut_mean_ms,
+    /// How many percent of those cuts carry one direction on, and tell nobody.
+    one_way_percent,
+    /// The time between two visits of a stranger to a listening port, on average, in milliseconds; 0 for none.
+    scan_mean_ms,
 }
 
 impl SimConfig {
@@ -207,12 +230,40 @@ impl SimConfig {
             decline_percent: 0,
             lines_max: rng.between(1, 40),
             long_line_percent: family(rng, 20),
+            tunnel_only_percent: 0,
+            ipv6_percent: 0,
+            loopback_percent: 0,
+            filtered_percent: 0,
+            closed_port_percent: 0,
+            lying_percent: 0,
+            direct_fail_percent: 0,
+            direct_latency_max_us: 0,
+            direct_cut_mean_ms: 0,
+            one_way_percent: 0,
+            scan_mean_ms: 0,
             flip: None,
         };
         config.cut_mean_ms = rare(rng, 1_000, 40_000);
         config.crash_mean_ms = rare(rng, 8_000, 60_000);
         config.decline_percent = rng.between(0, 100 - config.accept_percent);
+        config.draw_direct();
         config
+    }
+
+    /// What direct connections are like: drawn from a stream of their own, so that they shift nothing else.
+    fn draw_direct(&mut self) {
+        let rng = &mut Streams::new(self.seed).stream("config/direct");
+        self.tunnel_only_percent = family(rng, 40);
+        self.ipv6_percent = rng.between(0, 100);
+        self.loopback_percent = family(rng, 30);
+        self.filtered_percent = family(rng, 40);
+        self.closed_port_percent = family(rng, 30);
+        self.lying_percent = family(rng, 40);
+        self.direct_fail_percent = family(rng, 40);
+        self.direct_latency_max_us = 1_000 + family(rng, 200_000);
+        self.direct_cut_mean_ms = rare(rng, 500, 20_000);
+        self.one_way_percent = family(rng, 60);
+        self.scan_mean_ms = rare(rng, 50, 3_000);
     }
 
     /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed.
@@ -259,6 +310,7 @@ impl SimConfig {
             _ if self.latency_max_us < self.latency_min_us => Err(ConfigRefusal::Range("latency_max_us")),
             // Beyond this a handshake through two hops no longer fits its time.
             _ if self.latency_max_us > 400_000 => Err(ConfigRefusal::Range("latency_max_us")),
+            _ if self.direct_latency_max_us > 400_000 => Err(ConfigRefusal::Range("direct_latency_max_us")),
             _ if self.skew_max_s > 120 => Err(ConfigRefusal::Range("skew_max_s")),
             _ if self.segments_max == 0 => Err(ConfigRefusal::Range("segments_max")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
@@ -284,6 +336,12 @@ impl SimConfig {
             &mut self.brief_invite_percent,
             &mut self.quit_weight,
             &mut self.kill_weight,
+            &mut self.filtered_percent,
+            &mut self.closed_port_percent,
+            &mut self.lying_percent,
+            &mut self.direct_fail_percent,
+            &mut self.direct_cut_mean_ms,
+            &mut self.scan_mean_ms,
         ] {
             *field = 0;
         }

@@ -9,6 +9,7 @@ pub mod agreement;
 pub mod blame;
 pub mod bounds;
 pub mod closure;
+pub mod delivery;
 pub mod impostor;
 pub mod presence;
 pub mod progress;
@@ -56,6 +57,7 @@ impl Panel {
     pub fn all(devices: usize) -> Self {
         Self(vec![
             Box::new(impostor::Impostor::default()),
+            Box::new(delivery::Delivery::default()),
             Box::new(agreement::Agreement::default()),
             Box::new(accounts::Accounts::default()),
             Box::new(presence::Presence::default()),

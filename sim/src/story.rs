@@ -7,6 +7,8 @@ pub mod fold;
 pub mod tally;
 pub mod words;
 
+use std::net::SocketAddr;
+
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
@@ -16,14 +18,15 @@ use countersign_core::journal::State;
 use countersign_core::operator::Answer;
 
 use crate::node::Node;
+use crate::world::streets::Host;
 
 /// One of the two ends of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// The end that connected.
-    Device,
-    /// The end that was connected to.
-    Relay,
+    /// The end that connected: on a way to the relay the device's.
+    Dialler,
+    /// The end that was connected to: the relay's, or that of a device which listens.
+    Listener,
 }
 
 impl Side {
@@ -31,10 +34,18 @@ impl Side {
     #[must_use]
     pub fn other(self) -> Self {
         match self {
-            Self::Device => Self::Relay,
-            Self::Relay => Self::Device,
+            Self::Dialler => Self::Listener,
+            Self::Listener => Self::Dialler,
         }
     }
+}
+
+/// The first number of a direct connection; those to the relay are counted from 1.
+pub const FIRST_DIRECT: ConnId = ConnId(1 << 32);
+
+/// Whether a connection is one between two devices.
+pub fn is_direct(conn: ConnId) -> bool {
+    conn >= FIRST_DIRECT
 }
 
 /// A device's program, from its start to its end. The numbers of calls and connections are its own.
@@ -134,6 +145,32 @@ pub enum Seen<'a> {
         /// Whether the ends are not told.
         silent: bool,
     },
+
+    /// What the network is like around a device, as its program starts.
+    Hosted(Program, &'a Host),
+    /// A device tries to connect to another, on this socket.
+    DialledPeer(Program, ConnId, SocketAddr),
+    /// A device's attempt to connect to another came to nothing.
+    Missed(Program, ConnId),
+    /// A direct connection has reached somebody.
+    Met {
+        /// The connection.
+        conn: ConnId,
+        /// Who dialled; nobody of the realm, if a stranger did.
+        dialler: Option<Program>,
+        /// Whose listener it is, and for which call; nobody's of the realm, if a stranger answers.
+        listener: Option<(Program, CallId)>,
+        /// Whether the dialler was led to somebody else than lives at the address.
+        astray: bool,
+    },
+    /// The dialler of a direct connection is connected.
+    Reached(ConnId, Program),
+    /// A device listens for a call at these addresses; at none, it could not.
+    Listens(Program, CallId, &'a [SocketAddr]),
+    /// A device listens for that call no more.
+    Unlistens(Program, CallId),
+    /// The network carries nothing more towards one end of a connection, and tells nobody.
+    CutOneWay(ConnId, Side),
 
     /// The relay wants records written down.
     Appending(AppendId, &'a [Vec<u8>]),

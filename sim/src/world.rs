@@ -13,12 +13,13 @@ pub mod carry;
 pub mod event;
 pub mod faults;
 pub mod people;
+pub mod streets;
 pub mod watch;
 pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::id::ConnId;
+use countersign_core::id::{CallId, ConnId};
 use countersign_core::server::Input;
 use rand_chacha::ChaCha20Rng;
 
@@ -32,11 +33,12 @@ use crate::node::{Deadline, Node};
 use crate::oracles::Panel;
 use crate::queue::Queue;
 use crate::rng::{Draw, Streams};
-use crate::story::{Phase, Seen, Side};
+use crate::story::{Phase, Program, Seen, Side};
 use crate::trace::Keep;
 use event::Event;
+use streets::{Host, Place};
 use watch::Watch;
-use wire::Wire;
+use wire::{Party, Wire};
 
 /// How long the calm lasts before the roll call, in microseconds: a silent cut is found out after a minute and some,
 /// and the longest wait before dialling again comes after that.
@@ -72,6 +74,13 @@ pub struct World {
     denied: bool,
     faults: ChaCha20Rng,
     late: ChaCha20Rng,
+    /// What goes wrong between devices, drawn apart from what goes wrong with the relay.
+    streets: ChaCha20Rng,
+    hosts: Vec<Host>,
+    /// Who listens where, and for which call.
+    listeners: BTreeMap<Place, (Program, CallId)>,
+    last_port: u64,
+    last_direct: u64,
     watch: Watch,
     /// How many bytes each connection had carried, to the relay and to the device, when the storm was over.
     storm_bytes: BTreeMap<ConnId, [u64; 2]>,
@@ -105,6 +114,11 @@ impl World {
             denied: false,
             faults: streams.stream("faults"),
             late: streams.stream("late"),
+            streets: streams.stream("streets"),
+            hosts: (0..count).map(|number| Host::draw(&config, streams, number)).collect(),
+            listeners: BTreeMap::new(),
+            last_port: 0,
+            last_direct: 0,
             watch: Watch::new(panel, keep),
             storm_bytes: BTreeMap::new(),
             config,
@@ -138,6 +152,8 @@ impl World {
         }
         self.plan_cut();
         self.plan_crash();
+        self.plan_direct_cut();
+        self.plan_scan();
         let calm_us = self.config.storm_s * 1_000_000;
         self.later(calm_us, Event::Phase(Phase::Calm));
         self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
@@ -174,6 +190,13 @@ impl World {
                 self.tell_relay(Input::Loaded(load, record.as_deref()));
             }
             Event::Appended(..) | Event::Loaded(..) => {}
+            Event::Found(program, call) => self.found(program, call),
+            Event::Bind(program, call, on) => self.bind(program, call, on),
+            Event::DialledPeer(program, local, address) => self.dialled_peer(program, local, address),
+            Event::StrangerSays(conn, side) => self.stranger_says(conn, side),
+            Event::StrangerLeaves(conn, side) => self.stranger_leaves(conn, side),
+            Event::Scan => self.scan(),
+            Event::CutDirect => self.cut_direct(),
             Event::CutSomething => self.cut_something(),
             Event::CrashRelay => self.crash_whenever(),
             Event::StartRelay => self.start_relay(),
@@ -201,22 +224,23 @@ impl World {
 
     fn deliver(&mut self, conn: ConnId, to: Side, bytes: Vec<u8>, flipped: bool) {
         let Some(wire) = self.wires.get(&conn).filter(|wire| wire.reads(to, self.now_us)) else { return };
-        let (device, local) = (wire.program.device, wire.local);
-        if let (Side::Relay, Some(unread)) = (to, self.unread.get_mut(&conn)) {
+        let party = wire.party(to);
+        if let (Party::Relay, Some(unread)) = (&party, self.unread.get_mut(&conn)) {
             unread.push(Event::Deliver { conn, to, bytes, flipped });
             return;
         }
         self.see(&Seen::Delivered { conn, to, bytes: &bytes, flipped });
-        match to {
-            Side::Relay => self.tell_relay(Input::Received(conn, &bytes)),
-            Side::Device => self.tell_device(device, Nudge::Received(local, &bytes)),
+        match party {
+            Party::Relay => self.tell_relay(Input::Received(conn, &bytes)),
+            Party::Device(program, local) => self.tell_device(program.device, Nudge::Received(local, &bytes)),
+            Party::Stranger => {}
         }
     }
 
     fn ended(&mut self, conn: ConnId, to: Side) {
         let Some(wire) = self.wires.get_mut(&conn) else { return };
-        let (device, local) = (wire.program.device, wire.local);
-        if let (Side::Relay, Some(unread)) = (to, self.unread.get_mut(&conn)) {
+        let party = wire.party(to);
+        if let (Party::Relay, Some(unread)) = (&party, self.unread.get_mut(&conn)) {
             unread.push(Event::Ended(conn, to));
             return;
         }
@@ -224,9 +248,10 @@ impl World {
             return;
         }
         self.see(&Seen::Ended(conn, to));
-        match to {
-            Side::Relay => self.tell_relay(Input::Ended(conn)),
-            Side::Device => self.tell_device(device, Nudge::Ended(local)),
+        match party {
+            Party::Relay => self.tell_relay(Input::Ended(conn)),
+            Party::Device(program, local) => self.tell_device(program.device, Nudge::Ended(local)),
+            Party::Stranger => {}
         }
     }
 

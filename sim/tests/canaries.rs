@@ -31,6 +31,13 @@ fn impostor_objects_to_a_line_that_was_altered_or_doubled_and_to_another_name() 
 }
 
 #[test]
+fn delivery_objects_to_lines_that_nobody_was_shown_and_to_one_that_was_altered_or_doubled() {
+    assert!(objection(Sabotage::SwallowLines, "delivery").contains("and 0 were heard"));
+    assert!(objection(Sabotage::AlterLine, "delivery").contains("who said"));
+    assert!(objection(Sabotage::DoubleLine, "delivery").contains("hears line 0 after 1 lines"));
+}
+
+#[test]
 fn agreement_objects_to_a_record_that_was_answered_for_and_lost() {
     assert!(objection(Sabotage::LoseLastRecord, "agreement").contains("was durable"));
 }
@@ -48,6 +55,22 @@ fn presence_objects_to_a_view_that_was_not_kept_up() {
 #[test]
 fn progress_objects_to_a_relay_that_does_not_come_back() {
     assert!(objection(Sabotage::KeepDown, "progress").contains("is not online"));
+}
+
+#[test]
+fn progress_objects_to_a_call_that_does_not_move_though_nothing_is_in_the_way() {
+    assert!(objection(Sabotage::SwallowMove, "progress").contains("speaks by the relay"));
+}
+
+#[test]
+fn closure_objects_to_a_listener_or_a_socket_that_outlives_its_call() {
+    assert!(objection(Sabotage::KeepListening, "closure").contains("listen"));
+    assert!(objection(Sabotage::KeepSockets, "closure").contains("direct connection"));
+}
+
+#[test]
+fn blame_objects_to_an_accusation_of_whoever_is_at_the_other_end_of_a_direct_connection() {
+    assert!(objection(Sabotage::AccusePeer, "blame").contains("for the direct way of call"));
 }
 
 #[test]

@@ -4,9 +4,10 @@
 //! a bad program would.
 
 use countersign_core::device::Event;
-use countersign_core::device::calls::CallEvent;
+use countersign_core::device::calls::{CallEvent, Calls, DirectEnd};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
+use countersign_core::id::ConnId;
 use countersign_core::limits::LINE_BYTES_MAX;
 
 use crate::disk::Disk;
@@ -40,6 +41,16 @@ pub enum Sabotage {
     OversizeLine,
     /// In the calm the relay stays down, or goes down.
     KeepDown,
+    /// The shells keep listening, though they are told to stop.
+    KeepListening,
+    /// The shells keep direct connections that they are told to drop.
+    KeepSockets,
+    /// The user is not told that a call moves.
+    SwallowMove,
+    /// The user is shown no line of any call.
+    SwallowLines,
+    /// The user is told that a direct connection has failed by somebody's fault, whatever it was.
+    AccusePeer,
 }
 
 /// The saboteur of a run, if there is one.
@@ -72,6 +83,12 @@ impl Saboteur {
                 vec![Event::Call(call, CallEvent::Open(device, path))]
             }
             (Sabotage::DropPresence, Event::Presence(..)) if program.device == 0 => Vec::new(),
+            (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
+            | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..))) => Vec::new(),
+            (Sabotage::AccusePeer, Event::Call(call, CallEvent::Moved(path, Some(_)))) => {
+                let end = DirectEnd::Failed(CloseReason::Fault(Fault::Malformed));
+                vec![Event::Call(call, CallEvent::Moved(path, Some(end)))]
+            }
             (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_))) => Vec::new(),
             (_, event) => vec![event],
         }
@@ -100,6 +117,16 @@ impl Saboteur {
     /// Whether a machine is woken.
     pub fn wakes(&self, node: Node) -> bool {
         !(self.plan == Some(Sabotage::NeverWake) && node == Node::Device(0))
+    }
+
+    /// Whether a shell stops listening when it is told to.
+    pub fn lets_unlisten(&self) -> bool {
+        self.plan != Some(Sabotage::KeepListening)
+    }
+
+    /// Whether a shell drops a connection when it is told to.
+    pub fn lets_drop(&self, local: ConnId) -> bool {
+        !(self.plan == Some(Sabotage::KeepSockets) && Calls::is_direct(local))
     }
 
     /// Whether the relay may run.

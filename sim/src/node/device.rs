@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::device::calls::FIRST_ACCEPTED;
 use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment};
 use countersign_core::device::{Command, Device, Identity, Input, Output};
 use countersign_core::id::{CallId, ConnId, DeviceName};
@@ -11,7 +12,7 @@ use countersign_core::pki::SecretKey;
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
 use crate::rng::Streams;
-use crate::story::Program;
+use crate::story::{Program, Side};
 
 /// A person's device.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct DeviceNode {
     machine: Machine,
     /// How many programs have been started.
     life: u64,
+    /// How many connections the listeners of the program that runs have taken.
+    accepted: u64,
     /// The sockets of the program that runs, by its own numbers.
     pub sockets: BTreeMap<ConnId, Socket>,
     /// What lies on the device's disk.
@@ -44,8 +47,8 @@ pub struct Store {
 pub enum Socket {
     /// Not connected yet.
     Dialling,
-    /// The relay knows it by this number.
-    Wired(ConnId),
+    /// The world knows it by this number, and this end of it is the device's.
+    Wired(ConnId, Side),
 }
 
 #[derive(Debug)]
@@ -82,6 +85,7 @@ impl DeviceNode {
             clocks: Clocks::draw(streams, &name, skew_max_s),
             machine: Machine::Off,
             life: 0,
+            accepted: 0,
             sockets: BTreeMap::new(),
             store: Store::default(),
         }
@@ -116,12 +120,12 @@ impl DeviceNode {
         self.begin(Machine::Enrolling(Box::new(machine)));
     }
 
-    /// Starts the device with the identity that is stored; without one nothing starts.
-    pub fn start(&mut self, at_us: u64) {
+    /// Starts the device with the identity that is stored; without one nothing starts. Its calls go this far.
+    pub fn start(&mut self, reach: Reach, at_us: u64) {
         let Some(identity) = self.store.identity.clone() else { return };
         let now = self.clocks.now(at_us);
         let machine = self.chance.lend(|rng| {
-            let mut machine = Device::new(tls_env(), identity, true).with_reach(Reach::tunnel_only());
+            let mut machine = Device::new(tls_env(), identity, true).with_reach(reach);
             machine.handle(Input::Start, now, rng);
             machine
         });
@@ -131,7 +135,24 @@ impl DeviceNode {
     fn begin(&mut self, machine: Machine) {
         self.machine = machine;
         self.life += 1;
+        self.accepted = 0;
         self.sockets.clear();
+    }
+
+    /// Somebody has connected to a listener of the program: the number that it knows the connection by.
+    pub fn accept(&mut self, conn: ConnId) -> ConnId {
+        let local = ConnId(FIRST_ACCEPTED + self.accepted);
+        self.accepted += 1;
+        self.sockets.insert(local, Socket::Wired(conn, Side::Listener));
+        local
+    }
+
+    /// Something happened between the program and other devices; an enrolment has nothing to do with them.
+    pub fn direct(&mut self, input: Input<'_>, at_us: u64) {
+        let now = self.clocks.now(at_us);
+        if let Machine::On(machine) = &mut self.machine {
+            self.chance.lend(|rng| machine.handle(input, now, rng));
+        }
     }
 
     /// The program ends at once. The sockets that the kernel closes for it.

@@ -6,21 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::Event;
-use countersign_core::device::calls::{CallEnd, CallEvent};
+use countersign_core::device::calls::{CallEnd, CallEvent, DirectEnd};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
-use countersign_core::id::ConnId;
+use countersign_core::id::{CallId, ConnId};
 
 use super::Oracle;
 use crate::story::tally::reason_name;
-use crate::story::{Program, Seen, Who};
+use crate::story::{Program, Seen, Who, is_direct};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Blame {
     damaged: BTreeSet<ConnId>,
     current: BTreeMap<Program, ConnId>,
+    /// Who was led to somebody else than they dialled.
+    astray: BTreeSet<Program>,
 }
 
 impl Oracle for Blame {
@@ -32,6 +34,8 @@ impl Oracle for Blame {
         match seen {
             Seen::Connected(conn, who) => drop(self.current.insert(who.program, *conn)),
             Seen::Delivered { conn, flipped: true, .. } => drop(self.damaged.insert(*conn)),
+            Seen::Met { dialler: Some(program), astray: true, .. } => drop(self.astray.insert(*program)),
+            Seen::Told(who, Event::Call(call, CallEvent::Moved(_, Some(end)))) => return self.moved(who, *call, *end),
             Seen::Noted(Note::Closed(conn, _, reason)) if blames(*reason) && !self.damaged.contains(conn) => {
                 return Err(format!("the relay blames connection {conn}: {}", reason_name(*reason)));
             }
@@ -47,6 +51,18 @@ impl Oracle for Blame {
 }
 
 impl Blame {
+    /// A direct connection may fail by somebody's fault where the device was led to somebody else, or a byte was
+    /// damaged on the way.
+    fn moved(&self, who: &Who<'_>, call: CallId, end: DirectEnd) -> Result<(), String> {
+        let (DirectEnd::Failed(reason) | DirectEnd::Broken(reason)) = end else { return Ok(()) };
+        let damaged = self.damaged.iter().any(|conn| is_direct(*conn));
+        if blames(reason) && !damaged && !self.astray.contains(&who.program) {
+            let name = &who.name.user;
+            return Err(format!("{name} blames the other for the direct way of call {call}: {}", reason_name(reason)));
+        }
+        Ok(())
+    }
+
     fn device(&self, who: &Who<'_>, reason: CloseReason) -> Result<(), String> {
         let damaged = self.current.get(&who.program).is_some_and(|conn| self.damaged.contains(conn));
         if blames(reason) && !damaged {
@@ -62,6 +78,7 @@ fn blames(reason: CloseReason) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::device::calls::Path;
     use countersign_core::fault::Fault;
 
     use super::*;
@@ -76,11 +93,24 @@ mod tests {
         for damaged in [false, true] {
             let mut oracle = Blame::default();
             oracle.see(0, &Seen::Connected(conn, stage.who(0))).expect("connecting is free");
-            oracle.see(1, &Seen::Delivered { conn, to: Side::Relay, bytes: b"x", flipped: damaged }).expect("free");
+            oracle.see(1, &Seen::Delivered { conn, to: Side::Listener, bytes: b"x", flipped: damaged }).expect("free");
             assert_eq!(oracle.see(2, &Seen::Noted(&Note::Closed(conn, None, BLAMED))).is_ok(), damaged);
             let offline = Event::Offline(BLAMED, std::time::Duration::ZERO);
             assert_eq!(stage.told(0, offline).show(&mut oracle).is_ok(), damaged);
             assert_eq!(oracle.see(3, &Seen::Noted(&Note::Closed(conn, None, CloseReason::Truncated))), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_direct_connection_may_fail_by_a_fault_only_where_the_dialler_was_led_astray() {
+        let stage = Stage::of(&["alice"]);
+        for astray in [false, true] {
+            let mut oracle = Blame::default();
+            let dialler = Some(stage.who(0).program);
+            let met = Seen::Met { conn: crate::story::FIRST_DIRECT, dialler, listener: None, astray };
+            oracle.see(0, &met).expect("meeting is free");
+            let moved = CallEvent::Moved(Path::Tunnel, Some(DirectEnd::Failed(BLAMED)));
+            assert_eq!(stage.told(0, Event::Call(CallId(1), moved)).show(&mut oracle).is_ok(), astray);
         }
     }
 

@@ -1,19 +1,22 @@
 //! Whatever ends has one reason on each side: a connection within a deadline of the other side's end, a call before its
-//! program does.
+//! program does; and what a call was given between devices goes with it.
 
 mod calls;
 mod connections;
+mod direct;
 
 use super::Oracle;
 use crate::story::Seen;
 use calls::Calls;
 use connections::Connections;
+use direct::Direct;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Closure {
     connections: Connections,
     calls: Calls,
+    direct: Direct,
 }
 
 impl Oracle for Closure {
@@ -23,6 +26,7 @@ impl Oracle for Closure {
 
     fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         self.connections.see(at_us, seen)?;
+        self.direct.see(at_us, seen)?;
         self.calls.see(seen)
     }
 }

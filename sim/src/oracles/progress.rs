@@ -1,8 +1,9 @@
-//! When faults have stopped everybody is online within a bound, and whoever is called is reached and heard.
+//! When faults have stopped everybody is online within a bound, and whoever is called is reached and heard, directly
+//! where nothing is in the way.
 
 use std::collections::BTreeMap;
 
-use countersign_core::device::calls::CallEvent;
+use countersign_core::device::calls::{CallEvent, Path};
 use countersign_core::device::{Command, Event};
 use countersign_core::id::CallId;
 
@@ -19,6 +20,10 @@ pub struct Progress {
     devices: BTreeMap<usize, Reached>,
     /// The calls of the roll call, and whether each was wished for by its holder.
     calls: BTreeMap<(Program, CallId), Called>,
+    /// Whether a device can be reached directly by those who wish it, and wishes it.
+    open_hosts: BTreeMap<usize, bool>,
+    /// Which user is on which device.
+    users: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,13 +37,15 @@ struct Called {
     whom: String,
     open: bool,
     heard: u64,
+    direct: bool,
 }
 
 impl Progress {
     /// The oracle of a run with so many devices.
     pub fn new(devices: usize) -> Self {
         let devices = (0..devices).map(|device| (device, Reached::default())).collect();
-        Self { phase: Phase::Storm, devices, calls: BTreeMap::new() }
+        let (calls, open_hosts, users) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { phase: Phase::Storm, devices, calls, open_hosts, users }
     }
 }
 
@@ -56,6 +63,10 @@ impl Oracle for Progress {
                     Phase::Shutdown => self.all_reached(),
                     Phase::Storm | Phase::Calm | Phase::Over => Ok(()),
                 }
+            }
+            Seen::Hosted(program, host) => {
+                self.open_hosts.insert(program.device, host.is_open());
+                Ok(())
             }
             Seen::ShutDown(false) => Err("the relay was told to shut down and has not".to_owned()),
             Seen::Told(who, event) => self.told(who.program, &who.name.user.to_string(), event),
@@ -76,7 +87,10 @@ impl Oracle for Progress {
 impl Progress {
     fn told(&mut self, program: Program, name: &str, event: &Event) -> Result<(), String> {
         match event {
-            Event::Online(_) => self.set_online(program.device, true),
+            Event::Online(_) => {
+                self.users.insert(name.to_owned(), program.device);
+                self.set_online(program.device, true);
+            }
             Event::Offline(..) | Event::Done => self.set_online(program.device, false),
             Event::GivenUp(reason) => {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
@@ -101,11 +115,12 @@ impl Progress {
                     known.heard += 1;
                 }
             }
-            CallEvent::Waiting
-            | CallEvent::Ringing(_)
-            | CallEvent::Incoming(_)
-            | CallEvent::Moved(..)
-            | CallEvent::Ended(_) => {}
+            CallEvent::Moved(path, _) => {
+                if let Some(known) = self.calls.get_mut(&call) {
+                    known.direct = *path == Path::Direct;
+                }
+            }
+            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Ended(_) => {}
         }
     }
 
@@ -136,6 +151,16 @@ impl Progress {
                 ));
             }
         }
+        for ((program, call), known) in &self.calls {
+            let is_open = |device: &usize| self.open_hosts.get(device) == Some(&true);
+            let both = is_open(&program.device) && self.users.get(&known.whom).is_some_and(is_open);
+            if both && !known.direct {
+                let (device, whom) = (program.device, &known.whom);
+                return Err(format!(
+                    "device {device} could reach {whom} directly (call {call}) and speaks by the relay"
+                ));
+            }
+        }
         match self.devices.iter().find(|(_, known)| !known.spoke) {
             Some((device, _)) => Err(format!("device {device} spoke with nobody in the roll call")),
             None => Ok(()),
@@ -145,7 +170,6 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::device::calls::Path;
     use countersign_core::fault::CloseReason;
 
     use super::*;

@@ -78,7 +78,8 @@ impl Step<'_> {
 #[test]
 fn every_oracle_has_a_name_of_its_own_and_is_found_by_it() {
     let names: Vec<_> = Panel::all(2).names().collect();
-    let expected = ["impostor", "agreement", "accounts", "presence", "progress", "closure", "blame", "spin", "bounds"];
+    let expected =
+        ["impostor", "delivery", "agreement", "accounts", "presence", "progress", "closure", "blame", "spin", "bounds"];
     assert_eq!(names, expected);
     for name in names {
         assert_eq!(Panel::only(name, 2).names().collect::<Vec<_>>(), [name]);

@@ -32,7 +32,7 @@ impl Fields {
     }
 
     fn side(&mut self, side: Side) {
-        self.bytes(&[u8::from(side == Side::Relay)]);
+        self.bytes(&[u8::from(side == Side::Listener)]);
     }
 
     fn program(&mut self, program: Program) {
@@ -119,6 +119,50 @@ impl Fields {
                 self.number(conn.0);
                 self.bytes(&[u8::from(*silent)]);
                 "cut"
+            }
+            Seen::Hosted(program, host) => {
+                self.program(*program);
+                self.value(host);
+                "hosted"
+            }
+            Seen::DialledPeer(program, local, address) => {
+                self.program(*program);
+                self.number(local.0);
+                self.value(address);
+                "dialled-peer"
+            }
+            Seen::Missed(program, local) => {
+                self.program(*program);
+                self.number(local.0);
+                "missed"
+            }
+            Seen::Met { conn, dialler, listener, astray } => {
+                self.number(conn.0);
+                self.value(dialler);
+                self.value(listener);
+                self.value(astray);
+                "met"
+            }
+            Seen::Reached(conn, program) => {
+                self.number(conn.0);
+                self.program(*program);
+                "reached"
+            }
+            Seen::Listens(program, call, at) => {
+                self.program(*program);
+                self.number(call.0);
+                self.value(at);
+                "listens"
+            }
+            Seen::Unlistens(program, call) => {
+                self.program(*program);
+                self.number(call.0);
+                "unlistens"
+            }
+            Seen::CutOneWay(conn, to) => {
+                self.number(conn.0);
+                self.side(*to);
+                "cut-one-way"
             }
             Seen::Appending(append, records) => {
                 self.number(append.0);
@@ -237,11 +281,11 @@ mod tests {
     #[test]
     fn time_end_and_every_byte_of_a_segment_are_in_the_hash() {
         let segment = |conn, to, bytes| Seen::Delivered { conn: ConnId(conn), to, bytes, flipped: false };
-        let one = hash(1, &segment(1, Side::Relay, b"ab"));
-        assert_eq!(one, hash(1, &segment(1, Side::Relay, b"ab")));
-        assert_ne!(one, hash(2, &segment(1, Side::Relay, b"ab")));
-        assert_ne!(one, hash(1, &segment(2, Side::Relay, b"ab")));
-        assert_ne!(one, hash(1, &segment(1, Side::Device, b"ab")));
-        assert_ne!(one, hash(1, &segment(1, Side::Relay, b"ac")));
+        let one = hash(1, &segment(1, Side::Listener, b"ab"));
+        assert_eq!(one, hash(1, &segment(1, Side::Listener, b"ab")));
+        assert_ne!(one, hash(2, &segment(1, Side::Listener, b"ab")));
+        assert_ne!(one, hash(1, &segment(2, Side::Listener, b"ab")));
+        assert_ne!(one, hash(1, &segment(1, Side::Dialler, b"ab")));
+        assert_ne!(one, hash(1, &segment(1, Side::Listener, b"ac")));
     }
 }

@@ -13,7 +13,7 @@ use countersign_core::fault::CloseReason;
 use countersign_core::id::UserName;
 use countersign_core::wire::Code;
 
-use super::{Seen, Side};
+use super::{Seen, Side, is_direct};
 use crate::node::Node;
 
 /// How often each thing happened.
@@ -47,13 +47,28 @@ impl Tally {
         match seen {
             Seen::Opened(..) => self.add("network", "connections"),
             Seen::Unreachable(_) => self.add("network", "unreachable"),
+            Seen::Cut { conn, silent } if is_direct(*conn) => {
+                self.add("direct", if *silent { "silent cuts" } else { "cuts" });
+            }
             Seen::Cut { silent: false, .. } => self.add("network", "cuts"),
             Seen::Cut { silent: true, .. } => self.add("network", "silent cuts"),
             Seen::Delivered { flipped: true, .. } => self.add("network", "flipped bytes"),
-            Seen::Written { taken, waiting, by, .. } if taken < waiting => {
-                self.add("network", format!("short writes by the {}", side(*by)));
+            Seen::Written { conn, taken, waiting, by } if taken < waiting => {
+                let who = if is_direct(*conn) { "peer" } else { side(*by) };
+                self.add("network", format!("short writes by the {who}"));
             }
             Seen::Stalled(..) => self.add("network", "stalls"),
+            Seen::DialledPeer(..) => self.add("direct", "dialled"),
+            Seen::Missed(..) => self.add("direct", "unreachable"),
+            Seen::Met { dialler: None, .. } => self.add("direct", "strangers at a port"),
+            Seen::Met { astray: true, .. } => self.add("direct", "led astray"),
+            Seen::Met { .. } => self.add("direct", "met"),
+            Seen::Listens(_, _, []) => self.add("direct", "listeners that could not be made"),
+            Seen::Listens(_, _, at) => {
+                let v6 = at.iter().any(std::net::SocketAddr::is_ipv6);
+                self.add("direct", if v6 { "listeners, IPv6 too" } else { "listeners" });
+            }
+            Seen::CutOneWay(..) => self.add("direct", "cuts of one way"),
             Seen::Durable(..) => self.add("journal", "appends"),
             Seen::Loaded(..) => self.add("journal", "records read for a repeated request"),
             Seen::Crashed(how, lost) => {
@@ -94,6 +109,9 @@ impl Tally {
             | Seen::Written { .. }
             | Seen::Shut(..)
             | Seen::Dropped(..)
+            | Seen::Hosted(..)
+            | Seen::Reached(..)
+            | Seen::Unlistens(..)
             | Seen::Appending(..)
             | Seen::Folded(..)
             | Seen::Answered(..)
@@ -177,8 +195,8 @@ impl fmt::Display for Tally {
 
 fn side(side: Side) -> &'static str {
     match side {
-        Side::Device => "device",
-        Side::Relay => "relay",
+        Side::Dialler => "device",
+        Side::Listener => "relay",
     }
 }
 

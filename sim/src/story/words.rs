@@ -35,8 +35,8 @@ fn list(devices: &[DeviceName]) -> String {
 
 fn side(side: Side) -> String {
     match side {
-        Side::Device => "device".to_owned(),
-        Side::Relay => "relay".to_owned(),
+        Side::Dialler => "device".to_owned(),
+        Side::Listener => "relay".to_owned(),
     }
 }
 
@@ -60,6 +60,20 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         }
         Seen::Cut { conn, silent } => {
             (network(), format!("cuts connection {conn}{}", if *silent { " and tells nobody" } else { "" }))
+        }
+        Seen::Met { conn, dialler: None, .. } => (network(), format!("has a stranger knock (connection {conn})")),
+        Seen::Met { conn, dialler: Some(program), astray: true, .. } => {
+            (network(), format!("leads device {} astray (connection {conn})", program.device))
+        }
+        Seen::Met { conn, dialler: Some(one), listener: Some((other, call)), .. } => (
+            format!("device {}", one.device),
+            format!("reaches device {} for its call {call} (connection {conn})", other.device),
+        ),
+        Seen::Listens(program, call, at) => {
+            (format!("device {}", program.device), format!("listens for call {call} at {at:?}"))
+        }
+        Seen::CutOneWay(conn, to) => {
+            (network(), format!("carries nothing to the {} of connection {conn} any more", side(*to)))
         }
         Seen::Stalled(conn, by) => (network(), format!("takes nothing of the {} on connection {conn}", side(*by))),
         Seen::Loaded(n, _) => (disk(), format!("gives record {n}")),
@@ -123,6 +137,12 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Written { .. }
         | Seen::Shut(..)
         | Seen::Dropped(..)
+        | Seen::Hosted(..)
+        | Seen::DialledPeer(..)
+        | Seen::Missed(..)
+        | Seen::Met { .. }
+        | Seen::Reached(..)
+        | Seen::Unlistens(..)
         | Seen::Appending(..)
         | Seen::Folded(..)
         | Seen::Woken { .. } => return None,

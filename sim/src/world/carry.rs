@@ -1,17 +1,18 @@
 //! Carries out what the machines want: their outputs become writes, appends, answers and news.
 
 use countersign_core::device;
+use countersign_core::device::calls::Calls;
 use countersign_core::id::ConnId;
 use countersign_core::server::{Input, Output, Source};
 
 use super::World;
 use super::event::Event;
-use super::wire::Wire;
+use super::wire::{Party, Wire};
 use crate::actors::operator::Operator;
 use crate::node::Node;
 use crate::node::device::{Nudge, Socket};
 use crate::rng::Draw;
-use crate::story::{Phase, Program, Seen, Side, Who};
+use crate::story::{Phase, Program, Seen, Side, Who, is_direct};
 
 /// The longest time for which a socket takes nothing at all, in microseconds.
 const STALL_US: u64 = 30_000_000;
@@ -29,11 +30,11 @@ impl World {
                     let after_us = self.faults.between(1, self.config.append_max_us.max(1));
                     self.later(after_us, Event::Loaded(self.relay_life, load, n));
                 }
-                Output::Write(conn) => self.write(conn, Side::Relay),
+                Output::Write(conn) => self.write(conn, Side::Listener),
                 Output::Pause(conn) => self.pause(conn),
                 Output::Resume(conn) => self.resume(conn),
-                Output::Shut(conn) => self.shut(conn, Side::Relay),
-                Output::Drop(conn) => self.forget(conn, Side::Relay),
+                Output::Shut(conn) => self.shut(conn, Side::Listener),
+                Output::Drop(conn) => self.forget(conn, Side::Listener),
                 Output::Answer(id, answer) => {
                     let Some(person) = self.operator.answered(id) else { continue };
                     self.see(&Seen::Answered(person, &answer));
@@ -65,32 +66,31 @@ impl World {
         while let Some(output) = self.devices.get_mut(device).and_then(crate::node::device::DeviceNode::poll_output) {
             match output {
                 device::Output::Dial(local) => self.dial(device, local),
-                device::Output::Write(local) => {
-                    self.at_wire(device, local, |world, conn| world.write(conn, Side::Device));
-                }
-                device::Output::Shut(local) => {
-                    self.at_wire(device, local, |world, conn| world.shut(conn, Side::Device));
-                }
+                device::Output::DialPeer(local, address) => self.dial_peer(device, local, address),
+                device::Output::FindAddresses(call) => self.asked_for_addresses(device, call),
+                device::Output::Listen(call, on) => self.asked_to_listen(device, call, on),
+                device::Output::Unlisten(call) => self.unlisten(device, call),
+                device::Output::Write(local) => self.at_wire(device, local, Self::write),
+                device::Output::Shut(local) => self.at_wire(device, local, Self::shut),
                 device::Output::Drop(local) => {
-                    self.at_wire(device, local, |world, conn| world.forget(conn, Side::Device));
+                    if !self.saboteur.lets_drop(local) {
+                        continue;
+                    }
+                    self.at_wire(device, local, Self::forget);
                     if let Some(node) = self.devices.get_mut(device) {
                         node.sockets.remove(&local);
                     }
                 }
-                device::Output::DialPeer(..)
-                | device::Output::FindAddresses(_)
-                | device::Output::Listen(..)
-                | device::Output::Unlisten(_) => unreachable!("everybody wishes for the tunnel"),
                 device::Output::Tell(event) => self.tell(device, event),
             }
         }
         self.see_enrolment(device);
     }
 
-    fn at_wire(&mut self, device: usize, local: ConnId, then: impl FnOnce(&mut Self, ConnId)) {
+    fn at_wire(&mut self, device: usize, local: ConnId, then: impl FnOnce(&mut Self, ConnId, Side)) {
         let socket = self.devices.get(device).and_then(|node| node.sockets.get(&local)).copied();
         match socket {
-            Some(Socket::Wired(conn)) => then(self, conn),
+            Some(Socket::Wired(conn, side)) => then(self, conn, side),
             Some(Socket::Dialling) => {
                 if let Some(program) = self.devices.get(device).map(crate::node::device::DeviceNode::program) {
                     self.see(&Seen::Abandoned(program));
@@ -127,7 +127,7 @@ impl World {
         }
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
-        let mut wire = Wire::new(&self.config, conn, program, local);
+        let mut wire = Wire::new(&self.config, conn, Party::Device(program, local), Party::Relay);
         let connected_us = wire.connect(self.now_us);
         self.wires.insert(conn, wire);
         self.see(&Seen::Opened(conn, program));
@@ -137,7 +137,7 @@ impl World {
         }
     }
 
-    fn still_dials(&self, program: Program, local: ConnId) -> bool {
+    pub(super) fn still_dials(&self, program: Program, local: ConnId) -> bool {
         self.devices.get(program.device).is_some_and(|node| {
             node.is_on() && node.program() == program && node.sockets.get(&local) == Some(&Socket::Dialling)
         })
@@ -148,30 +148,33 @@ impl World {
             if let Some(node) = self.devices.get_mut(program.device) {
                 node.sockets.remove(&local);
             }
-            self.see(&Seen::Unreachable(program));
+            self.see(&if Calls::is_direct(local) { Seen::Missed(program, local) } else { Seen::Unreachable(program) });
             self.tell_device(program.device, Nudge::Unreachable(local));
         }
     }
 
-    /// The relay's host has answered: the device is connected, or the connection was cut meanwhile, or nobody waits.
+    /// Whoever was dialled has answered: the device is connected, or the connection was cut meanwhile, or nobody waits.
     pub(super) fn connected(&mut self, conn: ConnId) {
         let Some(wire) = self.wires.get(&conn) else { return };
-        let (program, local, intact) = (wire.program, wire.local, wire.reads(Side::Device, self.now_us));
+        let Party::Device(program, local) = wire.party(Side::Dialler) else { return };
+        let intact = wire.reads(Side::Dialler, self.now_us);
         if !self.still_dials(program, local) {
-            self.forget(conn, Side::Device);
+            self.forget(conn, Side::Dialler);
             return;
         }
         if !intact {
             if let Some(wire) = self.wires.get_mut(&conn) {
-                wire.vanish(Side::Device);
+                wire.vanish(Side::Dialler);
             }
             self.unreachable(program, local);
             return;
         }
         if let Some(node) = self.devices.get_mut(program.device) {
-            node.sockets.insert(local, Socket::Wired(conn));
+            node.sockets.insert(local, Socket::Wired(conn, Side::Dialler));
         }
-        if let Some(name) = self.people.get(program.device).map(|person| person.name().clone()) {
+        if is_direct(conn) {
+            self.see(&Seen::Reached(conn, program));
+        } else if let Some(name) = self.people.get(program.device).map(|person| person.name().clone()) {
             self.see(&Seen::Connected(conn, Who { program, name: &name }));
         }
         self.tell_device(program.device, Nudge::Connected(local));
@@ -180,13 +183,16 @@ impl World {
     /// A socket takes what waits for it, or a part.
     pub(super) fn write(&mut self, conn: ConnId, by: Side) {
         let Some(wire) = self.wires.get_mut(&conn) else { return };
-        let (device, local) = (wire.program.device, wire.local);
+        let party = wire.party(by);
         if !wire.has(by) {
             return;
         }
-        let outbound = match by {
-            Side::Relay => self.relay.outbound(conn),
-            Side::Device => self.devices.get(device).map(|node| node.outbound(local)).unwrap_or_default(),
+        let outbound = match party {
+            Party::Relay => self.relay.outbound(conn),
+            Party::Device(program, local) => {
+                self.devices.get(program.device).map(|node| node.outbound(local)).unwrap_or_default()
+            }
+            Party::Stranger => &[],
         };
         let waiting = outbound.len();
         let Some(taken) = wire.room(by, waiting, self.config.short_write_percent) else { return };
@@ -206,9 +212,10 @@ impl World {
             }
             self.later(if stalls { stall_us } else { blocked_us }, Event::Writable(conn, by));
         }
-        match by {
-            Side::Relay => self.tell_relay(Input::Sent(conn, taken)),
-            Side::Device => self.tell_device(device, Nudge::Sent(local, taken)),
+        match party {
+            Party::Relay => self.tell_relay(Input::Sent(conn, taken)),
+            Party::Device(program, local) => self.tell_device(program.device, Nudge::Sent(local, taken)),
+            Party::Stranger => {}
         }
     }
 
@@ -238,7 +245,7 @@ impl World {
         if let Some(wire) = over.then(|| self.wires.remove(&conn)).flatten()
             && self.phase == Phase::Storm
         {
-            self.storm_bytes.insert(conn, [wire.written(Side::Relay), wire.written(Side::Device)]);
+            self.storm_bytes.insert(conn, [wire.written(Side::Listener), wire.written(Side::Dialler)]);
         }
     }
 

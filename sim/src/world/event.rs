@@ -1,6 +1,8 @@
 //! What waits for its time: everything that will happen to a node from outside.
 
-use countersign_core::id::{AppendId, ConnId, LoadId};
+use std::net::{IpAddr, SocketAddr};
+
+use countersign_core::id::{AppendId, CallId, ConnId, LoadId};
 use countersign_core::invite::InviteLink;
 
 use crate::actors::Prompt;
@@ -41,6 +43,20 @@ pub enum Event {
     Appended(u64, AppendId, u64),
     /// The relay's process gets a record that it asked for.
     Loaded(u64, LoadId, u64),
+    /// A device's shell says which addresses there are, for a call.
+    Found(Program, CallId),
+    /// A device's shell makes a listener on these addresses, for a call.
+    Bind(Program, CallId, Vec<IpAddr>),
+    /// A device's attempt to connect to another reaches the address.
+    DialledPeer(Program, ConnId, SocketAddr),
+    /// A stranger says something on a direct connection.
+    StrangerSays(ConnId, Side),
+    /// A stranger is tired of a direct connection.
+    StrangerLeaves(ConnId, Side),
+    /// A stranger connects to a listening port, if there is one.
+    Scan,
+    /// The network cuts a direct connection, if there is one.
+    CutDirect,
     /// The network cuts a connection, if there is one.
     CutSomething,
     /// The relay's process ends.

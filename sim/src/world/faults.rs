@@ -6,7 +6,7 @@ use super::World;
 use super::event::Event;
 use crate::node::Node;
 use crate::rng::Draw;
-use crate::story::{Crash, Phase, Seen, Side};
+use crate::story::{Crash, FIRST_DIRECT, Phase, Seen, Side, is_direct};
 
 /// How long the news of a cut takes to either end, at most, in microseconds.
 const CUT_NEWS_US: u64 = 1_500_000;
@@ -34,21 +34,27 @@ impl World {
         if self.phase != Phase::Storm {
             return;
         }
-        let conns: Vec<ConnId> = self.wires.keys().copied().collect();
+        let conns: Vec<ConnId> = self.wires.range(..FIRST_DIRECT).map(|(conn, _)| *conn).collect();
         let silent = self.faults.chance(self.config.silent_percent, 100);
         if let Some(conn) = self.faults.pick(&conns).copied() {
-            self.see(&Seen::Cut { conn, silent });
-            if let Some(wire) = self.wires.get_mut(&conn) {
-                wire.cut(self.now_us);
-            }
-            for to in [Side::Device, Side::Relay] {
-                let after_us = self.faults.between(1, CUT_NEWS_US);
-                if !silent {
-                    self.later(after_us, Event::Ended(conn, to));
-                }
-            }
+            self.cut(conn, silent);
         }
         self.plan_cut();
+    }
+
+    /// Cuts a connection in both directions, and tells its ends of it after a while, or not.
+    pub(super) fn cut(&mut self, conn: ConnId, silent: bool) {
+        self.see(&Seen::Cut { conn, silent });
+        if let Some(wire) = self.wires.get_mut(&conn) {
+            wire.cut(self.now_us);
+        }
+        let draws = if is_direct(conn) { &mut self.streets } else { &mut self.faults };
+        let after_us = [(); 2].map(|()| draws.between(1, CUT_NEWS_US));
+        for (to, after_us) in [Side::Dialler, Side::Listener].into_iter().zip(after_us) {
+            if !silent {
+                self.later(after_us, Event::Ended(conn, to));
+            }
+        }
     }
 
     /// The oldest append on its way becomes durable, unless the relay crashes first; and if it does, the relay may
@@ -92,14 +98,14 @@ impl World {
         self.see(&Seen::Crashed(how, lost));
         self.operator.server_gone();
         self.saboteur.crashed(&mut self.relay.disk);
-        let conns: Vec<ConnId> = self.wires.keys().copied().collect();
+        let conns: Vec<ConnId> = self.wires.range(..FIRST_DIRECT).map(|(conn, _)| *conn).collect();
         for conn in conns {
             if let Some(wire) = self.wires.get_mut(&conn) {
-                wire.vanish(Side::Relay);
+                wire.vanish(Side::Listener);
                 wire.cut(self.now_us);
             }
             let after_us = self.faults.between(1, CUT_NEWS_US);
-            self.later(after_us, Event::Ended(conn, Side::Device));
+            self.later(after_us, Event::Ended(conn, Side::Dialler));
             self.sweep_wire(conn);
         }
         let after_us = self.faults.between(1, self.config.down_max_ms.max(1)) * 1_000;

@@ -10,6 +10,7 @@ use countersign_core::server::Input;
 
 use super::World;
 use super::event::Event;
+use super::streets::Host;
 use crate::actors::person::Person;
 use crate::actors::{Act, Prompt};
 use crate::node::Node;
@@ -57,8 +58,12 @@ impl World {
                     self.start(person, true, |node| node.enrol(*link, name, now_us));
                 }
                 Act::Start => {
-                    let now_us = self.now_us;
-                    self.start(person, false, |node| node.start(now_us));
+                    let (now_us, host) = (self.now_us, self.hosts.get(person).cloned());
+                    let reach = host.as_ref().map(Host::reach).unwrap_or_default();
+                    self.start(person, false, |node| node.start(reach, now_us));
+                    if let (Some(program), Some(host)) = (self.program(person), host) {
+                        self.see(&Seen::Hosted(program, &host));
+                    }
                 }
                 Act::Kill => self.stop(person, true),
                 Act::Exit => self.stop(person, false),
@@ -88,10 +93,11 @@ impl World {
             self.see(&Seen::Killed(Who { program, name: &name }));
         }
         for socket in sockets.into_values() {
-            if let Socket::Wired(conn) = socket {
-                self.forget(conn, Side::Device);
+            if let Socket::Wired(conn, side) = socket {
+                self.forget(conn, side);
             }
         }
+        self.unlisten_all(program);
         self.person(person).stopped();
     }
 
@@ -187,7 +193,7 @@ impl World {
     /// Faults have stopped. The relay is started if it is down, and everybody is left in peace.
     pub(super) fn calm_down(&mut self) {
         for (conn, wire) in &self.wires {
-            self.storm_bytes.insert(*conn, [wire.written(Side::Relay), wire.written(Side::Device)]);
+            self.storm_bytes.insert(*conn, [wire.written(Side::Listener), wire.written(Side::Dialler)]);
         }
         if !self.saboteur.lets_relay_run(self.phase) && self.relay.is_up() {
             self.crash(Crash::Whenever);

@@ -7,19 +7,31 @@ use super::event::Event;
 use crate::config::SimConfig;
 use crate::pipe::{Pipe, PipeConfig};
 use crate::rng::{Draw, Streams};
-use crate::story::{Program, Side};
+use crate::story::{Program, Side, is_direct};
 
-/// A connection between a device and the relay.
+/// The shortest way of a segment between two devices, in microseconds: they may be neighbours.
+const DIRECT_LATENCY_MIN_US: u64 = 20;
+
+/// A connection between a device and the relay, or between two devices, or between a device and a stranger.
 #[derive(Debug)]
 pub struct Wire {
-    /// The connection as the relay numbers it.
+    /// The connection as the world numbers it, and the relay too.
     pub conn: ConnId,
-    /// Whose it is.
-    pub program: Program,
-    /// The connection as the device numbers it.
-    pub local: ConnId,
-    to_relay: Way,
-    to_device: Way,
+    dialler: Party,
+    listener: Party,
+    to_listener: Way,
+    to_dialler: Way,
+}
+
+/// Who is at an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// The relay, which numbers the connection as the world does.
+    Relay,
+    /// A device's program, and its own number for the connection.
+    Device(Program, ConnId),
+    /// Somebody who is no part of the realm.
+    Stranger,
 }
 
 /// One direction, with the state of the end that reads from it.
@@ -46,9 +58,14 @@ enum Reader {
 
 impl Way {
     fn new(config: &SimConfig, conn: ConnId, name: &str, flip: Option<u64>) -> Self {
+        let (latency_min_us, latency_max_us) = if is_direct(conn) {
+            (DIRECT_LATENCY_MIN_US, config.direct_latency_max_us)
+        } else {
+            (config.latency_min_us, config.latency_max_us)
+        };
         let pipe = PipeConfig {
-            latency_min_us: config.latency_min_us,
-            latency_max_us: config.latency_max_us,
+            latency_min_us,
+            latency_max_us,
             split_percent: config.split_percent,
             merge_percent: config.merge_percent,
             segments_max: usize::try_from(config.segments_max).unwrap_or(usize::MAX),
@@ -60,19 +77,27 @@ impl Way {
 }
 
 impl Wire {
-    /// A connection that has just reached the relay.
-    pub fn new(config: &SimConfig, conn: ConnId, program: Program, local: ConnId) -> Self {
+    /// A connection that has just reached whom it was for, or somebody else.
+    pub fn new(config: &SimConfig, conn: ConnId, dialler: Party, listener: Party) -> Self {
         let flip = |to_relay| {
             config.flip.filter(|flip| flip.conn == conn.0 && flip.to_relay == to_relay).map(|flip| flip.offset)
         };
-        let to_relay = Way::new(config, conn, "to-relay", flip(true));
-        let to_device = Way::new(config, conn, "to-device", flip(false));
-        Self { conn, program, local, to_relay, to_device }
+        let to_listener = Way::new(config, conn, "to-relay", flip(true));
+        let to_dialler = Way::new(config, conn, "to-device", flip(false));
+        Self { conn, dialler, listener, to_listener, to_dialler }
     }
 
-    /// The relay's answer to the attempt to connect is on its way: when it arrives.
+    /// Who is at an end.
+    pub fn party(&self, side: Side) -> Party {
+        match side {
+            Side::Dialler => self.dialler,
+            Side::Listener => self.listener,
+        }
+    }
+
+    /// The answer to the attempt to connect is on its way: when it arrives.
     pub fn connect(&mut self, now_us: u64) -> Option<u64> {
-        let way = &mut self.to_device;
+        let way = &mut self.to_dialler;
         way.pipe.open(now_us, &mut way.rng)
     }
 
@@ -130,8 +155,13 @@ impl Wire {
 
     /// From now on nothing arrives in either direction.
     pub fn cut(&mut self, now_us: u64) {
-        self.to_relay.pipe.cut(now_us);
-        self.to_device.pipe.cut(now_us);
+        self.to_listener.pipe.cut(now_us);
+        self.to_dialler.pipe.cut(now_us);
+    }
+
+    /// From now on nothing arrives at `to`.
+    pub fn cut_one_way(&mut self, to: Side, now_us: u64) {
+        self.way_mut(to).pipe.cut(now_us);
     }
 
     /// Whether bytes that arrive at `to` now are read there.
@@ -157,7 +187,7 @@ impl Wire {
 
     /// Whether neither end has a socket any more.
     pub fn is_over(&self) -> bool {
-        !self.has(Side::Device) && !self.has(Side::Relay)
+        !self.has(Side::Dialler) && !self.has(Side::Listener)
     }
 
     /// How many bytes were written towards `to`.
@@ -167,15 +197,15 @@ impl Wire {
 
     fn way(&self, to: Side) -> &Way {
         match to {
-            Side::Relay => &self.to_relay,
-            Side::Device => &self.to_device,
+            Side::Listener => &self.to_listener,
+            Side::Dialler => &self.to_dialler,
         }
     }
 
     fn way_mut(&mut self, to: Side) -> &mut Way {
         match to {
-            Side::Relay => &mut self.to_relay,
-            Side::Device => &mut self.to_device,
+            Side::Listener => &mut self.to_listener,
+            Side::Dialler => &mut self.to_dialler,
         }
     }
 }
@@ -190,26 +220,27 @@ mod tests {
 
     fn wire() -> Wire {
         let config = SimConfig::draw(1).without_faults();
-        Wire::new(&config, ConnId(7), Program { device: 0, life: 1 }, ConnId(1))
+        let device = Party::Device(Program { device: 0, life: 1 }, ConnId(1));
+        Wire::new(&config, ConnId(7), device, Party::Relay)
     }
 
     #[test]
     fn the_end_comes_after_the_bytes_and_leaves_the_other_way_open() {
         let mut wire = wire();
-        let bytes = wire.write(Side::Device, b"hello", 0);
-        let (end_us, _) = wire.shut(Side::Device, 0).expect("not cut");
+        let bytes = wire.write(Side::Dialler, b"hello", 0);
+        let (end_us, _) = wire.shut(Side::Dialler, 0).expect("not cut");
         assert!(bytes.iter().all(|(at_us, _)| *at_us <= end_us));
-        assert!(wire.end(Side::Relay) && !wire.end(Side::Relay));
-        assert!(!wire.reads(Side::Relay, end_us) && wire.reads(Side::Device, end_us));
-        assert!(!wire.write(Side::Relay, b"back", end_us).is_empty());
+        assert!(wire.end(Side::Listener) && !wire.end(Side::Listener));
+        assert!(!wire.reads(Side::Listener, end_us) && wire.reads(Side::Dialler, end_us));
+        assert!(!wire.write(Side::Listener, b"back", end_us).is_empty());
     }
 
     #[test]
     fn a_socket_that_is_forgotten_reads_nothing_and_ends_the_other() {
         let mut wire = wire();
-        assert!(wire.forget(Side::Relay, 0).is_some());
-        assert!(!wire.reads(Side::Relay, 0) && !wire.has(Side::Relay) && !wire.is_over());
-        wire.vanish(Side::Device);
+        assert!(wire.forget(Side::Listener, 0).is_some());
+        assert!(!wire.reads(Side::Listener, 0) && !wire.has(Side::Listener) && !wire.is_over());
+        wire.vanish(Side::Dialler);
         assert!(wire.is_over());
     }
 
@@ -217,21 +248,21 @@ mod tests {
     fn after_a_cut_nothing_arrives_at_either_end() {
         let mut wire = wire();
         wire.cut(5);
-        assert!(!wire.reads(Side::Relay, 5) && !wire.reads(Side::Device, 5));
-        assert!(wire.write(Side::Device, b"lost", 5).is_empty());
-        assert_eq!(wire.shut(Side::Device, 5).map(|(at_us, _)| at_us), None);
-        assert_eq!(wire.written(Side::Relay), 4);
+        assert!(!wire.reads(Side::Listener, 5) && !wire.reads(Side::Dialler, 5));
+        assert!(wire.write(Side::Dialler, b"lost", 5).is_empty());
+        assert_eq!(wire.shut(Side::Dialler, 5).map(|(at_us, _)| at_us), None);
+        assert_eq!(wire.written(Side::Listener), 4);
     }
 
     #[test]
     fn a_full_socket_takes_nothing_until_it_has_room_again() {
         let mut wire = wire();
-        assert_eq!(wire.room(Side::Device, 10, 0), Some(10));
-        assert!(wire.room(Side::Device, 10, 100).is_some_and(|taken| (1..=10).contains(&taken)));
-        wire.block(Side::Device, 50);
-        assert_eq!(wire.room(Side::Device, 10, 0), None);
-        assert_eq!(wire.room(Side::Relay, 10, 0), Some(10));
-        wire.unblock(Side::Device);
-        assert_eq!(wire.room(Side::Device, 10, 0), Some(10));
+        assert_eq!(wire.room(Side::Dialler, 10, 0), Some(10));
+        assert!(wire.room(Side::Dialler, 10, 100).is_some_and(|taken| (1..=10).contains(&taken)));
+        wire.block(Side::Dialler, 50);
+        assert_eq!(wire.room(Side::Dialler, 10, 0), None);
+        assert_eq!(wire.room(Side::Listener, 10, 0), Some(10));
+        wire.unblock(Side::Dialler);
+        assert_eq!(wire.room(Side::Dialler, 10, 0), Some(10));
     }
 }

@@ -8,7 +8,7 @@ use countersign_core::fault::CloseReason;
 use countersign_core::id::ConnId;
 use countersign_core::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 
-use crate::story::{Program, Seen};
+use crate::story::{Program, Seen, is_direct};
 
 /// How long the other side may take to learn of an end that it is told of, in microseconds.
 pub(super) const TOLD_US: u64 = micros(LINGER_TIME_MAX.as_secs() + 7);
@@ -77,6 +77,8 @@ impl Connections {
                 self.current.insert(who.program, *conn);
                 self.set(*conn, at_us, |known| known.device = Knows::Open);
             }
+            Seen::Cut { conn, .. } | Seen::Stalled(conn, _) | Seen::Delivered { conn, flipped: true, .. }
+                if is_direct(*conn) => {}
             Seen::Cut { conn, silent } => self.set(*conn, at_us, |known| {
                 known.harm = known.harm.max(if *silent { Harm::Untold } else { Harm::Told });
                 known.since_us = known.since_us.or(Some(at_us));

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use countersign_core::device::calls::{CallEnd, CallEvent};
+use countersign_core::device::calls::{CallEnd, CallEvent, DirectEnd, Path};
 use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
 use countersign_core::id::{CallId, ConnId};
 
 use super::connections::{TOLD_US, UNTOLD_US};
+use super::direct::{ATTEMPT_US, LEAVING_US};
 use super::*;
 use crate::oracles::tests::{Stage, name};
-use crate::story::{Crash, Phase};
+use crate::story::{Crash, FIRST_DIRECT, Phase, Side};
 
 const CONN: ConnId = ConnId(1);
 
@@ -103,4 +104,63 @@ fn a_goodbye_that_does_not_arrive_is_objected_to_unless_something_came_between()
         assert_eq!(stage.told(0, Event::Done).show_at(3, &mut oracle), Ok(()));
         assert_eq!(oracle.see(4, &Seen::Noted(&closed())).is_ok(), cut);
     }
+}
+
+/// Alice's call, which is up, with a listener and a connection that somebody has made to it.
+fn listening() -> (Stage, Closure) {
+    let (stage, mut oracle) = (Stage::of(&["alice"]), Closure::default());
+    let program = stage.who(0).program;
+    let at = std::net::SocketAddr::from(([192, 0, 2, 1], 40_000));
+    let call = Command::Call(CallId(1), name("bob").user, Duration::ZERO);
+    stage.wished(0, call).show(&mut oracle).expect("wishing is free");
+    let open = CallEvent::Open(name("bob"), Path::Tunnel);
+    stage.told(0, Event::Call(CallId(1), open)).show(&mut oracle).expect("opening is free");
+    oracle.see(3, &Seen::Listens(program, CallId(1), &[at])).expect("listening is free");
+    let met = Seen::Met { conn: FIRST_DIRECT, dialler: None, listener: Some((program, CallId(1))), astray: false };
+    oracle.see(4, &met).expect("meeting is free");
+    (stage, oracle)
+}
+
+#[test]
+fn a_listener_and_a_socket_go_with_what_they_were_for() {
+    let later = Seen::Phase(Phase::Calm);
+    let (_, mut oracle) = listening();
+    assert!(oracle.see(2_000_000 + ATTEMPT_US, &later).is_err(), "it still listens");
+
+    let (stage, mut oracle) = listening();
+    oracle.see(5, &Seen::Unlistens(stage.who(0).program, CallId(1))).expect("in time");
+    assert_eq!(oracle.see(ATTEMPT_US, &later), Ok(()));
+    assert!(oracle.see(2_000_000 + ATTEMPT_US + LEAVING_US, &later).is_err(), "the socket is of no use to anybody");
+
+    let (stage, mut oracle) = listening();
+    oracle.see(5, &Seen::Unlistens(stage.who(0).program, CallId(1))).expect("in time");
+    let direct = Event::Call(CallId(1), CallEvent::Moved(Path::Direct, None));
+    stage.told(0, direct).show_at(6, &mut oracle).expect("in time");
+    assert_eq!(oracle.see(9 * ATTEMPT_US, &later), Ok(()), "the call goes on by it");
+}
+
+#[test]
+fn one_end_of_a_direct_connection_learns_that_the_other_is_gone() {
+    let (stage, mut oracle) = listening();
+    let program = stage.who(0).program;
+    oracle.see(5, &Seen::Unlistens(program, CallId(1))).expect("in time");
+    oracle.see(5, &Seen::Reached(FIRST_DIRECT, program)).expect("in time");
+    oracle.see(6, &Seen::Dropped(FIRST_DIRECT, Side::Listener)).expect("dropping is free");
+    let error = oracle.see(2_000_000 + TOLD_US, &Seen::Phase(Phase::Calm)).expect_err("the other end is still there");
+    assert!(error.contains("does not know"), "{error}");
+}
+
+#[test]
+fn a_call_leaves_the_tunnel_once_and_comes_back_once() {
+    let moves = |moves: &[(Path, Option<DirectEnd>)]| {
+        let (stage, mut oracle) = listening();
+        moves.iter().try_for_each(|(path, end)| {
+            stage.told(0, Event::Call(CallId(1), CallEvent::Moved(*path, *end))).show(&mut oracle)
+        })
+    };
+    let (there, back) = ((Path::Direct, None), (Path::Tunnel, Some(DirectEnd::TimedOut)));
+    assert_eq!(moves(&[there, back]), Ok(()));
+    assert_eq!(moves(&[back]), Ok(()));
+    assert!(moves(&[there, there]).is_err() && moves(&[back, back]).is_err() && moves(&[there, back, there]).is_err());
+    assert!(moves(&[(Path::Tunnel, None)]).is_err() && moves(&[(Path::Direct, back.1)]).is_err());
 }
