@@ -40,7 +40,12 @@ pub struct Ended {
 impl Program {
     /// Starts it, with pipes on all sides. Nothing of the tester's own settings reaches it.
     pub fn start(command: &mut Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start_on(command, Stdio::piped())
+    }
+
+    /// The same with another standard input.
+    pub fn start_on(command: &mut Command, stdin: Stdio) -> Self {
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Cargo's variable would change the commands that are advised.
         command.env_remove("CARGO").env_remove("XDG_DATA_HOME").env_remove("HOME");
         let chosen: Vec<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();

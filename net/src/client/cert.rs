@@ -25,6 +25,7 @@ struct Shown<'a> {
     user: &'a str,
     device: &'a str,
     name: String,
+    key: String,
     serial: &'a str,
     not_before: u64,
     not_after: u64,
@@ -60,6 +61,7 @@ pub fn show(world: &World, json: bool) -> Result<(), Failure> {
             user: stored.name.user.as_str(),
             device: stored.name.device.as_str(),
             name: stored.name.dns(&stored.realm),
+            key: stored.key.kind().to_string(),
             serial: &leaf.serial,
             not_before: leaf.not_before.0,
             not_after: leaf.not_after.0,
@@ -79,6 +81,7 @@ pub fn show(world: &World, json: bool) -> Result<(), Failure> {
     }
     print_line(format_args!("device       {} ({})", stored.name, stored.name.dns(&stored.realm)))?;
     print_line(format_args!("server       {}", stored.endpoint))?;
+    print_line(format_args!("key          {}", stored.key.kind()))?;
     print_line(format_args!("serial       {}", leaf.serial))?;
     print_line(format_args!("valid        {} to {} ({})", leaf.not_before, leaf.not_after, rest(&leaf, now)))?;
     print_line(format_args!("fingerprint  sha256 {}", leaf.fingerprint))?;

@@ -29,7 +29,7 @@ fn talk(caller: &Person, callee: &Person) {
 }
 
 /// A key that this command makes goes all the way.
-fn goes_all_the_way(make: &str) {
+fn goes_all_the_way(kind: &str, make: &str) {
     let server = Server::start();
     let alice = Person::enrolled(&server, "alice");
     let bob = Elsewhere::new("bob");
@@ -60,32 +60,33 @@ fn goes_all_the_way(make: &str) {
     assert_eq!(bob.person.run(&["who"]).done().out, ["alice            offline", "bob              offline (you)"]);
     talk(&bob.person, &alice);
     talk(&alice, &bob.person);
-    let _ = bob.person.run(&["cert", "show", "--json"]).done();
+    let shown = bob.person.run(&["cert", "show", "--json"]).done();
+    assert_eq!(shown.objects()[0]["key"], json!(kind));
 }
 
 #[test]
 fn an_ed25519_key_made_elsewhere_goes_all_the_way() {
-    goes_all_the_way("genpkey -algorithm ed25519 -out {key}");
+    goes_all_the_way("Ed25519", "genpkey -algorithm ed25519 -out {key}");
 }
 
 #[test]
 fn a_p256_key_with_its_parameters_in_front_goes_all_the_way() {
-    goes_all_the_way("ecparam -name prime256v1 -genkey -out {key}");
+    goes_all_the_way("ECDSA P-256", "ecparam -name prime256v1 -genkey -out {key}");
 }
 
 #[test]
 fn a_p384_key_goes_all_the_way() {
-    goes_all_the_way("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out {key}");
+    goes_all_the_way("ECDSA P-384", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out {key}");
 }
 
 #[test]
 fn the_smallest_rsa_key_goes_all_the_way_in_its_oldest_form() {
-    goes_all_the_way("genrsa -traditional -out {key} 2048");
+    goes_all_the_way("RSA of 2048 bits", "genrsa -traditional -out {key} 2048");
 }
 
 #[test]
 fn the_largest_rsa_key_goes_all_the_way() {
-    goes_all_the_way("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -out {key}");
+    goes_all_the_way("RSA of 4096 bits", "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -out {key}");
 }
 
 #[test]
@@ -140,16 +141,20 @@ fn a_passphrase_that_is_typed_on_a_terminal_is_not_shown() {
     let _ = openssl(bob.folder(), make).done();
     bob.request(&["-passin", "pass:geheim"]);
     let _ = bob.sign(&server);
-    // Given up with Ctrl-C, then typed with a correction: what the terminal shows has neither.
-    let given_up = bob.typed("geh\u{3}");
-    assert!(given_up.out.iter().any(|line| line.contains("nothing was imported")), "{given_up}");
-    assert!(!bob.person.folder().exists());
-    let typed = bob.typed("geheimX\u{7f}\n");
-    assert!(typed.out.iter().any(|line| line.contains("bob/laptop has joined")), "{typed}");
-    for ended in [&given_up, &typed] {
-        assert!(ended.out.iter().any(|line| line.contains("Passphrase of ")), "{ended}");
-        assert!(ended.out.iter().all(|line| !line.contains("geh")), "{ended}");
+    // Given up with Ctrl-C, then wrong, then typed with corrections; the terminal shows nothing of it.
+    for (text, code, part) in [
+        ("geh\u{3}", 1, "error: no passphrase was given: nothing was imported"),
+        ("geheimX\n", 3, "the passphrase does not open the key: try again"),
+    ] {
+        let (ended, shown) = bob.typed(text);
+        assert_eq!((ended.code, shown.as_str()), (Some(code), ""), "{ended}");
+        assert!(ended.err.last().is_some_and(|last| last.contains(part)), "{ended}");
+        assert!(!bob.person.folder().exists());
     }
+    let (ended, shown) = bob.typed("nothing of this\u{15}geheimü\u{7f}\n");
+    let ended = ended.done();
+    assert_eq!(shown, "");
+    assert!(ended.out.iter().any(|line| line.contains("bob/laptop has joined")), "{ended}");
     let _ = bob.person.run(&["who"]).done();
 }
 

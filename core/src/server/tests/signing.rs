@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::device::Identity;
+use crate::invite::TokenHash;
 use crate::journal::EnrolRefusal;
 use crate::limits::{CERTIFICATE_BYTES_MAX, RECORD_ENCODED_BYTES_MAX};
 use crate::operator::Signed;
@@ -65,6 +66,20 @@ fn the_same_key_and_name_get_the_same_certificate_again() {
     let mut town = Town::with_founded(town.founded, town.journal);
     assert_eq!(signed(Some(town.operator(&sign("p384", "bob", "desk")))), first);
     assert_eq!(town.journal.len(), records, "nothing more was written down");
+}
+
+/// Later versions have to find it again (protocol §4.9), so its bytes stand here once more.
+#[test]
+fn the_operators_word_stands_in_the_journal_under_the_name_that_the_protocol_gives_it() {
+    let mut town = Town::new();
+    let leaf = signed(Some(town.operator(&sign("p256", "bob", "desk"))));
+    let key = DeviceKey::from_pkcs8(&vectors::pkcs8("p256")).unwrap().spki().id();
+    let word = [&b"countersign operator's word v1\0"[..], &key.0, b"bob/desk"].concat();
+    let invite = town.server.state().invite(TokenHash(Fingerprint::of(&word).0)).unwrap();
+    let serial = invite.used.unwrap();
+    assert!(leaf.leaf.windows(16).any(|window| window == serial.0));
+    assert_eq!((invite.user.as_ref(), invite.expires), (Some(&device_name("bob", "desk").user), town.now.wall));
+    assert_eq!(town.server.state().invites_open(town.now.wall), 0);
 }
 
 #[test]
