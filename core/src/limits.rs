@@ -241,3 +241,6 @@ const _: () = {
     assert!(STRANGERS_MAX < CONNECTIONS_MAX, "strangers never take the members' places");
     assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");
 };
+
+#[cfg(test)]
+mod tests;

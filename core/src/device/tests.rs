@@ -13,6 +13,7 @@ use crate::testing::{Town, device_name};
 use crate::wire::Code;
 
 mod asking;
+mod bounds;
 mod direct;
 mod leaving;
 

@@ -287,3 +287,20 @@ fn a_link_on_which_nothing_moves_has_no_buffers() {
     assert_eq!(pair.server_events.len(), 1);
     assert_eq!((pair.client.buffer_bytes(), pair.server.buffer_bytes()), (0, 0), "after a message");
 }
+
+#[test]
+fn a_full_outbox_can_still_say_why_it_ends() {
+    let mut pair = Pair::secured();
+    let small = frame(1);
+    while pair.client.send(&small).is_ok() {}
+    let sealed = sealed_bytes(pair.client.waiting());
+    assert!(sealed + sealed_bytes(small.bytes().len()) + PARTING_BYTES > OUTBOX_BYTES_MAX, "nothing is withheld");
+    let queued = pair.client.waiting() / small.bytes().len();
+    pair.client.part(Code::TOO_SLOW, 0);
+    assert!(pair.client.waiting() <= OUTBOX_BYTES_MAX, "{} bytes wait", pair.client.waiting());
+    let records = pair.client.waiting().div_ceil(RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES);
+    assert!(records * RECORD_OVERHEAD_BYTES < sealed, "records are full");
+    pair.pump();
+    assert_eq!(pair.server_events.len(), queued + 1);
+    assert_eq!(pair.server_events.last(), Some(&LinkEvent::Closed(CloseReason::Theirs(Code::TOO_SLOW))));
+}

@@ -1,12 +1,18 @@
 //! The bounds of the server as a whole, each at its value and one beyond.
+#![allow(clippy::indexing_slicing, reason = "a test may stop at once")]
 
 use std::time::Duration;
 
 use super::super::*;
 use crate::device::calls::{CallEnd, CallEvent};
+use crate::device::enrol::EnrolResult;
 use crate::device::{self, Event};
 use crate::fault::CloseReason;
 use crate::id::CallId;
+use crate::limits::{
+    APPENDS_PENDING_MAX, CONNECTIONS_PER_DEVICE_MAX, INVITES_OPEN_MAX, ISSUING_LIFETIME, PING_AFTER, RENEWAL_RETRY,
+};
+use crate::operator::{Answer, Command as Operator, OperatorRefusal};
 use crate::testing::{Town, device_name, rng};
 
 fn times(town: &Town, reason: CloseReason) -> usize {
@@ -83,4 +89,86 @@ fn settings_out_of_bounds_are_not_taken() {
     let wrong = Settings { strangers_max: 0, ..Settings::default() };
     let refusal = Town::new().server.with_settings(wrong).expect_err("no stranger at all could ever come in");
     assert_eq!(refusal.setting(), settings::Setting::StrangersMax);
+}
+
+#[test]
+fn so_many_invites_are_open_and_no_more() {
+    let mut town = Town::new();
+    let invite = Operator::Invite { user: None, lifetime: Duration::from_secs(60) };
+    for _ in 0..INVITES_OPEN_MAX {
+        assert!(matches!(town.operator(&invite), Answer::Invite(..)));
+    }
+    assert_eq!(town.operator(&invite), Answer::Refused(OperatorRefusal::TooMany));
+    town.wait(Duration::from_secs(61));
+    assert!(matches!(town.operator(&invite), Answer::Invite(..)), "those that have expired are not open");
+}
+
+#[test]
+fn a_device_has_so_many_connections_and_the_oldest_that_does_not_attend_yields() {
+    let mut town = Town::new();
+    let identity = town.enrol("alice");
+    town.join(identity.clone(), true);
+    for _ in 1..CONNECTIONS_PER_DEVICE_MAX {
+        town.join(identity.clone(), false);
+    }
+    assert_eq!((town.server.connections(), times(&town, CloseReason::Ours(Code::REPLACED))), (4, 0));
+    town.join(identity, false);
+    assert_eq!(times(&town, CloseReason::Ours(Code::REPLACED)), 1);
+    let members = town.devices();
+    let replaced =
+        |town: &mut Town, member| town.news(member).contains(&Event::GivenUp(CloseReason::Theirs(Code::REPLACED)));
+    assert!(!replaced(&mut town, members[0]), "it attends");
+    assert!(replaced(&mut town, members[1]), "the oldest of the others");
+}
+
+#[test]
+fn so_many_enrolments_wait_for_the_disk_and_the_next_is_told_to_come_again() {
+    let mut town = Town::new();
+    let links: Vec<_> = (0..=APPENDS_PENDING_MAX).map(|_| town.invite(None)).collect();
+    town.hold = true;
+    let newcomers: Vec<usize> = links
+        .into_iter()
+        .enumerate()
+        .map(|(n, link)| {
+            let key = SecretKey::draw(&mut rng(1_000 + n as u64));
+            let newcomer = town.begin_enrolment(link, device_name(&format!("user-{n:03}"), "laptop"), key);
+            // One after the other, each in its turn.
+            town.wait(Duration::from_millis(5));
+            newcomer
+        })
+        .collect();
+    assert_eq!(town.held.len(), APPENDS_PENDING_MAX);
+    let (last, others) = newcomers.split_last().expect("there are newcomers");
+    assert!(matches!(town.enrolment_result(*last), Some(EnrolResult::Refused(Code::BUSY, _))));
+    town.release();
+    let enrolled = |newcomer: &&usize| matches!(town.enrolment_result(**newcomer), Some(EnrolResult::Enrolled(_)));
+    assert_eq!(others.iter().filter(enrolled).count(), APPENDS_PENDING_MAX);
+}
+
+#[test]
+fn a_device_asks_for_a_sign_of_life_in_time() {
+    let mut town = Town::of(&["alice"]);
+    let conn = town.wire_of(town.devices()[0]);
+    let (begun, heard) = (town.now.mono, |town: &Town| town.server.conns.get(&conn).map(|known| known.heard));
+    town.wait(PING_AFTER.saturating_sub(Duration::from_micros(1)));
+    assert_eq!(heard(&town), Some(begun));
+    town.wait(Duration::from_micros(1));
+    assert_eq!(heard(&town), Some(begun.plus(PING_AFTER)));
+}
+
+#[test]
+fn a_renewal_of_the_relays_certificate_that_fails_is_tried_again_after_a_while() {
+    let mut town = Town::new();
+    // No leaf outlives its issuer, and this one's time is nearly over.
+    town.wait(ISSUING_LIFETIME);
+    let alarms = |town: &Town| town.notes.iter().filter(|note| matches!(note, Note::Alarm(_))).count();
+    while alarms(&town) == 0 {
+        town.wait(Duration::from_secs(60 * 60));
+        assert!(town.now.wall < crate::testing::START.plus(2 * ISSUING_LIFETIME), "it was never tried");
+    }
+    let first = alarms(&town);
+    town.wait(RENEWAL_RETRY.saturating_sub(Duration::from_secs(60 * 60 + 1)));
+    assert_eq!(alarms(&town), first);
+    town.wait(Duration::from_secs(60 * 60 + 1));
+    assert_eq!(alarms(&town), first + 1);
 }
