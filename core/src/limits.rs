@@ -203,6 +203,25 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 /// One record, encoded.
 pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
 
+// --- the shell (what is read in a turn, and what waits beside the machines) ---
+
+/// New connections that are taken in one turn of the loop, so that a crowd at the door does not hold up those inside.
+pub const ACCEPTS_PER_TURN_MAX: usize = 64;
+/// How long nobody is let in after the system had no room for another.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+/// Requests to the journal whose outcome has not been taken: while there are so many nobody is heard.
+pub const JOURNAL_REQUESTS_MAX: usize = 1024;
+/// Requests to the journal in one transaction.
+pub const JOURNAL_BATCH_MAX: usize = 256;
+/// Visitors of the operator's desk at one time; the one who came first yields.
+pub const ADMIN_VISITORS_MAX: usize = 16;
+/// One request of an operator, line end included: a certificate request of the greatest length as PEM takes most of it.
+pub const ADMIN_REQUEST_BYTES_MAX: usize = 8 * 1024;
+/// One reply to an operator: a full realm's `users` takes a quarter of it.
+pub const ADMIN_REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Typed lines that wait for the client's loop.
+pub const TYPED_LINES_WAITING_MAX: usize = 64;
+
 const fn days(n: u64) -> Duration {
     Duration::from_secs(n * 24 * 60 * 60)
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use countersign_core::limits::LINE_BYTES_MAX;
+use countersign_core::limits::{LINE_BYTES_MAX, TYPED_LINES_WAITING_MAX};
 use mio::Waker;
 
 use crate::exit::Failure;
 
 /// Lines that wait for the loop.
-const LINES_WAITING_MAX: usize = 64;
+const LINES_WAITING_MAX: usize = TYPED_LINES_WAITING_MAX;
 /// On a terminal the end of input (Ctrl-D) is not for ever. So many in a row are: the terminal is gone.
 const ENDS_IN_A_ROW_MAX: usize = 16;
 /// One read.

@@ -12,6 +12,7 @@ use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use countersign_core::id::AdminId;
+use countersign_core::limits::ADMIN_VISITORS_MAX;
 use countersign_core::operator::{Answer, Command};
 use mio::net::UnixListener;
 use mio::{Interest, Registry};
@@ -24,8 +25,6 @@ use visitor::Visitor;
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "admin.sock";
-/// Visitors at one time; the one who came first yields.
-const VISITORS_MAX: usize = 16;
 /// Requests that are taken in one turn of the loop.
 const REQUESTS_PER_TURN: usize = 64;
 
@@ -159,7 +158,7 @@ impl Desk {
                         self.visitors.insert(self.visits, Visitor::new(stream));
                         self.heard.insert(self.visits);
                     }
-                    if self.visitors.len() > VISITORS_MAX {
+                    if self.visitors.len() > ADMIN_VISITORS_MAX {
                         self.visitors.pop_first();
                     }
                 }

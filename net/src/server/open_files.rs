@@ -4,16 +4,15 @@
 //! Each connection is an open file. Where the limit is met first, newcomers wait outside without an answer, members among them;
 //! where the machine's own bound is met first, the oldest stranger yields. So the machine's bound is to be the lower one.
 
-use countersign_core::limits::CONNECTIONS_MIN;
+use countersign_core::limits::{ACCEPTS_PER_TURN_MAX, CONNECTIONS_MIN};
 use countersign_core::server::Settings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::port::ACCEPTS_PER_TURN;
 use crate::exit::Failure;
 
 /// Files besides connections: the journal's, the loop's, ports, signals, standard streams, and the operator's visitors, some
 /// 40 in all; and the newcomers of one turn, for whom the machine makes room only at its end.
-const OTHERS: u64 = 64 + ACCEPTS_PER_TURN as u64;
+const OTHERS: u64 = 64 + ACCEPTS_PER_TURN_MAX as u64;
 
 /// Raises the limit, and gives the settings that can hold under it.
 pub(super) fn make_room(settings: Settings) -> Result<Settings, Failure> {

@@ -7,8 +7,8 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
+use countersign_core::limits::ACCEPT_PAUSE;
 use countersign_core::time::Instant;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
@@ -16,13 +16,6 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::place::Place;
 use crate::exit::Failure;
-
-/// New connections that are taken in one turn by all ports, so that a crowd at the door does not hold up those inside.
-/// Until the turn's end they are open files beyond those that the machine keeps.
-pub(super) const ACCEPTS_PER_TURN: usize = 64;
-/// How long nobody is let in after the system had no room. Without it the loop would spin, since whoever waits outside
-/// stays there.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// The port.
 #[derive(Debug)]
@@ -96,7 +89,8 @@ impl Port {
             // The newcomer left while waiting; the next one may not have.
             ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {}
             _ => {
-                self.paused_until = Some(now.plus(PAUSE));
+                // Without a pause the loop would spin, since whoever waits outside stays there.
+                self.paused_until = Some(now.plus(ACCEPT_PAUSE));
                 if !self.complained {
                     self.complained = true;
                     tracing::warn!(%error, "nobody can be let in: raise the limit on open files (ulimit -n)");
@@ -145,6 +139,8 @@ fn refused(address: SocketAddr, error: &io::Error) -> Failure {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
+    use countersign_core::limits::ACCEPTS_PER_TURN_MAX;
+
     use super::*;
     use crate::exit::Exit;
 
@@ -181,9 +177,9 @@ mod tests {
         // "Too many open files" has no kind of its own, like any number that the library doesn't know.
         port.failed(&io::Error::from_raw_os_error(24), Instant(0));
         assert!(!port.is_ready(), "the loop does not spin");
-        assert_eq!(port.deadline(), Some(Instant(0).plus(PAUSE)));
+        assert_eq!(port.deadline(), Some(Instant(0).plus(ACCEPT_PAUSE)));
         assert!(port.accept(9, Instant(1)).is_empty());
-        assert_eq!(port.accept(9, Instant(0).plus(PAUSE)).len(), 1, "who waited outside is not forgotten");
+        assert_eq!(port.accept(9, Instant(0).plus(ACCEPT_PAUSE)).len(), 1, "who waited outside is not forgotten");
         assert!(!port.is_ready());
         assert_eq!(port.deadline(), None);
     }
@@ -206,5 +202,18 @@ mod tests {
             assert_eq!(newcomers[n], [stream.local_addr().unwrap()]);
             assert!(newcomers[1 - n].is_empty());
         }
+    }
+
+    #[test]
+    fn a_turn_lets_in_so_many_and_the_rest_in_the_next() {
+        let mut port = Port::open("127.0.0.1:0".parse().unwrap(), 0).unwrap();
+        let connect = |_| std::net::TcpStream::connect(port.address()).unwrap();
+        let crowd: Vec<_> = (0..=ACCEPTS_PER_TURN_MAX).map(connect).collect();
+        port.event();
+        assert_eq!(port.accept(ACCEPTS_PER_TURN_MAX, Instant(0)).len(), ACCEPTS_PER_TURN_MAX);
+        assert!(port.is_ready(), "it knows that there are more");
+        assert_eq!(port.accept(ACCEPTS_PER_TURN_MAX, Instant(0)).len(), 1);
+        assert!(!port.is_ready());
+        drop(crowd);
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use countersign_core::effect::Note;
 use countersign_core::id::{AdminId, AppendId, ConnId, LoadId};
-use countersign_core::limits::LINGER_TIME_MAX;
+use countersign_core::limits::{ACCEPTS_PER_TURN_MAX, LINGER_TIME_MAX};
 use countersign_core::operator::{Answer, Command};
 use countersign_core::server::{Input, Output, Server, Source};
 use countersign_core::time::{Instant, Now};
@@ -29,7 +29,7 @@ use super::conns::Conns;
 use super::ledger::Ledger;
 use super::notes;
 use super::place::Place;
-use super::port::{ACCEPTS_PER_TURN, Port};
+use super::port::Port;
 use crate::clock::Clock;
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
@@ -237,7 +237,7 @@ impl Reactor {
 
     fn let_in(&mut self, now: Now) {
         // A crowd at one port does not keep those at another waiting.
-        let share = ACCEPTS_PER_TURN / self.ports.len().max(1);
+        let share = ACCEPTS_PER_TURN_MAX / self.ports.len().max(1);
         let newcomers: Vec<_> = self.ports.iter_mut().flat_map(|port| port.accept(share, now.mono)).collect();
         for (stream, from) in newcomers {
             self.opened(stream, from, now);

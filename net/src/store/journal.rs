@@ -22,6 +22,7 @@ pub use handle::{Done, JournalHandle, JournalStats, NotQueued, Request};
 
 use super::StoreError;
 use super::folder::{FolderError, check_private, create_file, sync_parent};
+use countersign_core::limits;
 use mio::Waker;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::io::ErrorKind;
@@ -30,9 +31,9 @@ use std::sync::Arc;
 
 /// The most requests whose outcome has not been taken with [`JournalHandle::done`]: what waits, what runs and
 /// what is finished together. It bounds both queues, so that neither side ever blocks on the other.
-pub const REQUESTS_MAX: usize = 1024;
+pub const REQUESTS_MAX: usize = limits::JOURNAL_REQUESTS_MAX;
 /// The most requests in one transaction. It bounds how long the first of them waits for the others' writing.
-pub const BATCH_REQUESTS_MAX: usize = 256;
+pub const BATCH_REQUESTS_MAX: usize = limits::JOURNAL_BATCH_MAX;
 
 /// "Csgn": says in the file's header whose it is, so that `file` and other programs can tell.
 const APPLICATION_ID: i64 = 0x4373_676e;

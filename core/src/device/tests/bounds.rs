@@ -1,10 +1,11 @@
 //! The bounds of calls that need time: how long an end waits for the other, and when credit is given back.
 
 use super::*;
+use crate::id::ConnId;
 use crate::limits::{
     PEER_GOODBYE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, PEER_LEAVING_TIME_MAX, TUNNEL_CREDIT_BYTES, TUNNEL_WINDOW_BYTES,
 };
-use crate::peer::Peer;
+use crate::peer::{Peer, Reach};
 use crate::relay::tunnel::forward_cost;
 use crate::testing::env;
 
@@ -57,14 +58,16 @@ fn a_goodbye_is_given_a_while_to_be_answered_and_while_something_moves_a_longer_
 fn credit_is_given_back_when_a_quarter_of_the_window_has_come_in() {
     let mut town = Town::new();
     let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
-    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, &bob.name);
-    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, alice.name.clone());
+    let mut caller =
+        Peer::calling(&env(), &alice.credentials, &alice.trust, &bob.name, Reach::tunnel_only(), ConnId(1));
+    let mut callee =
+        Peer::called(&env(), &bob.credentials, &bob.trust, alice.name.clone(), Reach::tunnel_only(), ConnId(1));
     let mut owed = 0;
     let mut given = 0;
     for _ in 0..300 {
         while let Some(bytes) = caller.poll_forward() {
             owed += forward_cost(bytes.len());
-            callee.received(&bytes);
+            callee.received(&bytes, town.now);
             let credit = callee.poll_credit();
             assert_eq!(credit.is_some(), owed >= TUNNEL_CREDIT_BYTES, "{owed}");
             if let Some(credit) = credit {
@@ -74,10 +77,10 @@ fn credit_is_given_back_when_a_quarter_of_the_window_has_come_in() {
             }
         }
         while let Some(bytes) = callee.poll_forward() {
-            caller.received(&bytes);
+            caller.received(&bytes, town.now);
         }
         // Before the session is made there is nothing that can be said.
-        let _ = caller.say(&"x".repeat(997));
+        let _ = caller.say(&"x".repeat(997), town.now);
     }
     assert!(given > TUNNEL_WINDOW_BYTES, "more went through than a window");
 }

@@ -5,7 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::protocol::{REPLY_BYTES_MAX, Reply, Request};
+use countersign_core::limits::ADMIN_REPLY_BYTES_MAX;
+
+use super::protocol::{Reply, Request};
 use super::{SOCKET, check_path};
 use crate::args::command_line;
 use crate::exit::Failure;
@@ -34,7 +36,7 @@ fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Reply> {
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut reply = Vec::new();
-    BufReader::new(stream.take(REPLY_BYTES_MAX as u64)).read_until(b'\n', &mut reply)?;
+    BufReader::new(stream.take(ADMIN_REPLY_BYTES_MAX as u64)).read_until(b'\n', &mut reply)?;
     if reply.is_empty() {
         return Err(ErrorKind::UnexpectedEof.into());
     }

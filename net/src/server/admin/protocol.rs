@@ -19,11 +19,6 @@ use serde::{Deserialize, Serialize};
 use crate::store::keys::certificate_pem;
 use crate::store::request;
 
-/// The longest request, line end included: a certificate request of the greatest length as PEM takes most of it.
-pub const REQUEST_BYTES_MAX: usize = 8 * 1024;
-/// The longest reply that is read: a full realm's `users` takes a quarter of it.
-pub const REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// What an operator's program asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
@@ -179,7 +174,9 @@ impl UserEntry {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::limits::{CSR_BYTES_MAX, LABEL_BYTES_MAX, USERS_MAX};
+    use countersign_core::limits::{
+        ADMIN_REPLY_BYTES_MAX, ADMIN_REQUEST_BYTES_MAX, CSR_BYTES_MAX, LABEL_BYTES_MAX, USERS_MAX,
+    };
     use countersign_core::time::Wall;
 
     use super::*;
@@ -230,7 +227,7 @@ mod tests {
         for request in [Request::Users {}, invite, sign(1), sign(CSR_BYTES_MAX)] {
             let line = serde_json::to_vec(&request).expect("a request can be encoded");
             assert!(Request::read(&line, Duration::ZERO).is_ok(), "{request:?}");
-            assert!(line.len() < REQUEST_BYTES_MAX, "{}", line.len());
+            assert!(line.len() < ADMIN_REQUEST_BYTES_MAX, "{}", line.len());
         }
         let no_pem = r#"{"command":"sign","csr":"x","user":"bob","device":"desk"}"#;
         assert!(Request::read(no_pem.as_bytes(), Duration::ZERO).is_err_and(|why| why.contains("PEM")));
@@ -246,6 +243,6 @@ mod tests {
             opened: Wall(u64::MAX),
         };
         let entry = serde_json::to_vec(&UserEntry::new(&line)).expect("an entry can be encoded");
-        assert!((entry.len() + 1) * USERS_MAX + 100 < REPLY_BYTES_MAX, "{}", entry.len());
+        assert!((entry.len() + 1) * USERS_MAX + 100 < ADMIN_REPLY_BYTES_MAX, "{}", entry.len());
     }
 }

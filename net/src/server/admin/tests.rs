@@ -15,10 +15,10 @@ use countersign_core::time::Wall;
 use mio::{Events, Poll};
 use tempfile::TempDir;
 
-use super::protocol::REQUEST_BYTES_MAX;
 use super::*;
 use crate::entropy::OsEntropy;
 use crate::exit::Exit;
+use countersign_core::limits::{ADMIN_REQUEST_BYTES_MAX, ADMIN_VISITORS_MAX};
 
 const USERS: &str = "{\"command\":\"users\"}\n";
 const NOBODY: &str = "{\"reply\":\"users\",\"users\":[]}\n";
@@ -188,7 +188,7 @@ fn a_refusal_is_told_to_the_one_who_asked_and_to_nobody_else() {
 fn a_line_over_the_bound_is_refused_and_the_visitor_shown_out() {
     let mut office = Office::new();
     let mut visitor = office.visit();
-    visitor.write_all(&[b'x'; REQUEST_BYTES_MAX]).unwrap();
+    visitor.write_all(&[b'x'; ADMIN_REQUEST_BYTES_MAX]).unwrap();
     office.turn_until_empty();
     assert_eq!(
         heard_to_the_end(&visitor),
@@ -199,10 +199,10 @@ fn a_line_over_the_bound_is_refused_and_the_visitor_shown_out() {
 #[test]
 fn beyond_the_bound_the_visitor_who_came_first_yields() {
     let mut office = Office::new();
-    let visitors: Vec<Blocking> = (0..=VISITORS_MAX).map(|_| office.visit()).collect();
+    let visitors: Vec<Blocking> = (0..=ADMIN_VISITORS_MAX).map(|_| office.visit()).collect();
     let all = u64::try_from(visitors.len()).unwrap();
     office.turn_until(|desk, _| desk.visits == all);
-    assert_eq!(office.desk.visitors.len(), VISITORS_MAX);
+    assert_eq!(office.desk.visitors.len(), ADMIN_VISITORS_MAX);
     assert_eq!(heard_to_the_end(visitors.first().unwrap()), "");
     let mut last = visitors.last().unwrap();
     last.write_all(USERS.as_bytes()).unwrap();

@@ -3,9 +3,10 @@
 use std::io::{ErrorKind, Read, Write};
 
 use countersign_core::id::AdminId;
+use countersign_core::limits::ADMIN_REQUEST_BYTES_MAX;
 use mio::net::UnixStream;
 
-use super::protocol::{REQUEST_BYTES_MAX, Reply};
+use super::protocol::Reply;
 
 /// A program at the other end of the admin socket.
 #[derive(Debug)]
@@ -46,13 +47,15 @@ impl Visitor {
             if self.silent {
                 return None;
             }
-            if self.inbox.len() >= REQUEST_BYTES_MAX {
-                self.reply(&Reply::Wrong { sentence: format!("a request is at most {REQUEST_BYTES_MAX} bytes long") });
+            if self.inbox.len() >= ADMIN_REQUEST_BYTES_MAX {
+                self.reply(&Reply::Wrong {
+                    sentence: format!("a request is at most {ADMIN_REQUEST_BYTES_MAX} bytes long"),
+                });
                 self.silent = true;
                 return None;
             }
-            let mut bytes = [0; REQUEST_BYTES_MAX];
-            let room = bytes.get_mut(..REQUEST_BYTES_MAX - self.inbox.len())?;
+            let mut bytes = [0; ADMIN_REQUEST_BYTES_MAX];
+            let room = bytes.get_mut(..ADMIN_REQUEST_BYTES_MAX - self.inbox.len())?;
             match self.stream.read(room) {
                 Ok(0) => self.silent = true,
                 Ok(n) => self.inbox.extend_from_slice(room.get(..n)?),
