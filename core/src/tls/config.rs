@@ -160,8 +160,10 @@ impl Dial {
         let realm = trust.realm();
         let name = server_name(&called.dns(realm));
         let verifier = DeviceVerifier { env: env.clone(), trust: trust.clone(), called: Some(called.clone()) };
-        let config = client(env, Arc::new(verifier), Some(credentials), Channel::Peer);
-        Self { config, name, realm: realm.clone() }
+        let mut config = Arc::unwrap_or_clone(client(env, Arc::new(verifier), Some(credentials), Channel::Peer));
+        // On a direct connection the name would go in the clear to whoever is at the address, and nobody needs it.
+        config.enable_sni = false;
+        Self { config: Arc::new(config), name, realm: realm.clone() }
     }
 }
 
@@ -213,4 +215,25 @@ fn client(
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
     Arc::new(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Link;
+    use crate::testing::{Town, device_name, env};
+
+    #[test]
+    fn whoever_a_device_dials_learns_no_name_from_its_hello() {
+        let alice = Town::new().enrol("alice");
+        let hello = |dial: Dial| Link::connect(&dial).outbound().to_vec();
+        let has = |hello: &[u8], name: &str| hello.windows(name.len()).any(|part| part == name.as_bytes());
+        let called = device_name("bob", "laptop");
+        let hello_to_peer = hello(Dial::peer(&env(), &alice.credentials, &alice.trust, &called));
+        for name in ["bob", "alice", "chat.internal"] {
+            assert!(!has(&hello_to_peer, name), "{name} is in the clear");
+        }
+        assert!(has(&hello_to_peer, "countersign-peer/1"), "that is a hello");
+        assert!(has(&hello(Dial::relay(&env(), &alice.credentials, &alice.trust)), "relay.chat.internal"));
+    }
 }
