@@ -183,6 +183,7 @@ impl Peer {
                 }
             };
             self.judge(result);
+            self.direct_events(now);
         }
         self.confirm();
     }

@@ -99,7 +99,8 @@ impl Peer {
         self.lines.waiting_since().map(|since| since.plus(DIRECT_HEARD_TIME_MAX))
     }
 
-    fn direct_events(&mut self, now: Now) {
+    /// Does what the direct way's news come to.
+    pub(super) fn direct_events(&mut self, now: Now) {
         while let Some(event) = self.direct.poll_event() {
             match event {
                 DirectEvent::Attached => {

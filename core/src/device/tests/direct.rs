@@ -216,6 +216,22 @@ fn a_filtered_port_is_given_up_in_time_and_a_closed_one_at_once() {
 }
 
 #[test]
+fn whoever_may_dial_none_of_the_offered_addresses_says_so_at_once() {
+    let hers = crate::peer::reach::Network::parse(&Town::address_of(1).to_string()).unwrap();
+    let mut town = Town::of_reaching(&["alice"], Reach { networks: Some(vec![hers]), ..Reach::default() });
+    town.reach = Reach::default();
+    let bob = town.enrol("bob");
+    town.join(bob, true);
+    let [alice, bob] = town.devices()[..] else { panic!("two devices") };
+    town.command(alice, Command::Call(CallId(1), user("bob"), NO_PATIENCE));
+    let theirs = incoming(&town.news(bob));
+    town.command(bob, Command::Accept(theirs));
+    assert_eq!(moves(&town.news(alice)), [(Path::Tunnel, Some(DirectEnd::NotAllowed))]);
+    assert_eq!(moves(&town.news(bob)), [(Path::Tunnel, Some(DirectEnd::GivenUp))]);
+    assert_eq!((town.streets.dialled.len(), town.listener_of(bob)), (0, None));
+}
+
+#[test]
 fn an_address_that_the_configuration_forbids_is_not_dialled() {
     let mut town = Town::of_reaching(&["alice"], Reach { networks: Some(vec![]), ..Reach::default() });
     town.reach = Reach::default();
