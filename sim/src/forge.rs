@@ -10,25 +10,26 @@
 //! | `villain` | what a villain can do on a connection |
 //! | `mint` | what certificates it can have made |
 //! | `doors` | how a certificate is tried at the doors that ask for one |
-//! | `certificates`, `relays`, `enrolments`, `frames`, `calls` | the forgeries themselves, by what is forged |
+//! | `certificates`, `relays`, `enrolments`, `frames`, `calls`, `direct` | the forgeries themselves, by what is forged |
 //!
 //! A forgery is refused when the machine behind the door says exactly the reason that the catalogue expects, and the
 //! villain hears exactly the alert or goodbye that it should (RFC 8446 §6.2). At every door an honest one passes.
 
 mod calls;
 mod certificates;
+mod direct;
 mod doors;
 mod enrolments;
 mod frames;
 mod mint;
 mod relays;
-mod stage;
-mod villain;
+pub(crate) mod stage;
+pub(crate) mod villain;
 
 use std::fmt;
 use std::sync::LazyLock;
 
-use countersign_core::device::calls::CallEnd;
+use countersign_core::device::calls::{CallEnd, DirectEnd};
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::NameRefusal;
 use countersign_core::journal::fold::EnrolRefusal;
@@ -37,6 +38,7 @@ use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
 
 use crate::trace::{Keep, Trace};
+pub(crate) use doors::genuine;
 use stage::Stage;
 use villain::Shown;
 pub use villain::{Credulous, Heard};
@@ -61,12 +63,25 @@ pub enum Door {
     Caller,
     /// A callee's, as somebody calls.
     Callee,
+    /// A device's, as it listens for the other end of a call.
+    Port,
+    /// A device's, as it dials the other end of a call.
+    Dialler,
 }
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 7] =
-        [Self::Relay, Self::Desk, Self::Ca, Self::Newcomer, Self::Device, Self::Caller, Self::Callee];
+    pub const ALL: [Self; 9] = [
+        Self::Relay,
+        Self::Desk,
+        Self::Ca,
+        Self::Newcomer,
+        Self::Device,
+        Self::Caller,
+        Self::Callee,
+        Self::Port,
+        Self::Dialler,
+    ];
 }
 
 impl fmt::Display for Door {
@@ -79,6 +94,8 @@ impl fmt::Display for Door {
             Self::Device => "device",
             Self::Caller => "caller",
             Self::Callee => "callee",
+            Self::Port => "port",
+            Self::Dialler => "dialler",
         })
     }
 }
@@ -104,6 +121,10 @@ pub enum Reason {
     Call(CallEnd),
     /// A connection ends otherwise than by a fault or a goodbye of ours.
     Closed(CloseReason),
+    /// A call goes on in the tunnel, and does without a direct connection for this reason.
+    Tunnelled(DirectEnd),
+    /// It is turned away, or passed over, and changes nothing: the device goes on with what it does.
+    Unmoved,
 }
 
 impl Reason {
@@ -135,6 +156,9 @@ impl fmt::Display for Reason {
             Self::Answer(refusal) => write!(f, "Answer({refusal:?})"),
             Self::Call(end) => write!(f, "{end:?}"),
             Self::Closed(reason) => write!(f, "{reason:?}"),
+            Self::Tunnelled(DirectEnd::Failed(reason)) => write!(f, "by the tunnel: {}", Self::of(*reason)),
+            Self::Tunnelled(end) => write!(f, "by the tunnel: {end:?}"),
+            Self::Unmoved => f.write_str("changes nothing"),
         }
     }
 }
@@ -200,6 +224,30 @@ impl Forgery {
     }
 }
 
+/// A check with the section of the RFC that it comes from, if it is a certificate's or a request's.
+pub fn section(check: &str) -> String {
+    let rfc = match check {
+        "V-01" | "V-04" => "RFC 5280 §4.2.1.9",
+        "V-02" => "RFC 5280 §6.1.3",
+        "V-03" => "RFC 5280 §4.1.2.5",
+        "V-05" => "RFC 5280 §4.2.1.12",
+        "V-06" => "RFC 5280 §4.2.1.6",
+        "V-07" => "RFC 5280 §4.2.1.10",
+        "V-08" => "RFC 9525 §6",
+        "V-09" => "RFC 8446 §4.4.3",
+        "V-10" => "RFC 8410 §3",
+        "V-11" => "RFC 5280 §4.2",
+        "CA-02" | "CA-03" | "CA-05" => "RFC 2986 §4.2",
+        "CA-04" => "RFC 8410 §4",
+        "CA-06" => "RFC 5280 §4.2.1.3",
+        "CA-07" => "RFC 5280 §4.2.1.6",
+        "CA-08" => "RFC 2985 §5.4.2",
+        "CA-09" => "RFC 8446 §7.5",
+        _ => return check.to_owned(),
+    };
+    format!("{check} ({rfc})")
+}
+
 /// Every forgery there is.
 pub fn catalogue() -> &'static [Forgery] {
     static CATALOGUE: LazyLock<Vec<Forgery>> = LazyLock::new(|| {
@@ -208,6 +256,7 @@ pub fn catalogue() -> &'static [Forgery] {
         all.extend(enrolments::forgeries());
         all.extend(frames::forgeries());
         all.extend(calls::forgeries());
+        all.extend(direct::forgeries());
         all
     });
     &CATALOGUE
@@ -219,6 +268,7 @@ pub fn controls() -> &'static [Forgery] {
         let mut all = vec![certificates::control(), frames::control()];
         all.extend(relays::controls());
         all.push(enrolments::control());
+        all.extend(direct::controls());
         all
     });
     &CONTROLS

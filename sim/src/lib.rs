@@ -15,6 +15,7 @@
 //! | [`oracles`] | whether a promise was broken |
 //! | [`run`], [`sweep`] | one seed, and many |
 //! | [`forge`] | whether somebody can pass for somebody else |
+//! | [`scenes`] | how a call ends when something happens on the way to a direct connection |
 //! | [`crypto`] | where rustls gets its randomness and its key shares |
 //! | [`rng`] | how one seed becomes streams that don't disturb each other |
 //! | [`queue`] | what happens next |
@@ -32,6 +33,7 @@ pub mod pipe;
 pub mod queue;
 pub mod rng;
 pub mod run;
+pub mod scenes;
 pub mod story;
 pub mod sweep;
 pub mod trace;

@@ -1,4 +1,5 @@
-//! The simulator's command line: `cargo sim run --seed N`, `cargo sim sweep --seeds A..B`, `cargo sim forge`.
+//! The simulator's command line: `cargo sim run --seed N`, `cargo sim sweep --seeds A..B`, `cargo sim forge`,
+//! `cargo sim scenes`.
 //!
 //! Exit codes: 0 where all holds, 1 for an oracle's objection or a forgery that got through, 2 for a wrong command
 //! line, 101 for a panic.
@@ -13,7 +14,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use sim::config::SimConfig;
 use sim::trace::Keep;
-use sim::{forge, run, sweep};
+use sim::{forge, run, scenes, sweep};
 
 /// Runs Countersign's deterministic world.
 #[derive(Parser)]
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Tries every forgery and says why each was refused
     Forge,
+    /// Plays every scene of two devices that connect directly, and says how each ends
+    Scenes,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Run { seed, quiet, changes } => run_one(seed, quiet, &changes),
         Command::Sweep { seeds, threads, changes } => run_many(seeds, threads, &changes),
         Command::Forge => forge_all(),
+        Command::Scenes => play_all(),
     }
 }
 
@@ -151,12 +155,34 @@ fn run_many(seeds: Range<u64>, threads: Option<usize>, changes: &[String]) -> Ex
     }
 }
 
+fn play_all() -> ExitCode {
+    let mut wrong = 0;
+    for scene in scenes::scenes() {
+        print(&format_args!("{}: {}\n", scene.name, scene.what));
+        match scene.play() {
+            Ok(ends) => ends.iter().for_each(|end| print(&format_args!("    {end}\n"))),
+            Err(error) => {
+                wrong += 1;
+                print(&format_args!("    WRONG: {error}\n"));
+            }
+        }
+    }
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a forgery breaks: the checks that it exercises, with their sections of the RFCs.
+fn rules(name: &str) -> String {
+    let known = forge::catalogue().iter().find(|forgery| forgery.name == name);
+    let rules = known.map(|forgery| forgery.checks.iter().map(|check| forge::section(check)).collect::<Vec<_>>());
+    rules.map_or_else(|| "honest".to_owned(), |rules| rules.join(", "))
+}
+
 fn forge_all() -> ExitCode {
     let forgeries = forge::run_all();
     let mut through = 0;
     for (name, result) in &forgeries {
         match result {
-            Ok(reason) => print(&format_args!("{name:<32} {reason}\n")),
+            Ok(reason) => print(&format_args!("{name:<32} {:<44} {reason}\n", rules(name))),
             Err(wrong) => {
                 through += 1;
                 print(&format_args!("{name:<32} WRONG: {wrong}\n"));

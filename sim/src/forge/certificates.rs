@@ -6,7 +6,8 @@ mod contents;
 mod issuers;
 mod names;
 
-use countersign_core::fault::Fault;
+use countersign_core::device::calls::DirectEnd;
+use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::tls::CertRefusal;
 
 use super::mint::Mint;
@@ -23,11 +24,24 @@ pub(super) const DECRYPT_ERROR: u8 = 51;
 pub(super) const CERTIFICATE_REQUIRED: u8 = 116;
 
 /// The doors that ask a member for a certificate.
-const ALL: [Door; 3] = [Door::Relay, Door::Caller, Door::Callee];
+const ALL: [Door; 5] = [Door::Relay, Door::Caller, Door::Callee, Door::Port, Door::Dialler];
 
 /// A certificate that is refused, with the alert that says so.
 pub(super) fn refused(refusal: CertRefusal, alert: u8) -> Verdict {
     Verdict { reason: Reason::Fault(Fault::Certificate(refusal)), heard: Heard::Alert(alert) }
+}
+
+/// The same at a door: one that listens goes on with that, and one that dials goes on in the tunnel.
+fn refused_at(door: Door, refusal: CertRefusal, alert: u8) -> Verdict {
+    let verdict = refused(refusal, alert);
+    let reason = match door {
+        Door::Port => Reason::Unmoved,
+        Door::Dialler => Reason::Tunnelled(DirectEnd::Failed(CloseReason::Fault(Fault::Certificate(refusal)))),
+        Door::Relay | Door::Desk | Door::Ca | Door::Newcomer | Door::Device | Door::Caller | Door::Callee => {
+            verdict.reason
+        }
+    };
+    Verdict { reason, ..verdict }
 }
 
 /// Passed, and heard no complaint.
@@ -52,7 +66,7 @@ fn forged(
     (refusal, alert): (CertRefusal, u8),
     mint: fn(&mut Mint<'_>) -> Option<Shown>,
 ) -> Forgery {
-    let tries = ALL.map(|door| (door, refused(refusal, alert))).to_vec();
+    let tries = ALL.map(|door| (door, refused_at(door, refusal, alert))).to_vec();
     Forgery { name, what, checks, tries, act: Act::Shows(mint) }
 }
 

@@ -47,6 +47,8 @@ pub(super) fn show(stage: &mut Stage, door: Door, mint: fn(&mut Mint<'_>) -> Opt
             answer(stage, &mallory, |rng, _| Villain::server(rng, &PEER, shown), admit)
         }
         Door::Callee => call(stage, &mallory, (&PEER, shown), |_| ()),
+        Door::Port => super::direct::at_port(stage, &mallory, shown),
+        Door::Dialler => super::direct::at_dialler(stage, &mallory, shown.ok_or("nobody answers without one")?),
         Door::Desk | Door::Ca | Door::Newcomer | Door::Device => Err("no member shows a certificate here".to_owned()),
     }
 }
@@ -59,7 +61,7 @@ pub(super) fn admit(inner: &mut Villain) {
 }
 
 /// A member's genuine certificate.
-pub(super) fn genuine(identity: &Identity) -> Shown {
+pub(crate) fn genuine(identity: &Identity) -> Shown {
     let credentials = &identity.credentials;
     Shown::new(vec![credentials.leaf.clone(), credentials.issuing.clone()], credentials.key.pkcs8())
 }

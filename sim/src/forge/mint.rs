@@ -33,7 +33,7 @@ pub(super) const P256_SPKI: [u8; 91] = [
 pub(super) const P256_SIGNATURE: [u8; 8] = [0x30, 6, 2, 1, 1, 2, 1, 1];
 
 /// A CA with both of its keys, and whatever else it takes to make certificates.
-pub(super) struct Mint<'a> {
+pub(crate) struct Mint<'a> {
     /// The realm as it was founded.
     pub(super) genuine: &'a Founded,
     /// Its name.
@@ -188,7 +188,7 @@ impl PublicKeyData for OddKey {
 }
 
 /// The P-256 key as a CA's, whose signatures are all the same.
-pub(super) struct P256Ca;
+pub(crate) struct P256Ca;
 
 impl PublicKeyData for P256Ca {
     fn der_bytes(&self) -> &[u8] {

@@ -8,6 +8,7 @@
 //! randomness, named by the scene, so that one scene never disturbs another.
 
 mod run;
+mod streets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -33,23 +34,24 @@ use super::villain::{Shown, Villain};
 use crate::crypto::{lend, provider};
 use crate::rng::Streams;
 use crate::trace::{Keep, Trace};
+pub(crate) use streets::{Mishap, Streets};
 
 /// The second at which every scene begins.
 const START: Wall = Wall(1_800_000_000);
 
 /// A device on the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct DeviceId(usize);
+pub(crate) struct DeviceId(usize);
 /// A newcomer on the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct NewcomerId(usize);
+pub(crate) struct NewcomerId(usize);
 /// A connection of the villain's on the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct VillainId(usize);
+pub(crate) struct VillainId(usize);
 
 /// To whom an honest machine's calls go.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum To {
+pub(crate) enum To {
     /// The relay.
     Relay,
     /// The villain, who has taken the relay's place.
@@ -82,13 +84,13 @@ struct Node<M> {
 }
 
 /// Everybody who takes part in a scene.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     /// Both clocks, the same for all.
-    pub(super) now: Now,
+    pub(crate) now: Now,
     /// The realm's name.
-    pub(super) realm: Realm,
+    pub(crate) realm: Realm,
     /// The genuine CAs.
-    pub(super) founded: Founded,
+    pub(crate) founded: Founded,
     scene: String,
     streams: Streams,
     trace: Trace,
@@ -103,11 +105,17 @@ pub(super) struct Stage {
     ended: BTreeSet<End>,
     parcels: VecDeque<(End, Parcel)>,
     counter: u64,
+    /// What there is between devices.
+    pub(crate) streets: Streets,
+    /// How many parcels were delivered, and what befalls somebody before a certain one.
+    pub(crate) delivered: u64,
+    pub(crate) mishap: Option<(u64, Mishap)>,
+    gone: BTreeSet<DeviceId>,
 }
 
 impl Stage {
     /// A realm and its relay, and nobody else yet.
-    pub(super) fn new(seed: u64, scene: &str) -> Self {
+    pub(crate) fn new(seed: u64, scene: &str) -> Self {
         let streams = Streams::new(seed);
         let stream = |what: &str| streams.stream(&format!("forge/{scene}/{what}"));
         let now = Now { mono: Instant(1_000_000), wall: START };
@@ -139,37 +147,41 @@ impl Stage {
             ended: BTreeSet::new(),
             parcels: VecDeque::new(),
             counter: 0,
+            streets: Streets::default(),
+            delivered: 0,
+            mishap: None,
+            gone: BTreeSet::new(),
         };
         stage.run();
         stage
     }
 
     /// The hash over all that happened.
-    pub(super) fn finish_hex(self) -> String {
+    pub(crate) fn finish_hex(self) -> String {
         self.trace.finish_hex()
     }
 
     /// A stream of randomness that nobody else has.
-    pub(super) fn stream(&mut self) -> ChaCha20Rng {
+    pub(crate) fn stream(&mut self) -> ChaCha20Rng {
         let n = self.next();
         self.streams.stream(&format!("forge/{}/{n}", self.scene))
     }
 
     /// The villain's mint, for a certificate of this name and with this key.
-    pub(super) fn mint(&mut self, name: DeviceName, key: SecretKey) -> Mint<'_> {
+    pub(crate) fn mint(&mut self, name: DeviceName, key: SecretKey) -> Mint<'_> {
         let rng = self.stream();
         Mint { genuine: &self.founded, realm: &self.realm, name, key, now: self.now.wall, rng }
     }
 
     /// A key of the villain's.
-    pub(super) fn key(&mut self) -> SecretKey {
+    pub(crate) fn key(&mut self) -> SecretKey {
         SecretKey::draw(&mut self.stream())
     }
 
     // --- honest people ---
 
     /// The operator invites somebody.
-    pub(super) fn invite(&mut self, user: Option<&str>, lifetime: Duration) -> InviteLink {
+    pub(crate) fn invite(&mut self, user: Option<&str>, lifetime: Duration) -> InviteLink {
         let user = user.map(|user| UserName::parse(user).expect("a user's name"));
         let id = AdminId(self.next());
         let command = operator::Command::Invite { user, lifetime };
@@ -181,7 +193,7 @@ impl Stage {
     }
 
     /// Enrols somebody in good order, with the device `phone`.
-    pub(super) fn enrol(&mut self, user: &str) -> Identity {
+    pub(crate) fn enrol(&mut self, user: &str) -> Identity {
         let link = self.invite(Some(user), Duration::from_secs(3600));
         let key = self.key();
         let newcomer = self.newcomer(link, name(user, "phone"), key, To::Relay);
@@ -193,7 +205,7 @@ impl Stage {
     }
 
     /// A newcomer who asks with this invite.
-    pub(super) fn newcomer(&mut self, link: InviteLink, name: DeviceName, key: SecretKey, to: To) -> NewcomerId {
+    pub(crate) fn newcomer(&mut self, link: InviteLink, name: DeviceName, key: SecretKey, to: To) -> NewcomerId {
         let (rng, tls) = (self.stream(), self.stream());
         let machine = Enrolment::new(env(), link, name, key);
         self.newcomers.push(Node { machine, rng, tls, to, told: Vec::new() });
@@ -203,16 +215,21 @@ impl Stage {
     }
 
     /// What a newcomer's enrolment came to.
-    pub(super) fn enrolled(&self, id: NewcomerId) -> Option<&EnrolResult> {
+    pub(crate) fn enrolled(&self, id: NewcomerId) -> Option<&EnrolResult> {
         self.newcomers.get(id.0)?.machine.result()
     }
 
-    /// An honest device, which attends.
-    pub(super) fn device(&mut self, identity: Identity, to: To) -> DeviceId {
+    /// An honest device, which attends and wishes for the tunnel alone.
+    pub(crate) fn device(&mut self, identity: Identity, to: To) -> DeviceId {
+        self.device_reaching(identity, to, Reach::tunnel_only())
+    }
+
+    /// An honest device, which attends and goes this far for a direct connection.
+    pub(crate) fn device_reaching(&mut self, identity: Identity, to: To, reach: Reach) -> DeviceId {
         let (rng, mut tls) = (self.stream(), self.stream());
         let machine = {
             let _lent = lend(&mut tls);
-            Device::new(env(), identity, true).with_reach(Reach::tunnel_only())
+            Device::new(env(), identity, true).with_reach(reach)
         };
         self.devices.push(Node { machine, rng, tls, to, told: Vec::new() });
         let id = DeviceId(self.devices.len() - 1);
@@ -222,20 +239,25 @@ impl Stage {
     }
 
     /// A device's user wishes something.
-    pub(super) fn command(&mut self, id: DeviceId, command: Command) {
+    pub(crate) fn command(&mut self, id: DeviceId, command: Command) {
         self.at_device(id, device::Input::Command(command));
         self.run();
     }
 
+    /// The same, and nobody acts on it yet.
+    pub(crate) fn wish(&mut self, id: DeviceId, command: Command) {
+        self.at_device(id, device::Input::Command(command));
+    }
+
     /// What a device has told its user, oldest first.
-    pub(super) fn told(&self, id: DeviceId) -> &[Event] {
+    pub(crate) fn told(&self, id: DeviceId) -> &[Event] {
         self.devices.get(id.0).map(|node| node.told.as_slice()).unwrap_or_default()
     }
 
     // --- the villain ---
 
     /// The villain connects to the relay.
-    pub(super) fn dial(&mut self, protocols: &[&[u8]], shown: Option<Shown>) -> VillainId {
+    pub(crate) fn dial(&mut self, protocols: &[&[u8]], shown: Option<Shown>) -> VillainId {
         let villain = Villain::client(self.stream(), protocols, shown);
         let id = self.place(villain);
         self.open(End::Villain(id));
@@ -244,7 +266,7 @@ impl Stage {
     }
 
     /// The villain connects to the relay and keeps its hello to itself: it will say something else.
-    pub(super) fn dial_silently(&mut self) -> VillainId {
+    pub(crate) fn dial_silently(&mut self) -> VillainId {
         let mut villain = Villain::client(self.stream(), &[], None);
         villain.take();
         let id = self.place(villain);
@@ -253,30 +275,36 @@ impl Stage {
     }
 
     /// The villain waits to be connected to.
-    pub(super) fn lie_in_wait(&mut self, protocols: &[&[u8]], shown: Shown) -> VillainId {
+    pub(crate) fn lie_in_wait(&mut self, protocols: &[&[u8]], shown: Shown) -> VillainId {
         let villain = Villain::server(self.stream(), protocols, shown);
         self.place(villain)
     }
 
     /// A connection of the villain's.
-    pub(super) fn villain(&mut self, id: VillainId) -> &mut Villain {
+    pub(crate) fn villain(&mut self, id: VillainId) -> &mut Villain {
         self.villains.get_mut(id.0).expect("the stage gave out the number")
     }
 
     /// The villain says a message, and everybody acts on it.
-    pub(super) fn say(&mut self, id: VillainId, frame: &Frame) {
+    pub(crate) fn say(&mut self, id: VillainId, frame: &Frame) {
         self.villain(id).say(frame);
         self.run();
     }
 
     /// Sends bytes in the villain's place, past its TLS.
-    pub(super) fn say_raw(&mut self, id: VillainId, bytes: Vec<u8>) {
+    pub(crate) fn say_raw(&mut self, id: VillainId, bytes: Vec<u8>) {
         self.send(End::Villain(id), Parcel::Bytes(bytes));
         self.run();
     }
 
+    /// The villain hangs up, without a goodbye.
+    pub(crate) fn hang_up(&mut self, id: VillainId) {
+        self.send(End::Villain(id), Parcel::End);
+        self.run();
+    }
+
     /// Which connection of the relay's the villain has.
-    pub(super) fn conn_of(&self, id: VillainId) -> Option<ConnId> {
+    pub(crate) fn conn_of(&self, id: VillainId) -> Option<ConnId> {
         match self.lines.get(&End::Villain(id)) {
             Some(End::Relay(conn)) => Some(*conn),
             Some(End::Device(..) | End::Newcomer(_) | End::Villain(_)) | None => None,
@@ -284,7 +312,7 @@ impl Stage {
     }
 
     /// The relay's log, oldest first.
-    pub(super) fn notes(&self) -> &[Note] {
+    pub(crate) fn notes(&self) -> &[Note] {
         &self.notes
     }
 

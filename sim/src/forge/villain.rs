@@ -29,7 +29,7 @@ pub use credulous::Credulous;
 
 /// A certificate chain and what signs for it, which need not fit each other.
 #[derive(Clone, Debug)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     /// The leaf, and what is said to lead to a root.
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// What signs the handshake.
@@ -71,7 +71,7 @@ impl fmt::Display for Heard {
 
 /// One connection of the villain's.
 #[derive(Debug)]
-pub(super) struct Villain {
+pub(crate) struct Villain {
     tls: Connection,
     rng: ChaCha20Rng,
     frames: FrameReader,
@@ -79,11 +79,17 @@ pub(super) struct Villain {
     out: Vec<u8>,
     messages: VecDeque<Vec<u8>>,
     heard: Heard,
+    /// After so many flights of ours, the last bit of each is flipped on its way.
+    flip_after: Option<u32>,
+    /// Says nothing, not even by TLS.
+    mute: bool,
+    /// All ciphertext that came.
+    overheard: Vec<u8>,
 }
 
 impl Villain {
     /// The side that connects, with these protocols offered and, if any, this certificate shown.
-    pub(super) fn client(mut rng: ChaCha20Rng, protocols: &[&[u8]], shown: Option<Shown>) -> Self {
+    pub(crate) fn client(mut rng: ChaCha20Rng, protocols: &[&[u8]], shown: Option<Shown>) -> Self {
         let builder = ClientConfig::builder_with_details(Arc::new(provider()), Arc::new(CertClock::default()))
             .with_protocol_versions(&[&TLS13])
             .expect("the provider speaks TLS 1.3")
@@ -104,7 +110,7 @@ impl Villain {
     }
 
     /// The side that is connected to, which chooses from these protocols and shows this certificate.
-    pub(super) fn server(mut rng: ChaCha20Rng, protocols: &[&[u8]], shown: Shown) -> Self {
+    pub(crate) fn server(mut rng: ChaCha20Rng, protocols: &[&[u8]], shown: Shown) -> Self {
         let mut config = ServerConfig::builder_with_details(Arc::new(provider()), Arc::new(CertClock::default()))
             .with_protocol_versions(&[&TLS13])
             .expect("the provider speaks TLS 1.3")
@@ -121,11 +127,38 @@ impl Villain {
 
     fn new(tls: Connection, rng: ChaCha20Rng) -> Self {
         let frames = FrameReader::default();
-        Self { tls, rng, frames, out: Vec::new(), messages: VecDeque::new(), heard: Heard::Nothing }
+        Self {
+            tls,
+            rng,
+            frames,
+            out: Vec::new(),
+            messages: VecDeque::new(),
+            heard: Heard::Nothing,
+            flip_after: None,
+            mute: false,
+            overheard: Vec::new(),
+        }
+    }
+
+    /// From now on, after so many flights, the last bit of each is flipped on its way.
+    pub(super) fn flip_after(&mut self, flights: u32) {
+        self.flip_after = Some(flights);
+    }
+
+    /// The same, who says nothing, not even by TLS.
+    pub(crate) fn mute(mut self) -> Self {
+        self.mute = true;
+        self
+    }
+
+    /// All ciphertext that came.
+    pub(super) fn overheard(&self) -> &[u8] {
+        &self.overheard
     }
 
     /// Takes ciphertext. What comes after the end is passed over.
     pub(super) fn give(&mut self, mut bytes: &[u8]) {
+        self.overheard.extend_from_slice(bytes);
         let _lent = lend(&mut self.rng);
         while !bytes.is_empty() && self.heard == Heard::Nothing {
             self.tls.read_tls(&mut bytes).expect("a slice can be read");
@@ -149,12 +182,26 @@ impl Villain {
     }
 
     /// Takes out the ciphertext that waits to be sent.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.collect();
+        let mut out = std::mem::take(&mut self.out);
+        if self.mute {
+            return Vec::new();
+        }
+        if let (Some(flights), Some(last)) = (&mut self.flip_after, out.last_mut()) {
+            if *flights == 0 {
+                *last ^= 1;
+            }
+            *flights = flights.saturating_sub(1);
+        }
+        out
+    }
+
+    fn collect(&mut self) {
         let _lent = lend(&mut self.rng);
         while self.tls.wants_write() {
             self.tls.write_tls(&mut self.out).expect("a vector takes everything");
         }
-        std::mem::take(&mut self.out)
     }
 
     /// Says a message as it should be said.
@@ -166,8 +213,7 @@ impl Villain {
     pub(super) fn say_bytes(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(16 * 1024) {
             self.tls.writer().write_all(chunk).expect("a record fits the buffer, which is emptied each time");
-            let waiting = self.take();
-            self.out = waiting;
+            self.collect();
         }
     }
 
@@ -190,7 +236,7 @@ impl Villain {
 /// A key that claims to be P-256 and signs with the same bytes whatever is asked: ECDSA itself draws from the
 /// operating system, and the forgery has to be refused before anybody looks at a signature.
 #[derive(Debug)]
-pub(super) struct PretendsP256;
+pub(crate) struct PretendsP256;
 
 impl SigningKey for PretendsP256 {
     fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn Signer>> {

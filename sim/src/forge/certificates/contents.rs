@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::super::mint::{DAY, Mint, OddKey, P256Ca, issuer, issuer_of, p256, root_issuer_of, sign_by, valid};
 use super::super::villain::Shown;
-use super::super::{Act, Door, Forgery};
+use super::super::{Act, Door, Forgery, Reason, Verdict};
 use super::{
     BAD_CERTIFICATE, CERTIFICATE_EXPIRED, CERTIFICATE_REQUIRED, CERTIFICATE_UNKNOWN, DECRYPT_ERROR,
     UNSUPPORTED_CERTIFICATE, forged, refused,
@@ -123,7 +123,11 @@ fn keys() -> Vec<Forgery> {
             name: "no-certificate",
             what: "none at all (RFC 8446 §4.4.2.4)",
             checks: &["V-09"],
-            tries: vec![(Door::Relay, missing), (Door::Callee, missing)],
+            tries: vec![
+                (Door::Relay, missing),
+                (Door::Callee, missing),
+                (Door::Port, Verdict { reason: Reason::Unmoved, ..missing }),
+            ],
             act: Act::Shows(|_| None),
         },
     ]

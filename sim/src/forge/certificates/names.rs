@@ -1,5 +1,7 @@
 //! Certificates of the genuine CA with names that are none, or somebody else's (RFC 5280 §4.2.1.6, RFC 6125 §6.4).
 
+use countersign_core::device::calls::DirectEnd;
+use countersign_core::fault::CloseReason;
 use countersign_core::id::NameRefusal;
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
@@ -8,7 +10,7 @@ use rcgen::SanType;
 use super::super::mint::{Mint, dns};
 use super::super::villain::{Heard, Shown};
 use super::super::{Act, Door, Forgery, Reason, Verdict};
-use super::{BAD_CERTIFICATE, CERTIFICATE_UNKNOWN, forged, refused};
+use super::{BAD_CERTIFICATE, CERTIFICATE_UNKNOWN, forged, refused_at};
 
 /// All of them.
 pub(super) fn forgeries() -> Vec<Forgery> {
@@ -113,9 +115,12 @@ fn outside() -> Vec<Forgery> {
 
 /// Names of other devices, or of this one with another key.
 fn others() -> Vec<Forgery> {
-    let other = refused(CertRefusal::OtherName, BAD_CERTIFICATE);
     let unknown = Verdict { reason: Reason::Parted(Code::UNKNOWN_DEVICE), heard: Heard::Goodbye(Code::UNKNOWN_DEVICE) };
-    let everywhere = || vec![(Door::Relay, unknown), (Door::Caller, other), (Door::Callee, other)];
+    let at = |door| (door, refused_at(door, CertRefusal::OtherName, BAD_CERTIFICATE));
+    let everywhere =
+        || vec![(Door::Relay, unknown), at(Door::Caller), at(Door::Callee), at(Door::Port), at(Door::Dialler)];
+    let heard = Heard::Goodbye(Code::WRONG_PERSON);
+    let not_the_one = DirectEnd::Failed(CloseReason::Ours(Code::WRONG_PERSON));
     vec![
         Forgery {
             name: "look-alike",
@@ -140,9 +145,13 @@ fn others() -> Vec<Forgery> {
         },
         Forgery {
             name: "second-certificate",
-            what: "mis-issued for a member's name and another key",
-            checks: &["directory"],
-            tries: vec![(Door::Relay, unknown)],
+            what: "mis-issued for a member's name and another key: on a direct connection not the one of the tunnel",
+            checks: &["directory", "protocol §7.5"],
+            tries: vec![
+                (Door::Relay, unknown),
+                (Door::Port, Verdict { reason: Reason::Unmoved, heard }),
+                (Door::Dialler, Verdict { reason: Reason::Tunnelled(not_the_one), heard }),
+            ],
             act: Act::Shows(|mint| {
                 mint.key = mint.another_key();
                 Some(mint.misissued(|_| ()))

@@ -13,7 +13,7 @@ use crate::crypto::lend;
 
 impl Stage {
     /// Lets time pass for everybody.
-    pub(in super::super) fn wait(&mut self, time: Duration) {
+    pub(crate) fn wait(&mut self, time: Duration) {
         self.now = Now { mono: self.now.mono.plus(time), wall: self.now.wall.plus(time) };
         self.at_relay(server::Input::Tick);
         for id in 0..self.devices.len() {
@@ -26,14 +26,22 @@ impl Stage {
     }
 
     /// Goes on until nobody has anything to do.
-    pub(in super::super) fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         loop {
             self.poll_relay();
             self.poll_devices();
             self.poll_newcomers();
             self.poll_villains();
             let Some((to, parcel)) = self.parcels.pop_front() else { return };
-            self.deliver(to, &parcel);
+            self.delivered += 1;
+            if let Some((at, mishap)) = self.mishap
+                && at == self.delivered
+            {
+                self.befall(mishap);
+            }
+            if !self.is_swallowed(to) {
+                self.deliver(to, &parcel);
+            }
         }
     }
 
@@ -88,6 +96,9 @@ impl Stage {
 
     fn poll_devices(&mut self) {
         for id in (0..self.devices.len()).map(DeviceId) {
+            if self.gone.contains(&id) {
+                continue;
+            }
             while let Some(output) = self.devices.get_mut(id.0).and_then(|node| node.lent(Device::poll_output)) {
                 match output {
                     device::Output::Dial(conn) => {
@@ -104,10 +115,13 @@ impl Stage {
                     device::Output::Shut(conn) | device::Output::Drop(conn) => {
                         self.send(End::Device(id, conn), Parcel::End);
                     }
-                    device::Output::DialPeer(..)
-                    | device::Output::FindAddresses(_)
-                    | device::Output::Listen(..)
-                    | device::Output::Unlisten(_) => unreachable!("everybody wishes for the tunnel"),
+                    device::Output::DialPeer(conn, address) => self.dial_peer(id, conn, address),
+                    device::Output::FindAddresses(call) => {
+                        let own = self.addresses_of(id);
+                        self.at_device(id, device::Input::Addresses(call, &own));
+                    }
+                    device::Output::Listen(call, on) => self.listen(id, call, on),
+                    device::Output::Unlisten(call) => self.unlisten(id, call),
                     device::Output::Tell(event) => {
                         if let Some(node) = self.devices.get_mut(id.0) {
                             node.told.push(event);
@@ -156,22 +170,22 @@ impl Stage {
         }
     }
 
-    pub(super) fn at_relay(&mut self, input: server::Input<'_>) {
+    pub(crate) fn at_relay(&mut self, input: server::Input<'_>) {
         let now = self.now;
         let Node { machine, rng, tls, .. } = &mut self.relay;
         let _lent = lend(tls);
         machine.handle(input, now, rng);
     }
 
-    pub(super) fn at_device(&mut self, id: DeviceId, input: device::Input<'_>) {
+    pub(crate) fn at_device(&mut self, id: DeviceId, input: device::Input<'_>) {
         let now = self.now;
-        if let Some(Node { machine, rng, tls, .. }) = self.devices.get_mut(id.0) {
+        if let Some(Node { machine, rng, tls, .. }) = self.devices.get_mut(id.0).filter(|_| !self.gone.contains(&id)) {
             let _lent = lend(tls);
             machine.handle(input, now, rng);
         }
     }
 
-    pub(super) fn at_newcomer(&mut self, id: NewcomerId, input: &EnrolInput<'_>) {
+    pub(crate) fn at_newcomer(&mut self, id: NewcomerId, input: &EnrolInput<'_>) {
         let now = self.now;
         if let Some(Node { machine, tls, .. }) = self.newcomers.get_mut(id.0) {
             let _lent = lend(tls);
