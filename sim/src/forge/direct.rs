@@ -103,7 +103,7 @@ impl Session {
             | Event::GivenUp(_)
             | Event::Here(_)
             | Event::Presence(..)
-            | Event::People(_)
+            | Event::Asked(_)
             | Event::Denied(..)
             | Event::Done => None,
         };

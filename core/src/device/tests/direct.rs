@@ -217,7 +217,7 @@ fn a_filtered_port_is_given_up_in_time_and_a_closed_one_at_once() {
 
 #[test]
 fn whoever_may_dial_none_of_the_offered_addresses_says_so_at_once() {
-    let hers = crate::peer::reach::Network::parse(&Town::address_of(1).to_string()).unwrap();
+    let hers = Town::address_of(1).to_string().parse::<crate::peer::network::Network>().unwrap();
     let mut town = Town::of_reaching(&["alice"], Reach { networks: Some(vec![hers]), ..Reach::default() });
     town.reach = Reach::default();
     let bob = town.enrol("bob");
