@@ -228,8 +228,19 @@ mod tests {
     #[test]
     fn each_setting_is_taken_at_its_bounds_and_refused_one_beyond() {
         assert_eq!(Settings::default().check(), Ok(()));
-        for setting in Setting::ALL {
+        let (count, time) = (|n: usize| Value::Count(u64::try_from(n).unwrap()), Value::Time);
+        let rate = |n: u32| Value::Count(u64::from(n));
+        for (setting, expected) in Setting::ALL.into_iter().zip([
+            (count(CONNECTIONS_MIN), count(CONNECTIONS_MAX)),
+            (count(1), count(STRANGERS_MAX)),
+            (rate(KEY_OPERATIONS_PER_SECOND_MIN), rate(KEY_OPERATIONS_PER_SECOND_MAX)),
+            (time(HANDSHAKE_TIME_LEAST), time(HANDSHAKE_TIME_MOST)),
+            (time(SILENCE_TIME_LEAST), time(SILENCE_TIME_MOST)),
+            (time(RING_TIME_LEAST), time(RING_TIME_MOST)),
+            (time(INVITE_LIFETIME_MIN), time(INVITE_LIFETIME_MAX)),
+        ]) {
             let (least, most) = range(setting);
+            assert_eq!((least, most), expected, "{}", setting.name());
             for edge in [least, most] {
                 assert_eq!(with(setting, edge).check(), Ok(()), "{} at {edge}", setting.name());
             }
