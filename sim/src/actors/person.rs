@@ -180,10 +180,9 @@ impl Person {
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
             Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
-            Event::Asked(Asked::Certificates(..) | Asked::Refused(_) | Asked::Unanswered) => {}
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
-            Event::Denied(..) => {}
+            Event::Denied(..) | Event::Asked(Asked::Certificates(..) | Asked::Refused(_) | Asked::Unanswered) => {}
             Event::Done | Event::GivenUp(_) => {
                 self.away_us = if self.calm { now_us } else { now_us + self.rng.between(500_000, 20_000_000) };
                 return vec![Act::Exit];
