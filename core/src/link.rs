@@ -57,6 +57,9 @@ pub struct Link {
     opened_bytes: usize,
     /// Set when we said goodbye.
     parted: Option<Code>,
+    /// Whether the other side's goodbye is still to be answered by our end. What is sent in the same turn goes before it:
+    /// the other side reads until then.
+    answering: bool,
     closed: bool,
     shut: bool,
 }
@@ -94,6 +97,7 @@ impl Link {
             outbox_bytes_max: OUTBOX_BYTES_MAX,
             opened_bytes: 0,
             parted: None,
+            answering: false,
             closed: false,
             shut: false,
         };
@@ -138,7 +142,7 @@ impl Link {
             match body {
                 Body::Message(message) => events.push(LinkEvent::Message(message)),
                 Body::Goodbye(code, _) => {
-                    self.seal_close();
+                    self.answering = true;
                     return self.end(CloseReason::Theirs(code), events);
                 }
             }
@@ -164,12 +168,12 @@ impl Link {
         }
     }
 
-    /// Queues a frame for this turn.
+    /// Queues a frame for this turn. After the end it is passed over, except in the turn of the other side's goodbye.
     ///
     /// # Panics
     /// If the handshake is not over.
     pub fn send(&mut self, frame: &Frame) -> Result<(), OutboxFull> {
-        if self.closed || self.parted.is_some() {
+        if (self.closed && !self.answering) || self.parted.is_some() {
             return Ok(());
         }
         assert!(self.tls.is_open(), "a frame was to be sent before the other side was known");
@@ -204,8 +208,11 @@ impl Link {
         CloseReason::Fault(fault)
     }
 
-    /// Seals what this turn has queued, as few records as can be. Call once at the end of a turn.
+    /// Seals what this turn has queued, as few records as can be, and answers a goodbye. Call once at the end of a turn.
     pub fn flush(&mut self) {
+        if std::mem::take(&mut self.answering) {
+            return self.seal_close();
+        }
         if !self.turn.is_empty() {
             self.tls.seal(&std::mem::take(&mut self.turn));
             self.collect();
@@ -250,7 +257,7 @@ impl Link {
 
     /// How many bytes wait for the socket, sealed or not.
     pub fn waiting(&self) -> usize {
-        self.outbound().len() + self.turn.len()
+        self.outbound().len() + self.turn.len() + if self.answering { PARTING_BYTES } else { 0 }
     }
 
     /// Whether we said goodbye already.

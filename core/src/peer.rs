@@ -178,7 +178,7 @@ impl Peer {
                 }
                 LinkEvent::Message(message) => self.message(&message, Path::Tunnel, now),
                 LinkEvent::Closed(reason) => {
-                    self.tunnel_closed(reason);
+                    self.tunnel_closed(reason, now);
                     Ok(())
                 }
             };
@@ -341,12 +341,19 @@ impl Peer {
         }
     }
 
-    /// The tunnel's own link is over. A goodbye there is the session's; anything else costs the tunnel alone, as long
-    /// as there is another way.
-    fn tunnel_closed(&mut self, reason: CloseReason) {
-        if matches!(reason, CloseReason::Theirs(_) | CloseReason::Ours(_)) || !self.direct.is_up() {
-            self.closed(reason);
+    /// The tunnel's own link is over. What is the other end's doing there ends the session; anything else costs the
+    /// tunnel alone, as long as there is another way.
+    fn tunnel_closed(&mut self, reason: CloseReason, now: Now) {
+        if self.direct.is_up() {
+            if !moving::ends_the_session(reason) {
+                return;
+            }
+            // It has left the direct connection before it said goodbye here, and reads until we answer: what it did not
+            // hear there is said here.
+            self.direct.leave(Code::OTHER_WAY);
+            self.say_again(now);
         }
+        self.closed(reason);
     }
 
     /// A breach of the protocol ends the session on every way.

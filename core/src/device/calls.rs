@@ -261,6 +261,11 @@ impl Calls {
                     self.take(id, tunnel, from, now);
                 }
             },
+            // Whoever calls again has given up the call that lost its tunnel: ours is with nobody.
+            Some((id, Stage::Up(None, _))) => {
+                self.end(id, CallEnd::Closed(CloseReason::Truncated), now);
+                self.introduced(tunnel, from, now);
+            }
             Some((_, Stage::Incoming(..) | Stage::Up(..) | Stage::Ending(..))) => {
                 self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::IN_A_CALL });
             }
@@ -326,6 +331,12 @@ impl Calls {
                     } else {
                         self.watch_proof(id, now);
                     }
+                }
+                Some(Stage::Up(_, peer)) if peer.can_retreat() => {
+                    peer.retreat(now);
+                    // The goodbye goes out once more, by the other way.
+                    self.keep_leaving(id, now);
+                    self.pump(id, now);
                 }
                 // Neither a handshake nor an answer to a goodbye that takes too long is a good end.
                 Some(Stage::Up(..)) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::id::ConnId;
-use crate::limits::LINGER_TIME_MAX;
+use crate::limits::{LINGER_TIME_MAX, PEER_LEAVING_TIME_MAX};
 use crate::link::{Link, Step};
 use crate::time::{Instant, Now};
 
@@ -18,6 +18,8 @@ pub(super) struct Leaving {
 struct Left {
     link: Box<Link>,
     until: Instant,
+    /// At the latest then, however slowly its last words are taken.
+    by: Instant,
     /// The other end has finished, and may still read what we have to say.
     ended: bool,
 }
@@ -25,7 +27,15 @@ struct Left {
 impl Leaving {
     /// Takes a connection over. It gets a while to end.
     pub(super) fn add(&mut self, conn: ConnId, link: Box<Link>, now: Now) {
-        self.by_conn.insert(conn, Left { link, until: now.mono.plus(LINGER_TIME_MAX), ended: false });
+        self.by_conn.insert(
+            conn,
+            Left {
+                link,
+                until: now.mono.plus(LINGER_TIME_MAX),
+                by: now.mono.plus(PEER_LEAVING_TIME_MAX),
+                ended: false,
+            },
+        );
         self.turned = true;
     }
 
@@ -34,10 +44,11 @@ impl Leaving {
         self.by_conn.contains_key(&conn)
     }
 
-    /// The socket took this many bytes.
-    pub(super) fn sent(&mut self, conn: ConnId, n: usize) {
+    /// The socket took this many bytes: it gets more time.
+    pub(super) fn sent(&mut self, conn: ConnId, n: usize, now: Now) {
         if let Some(left) = self.by_conn.get_mut(&conn) {
             left.link.sent(n);
+            left.until = now.mono.plus(LINGER_TIME_MAX).min(left.by).max(left.until);
             self.turned = true;
         }
     }

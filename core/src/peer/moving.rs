@@ -8,7 +8,7 @@ use super::direct::DirectEvent;
 use super::{DirectEnd, DirectOutput, Path, Peer, PeerEvent};
 use crate::fault::{CloseReason, Fault};
 use crate::id::ConnId;
-use crate::limits::DIRECT_HEARD_TIME_MAX;
+use crate::limits::{DIRECT_HEARD_TIME_MAX, SILENCE_TIME_MAX};
 use crate::link::Step;
 use crate::time::{Instant, Now};
 use crate::tls::Proven;
@@ -59,9 +59,25 @@ impl Peer {
         self.confirm();
     }
 
-    /// Does what is due on the direct way.
+    /// Whether this end speaks directly and could speak in the tunnel.
+    pub fn can_retreat(&self) -> bool {
+        self.direct.is_up() && self.has_tunnel()
+    }
+
+    /// Gives up a direct connection on which nobody answers, and speaks in the tunnel.
+    pub fn retreat(&mut self, now: Now) {
+        let reason = CloseReason::TimedOut;
+        self.back(Some(reason), DirectEnd::Broken(reason), now);
+    }
+
+    /// Does what is due.
     pub fn tick(&mut self, now: Now) {
         let unheard_until = self.unheard_until();
+        if !self.direct.is_up() && unheard_until.is_some_and(|until| until <= now.mono) {
+            // However lively the relay is: whoever confirms nothing for so long does not read.
+            self.say_goodbye(Code::TIMED_OUT);
+            return self.closed(CloseReason::TimedOut);
+        }
         if self.direct.tick(unheard_until, now) {
             // A sign of life: it says nothing new.
             let n = self.lines.heard();
@@ -70,9 +86,13 @@ impl Peer {
         self.direct_events(now);
     }
 
-    /// When something is due next on the direct way.
+    /// When something is due next.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.direct.next_deadline(self.unheard_until())
+        if self.over {
+            return None;
+        }
+        let direct = self.direct.next_deadline(self.unheard_until());
+        if self.direct.is_up() { direct } else { direct.into_iter().chain(self.unheard_until()).min() }
     }
 
     /// What the socket of a direct connection should take.
@@ -96,7 +116,8 @@ impl Peer {
     }
 
     fn unheard_until(&self) -> Option<Instant> {
-        self.lines.waiting_since().map(|since| since.plus(DIRECT_HEARD_TIME_MAX))
+        let patience = if self.direct.is_up() { DIRECT_HEARD_TIME_MAX } else { SILENCE_TIME_MAX };
+        self.lines.waiting_since().map(|since| since.plus(patience))
     }
 
     /// Does what the direct way's news come to.
@@ -113,7 +134,11 @@ impl Peer {
                 }
                 DirectEvent::Closed(reason) if ends_the_session(reason) => self.closed(reason),
                 DirectEvent::Closed(reason) => self.back(Some(reason), DirectEnd::Broken(reason), now),
-                DirectEvent::Failed(end) => self.back(None, end, now),
+                DirectEvent::Failed(_) if self.over => {}
+                DirectEvent::Failed(end) => {
+                    self.tunnelled(&PeerMessage::Detach);
+                    self.events.push_back(PeerEvent::Tunnelled(end));
+                }
             }
         }
     }
@@ -147,7 +172,7 @@ impl Peer {
     }
 
     /// Says again, on the way that this end speaks on now, what the other end has not confirmed.
-    fn say_again(&mut self, now: Now) {
+    pub(super) fn say_again(&mut self, now: Now) {
         let again: Vec<Frame> = self
             .lines
             .say_again(now.mono)
@@ -165,9 +190,9 @@ impl Peer {
     }
 }
 
-/// Whether the end of a direct connection is the other end's doing, and so the end of all. What can be anybody's doing on
+/// Whether the end of one way is the other end's doing, and so the end of all. What can be anybody's doing on
 /// the way, or says that the session goes on by the other way, costs the connection alone.
-fn ends_the_session(reason: CloseReason) -> bool {
+pub(super) fn ends_the_session(reason: CloseReason) -> bool {
     match reason {
         CloseReason::Theirs(code) => code != Code::OTHER_WAY,
         CloseReason::Ours(_) => true,

@@ -75,6 +75,17 @@ impl Town {
         self.settle();
     }
 
+    /// A member sees the end of all their direct connections; the others see nothing.
+    pub(crate) fn cut_directly_for(&mut self, member: usize) {
+        let gone = |(owner, conn): &(usize, ConnId)| (*owner == member).then_some(*conn);
+        let conns: Vec<ConnId> = self.streets.pipes.keys().filter_map(gone).collect();
+        self.streets.pipes.clear();
+        for conn in conns {
+            self.tell_member(member, MemberInput::Ended(conn));
+        }
+        self.settle();
+    }
+
     pub(super) fn in_the_streets(&mut self, member: usize, output: Output) {
         match output {
             Output::FindAddresses(call) => {
@@ -129,6 +140,9 @@ impl Town {
     }
 
     pub(super) fn end_directly(&mut self, member: usize, conn: ConnId, dropped: bool) {
+        if self.streets.swallow {
+            return;
+        }
         let other = if dropped {
             self.streets.pipes.remove(&(member, conn))
         } else {

@@ -91,8 +91,12 @@ impl Doors {
                             door.knocked = false;
                             break;
                         }
-                        // Whoever it was has gone, or there are no more sockets: the next turn may have better luck.
-                        Err(_) => break,
+                        // Whoever it was has gone, or there are no more sockets. The loop must not spin for it: the next
+                        // one who comes is heard again.
+                        Err(_) => {
+                            door.knocked = false;
+                            break;
+                        }
                     }
                 }
             }

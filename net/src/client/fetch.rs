@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::World;
 use super::ask::ask;
 use super::cert::{rest, write_public};
+use super::clean::{clean, escape_json};
 use crate::exit::{Exit, Failure, print_line};
 use crate::store::folder::FolderError;
 
@@ -86,11 +87,13 @@ fn show(user: &UserName, fetched: &Fetched, world: &World, json: bool) -> Result
             not_after: facts.not_after.0,
             fingerprint: facts.fingerprint.to_string(),
         };
-        return print_line(serde_json::to_string(&shown).map_err(Failure::failed)?);
+        return print_line(escape_json(&serde_json::to_string(&shown).map_err(Failure::failed)?));
     }
+    // What a certificate that is not believed says of itself may be anything.
+    let subject = clean(&facts.subject);
     match judged {
-        Ok(judged) => print_line(format_args!("device       {} ({})", judged.device, facts.subject))?,
-        Err(refusal) => print_line(format_args!("NOT VALID    {} ({refusal})", facts.subject))?,
+        Ok(judged) => print_line(format_args!("device       {} ({subject})", judged.device))?,
+        Err(refusal) => print_line(format_args!("NOT VALID    {subject} ({refusal})"))?,
     }
     let left = rest(&facts, world.now().wall);
     print_line(format_args!("serial       {}", facts.serial))?;

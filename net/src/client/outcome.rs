@@ -115,10 +115,9 @@ fn closed(reason: CloseReason, with: &UserName, open: bool) -> (Exit, String) {
         CloseReason::Truncated | CloseReason::PeerClosed => {
             (Exit::Failed, format!("the call with {with} broke off: the last lines may not have arrived"))
         }
-        CloseReason::TimedOut if open => (
-            Exit::Failed,
-            format!("{with} did not confirm the end of the call in time: the last lines may not have arrived"),
-        ),
+        CloseReason::TimedOut if open => {
+            (Exit::Failed, format!("{with} did not answer any more: the last lines may not have arrived"))
+        }
         CloseReason::TimedOut => (Exit::Failed, format!("the call with {with} did not come about in time: try again")),
         CloseReason::Fault(_)
         | CloseReason::Alert(_)

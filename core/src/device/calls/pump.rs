@@ -22,7 +22,7 @@ impl Calls {
             | None => Err(SayRefusal::NotOpen),
         };
         match result {
-            Ok(()) => self.forward(id),
+            Ok(()) => self.pump(id, now),
             Err(refusal) => self.events.push_back((id, Err(CallDenied::Say(refusal)))),
         }
     }
@@ -45,7 +45,7 @@ impl Calls {
         {
             peer.credited(bytes);
             self.keep_leaving(id, now);
-            self.forward(id);
+            self.pump(id, now);
             self.hang_up_when_drained(id, now);
         }
     }

@@ -56,7 +56,7 @@ impl Calls {
             return self.direct_input(id, input, now, rng);
         }
         match input {
-            DirectInput::Sent(_, n) => self.leaving.sent(conn, n),
+            DirectInput::Sent(_, n) => self.leaving.sent(conn, n, now),
             DirectInput::Ended(_) => self.leaving.ended(conn),
             // The call that dialled it is over.
             DirectInput::Connected(_) if !self.leaving.has(conn) => self.outputs.push_back(Output::Drop(conn)),

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::id::ConnId;
-use crate::limits::{DIRECT_ACCEPTS_MAX, DIRECT_HEARD_TIME_MAX, DIRECT_STRANGERS_MAX, DIRECT_TIME_MAX};
+use crate::limits::{
+    DIRECT_ACCEPTS_MAX, DIRECT_HEARD_TIME_MAX, DIRECT_STRANGERS_MAX, DIRECT_TIME_MAX, PEER_GOODBYE_TIME_MAX,
+    SILENCE_TIME_MAX,
+};
 use crate::peer::{DirectEnd, Reach};
 use crate::testing::env;
 use crate::tls::Dial;
@@ -334,4 +337,61 @@ fn a_long_monologue_is_whole_whenever_the_direct_connection_breaks() {
         said.push((n, text));
     }
     assert_eq!(lines(&town.news(bob.0)), said);
+}
+
+#[test]
+fn what_either_said_before_a_goodbye_is_heard_though_the_direct_connection_died_with_it() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.swallow = true;
+    say(&mut town, alice, 0);
+    say(&mut town, bob, 0);
+    town.command(alice.0, Command::HangUp(alice.1, Code::HUNG_UP));
+    // Alice alone sees that the connection is gone.
+    town.cut_directly_for(alice.0);
+    let (told_alice, told_bob) = (town.news(alice.0), town.news(bob.0));
+    assert_eq!((lines(&told_bob), lines(&told_alice)), (said(0..1), said(0..1)));
+    let finished = |end| CallEvent::Ended(CallEnd::Closed(end));
+    assert_eq!(call_events(&told_alice).last(), Some(&finished(CloseReason::Ours(Code::FINISHED))));
+    assert_eq!(call_events(&told_bob).last(), Some(&finished(CloseReason::Theirs(Code::FINISHED))));
+}
+
+#[test]
+fn a_goodbye_on_a_dead_direct_connection_goes_through_the_tunnel() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.swallow = true;
+    say(&mut town, alice, 0);
+    town.command(alice.0, Command::HangUp(alice.1, Code::HUNG_UP));
+    assert_eq!(lines(&town.news(bob.0)), []);
+    town.wait(PEER_GOODBYE_TIME_MAX);
+    let (told_alice, told_bob) = (town.news(alice.0), town.news(bob.0));
+    assert_eq!(lines(&told_bob), said(0..1));
+    let finished = |end| CallEvent::Ended(CallEnd::Closed(end));
+    assert_eq!(call_events(&told_alice).last(), Some(&finished(CloseReason::Ours(Code::FINISHED))));
+    assert_eq!(call_events(&told_bob).last(), Some(&finished(CloseReason::Theirs(Code::FINISHED))));
+}
+
+#[test]
+fn whoever_calls_again_is_not_told_that_the_other_is_busy_with_their_own_dead_call() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.swallow = true;
+    // Alice's machine is in another network now: the relay's connection ends, the direct one is dead and says nothing.
+    town.cut(alice.0);
+    town.command(alice.0, Command::HangUp(alice.1, Code::HUNG_UP));
+    town.wait(PEER_GOODBYE_TIME_MAX * 2);
+    town.news(bob.0);
+    town.command(alice.0, Command::Call(CallId(2), user("bob"), NO_PATIENCE));
+    let told = call_events(&town.news(bob.0));
+    let broken = CallEvent::Ended(CallEnd::Closed(CloseReason::Truncated));
+    assert_eq!(told, [broken, CallEvent::Incoming(device_name("alice", "laptop"))]);
+}
+
+#[test]
+fn whoever_confirms_nothing_is_not_waited_for_without_end() {
+    let (mut town, alice, bob) = neighbours(Reach::tunnel_only(), |_| {});
+    // Bob's program is stopped; his kernel and the relay go on.
+    town.lose_wire(bob.0);
+    say(&mut town, alice, 0);
+    town.wait(SILENCE_TIME_MAX);
+    let end = call_events(&town.news(alice.0)).pop();
+    assert!(matches!(end, Some(CallEvent::Ended(_))), "{end:?}");
 }

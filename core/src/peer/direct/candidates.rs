@@ -130,7 +130,9 @@ impl Candidates {
     /// A candidate is no more.
     pub(super) fn lost(&mut self, conn: ConnId, end: DirectEnd) -> Tried {
         self.by_conn.remove(&conn);
-        if let DirectEnd::Failed(_) = end {
+        if let DirectEnd::Failed(CloseReason::Theirs(Code::OTHER_WAY)) = end {
+            self.failure = DirectEnd::GivenUp;
+        } else if let DirectEnd::Failed(_) = end {
             self.failure = end;
         }
         // A caller whose candidates are gone, or who has shown the nonce in vain, has none left. A callee waits.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::fault::CloseReason;
+use crate::fault::{CloseReason, Fault};
 
 /// Why there is no direct connection, or not any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,10 @@ impl fmt::Display for DirectEnd {
             Self::Declined => f.write_str("the other side does not offer one"),
             Self::Unreachable => f.write_str("none of the other side's addresses answers"),
             Self::TimedOut => f.write_str("it did not come about in time"),
-            Self::Failed(reason) => write!(f, "whoever was there was not the other side: {reason}"),
+            Self::Failed(
+                reason @ (CloseReason::Fault(Fault::Certificate(_)) | CloseReason::Alert(_) | CloseReason::Ours(_)),
+            ) => write!(f, "whoever was there was not the other side: {reason}"),
+            Self::Failed(reason) => write!(f, "it was not made: {reason}"),
             Self::Crowded => f.write_str("too many strangers came to the port"),
             Self::Broken(reason) => write!(f, "it broke: {reason}"),
             Self::GivenUp => f.write_str("the other side gave it up"),
