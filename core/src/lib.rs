@@ -27,6 +27,8 @@
 //! | every connection ends once, with one reason, on both sides | [`link`], [`fault::CloseReason`] |
 //! | the relay can't read or fake what two devices say | [`peer`] |
 //! | nothing is unbounded | [`limits`] |
+//! | a flood of strangers leaves the members working | [`server`]: turns at public-key work, places by source |
+//! | a member who does not read costs the others nothing | [`server`]: paused, then dropped |
 //! | nothing here reads a clock, draws randomness or has an order of chance | `core/clippy.toml` |
 //!
 //! What is not protected against stands in `SECURITY.md`; the protocol in numbered paragraphs in `docs/protocol.md`.

@@ -153,11 +153,10 @@ impl Strangers {
         }
     }
 
-    /// Whose place a newcomer gets when there is none left.
+    /// Whose place a newcomer gets when there is none left: of several sources with equally many, the oldest's.
     pub(super) fn yielding(&self) -> Option<ConnId> {
-        let most = self.places.values().max_by_key(|places| places.len())?;
-        let crowd = if most.served.len() > most.unserved.len() { &most.served } else { &most.unserved };
-        crowd.first().copied()
+        let most = self.places.values().map(Places::len).max()?;
+        self.places.values().filter(|places| places.len() == most).filter_map(Places::yielding).min()
     }
 
     /// One has said which door it wants, and waits for its turn from now on. Whether it did not wait already.
@@ -222,6 +221,12 @@ impl Strangers {
 impl Places {
     fn len(&self) -> usize {
         self.unserved.len() + self.served.len()
+    }
+
+    /// The oldest of those who are more.
+    fn yielding(&self) -> Option<ConnId> {
+        let crowd = if self.served.len() > self.unserved.len() { &self.served } else { &self.unserved };
+        crowd.first().copied()
     }
 }
 

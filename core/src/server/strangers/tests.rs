@@ -94,6 +94,18 @@ fn a_place_is_taken_from_the_source_with_most_and_there_from_the_larger_crowd() 
     strangers.leave(ConnId(2));
     strangers.enter(ConnId(6), Source(6));
     assert_eq!(strangers.yielding(), Some(ConnId(4)), "one was served and two were not");
+    for conn in [7, 8] {
+        strangers.enter(ConnId(conn), Source(4));
+    }
+    strangers.leave(ConnId(6));
+    assert_eq!(
+        strangers.yielding(),
+        Some(ConnId(4)),
+        "of two sources with two each, the older, and there who was not served"
+    );
+    strangers.leave(ConnId(4));
+    strangers.leave(ConnId(7));
+    assert_eq!(strangers.yielding(), Some(ConnId(1)), "all have one place");
 }
 
 #[test]
