@@ -77,10 +77,8 @@ impl Two {
     }
 
     fn accept(&mut self) {
-        let incoming = |event: &Event| match event {
-            Event::Call(call, CallEvent::Incoming(_)) => Some(*call),
-            _ => None,
-        };
+        let incoming =
+            |event: &Event| if let Event::Call(call, CallEvent::Incoming(_)) = event { Some(*call) } else { None };
         self.his = self.stage.told(self.bob).iter().rev().find_map(incoming);
         if let Some(his) = self.his {
             self.stage.command(self.bob, Command::Accept(his));

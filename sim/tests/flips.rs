@@ -6,6 +6,7 @@ use countersign_core::id::ConnId;
 use sim::config::{Flip, SimConfig};
 use sim::rng::{Draw, Streams};
 use sim::run::{Outcome, run};
+use sim::story::is_direct;
 use sim::trace::Keep;
 use sim::world::watch::Fate;
 
@@ -18,9 +19,14 @@ fn config(seed: u64) -> SimConfig {
     SimConfig { devices: 3, storm_s: 40, pace_ms: 400, ..SimConfig::draw(seed).without_faults() }
 }
 
-/// The place of the `nth` byte of all that the storm has carried.
-fn place(outcome: &Outcome, mut nth: u64) -> Option<Flip> {
-    for (conn, bytes) in &outcome.storm_bytes {
+/// How many bytes the storm has carried, to and from the relay or else between devices.
+fn carried(outcome: &Outcome, direct: bool) -> u64 {
+    outcome.storm_bytes.iter().filter(|(conn, _)| is_direct(**conn) == direct).flat_map(|(_, bytes)| bytes).sum()
+}
+
+/// The place of the `nth` byte of those.
+fn place(outcome: &Outcome, direct: bool, mut nth: u64) -> Option<Flip> {
+    for (conn, bytes) in outcome.storm_bytes.iter().filter(|(conn, _)| is_direct(**conn) == direct) {
         for (length, to_relay) in bytes.iter().zip([true, false]) {
             if nth < *length {
                 return Some(Flip { conn: conn.0, to_relay, offset: nth });
@@ -77,10 +83,10 @@ fn a_byte_flipped_at_any_of_100_places_is_noticed_or_has_no_effect() {
         let config = config(seed);
         let plain = run(&config, Keep::default());
         assert_eq!(plain.objection, None);
-        let total: u64 = plain.storm_bytes.values().flatten().sum();
+        let total = carried(&plain, false);
         let rng = &mut Streams::new(seed).stream("flips");
         for _ in 0..FLIPS {
-            let flip = place(&plain, rng.below(total)).expect("a place within the run");
+            let flip = place(&plain, false, rng.below(total)).expect("a place within the run");
             let damaged = run(&SimConfig { flip: Some(flip), ..config.clone() }, Keep::default());
             effects.push(effect(flip, &plain, &damaged));
         }
@@ -103,4 +109,29 @@ fn a_byte_flipped_in_a_handshake_of_each_kind_is_noticed_too() {
             }
         }
     }
+}
+
+#[test]
+fn a_byte_flipped_between_two_devices_costs_that_way_and_never_a_line() {
+    let (mut arrived, mut lost) = (0, 0);
+    for seed in 0..6 {
+        let config = SimConfig { tunnel_only_percent: 0, ..config(seed) };
+        let plain = run(&config, Keep::default());
+        assert_eq!(plain.objection, None);
+        let (total, rng) = (carried(&plain, true), &mut Streams::new(seed).stream("flips/direct"));
+        for _ in 0..8 {
+            let flip = place(&plain, true, rng.below(total)).expect("a place within the run");
+            let damaged = run(&SimConfig { flip: Some(flip), ..config.clone() }, Keep::default());
+            // Delivery and the other oracles have seen it all.
+            assert_eq!(damaged.objection, None, "{flip}");
+            if !damaged.fates.get(&ConnId(flip.conn)).is_some_and(|fate| fate.flipped) {
+                assert_eq!(damaged.hash, plain.hash, "{flip} never arrived and changed the run");
+                continue;
+            }
+            arrived += 1;
+            let moved = |outcome: &Outcome| outcome.tally.sum("call moved", "tunnel: ");
+            lost += u64::from(moved(&damaged) > moved(&plain));
+        }
+    }
+    assert!(arrived >= 30 && lost * 2 >= arrived, "{arrived} arrived, and {lost} cost a way");
 }

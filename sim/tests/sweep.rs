@@ -7,11 +7,26 @@ use sim::sweep::sweep;
 const SEEDS: u64 = 40;
 
 /// What happens often enough in any so many seeds that its absence is no accident.
-const OFTEN: [(&str, &str); 38] = [
+const OFTEN: [(&str, &str); 53] = [
     ("call", "opened"),
     ("call", "waiting"),
     ("call", "lines heard"),
     ("call", "made by both at once"),
+    ("call moved", "direct"),
+    ("call moved", "tunnel: Declined"),
+    ("call moved", "tunnel: GivenUp"),
+    ("call moved", "tunnel: NoAddress"),
+    ("call moved", "tunnel: TimedOut"),
+    ("call moved", "tunnel: Unreachable"),
+    ("call moved", "tunnel: broken, Truncated"),
+    ("call moved", "tunnel: failed, fault Certificate(OtherName)"),
+    ("call moved", "tunnel: failed, fault NotTls"),
+    ("direct", "cuts"),
+    ("direct", "cuts of one way"),
+    ("direct", "led astray"),
+    ("direct", "listeners that could not be made"),
+    ("direct", "listeners, IPv6 too"),
+    ("direct", "strangers at a port"),
     ("call ended", "theirs FINISHED"),
     ("call ended", "ours FINISHED"),
     ("call ended", "Truncated"),

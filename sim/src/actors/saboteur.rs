@@ -84,12 +84,12 @@ impl Saboteur {
             }
             (Sabotage::DropPresence, Event::Presence(..)) if program.device == 0 => Vec::new(),
             (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
-            | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..))) => Vec::new(),
+            | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..)))
+            | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_))) => Vec::new(),
             (Sabotage::AccusePeer, Event::Call(call, CallEvent::Moved(path, Some(_)))) => {
                 let end = DirectEnd::Failed(CloseReason::Fault(Fault::Malformed));
                 vec![Event::Call(call, CallEvent::Moved(path, Some(end)))]
             }
-            (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_))) => Vec::new(),
             (_, event) => vec![event],
         }
     }

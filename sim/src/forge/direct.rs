@@ -116,11 +116,13 @@ impl Session {
     }
 
     /// The verdict, where Mallory hears of it in the tunnel.
+    #[allow(clippy::unnecessary_wraps, reason = "this is how a scene ends")]
     fn in_tunnel(&self, stage: &Stage) -> Played {
         Ok(Verdict { reason: self.reason(stage), heard: self.inner.heard() })
     }
 
     /// The verdict, where Mallory hears of it on a direct connection.
+    #[allow(clippy::unnecessary_wraps, reason = "this is how a scene ends")]
     fn on(&self, stage: &mut Stage, direct: VillainId) -> Played {
         Ok(Verdict { reason: self.reason(stage), heard: stage.villain(direct).heard() })
     }
@@ -221,10 +223,8 @@ fn gets_in(
     (nonce, at): (Nonce, SocketAddr),
 ) -> Result<VillainId, String> {
     let direct = knocks(stage, at, (&PEER, Some(genuine(mallory))), &[PeerMessage::Attach { nonce }])?;
-    match session.reason(stage) {
-        Reason::Passed => Ok(direct),
-        other => Err(format!("the one who is awaited does not get in: {other}")),
-    }
+    let reason = session.reason(stage);
+    if reason == Reason::Passed { Ok(direct) } else { Err(format!("the one who is awaited does not get in: {reason}")) }
 }
 
 /// Mallory has called and is connected directly, all in good order.

@@ -42,6 +42,12 @@ impl Tally {
         self.counts.get(&(family, what.to_owned())).copied().unwrap_or(0)
     }
 
+    /// How often anything of a family happened whose name begins so.
+    pub fn sum(&self, family: &'static str, beginning: &str) -> u64 {
+        let counts = self.counts.iter().filter(|((of, what), _)| *of == family && what.starts_with(beginning));
+        counts.map(|(_, count)| count).sum()
+    }
+
     /// Counts what an event shows.
     pub fn see(&mut self, seen: &Seen<'_>) {
         match seen {

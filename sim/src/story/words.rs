@@ -4,11 +4,11 @@ use countersign_core::device::calls::{CallDenied, CallEvent};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Command, Event};
 use countersign_core::effect::Note;
-use countersign_core::id::DeviceName;
+use countersign_core::id::{CallId, ConnId, DeviceName};
 use countersign_core::operator::Answer;
 
 use super::tally::{code_name, end_name, moved_name, reason_name};
-use super::{Crash, Phase, Seen, Side, Who};
+use super::{Crash, Phase, Program, Seen, Side, Who};
 
 /// The line for an event, if it has one: when, who, what.
 pub fn line(at_us: u64, seen: &Seen<'_>) -> Option<String> {
@@ -61,14 +61,7 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         Seen::Cut { conn, silent } => {
             (network(), format!("cuts connection {conn}{}", if *silent { " and tells nobody" } else { "" }))
         }
-        Seen::Met { conn, dialler: None, .. } => (network(), format!("has a stranger knock (connection {conn})")),
-        Seen::Met { conn, dialler: Some(program), astray: true, .. } => {
-            (network(), format!("leads device {} astray (connection {conn})", program.device))
-        }
-        Seen::Met { conn, dialler: Some(one), listener: Some((other, call)), .. } => (
-            format!("device {}", one.device),
-            format!("reaches device {} for its call {call} (connection {conn})", other.device),
-        ),
+        Seen::Met { conn, dialler, listener, astray } => met(*conn, *dialler, *listener, *astray)?,
         Seen::Listens(program, call, at) => {
             (format!("device {}", program.device), format!("listens for call {call} at {at:?}"))
         }
@@ -140,12 +133,30 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Hosted(..)
         | Seen::DialledPeer(..)
         | Seen::Missed(..)
-        | Seen::Met { .. }
         | Seen::Reached(..)
         | Seen::Unlistens(..)
         | Seen::Appending(..)
         | Seen::Folded(..)
         | Seen::Woken { .. } => return None,
+    })
+}
+
+/// A direct connection that has reached somebody.
+fn met(
+    conn: ConnId,
+    dialler: Option<Program>,
+    listener: Option<(Program, CallId)>,
+    astray: bool,
+) -> Option<(String, String)> {
+    let network = || "network".to_owned();
+    Some(match (dialler, listener) {
+        (None, _) => (network(), format!("has a stranger knock (connection {conn})")),
+        (Some(one), _) if astray => (network(), format!("leads device {} astray (connection {conn})", one.device)),
+        (Some(one), Some((other, call))) => (
+            format!("device {}", one.device),
+            format!("reaches device {} for its call {call} (connection {conn})", other.device),
+        ),
+        (Some(_), None) => return None,
     })
 }
 

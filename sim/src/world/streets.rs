@@ -28,6 +28,7 @@ const STRANGER_US: u64 = 15_000_000;
 const PORTS: std::ops::Range<u16> = 32_768..61_000;
 
 /// What the network is like around a device.
+#[allow(clippy::struct_excessive_bools, reason = "each may be so or not, whatever the others are")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// The addresses of its interfaces, loopback among them.

@@ -139,9 +139,9 @@ fn comes_with(stage: &mut Stage, says: &[PeerMessage]) -> Played {
 }
 
 fn handshakes() -> Vec<Forgery> {
-    let at_port = |heard| (Door::Port, Reason::Unmoved, heard);
     const ALPN: &[&str] = &["protocol §2", "RFC 7301 §3.2"];
     const RECORD: &[&str] = &["RFC 8446 §5.2"];
+    let at_port = |heard| (Door::Port, Reason::Unmoved, heard);
     vec![
         entry("port-without-alpn", "one who names no protocol", ALPN, at_port(Heard::Alert(120)), |stage| {
             offers(stage, &[])
