@@ -154,7 +154,9 @@ impl Peer {
         // Where the other end has said that it goes on in the tunnel, there is one, though its goodbye may have come
         // with the same bytes: what stands between the two is still to be heard.
         if let Some(reason) = broken.filter(|_| !self.has_tunnel()) {
-            return self.closed(reason);
+            // The way by which the other end means to go on is one that we have not: to us it is a cut.
+            let left = reason == CloseReason::Theirs(Code::OTHER_WAY);
+            return self.closed(if left { CloseReason::Truncated } else { reason });
         }
         let theirs = matches!(end, DirectEnd::GivenUp | DirectEnd::Declined);
         if !theirs {

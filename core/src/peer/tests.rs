@@ -173,3 +173,21 @@ fn a_wish_for_a_direct_connection_that_crosses_a_goodbye_is_no_breach() {
     assert_eq!(callee, [PeerEvent::Closed(CloseReason::Ours(Code::FINISHED))]);
     assert_eq!(caller, [PeerEvent::Closed(CloseReason::Theirs(Code::FINISHED))]);
 }
+
+#[test]
+fn an_end_that_is_left_for_a_way_that_it_has_lost_calls_that_a_cut() {
+    let [alice, bob, _] = people();
+    let left = CloseReason::Theirs(Code::OTHER_WAY);
+    for lost in [false, true] {
+        let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+        call.pump();
+        call.events();
+        if lost {
+            call.caller.tunnel = None;
+        }
+        call.caller.back(Some(left), DirectEnd::Broken(left), NOW);
+        let in_tunnel = PeerEvent::Tunnelled(DirectEnd::Broken(left));
+        let expected = if lost { PeerEvent::Closed(CloseReason::Truncated) } else { in_tunnel };
+        assert_eq!(call.events().0, [expected]);
+    }
+}
