@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::Event;
-use countersign_core::device::calls::{CallEvent, Path};
+use countersign_core::device::calls::{CallEnd, CallEvent, Path};
+use countersign_core::fault::CloseReason;
 use countersign_core::id::{CallId, ConnId};
 use countersign_core::limits::{DIRECT_ADDRESSES_MAX, DIRECT_TIME_MAX, LINGER_TIME_MAX};
+
+use countersign_core::wire::Code;
 
 use super::connections::{TOLD_US, UNTOLD_US};
 use crate::story::{Program, Seen, Side, is_direct};
@@ -120,6 +123,9 @@ impl Direct {
                 return Err(format!(
                     "call {id} of device {device} moves from {from:?} to {path:?} ({why:?}), moved before: {moved}"
                 ));
+            }
+            CallEvent::Ended(CallEnd::Closed(CloseReason::Theirs(Code::OTHER_WAY))) => {
+                return Err(format!("call {id} of device {device} is over, and is said to go on by another way"));
             }
             CallEvent::Ended(_) => (call.ended, call.left_us, call.path) = (true, Some(at_us), None),
             _ => {}

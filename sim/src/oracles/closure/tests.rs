@@ -8,6 +8,8 @@ use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
 use countersign_core::id::{CallId, ConnId};
 
+use countersign_core::wire::Code;
+
 use super::connections::{TOLD_US, UNTOLD_US};
 use super::direct::{ATTEMPT_US, LEAVING_US};
 use super::*;
@@ -163,4 +165,13 @@ fn a_call_leaves_the_tunnel_once_and_comes_back_once() {
     assert_eq!(moves(&[back]), Ok(()));
     assert!(moves(&[there, there]).is_err() && moves(&[back, back]).is_err() && moves(&[there, back, there]).is_err());
     assert!(moves(&[(Path::Tunnel, None)]).is_err() && moves(&[(Path::Direct, back.1)]).is_err());
+}
+
+#[test]
+fn a_call_that_is_over_does_not_go_on_by_another_way() {
+    let ended = |code| Event::Call(CallId(1), CallEvent::Ended(CallEnd::Closed(CloseReason::Theirs(code))));
+    for (code, fine) in [(Code::FINISHED, true), (Code::OTHER_WAY, false)] {
+        let (stage, mut oracle) = listening();
+        assert_eq!(stage.told(0, ended(code)).show(&mut oracle).is_ok(), fine);
+    }
 }
