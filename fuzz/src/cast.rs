@@ -27,6 +27,8 @@ pub struct Member {
     pub name: DeviceName,
     /// Its certificate, chain and key.
     pub credentials: Credentials,
+    /// The same key, for what else it signs.
+    pub key: SecretKey,
     /// The number of its certificate.
     pub serial: Serial,
     /// The request by which it was asked for.
@@ -105,7 +107,7 @@ impl Town {
                 .expect("a new realm's files belong together");
         let key = SecretKey::draw(&mut rng);
         let leaf = authority.issue_relay(&key, NOW, &mut rng).expect("a relay's certificate is in order");
-        let relay = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key };
+        let relay = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key: key.into() };
         let root = Fingerprint::of(&founded.root);
         let exporter = a_session(env, realm, &relay, authority.trust(), root, &mut rng);
         let mut books = Books { state: State::new(1), journal: Vec::new() };
@@ -162,8 +164,8 @@ impl Books {
         let issued = authority.issue(&granted).expect("a granted certificate is in order");
         self.add(&Record::CertificateIssued { serial, der: issued.der().to_vec().into() });
         let leaf = CertificateDer::from(issued.der().to_vec());
-        let credentials = Credentials { leaf, issuing: authority.issuing().clone(), key };
-        Member { name, credentials, serial, csr: der }
+        let credentials = Credentials { leaf, issuing: authority.issuing().clone(), key: key.clone().into() };
+        Member { name, credentials, key, serial, csr: der }
     }
 }
 

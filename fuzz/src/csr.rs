@@ -53,7 +53,7 @@ pub fn csr(data: &[u8]) {
 /// What must be true of a request that passed.
 fn passed(member: &Member, form: u8, request: &[u8], bytes: &[u8], checked: &CheckedCsr) {
     assert_eq!(checked.name(), &member.name);
-    assert_eq!(checked.key(), &member.credentials.key.spki(), "a request passed whose key nobody holds");
+    assert_eq!(checked.key(), &member.key.spki(), "a request passed whose key nobody holds");
     if form == 0 {
         assert_eq!(request, member.csr, "a request passed that its key never signed");
     }
@@ -91,9 +91,9 @@ fn binding(cast: &Cast, member: &Member, token: TokenHash, which: u8, raw: &[u8]
     let other = cast.home.member(u8::from(member.name == cast.home.member(0).name));
     let honest = binding_message(&cast.exporter, token, &member.name);
     let signature = match which {
-        0 => member.credentials.key.sign(&honest),
-        1 => member.credentials.key.sign(&binding_message(&cast.exporter, token, &other.name)),
-        2 => other.credentials.key.sign(&honest),
+        0 => member.key.sign(&honest),
+        1 => member.key.sign(&binding_message(&cast.exporter, token, &other.name)),
+        2 => other.key.sign(&honest),
         _ => {
             let mut bytes = [0; 64];
             for (place, byte) in bytes.iter_mut().zip(raw) {
@@ -102,13 +102,13 @@ fn binding(cast: &Cast, member: &Member, token: TokenHash, which: u8, raw: &[u8]
             bytes
         }
     };
-    let is_honest = signature == member.credentials.key.sign(&honest);
+    let is_honest = signature == member.key.sign(&honest);
     // Whoever guesses the honest one has learned it from a seed of ours.
     if which == 3 && is_honest { [0; 64] } else { signature }
 }
 
 fn sign(member: &Member, info: &[u8]) -> Vec<u8> {
-    signed(info, &member.credentials.key.sign(info))
+    signed(info, &member.key.sign(info))
 }
 
 /// An honest signed part with these attributes (RFC 2986 §4.1).
@@ -116,7 +116,7 @@ fn info(member: &Member, attributes: &[u8]) -> Vec<u8> {
     let name = member.name.user.as_str().as_bytes();
     let common_name = wrap(0x30, &[&[6, 3, 0x55, 4, 3], wrap(0x0c, name).as_slice()].concat());
     let subject = wrap(0x30, &wrap(0x31, &common_name));
-    let spki = member.credentials.key.spki();
+    let spki = member.key.spki();
     wrap(0x30, &[&[2, 1, 0], subject.as_slice(), spki.der(), &wrap(0xa0, attributes)].concat())
 }
 

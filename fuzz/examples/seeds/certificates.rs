@@ -38,7 +38,7 @@ pub(super) fn seeds() -> Seeds {
         seeds.push((format!("changed-{leaf}"), vec![1, 0, 0, leaf, 1, 8, 0, 1, 0, leaf, 3, 1, 0, 0, 9, 1]));
     }
     for (name, params) in misissued() {
-        let der = params.self_signed(&home.member(2).credentials.key).expect("a certificate can be encoded");
+        let der = params.self_signed(&home.member(2).key).expect("a certificate can be encoded");
         let signed = tbs(der.der());
         // The issuer's name is the certificate's own here, so the genuine one's is put in its place.
         let parts = all(first(&signed).expect("just encoded").0.content).expect("just encoded");
@@ -80,7 +80,7 @@ fn misissued() -> Vec<(&'static str, CertificateParams)> {
         let grant = Grant {
             token: TokenHash([0; 32]),
             name: member.name.clone(),
-            key: member.credentials.key.spki(),
+            key: member.key.spki(),
             serial: Serial([0x42; 16]),
             not_before: NOW,
             not_after: Wall(NOW.0 + 3600),

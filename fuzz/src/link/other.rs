@@ -28,8 +28,8 @@ pub(super) struct Shown(Arc<CertifiedKey>);
 impl Shown {
     /// This chain with the key of `credentials`.
     pub(super) fn new(chain: Vec<CertificateDer<'static>>, credentials: &Credentials) -> Self {
-        let pkcs8 = credentials.key.to_pkcs8();
-        let key = any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8.as_slice())).expect("an Ed25519 key");
+        let pkcs8 = credentials.key.pkcs8();
+        let key = any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8)).expect("an Ed25519 key");
         Self(Arc::new(CertifiedKey::new(chain, key)))
     }
 }
