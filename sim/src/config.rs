@@ -174,6 +174,8 @@ config! {
     direct_cut_mean_ms,
     /// How many percent of those cuts carry one direction on, and tell nobody.
     one_way_percent,
+    /// How many percent of the devices may offer their own addresses and dial nobody else's.
+    narrow_percent,
     /// The time between two visits of a stranger to a listening port, on average, in milliseconds; 0 for none.
     scan_mean_ms,
 }
@@ -230,6 +232,7 @@ impl SimConfig {
             direct_latency_max_us: 0,
             direct_cut_mean_ms: 0,
             one_way_percent: 0,
+            narrow_percent: 0,
             scan_mean_ms: 0,
             flip: None,
         };
@@ -254,6 +257,7 @@ impl SimConfig {
         self.direct_cut_mean_ms = rare(rng, 500, 20_000);
         self.one_way_percent = family(rng, 60);
         self.scan_mean_ms = rare(rng, 50, 3_000);
+        self.narrow_percent = family(rng, 30);
     }
 
     /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed.

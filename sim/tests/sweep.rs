@@ -7,7 +7,7 @@ use sim::sweep::sweep;
 const SEEDS: u64 = 40;
 
 /// What happens often enough in any so many seeds that its absence is no accident.
-const OFTEN: [(&str, &str); 53] = [
+const OFTEN: [(&str, &str); 54] = [
     ("call", "opened"),
     ("call", "waiting"),
     ("call", "lines heard"),
@@ -16,6 +16,7 @@ const OFTEN: [(&str, &str); 53] = [
     ("call moved", "tunnel: Declined"),
     ("call moved", "tunnel: GivenUp"),
     ("call moved", "tunnel: NoAddress"),
+    ("call moved", "tunnel: NotAllowed"),
     ("call moved", "tunnel: TimedOut"),
     ("call moved", "tunnel: Unreachable"),
     ("call moved", "tunnel: broken, Truncated"),

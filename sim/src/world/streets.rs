@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use countersign_core::device::Input;
 use countersign_core::id::{CallId, ConnId};
 use countersign_core::peer::Reach;
+use countersign_core::peer::reach::Network;
 use rand_core::Rng;
 
 use super::World;
@@ -43,6 +44,8 @@ pub struct Host {
     pub closed: bool,
     /// Whether somebody else answers at its addresses.
     pub lies: bool,
+    /// Whether its configuration names its own addresses alone, so that it dials nobody.
+    pub narrow: bool,
 }
 
 impl Host {
@@ -63,17 +66,19 @@ impl Host {
             filtered: rng.chance(config.filtered_percent, 100),
             closed: rng.chance(config.closed_port_percent, 100),
             lies: rng.chance(config.lying_percent, 100),
+            narrow: rng.chance(config.narrow_percent, 100),
         }
     }
 
     /// How far its device goes.
     pub fn reach(&self) -> Reach {
-        Reach { direct: !self.tunnel_only, loopback: self.loopback, ..Reach::default() }
+        let own = || self.addresses.iter().filter_map(|ip| Network::parse(&ip.to_string()).ok()).collect();
+        Reach { direct: !self.tunnel_only, networks: self.narrow.then(own), loopback: self.loopback }
     }
 
     /// Whether its device can be reached by those who wish it.
     pub fn is_open(&self) -> bool {
-        !(self.tunnel_only || self.filtered || self.closed || self.lies)
+        !(self.tunnel_only || self.filtered || self.closed || self.lies || self.narrow)
     }
 }
 
