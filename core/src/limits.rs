@@ -30,7 +30,7 @@ pub const ASK_TIME_MAX: Duration = Duration::from_secs(10);
 /// Devices of one user, as far as anybody believes in them.
 pub const DEVICES_PER_USER_MAX: usize = 64;
 /// People in one page of `who`.
-pub const WHO_PAGE_MAX: usize = 64;
+pub const WHO_PAGE_MAX: usize = 128;
 
 // --- certificates and requests (design 4) ---
 
@@ -247,8 +247,8 @@ const _: () = {
     assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
     assert!(PEER_UNHEARD_BYTES_MAX >= 4 * LINE_BYTES_MAX, "a peer session holds several lines");
     assert!(
-        2 * PEER_UNHEARD_BYTES_MAX + 4 * PEER_HEARD_BACKLOG_BYTES <= PEER_OUTBOX_BYTES_MAX,
-        "a way takes all unconfirmed lines once more, though they wait in it already",
+        PEER_UNHEARD_BYTES_MAX + 4 * PEER_HEARD_BACKLOG_BYTES <= PEER_OUTBOX_BYTES_MAX / 2,
+        "a way takes all unconfirmed lines once more, however much waits in it already",
     );
     assert!(
         DIRECT_TIME_MAX.as_secs() < PING_AFTER.as_secs(),

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use crate::fault::{CloseReason, Fault};
 use crate::id::{ConnId, DeviceName};
-use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES};
+use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES, PEER_LINE_OVERHEAD_BYTES, PEER_OUTBOX_BYTES_MAX};
 use crate::link::{Link, LinkEvent};
 use crate::time::{Now, Wall};
 use crate::tls::{Credentials, Dial, Doors, Proven, TlsEnv, Trust};
@@ -211,6 +211,10 @@ impl Peer {
         if !self.is_open() {
             return Err(SayRefusal::NotOpen);
         }
+        // Half of the outbox stays for what has to be said again when the way changes.
+        if !self.way_has_room(text.len()) {
+            return Err(SayRefusal::Full);
+        }
         let n = self.lines.say(text, now.mono)?;
         self.speak(&PeerMessage::Line { n, text: text.to_owned() });
         Ok(n)
@@ -257,7 +261,7 @@ impl Peer {
 
     /// Whether a line of any allowed length would be taken now.
     pub fn has_room(&self) -> bool {
-        self.is_open() && self.lines.have_room(LINE_BYTES_MAX)
+        self.is_open() && self.lines.have_room(LINE_BYTES_MAX) && self.way_has_room(LINE_BYTES_MAX)
     }
 
     /// The next event.
@@ -267,6 +271,8 @@ impl Peer {
 
     /// The next bytes for the tunnel, as far as its credit goes.
     pub fn poll_forward(&mut self) -> Option<Vec<u8>> {
+        // What has gone makes room for a confirmation that waited.
+        self.confirm();
         self.tunnel.as_mut()?.poll_forward()
     }
 
@@ -395,6 +401,13 @@ impl Peer {
     /// Whether the tunnel is still a way.
     fn has_tunnel(&self) -> bool {
         self.tunnel.as_ref().is_some_and(|tunnel| !tunnel.link.is_closed())
+    }
+
+    /// Whether a line of so many bytes may join what waits on the way that this end speaks on.
+    fn way_has_room(&self, bytes: usize) -> bool {
+        let tunnel = || self.tunnel.as_ref().map(|tunnel| tunnel.link.waiting());
+        let waiting = self.direct.waiting().or_else(tunnel).unwrap_or(0);
+        waiting + bytes + PEER_LINE_OVERHEAD_BYTES <= PEER_OUTBOX_BYTES_MAX / 2
     }
 
     fn speaking(&mut self) -> Option<&mut Link> {

@@ -352,6 +352,11 @@ impl Direct {
         }
     }
 
+    /// How many bytes wait for the socket of the connection that this end speaks on, if it does.
+    pub(super) fn waiting(&self) -> Option<usize> {
+        if let Stage::Up(up) = &self.stage { Some(up.link.waiting()) } else { None }
+    }
+
     /// Whether this end speaks on it.
     pub(super) fn is_up(&self) -> bool {
         matches!(self.stage, Stage::Up(_))

@@ -191,3 +191,24 @@ fn an_end_that_is_left_for_a_way_that_it_has_lost_calls_that_a_cut() {
         assert_eq!(call.events().0, [expected]);
     }
 }
+
+#[test]
+fn confirmations_wait_for_room_and_become_one() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    // Bob hears line after line, and nothing of his gets out.
+    for n in 0..1000 {
+        call.caller.say("x", NOW).unwrap();
+        while let Some(bytes) = call.caller.poll_forward() {
+            call.callee.received(&bytes, NOW);
+            call.caller.credited(forward_cost(bytes.len()));
+        }
+        call.callee.tunnel.as_mut().unwrap().link.flush();
+        let waiting = call.callee.tunnel.as_ref().unwrap().link.waiting();
+        assert!(waiting < PEER_HEARD_BACKLOG_BYTES + 64, "{waiting} bytes wait after line {n}");
+    }
+    call.pump();
+    assert_eq!(call.caller.lines.say_again(NOW.mono).count(), 0, "all are confirmed in the end");
+}
