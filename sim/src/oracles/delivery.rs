@@ -59,6 +59,11 @@ impl Oracle for Delivery {
                     call.left = true;
                 }
             }
+            Seen::Killed(who) => {
+                for (_, call) in self.calls.iter_mut().filter(|((holder, _), _)| *holder == who.program) {
+                    call.ended = call.ended.or(Some((at_us, CallEnd::RelayLost)));
+                }
+            }
             Seen::Said(who, call, text) => {
                 if let Some(known) = self.calls.get_mut(&(who.program, *call)) {
                     known.said.push((*text).to_owned());
@@ -188,6 +193,28 @@ mod tests {
 
     fn line(n: u64, text: &str) -> (usize, CallId, CallEvent) {
         (1, HIS, CallEvent::Line(n, text.to_owned()))
+    }
+
+    #[test]
+    fn a_call_goes_on_with_nobody_whose_program_is_gone() {
+        let (stage, mut oracle) = (Stage::of(&["alice", "bob"]), Delivery::default());
+        let open = |with| CallEvent::Open(name(with), Path::Tunnel);
+        let mut show = |step: &crate::oracles::tests::Step<'_>, at_us| step.show_at(at_us, &mut oracle);
+        // He says something in a call that never comes up at her end, and his program is killed.
+        show(&stage.told(1, Event::Call(HIS, CallEvent::Incoming(name("alice")))), 1).expect("free");
+        show(&stage.told(1, Event::Call(HIS, open("alice"))), 2).expect("free");
+        show(&stage.said(1, HIS, "lost"), 3).expect("free");
+        oracle.see(4, &Seen::Killed(stage.who(1))).expect("free");
+        let mut show = |step: &crate::oracles::tests::Step<'_>, at_us| step.show_at(at_us, &mut oracle);
+        // The call that she makes later is another one, though it is the same man.
+        let again = CallId(10);
+        show(&stage.wished(0, Command::Call(HERS, name("bob").user, Duration::ZERO)), 5).expect("free");
+        show(&stage.told(0, Event::Call(HERS, open("bob"))), 6).expect("free");
+        show(&stage.told(1, Event::Call(again, CallEvent::Incoming(name("alice")))), 7).expect("free");
+        show(&stage.told(1, Event::Call(again, open("alice"))), 8).expect("free");
+        show(&stage.said(1, again, "zero"), 9).expect("free");
+        let line = Event::Call(HERS, CallEvent::Line(0, "zero".to_owned()));
+        assert_eq!(show(&stage.told(0, line), 10), Ok(()));
     }
 
     #[test]
