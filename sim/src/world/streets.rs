@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use countersign_core::device::Input;
 use countersign_core::id::{CallId, ConnId};
 use countersign_core::peer::Reach;
-use countersign_core::peer::reach::Network;
+use countersign_core::peer::network::Network;
 use rand_core::Rng;
 
 use super::World;
@@ -72,7 +72,7 @@ impl Host {
 
     /// How far its device goes.
     pub fn reach(&self) -> Reach {
-        let own = || self.addresses.iter().filter_map(|ip| Network::parse(&ip.to_string()).ok()).collect();
+        let own = || self.addresses.iter().filter_map(|ip| ip.to_string().parse::<Network>().ok()).collect();
         Reach { direct: !self.tunnel_only, networks: self.narrow.then(own), loopback: self.loopback }
     }
 
