@@ -58,7 +58,6 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["devices"],
         &["recover"],
         &["cert", "renew"],
-        &["cert", "fetch", "bob"],
     ] {
         let sentence = alice.run(args).refused(2);
         assert!(sentence.contains("does not exist yet") && sentence.contains(args[0]), "{args:?}: {sentence}");
