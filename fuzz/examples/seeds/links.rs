@@ -77,6 +77,12 @@ pub(super) fn seeds() -> Seeds {
             seeds.push((format!("{name}-{place}"), course(&[&[place, 0, 1, 0, small, 0], &actions])));
         }
     }
+    // The last flight of a client, what it says at once, and a bad record, all in one bite.
+    for place in [0, 3] {
+        let flight = [1, 0, 0, 16, 255, 255, 2, 0, 0];
+        let says = course(&[&message(b"one"), &message(&[7; 2000]), &[4, 7, 208, 1]]);
+        seeds.push((format!("bad-last-flight-{place}"), course(&[&[place, 0, 1, 0, 0, 0], &flight, &says, SETTLE])));
+    }
     let hello = hello();
     seeds.push(("hello".into(), course(&[&[0, 0, 1, 0, 0, 0], &behind_length(3, &hello), SETTLE])));
     for place in [0, 3] {

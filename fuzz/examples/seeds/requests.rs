@@ -56,6 +56,7 @@ fn extensions() -> Vec<(&'static str, Vec<u8>)> {
         ("no-ca", extension(19, &[0x30, 0])),
         ("ca", extension(19, &[0x30, 3, 1, 1, 0xff])),
         ("signing", extension(15, &[3, 2, 2, 4])),
+        ("crl-signing", extension(15, &[3, 2, 1, 2])),
         ("digital-signature", extension(15, &[3, 2, 7, 0x80])),
         ("usages", extension(37, &usages)),
         ("constraints", extension(30, &[0x30, 0])),
