@@ -20,6 +20,7 @@ mod lines;
 mod moving;
 pub mod network;
 pub mod reach;
+mod sockets;
 mod tunnel;
 
 use std::collections::VecDeque;
@@ -40,8 +41,8 @@ use lines::Lines;
 use tunnel::Tunnel;
 
 pub use direct::{DirectEnd, DirectOutput};
-pub use moving::DirectInput;
 pub use reach::Reach;
+pub use sockets::DirectInput;
 
 /// Which end of the call this is, and so which side of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

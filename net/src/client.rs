@@ -9,7 +9,7 @@
 //!
 //! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
-//!   [`addresses`] and [`doors`]: what direct connections need besides.
+//!   [`addresses`] and [`listeners`]: what direct connections need besides.
 //! - [`import`], [`bundle`], [`passphrase`]: a key that was made elsewhere, with its certificates.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
@@ -20,11 +20,11 @@ pub mod bundle;
 pub mod cert;
 pub mod chat;
 pub mod clean;
-pub mod doors;
 pub mod fetch;
 pub mod home;
 pub mod import;
 pub mod join;
+pub mod listeners;
 pub mod lookup;
 pub mod machine;
 pub mod notice;

@@ -1,64 +1,14 @@
 //! How a session changes its way without losing, doubling or reordering a line (protocol §7.5, §7.6).
 
-use std::net::{IpAddr, SocketAddr};
-
-use rand_core::CryptoRng;
-
 use super::direct::DirectEvent;
-use super::{DirectEnd, DirectOutput, Path, Peer, PeerEvent};
+use super::{DirectEnd, Path, Peer, PeerEvent};
 use crate::fault::{CloseReason, Fault};
-use crate::id::ConnId;
 use crate::limits::{DIRECT_HEARD_TIME_MAX, SILENCE_TIME_MAX};
-use crate::link::Step;
 use crate::time::{Instant, Now};
-use crate::tls::Proven;
 use crate::wire::peer::PeerMessage;
 use crate::wire::{Code, Frame};
 
-/// What happened to a session's sockets.
-#[derive(Clone, Copy, Debug)]
-pub enum DirectInput<'a> {
-    /// These are the machine's addresses.
-    Addresses(&'a [IpAddr]),
-    /// The listener that was asked for is at these; at none, it could not be made.
-    Listening(&'a [SocketAddr]),
-    /// Somebody connected to it, or a connection of ours is there.
-    Connected(ConnId),
-    /// A connection of ours could not be made.
-    Unreachable(ConnId),
-    /// Bytes came in.
-    Received(ConnId, &'a [u8]),
-    /// The socket took this many bytes of [`Peer::outbound`].
-    Sent(ConnId, usize),
-    /// The socket has ended for reading.
-    Ended(ConnId),
-}
-
 impl Peer {
-    /// Takes what happened to the session's sockets.
-    pub fn direct_input(&mut self, input: DirectInput<'_>, now: Now, rng: &mut dyn CryptoRng) {
-        match input {
-            DirectInput::Addresses(own) => {
-                if let Some(from) = self.direct.addresses(own, &self.reach) {
-                    self.tunnelled(&PeerMessage::Propose { from });
-                }
-            }
-            DirectInput::Listening(at) => {
-                let key = self.proven.as_ref().map(Proven::key);
-                if let Some((nonce, at)) = key.and_then(|key| self.direct.listening(at, key, rng)) {
-                    self.tunnelled(&PeerMessage::Listening { nonce, at });
-                }
-            }
-            DirectInput::Connected(conn) => self.direct.connected(conn),
-            DirectInput::Unreachable(conn) => self.direct.unreachable(conn),
-            DirectInput::Received(conn, bytes) => self.direct.received(conn, bytes, now),
-            DirectInput::Sent(conn, n) => self.direct.sent(conn, n),
-            DirectInput::Ended(conn) => self.direct.ended(conn),
-        }
-        self.direct_events(now);
-        self.confirm();
-    }
-
     /// Whether this end speaks directly and could speak in the tunnel.
     pub fn can_retreat(&self) -> bool {
         self.direct.is_up() && self.has_tunnel()
@@ -93,26 +43,6 @@ impl Peer {
         }
         let direct = self.direct.next_deadline(self.unheard_until());
         if self.direct.is_up() { direct } else { direct.into_iter().chain(self.unheard_until()).min() }
-    }
-
-    /// What the socket of a direct connection should take.
-    pub fn outbound(&self, conn: ConnId) -> &[u8] {
-        self.direct.outbound(conn)
-    }
-
-    /// Whether a connection is one of this session's.
-    pub fn has(&self, conn: ConnId) -> bool {
-        self.direct.has(conn)
-    }
-
-    /// The next thing to be done with sockets.
-    pub fn poll_direct(&mut self) -> Option<DirectOutput> {
-        self.direct.poll_output()
-    }
-
-    /// What the sockets of the session's connections should do next. Seals what the turn has queued.
-    pub fn steps(&mut self) -> Vec<(ConnId, Step)> {
-        self.direct.steps()
     }
 
     fn unheard_until(&self) -> Option<Instant> {

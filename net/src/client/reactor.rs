@@ -21,7 +21,7 @@ use mio::net::TcpStream;
 use mio::{Events, Poll, Registry, Token, Waker};
 
 use super::addresses;
-use super::doors::Doors;
+use super::listeners::Listeners;
 use super::lookup::Lookup;
 use super::machine::{Answer, Happened, Machine};
 use crate::clock::Clock;
@@ -49,9 +49,9 @@ pub struct Reactor {
     waker: Arc<Waker>,
     lookup: Lookup,
     slots: Vec<Slot>,
-    doors: Doors,
+    listeners: Listeners,
     last_token: usize,
-    /// How many connections the doors have taken.
+    /// How many connections the listeners have taken.
     accepted: u64,
     told: VecDeque<Event>,
     buffer: Vec<u8>,
@@ -90,7 +90,7 @@ impl Reactor {
             endpoint,
             waker,
             slots: Vec::new(),
-            doors: Doors::new(None),
+            listeners: Listeners::new(None),
             last_token: FIRST_TOKEN,
             accepted: 0,
             told: VecDeque::new(),
@@ -102,7 +102,7 @@ impl Reactor {
     /// The same loop, whose calls listen at these ports, or at any.
     #[must_use]
     pub fn with_ports(mut self, ports: Option<RangeInclusive<u16>>) -> Self {
-        self.doors = Doors::new(ports);
+        self.listeners = Listeners::new(ports);
         self
     }
 
@@ -145,7 +145,7 @@ impl Reactor {
             if let Some(slot) = self.slots.iter_mut().find(|slot| slot.token == event.token()) {
                 slot.socket.event(event);
             } else {
-                self.doors.event(event.token());
+                self.listeners.event(event.token());
             }
         }
         if let Some((conn, found)) = self.lookup.take() {
@@ -165,7 +165,7 @@ impl Reactor {
     /// How long nothing has to be done.
     fn wait(&self, machine: &impl Machine) -> Option<Duration> {
         let at_work = |slot: &Slot| slot.dialling.is_none() && !slot.ended && slot.socket.is_readable();
-        if !self.told.is_empty() || self.doors.is_knocked() || self.slots.iter().any(at_work) {
+        if !self.told.is_empty() || self.listeners.is_knocked() || self.slots.iter().any(at_work) {
             return Some(Duration::ZERO);
         }
         let dialling = self.slots.iter().filter_map(|slot| slot.dialling.as_ref().map(|dialling| dialling.until));
@@ -198,10 +198,10 @@ impl Reactor {
                 }
                 Output::Listen(call, on) => {
                     let last = &mut self.last_token;
-                    let at = self.doors.open(call, &on, self.poll.registry(), || next(last));
+                    let at = self.listeners.open(call, &on, self.poll.registry(), || next(last));
                     machine.answered(call, Answer::Listening(&at), self.now());
                 }
-                Output::Unlisten(call) => self.doors.close(call, self.poll.registry()),
+                Output::Unlisten(call) => self.listeners.close(call, self.poll.registry()),
                 Output::Tell(event) => self.told.push_back(event),
             }
         }
@@ -250,9 +250,9 @@ impl Reactor {
         }
     }
 
-    /// Takes in who came to the doors.
+    /// Takes in who came to the listeners.
     fn take_in(&mut self, machine: &mut impl Machine) {
-        for (call, stream) in self.doors.take() {
+        for (call, stream) in self.listeners.take() {
             let token = next(&mut self.last_token);
             // Whoever can't be taken into the loop has come in vain.
             if let Ok(socket) = self.taken(stream, token) {

@@ -14,21 +14,21 @@ const TURN_ACCEPTS_MAX: usize = 16;
 
 /// All listeners.
 #[derive(Debug)]
-pub struct Doors {
+pub struct Listeners {
     /// Where to listen, if not wherever the system likes.
     ports: Option<RangeInclusive<u16>>,
-    by_call: BTreeMap<CallId, Vec<Door>>,
+    by_call: BTreeMap<CallId, Vec<Listener>>,
 }
 
 #[derive(Debug)]
-struct Door {
-    listener: TcpListener,
+struct Listener {
+    socket: TcpListener,
     token: Token,
     /// Whether somebody may stand there: the system tells of it once.
     knocked: bool,
 }
 
-impl Doors {
+impl Listeners {
     /// None yet; those to come are at these ports, or at any.
     pub fn new(ports: Option<RangeInclusive<u16>>) -> Self {
         Self { ports, by_call: BTreeMap::new() }
@@ -43,58 +43,58 @@ impl Doors {
         mut token: impl FnMut() -> Token,
     ) -> Vec<SocketAddr> {
         self.close(call, registry);
-        let mut doors = Vec::new();
+        let mut listeners = Vec::new();
         let mut at = Vec::new();
         for ip in on {
             let opened = self.bind(*ip).and_then(|mut listener| {
                 let token = token();
                 registry.register(&mut listener, token, Interest::READABLE)?;
                 at.push(listener.local_addr()?);
-                doors.push(Door { listener, token, knocked: false });
+                listeners.push(Listener { socket: listener, token, knocked: false });
                 Ok(())
             });
             // An address that can't be listened on is one fewer to offer.
             let _ = opened;
         }
-        self.by_call.insert(call, doors);
+        self.by_call.insert(call, listeners);
         at
     }
 
     /// Closes those of a call.
     pub fn close(&mut self, call: CallId, registry: &Registry) {
-        for mut door in self.by_call.remove(&call).unwrap_or_default() {
+        for mut listener in self.by_call.remove(&call).unwrap_or_default() {
             // Closing takes it out of the loop as well, but not on every system at once.
-            let _ = registry.deregister(&mut door.listener);
+            let _ = registry.deregister(&mut listener.socket);
         }
     }
 
     /// Remembers an event; whether it was one of these listeners'.
     pub fn event(&mut self, token: Token) -> bool {
-        let door = self.by_call.values_mut().flatten().find(|door| door.token == token);
-        door.map(|door| door.knocked = true).is_some()
+        let listener = self.by_call.values_mut().flatten().find(|listener| listener.token == token);
+        listener.map(|listener| listener.knocked = true).is_some()
     }
 
-    /// Whether somebody may still stand at a door.
+    /// Whether somebody may still stand at a listener.
     pub fn is_knocked(&self) -> bool {
-        self.by_call.values().flatten().any(|door| door.knocked)
+        self.by_call.values().flatten().any(|listener| listener.knocked)
     }
 
-    /// Everybody who stands at the doors, a turn's share of them, with the call that they come to.
+    /// Everybody who stands at the listeners, a turn's share of them, with the call that they come to.
     pub fn take(&mut self) -> Vec<(CallId, TcpStream)> {
         let mut came = Vec::new();
-        for (call, doors) in &mut self.by_call {
-            for door in doors.iter_mut().filter(|door| door.knocked) {
+        for (call, listeners) in &mut self.by_call {
+            for listener in listeners.iter_mut().filter(|listener| listener.knocked) {
                 for _ in 0..TURN_ACCEPTS_MAX {
-                    match door.listener.accept() {
+                    match listener.socket.accept() {
                         Ok((stream, _)) => came.push((*call, stream)),
                         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                            door.knocked = false;
+                            listener.knocked = false;
                             break;
                         }
                         // Whoever it was has gone, or there are no more sockets. The loop must not spin for it: the next
                         // one who comes is heard again.
                         Err(_) => {
-                            door.knocked = false;
+                            listener.knocked = false;
                             break;
                         }
                     }
@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn a_door_is_open_for_its_call_alone_and_closes_with_it() {
         let mut poll = Poll::new().unwrap();
-        let mut doors = Doors::new(None);
+        let mut listeners = Listeners::new(None);
         let mut tokens = 0;
-        let at = doors.open(CallId(1), &LOOPBACK, poll.registry(), || {
+        let at = listeners.open(CallId(1), &LOOPBACK, poll.registry(), || {
             tokens += 1;
             Token(tokens)
         });
@@ -146,12 +146,12 @@ mod tests {
             poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
             assert!(!events.is_empty(), "nobody came in time");
             for event in &events {
-                assert!(doors.event(event.token()));
+                assert!(listeners.event(event.token()));
             }
-            came.extend(doors.take());
+            came.extend(listeners.take());
         }
         assert!(came.iter().all(|(call, _)| *call == CallId(1)));
-        doors.close(CallId(1), poll.registry());
+        listeners.close(CallId(1), poll.registry());
         assert!(std::net::TcpStream::connect(at[0]).is_err());
     }
 
@@ -161,10 +161,10 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         let poll = Poll::new().unwrap();
         let foreign = IpAddr::from([192, 0, 2, 1]);
-        let mut doors = Doors::new(Some(port..=port));
-        assert_eq!(doors.open(CallId(1), &[LOOPBACK[0], foreign], poll.registry(), || Token(1)), []);
-        let mut doors = Doors::new(Some(port..=port.saturating_add(20)));
-        let at = doors.open(CallId(1), &[LOOPBACK[0]], poll.registry(), || Token(1));
+        let mut listeners = Listeners::new(Some(port..=port));
+        assert_eq!(listeners.open(CallId(1), &[LOOPBACK[0], foreign], poll.registry(), || Token(1)), []);
+        let mut listeners = Listeners::new(Some(port..=port.saturating_add(20)));
+        let at = listeners.open(CallId(1), &[LOOPBACK[0]], poll.registry(), || Token(1));
         assert!(matches!(at[..], [at] if at.port() > port), "{at:?}");
     }
 }
