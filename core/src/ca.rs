@@ -61,6 +61,8 @@ enum No {
     Csr(CsrRefusal),
     Journal(EnrolRefusal),
     Busy,
+    /// What was granted before has expired.
+    Lapsed,
     Failed,
 }
 
@@ -166,10 +168,7 @@ impl Ca {
         let before =
             allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall).map_err(No::Journal)?;
         match before {
-            Some(serial) => {
-                self.deliver(asker, serial, turn.state, turn.out);
-                Ok(())
-            }
+            Some(serial) => self.again(asker, serial, turn),
             None => self.propose(Step::Granting(asker), &checked, token, Vec::new(), turn),
         }
     }
@@ -181,13 +180,21 @@ impl Ca {
         let (key, at) = (checked.key().id(), turn.now.wall);
         let token = operators_word(key, name);
         if let Some(serial) = turn.state.invite(token).and_then(|word| word.used) {
-            self.deliver(asker, serial, turn.state, turn.out);
-            return Ok(());
+            return self.again(asker, serial, turn);
         }
         self.in_office(turn)?;
         free(turn.state, name, key).map_err(No::Journal)?;
         let word = Record::InviteCreated { token, user: Some(name.user.clone()), expires: at, at };
         self.propose(Step::Admitting(asker), &checked, token, vec![word], turn)
+    }
+
+    /// Hands out what was granted before, as long as it is of use.
+    fn again(&mut self, asker: Asker, serial: Serial, turn: &mut Turn<'_>) -> Result<(), No> {
+        if turn.state.progress(serial).is_some_and(|progress| progress.grant.not_after < turn.now.wall) {
+            return Err(No::Lapsed);
+        }
+        self.deliver(asker, serial, turn.state, turn.out);
+        Ok(())
     }
 
     /// Nothing is granted that could not be signed.
@@ -287,6 +294,7 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 No::Csr(refusal) => OperatorRefusal::Csr(refusal),
                 No::Journal(refusal) => OperatorRefusal::Sign(refusal),
                 No::Busy => OperatorRefusal::Busy,
+                No::Lapsed => OperatorRefusal::Lapsed,
                 // The operator's name was read before it came here.
                 No::Name(_) | No::Failed => OperatorRefusal::Issue,
             };
@@ -304,6 +312,7 @@ fn refuse_newcomer(conn: ConnId, no: No, out: &mut Effects) {
         No::Csr(refusal) => (Code::CSR_REFUSED, refusal.number(), refusal.to_string()),
         No::Journal(refusal) => (refusal.code(), 0, refusal.to_string()),
         No::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
+        No::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
         No::Failed => (Code::ISSUE_FAILED, 0, Code::ISSUE_FAILED.to_string()),
     };
     out.note(Note::EnrolRefused(conn, code, words));

@@ -142,7 +142,8 @@ impl Link {
             match body {
                 Body::Message(message) => events.push(LinkEvent::Message(message)),
                 Body::Goodbye(code, _) => {
-                    self.answering = true;
+                    // After a bad record in the same bite there is nobody to answer.
+                    self.answering = self.tls.is_open();
                     return self.end(CloseReason::Theirs(code), events);
                 }
             }

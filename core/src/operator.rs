@@ -87,6 +87,8 @@ pub enum OperatorRefusal {
     Sign(EnrolRefusal),
     /// Too many appends are under way.
     Busy,
+    /// The key has its certificate, and that has expired.
+    Lapsed,
     /// The certificate could not be issued.
     Issue,
 }
@@ -103,6 +105,9 @@ impl fmt::Display for OperatorRefusal {
             ),
             Self::Name(refusal) | Self::Sign(refusal) => write!(f, "{refusal}"),
             Self::Busy => write!(f, "{}", Code::BUSY),
+            Self::Lapsed => f.write_str(
+                "that key's certificate has expired, and renewal is not built yet: make a new key and choose another user name",
+            ),
             Self::Issue => write!(f, "{}", Code::ISSUE_FAILED),
             Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),
         }

@@ -38,11 +38,9 @@ pub mod who;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::CommandFactory;
 use countersign_core::time::Now;
-use countersign_core::tls::TlsEnv;
 
 use crate::args::{ShellWord, command_line, default_data_dir, parse};
 use crate::clock::Clock;
@@ -121,11 +119,6 @@ impl World {
         }
         Ok(stored)
     }
-}
-
-/// The crypto of the program: aws-lc-rs, with the hybrid post-quantum key exchange preferred (design 7).
-pub(crate) fn tls_env() -> TlsEnv {
-    TlsEnv::new(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
 }
 
 fn obey(command: Command, world: &World) -> Result<(), Failure> {

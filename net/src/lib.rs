@@ -3,6 +3,7 @@
 //! - [`clock`]: the only clocks; [`entropy`]: the only randomness of the operating system.
 //! - [`store`]: what is kept on disk, that is the data folder, the journal, keys and certificates.
 //! - [`socket`]: readiness, budgets and short writes of one connection.
+//! - `provider`: which crypto there is.
 //! - [`config`]: what the programs run with, from flags, the environment, a file and defaults.
 //! - [`args`]: what both programs read from their arguments; [`exit`]: exit codes and the one sentence of a failure.
 //! - [`logging`]: the log; [`signals`]: what SIGINT and SIGTERM do.
@@ -15,6 +16,7 @@ pub mod config;
 pub mod entropy;
 pub mod exit;
 pub mod logging;
+mod provider;
 pub mod server;
 pub mod signals;
 pub mod socket;

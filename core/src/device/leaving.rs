@@ -99,3 +99,29 @@ impl Leaving {
         self.by_conn.values().all(|left| left.link.waiting() == 0)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::{START, Town, env};
+    use crate::tls::Dial;
+
+    #[test]
+    fn while_last_words_are_taken_there_is_more_time_but_not_without_end() {
+        let alice = Town::new().enrol("alice");
+        let link = Link::connect(&Dial::relay(&env(), &alice.credentials, &alice.trust));
+        let (conn, at) = (ConnId(1), |time| Now { mono: Instant(1).plus(time), wall: START });
+        let mut leaving = Leaving::default();
+        leaving.add(conn, Box::new(link), at(Duration::ZERO));
+        assert_eq!(leaving.next_deadline(), Some(at(LINGER_TIME_MAX).mono));
+        for n in 1..=60 {
+            leaving.sent(conn, 1, at(Duration::from_secs(n)));
+            let until = (Duration::from_secs(n) + LINGER_TIME_MAX).min(PEER_LEAVING_TIME_MAX);
+            assert_eq!(leaving.next_deadline(), Some(at(until).mono));
+        }
+        assert_eq!(leaving.take_due(at(PEER_LEAVING_TIME_MAX)), Some(conn));
+    }
+}

@@ -176,6 +176,36 @@ fn good_records_before_a_bad_one_count_in_one_bite_as_in_two() {
 }
 
 #[test]
+fn a_goodbye_before_a_bad_record_is_answered_by_nothing_and_nothing_is_sent_after_it() {
+    let mut pair = Pair::secured();
+    pair.client.part(Code::FINISHED, 0);
+    let mut bytes = take(&mut pair.client);
+    // No record at all.
+    bytes.extend([0x17, 3, 3, 0, 32]);
+    bytes.extend([0; 32]);
+    pair.server.received(&bytes, &mut pair.server_events);
+    assert_eq!(pair.server_events.last(), Some(&LinkEvent::Closed(CloseReason::Theirs(Code::FINISHED))));
+    assert_eq!(pair.server.send(&frame(1)), Ok(()));
+    pair.server.flush();
+}
+
+#[test]
+fn what_is_said_in_the_turn_of_a_goodbye_goes_before_its_answer() {
+    let mut pair = Pair::secured();
+    pair.client.part(Code::FINISHED, 0);
+    let bytes = take(&mut pair.client);
+    pair.server.received(&bytes, &mut pair.server_events);
+    pair.server.send(&frame(1)).unwrap();
+    assert!(pair.server.waiting() > 0);
+    pair.pump();
+    let [LinkEvent::Message(_), LinkEvent::Closed(CloseReason::Ours(Code::FINISHED))] = pair.client_events[..] else {
+        panic!("{:?}", pair.client_events)
+    };
+    pair.server.send(&frame(2)).unwrap();
+    assert_eq!(pair.server.waiting(), 0, "the turn is over");
+}
+
+#[test]
 fn an_end_comes_once_and_nothing_after_it() {
     let mut pair = Pair::secured();
     pair.client.part(Code::FINISHED, 0);

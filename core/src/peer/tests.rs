@@ -1,10 +1,12 @@
 //! Two ends of a session through a tunnel that is a pair of vectors.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+use std::time::Duration;
+
 use super::*;
 use crate::device::Identity;
 use crate::device::calls::FIRST_DIALLED;
-use crate::limits::TUNNEL_WINDOW_BYTES;
+use crate::limits::{SILENCE_TIME_MAX, TUNNEL_WINDOW_BYTES};
 use crate::relay::tunnel::forward_cost;
 use crate::testing::{START, Town, device_name, env, rng};
 use crate::time::Instant;
@@ -211,4 +213,47 @@ fn confirmations_wait_for_room_and_become_one() {
     }
     call.pump();
     assert_eq!(call.caller.lines.say_again(NOW.mono).count(), 0, "all are confirmed in the end");
+}
+
+#[test]
+fn whoever_confirms_nothing_for_a_minute_does_not_read() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    call.caller.say("is anybody there", NOW).unwrap();
+    let at = |time| Now { mono: NOW.mono.plus(time), wall: START };
+    call.caller.tick(at(SILENCE_TIME_MAX.saturating_sub(Duration::from_micros(1))));
+    assert_eq!(call.caller.poll_event(), None);
+    assert_eq!(call.caller.next_deadline(), Some(at(SILENCE_TIME_MAX).mono));
+    call.caller.tick(at(SILENCE_TIME_MAX));
+    assert_eq!(call.caller.poll_event(), Some(PeerEvent::Closed(CloseReason::TimedOut)));
+    assert_eq!(call.caller.next_deadline(), None);
+}
+
+#[test]
+fn a_line_that_comes_twice_by_the_only_way_is_a_breach() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    for _ in 0..2 {
+        call.caller.tunnelled(&PeerMessage::Line { n: 0, text: "once".into() });
+    }
+    call.pump();
+    assert_eq!(call.events().1.last(), Some(&PeerEvent::Closed(CloseReason::Fault(Fault::Unexpected))));
+}
+
+#[test]
+fn half_of_a_ways_outbox_is_kept_for_what_is_said_again() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    let filler = "x".repeat(LINE_BYTES_MAX);
+    while call.caller.tunnel.as_ref().unwrap().link.waiting() <= PEER_OUTBOX_BYTES_MAX / 2 - LINE_BYTES_MAX {
+        // As after a way back: the lines are confirmed by now, but wait to be said again all the same.
+        call.caller.tunnelled(&PeerMessage::Line { n: 0, text: filler.clone() });
+    }
+    assert!(!call.caller.has_room());
+    assert_eq!(call.caller.say(&filler, NOW), Err(SayRefusal::Full));
 }

@@ -148,3 +148,14 @@ fn the_relay_passes_on_only_words_that_are_an_ends_to_say() {
     assert_eq!(codes::allowed(Code::SHUTTING_DOWN), Code::HUNG_UP);
     assert_eq!(codes::allowed(Code(9999)), Code::HUNG_UP);
 }
+
+#[test]
+fn a_connection_fetches_for_one_ask_at_a_time() {
+    let town = crate::testing::Town::of(&["alice"]);
+    let (mut fetches, mut out) = (super::fetch::Fetches::default(), Effects::default());
+    let alice = crate::id::UserName::parse("alice").unwrap();
+    let mut ask = |conn, n| fetches.ask(conn, AskId(n), &alice, town.server.state(), &mut out);
+    assert_eq!(ask(CALLER, 1), Ok(()));
+    assert_eq!(ask(CALLER, 2), Err(Code::BUSY), "what it asked for first is being read");
+    assert_eq!(ask(CALLEE, 1), Ok(()));
+}

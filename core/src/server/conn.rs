@@ -54,7 +54,9 @@ impl Server {
         if now.wall >= self.renew_at {
             self.renew(now, rng);
         }
-        if self.strangers.len() >= self.settings.strangers_max {
+        let is_full = self.conns.len() >= self.settings.connections_max;
+        if is_full || self.strangers.len() >= self.settings.strangers_max {
+            // Strangers alone yield: a server that is full of members turns newcomers away.
             self.make_room(now);
         }
         if self.conns.len() >= self.settings.connections_max || self.shutting_down {

@@ -27,6 +27,8 @@ pub(crate) struct Streets {
     pub(crate) meddle: bool,
     /// Where everybody is sent who asks for an address: a member who lies about theirs, in effect.
     pub(crate) detour: Option<SocketAddr>,
+    /// Every direct connection that a member has dropped.
+    pub(crate) dropped: Vec<(usize, ConnId)>,
     /// Every address that was dialled.
     pub(crate) dialled: Vec<SocketAddr>,
 }
@@ -140,6 +142,9 @@ impl Town {
     }
 
     pub(super) fn end_directly(&mut self, member: usize, conn: ConnId, dropped: bool) {
+        if dropped {
+            self.streets.dropped.push((member, conn));
+        }
         if self.streets.swallow {
             return;
         }

@@ -309,6 +309,12 @@ impl Trust {
         Ok(IssuingSubject { key: own_key(&parsed)?, not_after })
     }
 
+    /// All but the root, borrowed.
+    fn without_root<'a>(&self, certificates: &'a [CertificateDer<'_>]) -> Vec<CertificateDer<'a>> {
+        let others = certificates.iter().filter(|der| **der != self.root.der);
+        others.map(|der| CertificateDer::from(der.as_ref())).collect()
+    }
+
     /// V-02 to V-05 as far as webpki goes.
     fn check_chain(
         &self,
@@ -321,11 +327,14 @@ impl Trust {
         if intermediates.len() + 1 > CHAIN_CERTIFICATES_MAX {
             return Err(CertRefusal::BadChain);
         }
+        // The root comes along at enrolment. As an issuer it is the anchor; among the others it would only open more paths
+        // to be tried.
+        let intermediates = self.without_root(intermediates);
         let end_entity = EndEntityCert::try_from(leaf).map_err(|error| chain_refusal(&error, leaf))?;
         let anchors = std::slice::from_ref(&self.root.anchor);
         let time = UnixTime::since_unix_epoch(Duration::from_secs(now.0));
         end_entity
-            .verify_for_usage(&[webpki::aws_lc_rs::ED25519], anchors, intermediates, time, side.usage(), None, None)
+            .verify_for_usage(&[webpki::aws_lc_rs::ED25519], anchors, &intermediates, time, side.usage(), None, None)
             .map(drop)
             .map_err(|error| chain_refusal(&error, leaf))
     }

@@ -5,9 +5,10 @@ use countersign_core::device::{Asked, Command, Device, Event, Input};
 
 use super::home::Stored;
 use super::reactor::Reactor;
-use super::{World, outcome, tls_env};
+use super::{World, outcome};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure};
+use crate::provider::tls_env;
 
 /// Asks the server of `stored` and gives its answer, which is never [`Asked::Unanswered`].
 pub fn ask(world: &World, stored: &Stored, question: Command) -> Result<Asked, Failure> {

@@ -24,10 +24,11 @@ use super::notice::Notice;
 use super::reactor::{Reactor, SIGNAL};
 use super::screen::Screen;
 use super::typed::{Lines, Typed};
-use super::{World, outcome, skew, tls_env};
+use super::{World, outcome, skew};
 use crate::config::client::{Direct, Path};
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
+use crate::provider::tls_env;
 use crate::signals::Signals;
 
 /// When a role takes the next line of input.

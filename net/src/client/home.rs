@@ -348,7 +348,10 @@ impl fmt::Display for HomeError {
                 write!(f, "{} is not believed ({refusal}): restore the folder from a backup", path.display())
             }
             Self::Expired { name, at } => {
-                write!(f, "the certificate of {name} expired on {at}: ask the server's operator for a new one")
+                write!(
+                    f,
+                    "the certificate of {name} expired on {at}, and renewal is not built yet: join again under another user name"
+                )
             }
             Self::NotYetValid { name, at } => {
                 write!(f, "the certificate of {name} is valid from {at} on: check this machine's clock")

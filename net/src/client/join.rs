@@ -12,8 +12,9 @@ use countersign_core::tls::CertRefusal;
 use super::args::Join;
 use super::home::{Joining, Stored, has_joined};
 use super::reactor::Reactor;
-use super::{World, outcome, skew, tls_env};
+use super::{World, outcome, skew};
 use crate::exit::{Failure, Plain, print_line};
+use crate::provider::tls_env;
 
 /// No link and no name is longer.
 const ANSWER_BYTES_MAX: u64 = 2048;

@@ -2,18 +2,18 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use countersign_core::id::Realm;
 use countersign_core::journal::{Outcome, RecordRefusal, State};
 use countersign_core::pki::{Authority, AuthorityRefusal};
 use countersign_core::server::{Server, StartRefusal};
 use countersign_core::time::Now;
-use countersign_core::tls::{Root, TlsEnv};
+use countersign_core::tls::Root;
 use rand_core::CryptoRng;
 
 use super::founding::{self, JOURNAL};
 use crate::exit::{Exit, Failure};
+use crate::provider::tls_env;
 use crate::store::StoreError;
 use crate::store::folder::{Folder, FolderError};
 use crate::store::journal::Journal;
@@ -59,8 +59,7 @@ pub fn assemble(
         return Err(AssembleError::OtherRealm { folder: folder.path().to_owned(), realm, asked: asked.clone() });
     }
     let authority = Authority::new(realm, &files.root, &files.issuing, files.issuing_key, now.wall)?;
-    let env = TlsEnv::new(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    let server = Server::start(env, authority, state, now, rng)?;
+    let server = Server::start(tls_env(), authority, state, now, rng)?;
     Ok(Assembled { server, journal, is_new })
 }
 

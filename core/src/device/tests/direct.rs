@@ -395,3 +395,15 @@ fn whoever_confirms_nothing_is_not_waited_for_without_end() {
     let end = call_events(&town.news(alice.0)).pop();
     assert!(matches!(end, Some(CallEvent::Ended(_))), "{end:?}");
 }
+
+#[test]
+fn of_many_silent_strangers_at_the_port_the_oldest_yields() {
+    let (mut town, _, bob) = neighbours(Reach::default(), |town| town.streets.filtered.extend([BOB]));
+    let at = town.listener_of(bob.0).unwrap();
+    let knocks: Vec<_> = (0..DIRECT_STRANGERS_MAX).map(|_| town.knock(at)).collect();
+    town.settle();
+    assert_eq!(town.streets.dropped, []);
+    town.knock(at);
+    town.settle();
+    assert_eq!(town.streets.dropped, knocks[..1]);
+}

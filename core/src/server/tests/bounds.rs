@@ -79,9 +79,16 @@ fn a_full_server_turns_the_next_one_away() {
     strangers_come(&mut town, 902, 1);
     assert_eq!((town.server.connections(), times(&town, CloseReason::Ours(Code::FULL))), (3, 1));
     assert!(!town.notes.iter().any(|note| matches!(note, Note::TurnedAway(_))));
+    // However far strangers are from their own bound: where all places are taken, one of theirs is found.
     town.server.choose(Settings { connections_max: 3, strangers_max: 3, ..Settings::default() });
     strangers_come(&mut town, 903, 1);
-    assert!(town.notes.contains(&Note::TurnedAway(ConnId(903))), "three connections and no more");
+    assert_eq!((town.server.connections(), times(&town, CloseReason::Ours(Code::FULL))), (3, 2));
+    // Members yield to nobody.
+    town.server.choose(Settings { connections_max: 1, strangers_max: 1, ..Settings::default() });
+    town.wait(Duration::from_secs(20));
+    assert_eq!(town.server.connections(), 1);
+    strangers_come(&mut town, 904, 1);
+    assert!(town.notes.contains(&Note::TurnedAway(ConnId(904))), "one connection and no more");
 }
 
 #[test]

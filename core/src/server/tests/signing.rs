@@ -140,3 +140,11 @@ fn a_restart_between_word_and_certificate_loses_nothing() {
     assert_eq!(town.server.state().unissued().count(), 0);
     let _ = signed(Some(town.operator(&sign("rsa2048", "bob", "desk"))));
 }
+
+#[test]
+fn a_key_whose_certificate_has_expired_is_told_so_and_gets_no_expired_one() {
+    let mut town = Town::new();
+    let _: Signed = signed(Some(town.operator(&sign("p256", "bob", "desk"))));
+    town.wait(DEVICE_LIFETIME + Duration::from_secs(1));
+    assert_eq!(town.operator(&sign("p256", "bob", "desk")), Answer::Refused(OperatorRefusal::Lapsed));
+}

@@ -452,3 +452,11 @@ proptest! {
         prop_assert!(house.judge(&Der::from(bytes)).is_err());
     }
 }
+
+#[test]
+fn the_root_is_the_anchor_and_no_link_of_the_paths_that_are_tried() {
+    let founded = found_realm(&Realm::default(), crate::testing::START, &mut crate::testing::rng(1));
+    let trust = crate::testing::authority(&founded).trust().clone();
+    let chain: Vec<CertificateDer<'_>> = vec![founded.issuing.clone().into(), founded.root.clone().into()];
+    assert_eq!(trust.without_root(&chain), chain[..1]);
+}
