@@ -152,7 +152,12 @@ impl ServerLink {
     /// Reads a link as it was printed; white space around it is passed over. One with a token is none: whoever pastes it
     /// where this belongs gives a secret away.
     pub fn parse(text: &str) -> Result<Self, LinkRefusal> {
-        let rest = text.trim().strip_prefix(SCHEME).ok_or(LinkRefusal::Form)?;
+        Self::read(text.trim())
+    }
+
+    /// Reads a link that stands alone.
+    fn read(text: &str) -> Result<Self, LinkRefusal> {
+        let rest = text.strip_prefix(SCHEME).ok_or(LinkRefusal::Form)?;
         let mut parts = rest.split('/');
         let (Some(endpoint), Some(realm), Some(root), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -212,7 +217,7 @@ impl InviteLink {
     pub fn parse(text: &str) -> Result<Self, LinkRefusal> {
         let text = text.trim();
         let (server, token) = text.rsplit_once('/').ok_or(LinkRefusal::Form)?;
-        let ServerLink { endpoint, realm, root } = ServerLink::parse(server)?;
+        let ServerLink { endpoint, realm, root } = ServerLink::read(server)?;
         let token = Token::parse(token).ok_or(LinkRefusal::Token)?;
         Ok(Self { endpoint, realm, root, token })
     }
@@ -288,6 +293,14 @@ mod tests {
             assert!(InviteLink::parse(&text).is_err());
             assert!(ServerLink::is_meant(&text) && !ServerLink::is_meant("https://host"));
         }
+    }
+
+    #[test]
+    fn white_space_within_a_link_is_no_part_of_it() {
+        let text = sample("127.0.0.1:7443").to_text();
+        let (server, token) = text.rsplit_once('/').unwrap();
+        assert_eq!(InviteLink::parse(&format!("{server}\r/{token}")), Err(LinkRefusal::Root));
+        assert!(InviteLink::parse(&format!(" {server}/{token}\r\n")).is_ok());
     }
 
     #[test]
