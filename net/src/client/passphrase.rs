@@ -1,7 +1,8 @@
 //! Decides how a passphrase comes in: from a file or descriptor that was named, or typed on a terminal that shows nothing.
 //!
 //! Never as an argument: those are everybody's to read. While it is typed the terminal hands over each key as it is
-//! pressed, Ctrl-C too, so that no way out leaves the terminal without its echo.
+//! pressed, Ctrl-C too, so that no way out by the keyboard leaves the terminal without its echo. (A signal from elsewhere
+//! ends the program at once and does; `stty sane` brings it back.)
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
