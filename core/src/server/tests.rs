@@ -251,6 +251,38 @@ fn a_handshake_that_ends_after_its_time_is_up_comes_to_nothing() {
     }
 }
 
+/// A review's find: what a request is answered with met a connection that garbage behind a goodbye had ended.
+#[test]
+fn a_request_a_goodbye_and_garbage_in_one_bite_harm_nobody() {
+    let mut town = Town::of(&["alice"]);
+    let identity = town.enrol("bob");
+    let conn = ConnId(900);
+    let mut link = crate::link::Link::connect(&crate::tls::Dial::relay(&env(), &identity.credentials, &identity.trust));
+    // What is for this connection is taken here, not by the town.
+    town.deaf.insert(conn);
+    town.server.handle(Input::Opened(conn, Source::default()), town.now, &mut rng(1));
+    for _ in 0..3 {
+        let bytes = link.outbound().to_vec();
+        link.sent(bytes.len());
+        town.server.handle(Input::Received(conn, &bytes), town.now, &mut rng(1));
+        town.wait(Duration::from_millis(1));
+        let flight = town.server.outbound(conn).to_vec();
+        town.server.handle(Input::Sent(conn, flight.len()), town.now, &mut rng(1));
+        link.received(&flight, &mut Vec::new());
+    }
+    link.send(&Frame::message(&RelayRequest::Ping)).unwrap();
+    link.part(Code::FINISHED, 0);
+    // In place of TLS's own end (RFC 8446 §6.1), which would have the rest passed over, a record that nobody has sealed.
+    let close_notify = 5 + 2 + 1 + 16;
+    let mut bytes = link.outbound().to_vec();
+    bytes.truncate(bytes.len() - close_notify);
+    bytes.extend([0x17, 3, 3, 0, 32]);
+    bytes.extend([0; 32]);
+    town.server.handle(Input::Received(conn, &bytes), town.now, &mut rng(1));
+    town.settle();
+    assert_eq!(town.closings().last(), Some(&CloseReason::Theirs(Code::FINISHED)));
+}
+
 #[test]
 fn one_bite_full_of_requests_is_answered_until_its_sender_has_enough_to_read() {
     let mut town = Town::new();
