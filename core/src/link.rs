@@ -174,7 +174,7 @@ impl Link {
     /// # Panics
     /// If the handshake is not over.
     pub fn send(&mut self, frame: &Frame) -> Result<(), OutboxFull> {
-        if (self.closed && !self.answering) || self.parted.is_some() {
+        if !self.takes_frames() {
             return Ok(());
         }
         assert!(self.tls.is_open(), "a frame was to be sent before the other side was known");
@@ -184,6 +184,11 @@ impl Link {
         }
         self.turn.extend_from_slice(frame.bytes());
         Ok(())
+    }
+
+    /// Whether a frame would go out: neither side has ended, or the other side's goodbye came in this very turn.
+    pub fn takes_frames(&self) -> bool {
+        (!self.closed || self.answering) && self.parted.is_none()
     }
 
     /// Says goodbye: what was queued goes out first, then the code, then TLS's own end. The other side's end is still

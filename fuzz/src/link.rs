@@ -178,7 +178,7 @@ impl Play {
 
     fn send(&mut self, frame: &Frame) {
         if self.watch.is_secured() {
-            let goes = !self.link.is_closed() && !self.link.has_parted();
+            let goes = self.link.takes_frames();
             if self.link.send(frame).is_ok() && goes {
                 self.watch.sent(frame);
             }
