@@ -7,7 +7,7 @@
 //!                                                    v                 |
 //!                                                   journal (outside), folded here
 //!
-//!  socket -> link -> device: session, calls -> peer (a link inside the tunnel) -> effects -> link -> socket
+//!  socket -> link -> device: session, calls -> peer (a link inside the tunnel, or direct) -> effects -> link -> socket
 //! ```
 //!
 //! Bytes enter by one door, get a better type in every room, and leave by one door; no room calls back into the one

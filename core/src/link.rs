@@ -5,7 +5,8 @@
 //!  socket <- outbound / sent <------------------------------------------------- outbox
 //! ```
 //!
-//! The same link serves the relay's connections, a device's way to the relay, and two devices through a tunnel.
+//! The same link serves the relay's connections, a device's way to the relay, and two devices, through a tunnel
+//! and directly.
 //! However the other side ends it, [`LinkEvent::Closed`] comes exactly once and says why (when we end it by
 //! [`Link::fault`], or before the handshake is over, we know already, and it does not come); what then still waits in the outbox (an
 //! alert, a goodbye) is to be sent before the socket is closed.

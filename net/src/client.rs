@@ -1,4 +1,4 @@
-//! Decides what the program `client` is made of: commands in, one device's machine driven over one socket, an exit code out.
+//! Decides what the program `client` is made of: commands in, one device's machine driven over its sockets, an exit code out.
 //!
 //! ```text
 //! args -> join ------------------------> Enrolment --+

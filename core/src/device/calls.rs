@@ -72,13 +72,21 @@ enum Stage {
     Asking(AskId),
     Ringing(TunnelId, DeviceName),
     Incoming(TunnelId, DeviceName),
-    /// Without a tunnel the relay was lost, and the session goes on directly.
+    /// Without a tunnel the relay was lost to either end, and the session goes on directly.
     Up(Option<TunnelId>, Box<Peer>),
     /// Over for the user, who was told; but an alert or a last word waits for credit and goes before the hang-up.
     Ending(Option<TunnelId>, Box<Peer>, Code),
 }
 
 impl Stage {
+    /// The session of a call that is up.
+    fn session(&self) -> Option<&Peer> {
+        match self {
+            Self::Up(_, peer) => Some(peer),
+            Self::Waiting | Self::Asking(_) | Self::Ringing(..) | Self::Incoming(..) | Self::Ending(..) => None,
+        }
+    }
+
     fn tunnel(&self) -> Option<TunnelId> {
         match self {
             Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) => Some(*tunnel),
@@ -384,11 +392,7 @@ impl Calls {
 
     /// Whether a line of any allowed length would be taken by a call now.
     pub fn has_room(&self, id: CallId) -> bool {
-        match self.by_id.get(&id).map(|call| &call.stage) {
-            Some(Stage::Up(_, peer)) => peer.has_room(),
-            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..))
-            | None => false,
-        }
+        self.by_id.get(&id).and_then(|call| call.stage.session()).is_some_and(Peer::has_room)
     }
 
     fn ask(&mut self, id: CallId, now: Now) {

@@ -51,7 +51,7 @@ impl Calls {
 
     /// Something happened to a direct connection.
     pub fn direct(&mut self, conn: ConnId, input: DirectInput<'_>, now: Now, rng: &mut dyn CryptoRng) {
-        let owner = |call: &Call| matches!(&call.stage, Stage::Up(_, peer) if peer.has(conn));
+        let owner = |call: &Call| call.stage.session().is_some_and(|peer| peer.has(conn));
         if let Some(id) = self.by_id.iter().find(|(_, call)| owner(call)).map(|(id, _)| *id) {
             return self.direct_input(id, input, now, rng);
         }
@@ -70,13 +70,10 @@ impl Calls {
 
     /// What a direct connection's socket should take.
     pub fn outbound(&self, conn: ConnId) -> &[u8] {
-        let of = |call: &Call| match &call.stage {
-            Stage::Up(_, peer) => peer.has(conn),
-            Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..) => false,
-        };
-        match self.by_id.values().find(|call| of(call)).map(|call| &call.stage) {
-            Some(Stage::Up(_, peer)) => peer.outbound(conn),
-            Some(_) | None => self.leaving.outbound(conn),
+        let mut sessions = self.by_id.values().filter_map(|call| call.stage.session());
+        match sessions.find(|peer| peer.has(conn)) {
+            Some(peer) => peer.outbound(conn),
+            None => self.leaving.outbound(conn),
         }
     }
 
@@ -133,10 +130,7 @@ impl Calls {
         while let Some(conn) = self.leaving.take_due(now) {
             self.outputs.push_back(Output::Drop(conn));
         }
-        let due = |call: &Call| match &call.stage {
-            Stage::Up(_, peer) => peer.next_deadline().is_some_and(|at| at <= now.mono),
-            Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..) => false,
-        };
+        let due = |call: &Call| call.stage.session().and_then(Peer::next_deadline).is_some_and(|at| at <= now.mono);
         let ids: Vec<CallId> = self.by_id.iter().filter(|(_, call)| due(call)).map(|(id, _)| *id).collect();
         for id in ids {
             if let Some(peer) = self.peer(id) {
@@ -149,9 +143,8 @@ impl Calls {
     /// When something is due next with sockets.
     pub(super) fn next_of_sockets(&self) -> Option<(Instant, Wake)> {
         let leaving = self.leaving.next_deadline().map(|at| (at, Wake::Leaving));
-        let direct = self.by_id.iter().filter_map(|(id, call)| match &call.stage {
-            Stage::Up(_, peer) => peer.next_deadline().map(|at| (at, Wake::Direct(*id))),
-            Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Ending(..) => None,
+        let direct = self.by_id.iter().filter_map(|(id, call)| {
+            call.stage.session().and_then(Peer::next_deadline).map(|at| (at, Wake::Direct(*id)))
         });
         direct.chain(leaving).min()
     }
