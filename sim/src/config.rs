@@ -4,13 +4,11 @@
 //! when the drawing below has changed. The faults come in families, each of which is off in about half of all runs:
 //! faults that are all slightly on hide each other's bugs.
 
+mod draw;
 mod flip;
 
 use std::fmt;
 
-use rand_core::Rng;
-
-use crate::rng::{Draw, Streams};
 pub use flip::Flip;
 
 /// Why a text is no configuration.
@@ -61,6 +59,13 @@ macro_rules! config {
                     _ => return Err(ConfigRefusal::Unknown(name.to_owned())),
                 }
                 Ok(())
+            }
+
+            /// The seed alone: nothing else is set.
+            fn blank(seed: u64) -> Self {
+                let mut config = Self { $($name: 0,)* flip: None };
+                config.seed = seed;
+                config
             }
 
             /// Every number, by the name of its field.
@@ -181,85 +186,6 @@ config! {
 }
 
 impl SimConfig {
-    /// The configuration that `seed` stands for.
-    pub fn draw(seed: u64) -> Self {
-        let rng = &mut Streams::new(seed).stream("config");
-        let latency_min_us = rng.between(50, 5_000);
-        let mut config = Self {
-            seed,
-            devices: rng.between(2, 16),
-            storm_s: rng.between(40, 150),
-            latency_min_us,
-            latency_max_us: latency_min_us + family(rng, 200_000),
-            split_percent: family(rng, 80),
-            merge_percent: family(rng, 60),
-            segments_max: rng.between(1, 24),
-            short_write_percent: family(rng, 50),
-            blocked_max_us: rng.between(1, 300_000),
-            stall_percent: family(rng, 5),
-            glare_percent: family(rng, 60),
-            late_max_us: family(rng, 5_000),
-            skew_max_s: family(rng, 120),
-            cut_mean_ms: 0,
-            silent_percent: family(rng, 90),
-            dial_fail_percent: family(rng, 30),
-            crash_before_percent: family(rng, 25),
-            crash_after_percent: family(rng, 25),
-            crash_mean_ms: 0,
-            down_max_ms: 10 * 10_u64.pow(u32::try_from(rng.between(0, 3)).unwrap_or(0)) * rng.between(1, 2),
-            append_max_us: rng.between(100, 300_000),
-            pace_ms: rng.between(300, 4_000),
-            shared_invite_percent: family(rng, 40),
-            rival_percent: family(rng, 50),
-            brief_invite_percent: family(rng, 30),
-            bound_invite_percent: family(rng, 60),
-            call_weight: rng.between(10, 100),
-            hang_up_weight: rng.between(0, 30),
-            who_weight: rng.between(0, 20),
-            quit_weight: family(rng, 12),
-            kill_weight: family(rng, 12),
-            accept_percent: rng.between(40, 100),
-            decline_percent: 0,
-            lines_max: rng.between(1, 40),
-            long_line_percent: family(rng, 20),
-            tunnel_only_percent: 0,
-            ipv6_percent: 0,
-            loopback_percent: 0,
-            filtered_percent: 0,
-            closed_port_percent: 0,
-            lying_percent: 0,
-            direct_fail_percent: 0,
-            direct_latency_max_us: 0,
-            direct_cut_mean_ms: 0,
-            one_way_percent: 0,
-            narrow_percent: 0,
-            scan_mean_ms: 0,
-            flip: None,
-        };
-        config.cut_mean_ms = rare(rng, 1_000, 40_000);
-        config.crash_mean_ms = rare(rng, 8_000, 60_000);
-        config.decline_percent = rng.between(0, 100 - config.accept_percent);
-        config.draw_direct();
-        config
-    }
-
-    /// What direct connections are like: drawn from a stream of their own, so that they shift nothing else.
-    fn draw_direct(&mut self) {
-        let rng = &mut Streams::new(self.seed).stream("config/direct");
-        self.tunnel_only_percent = family(rng, 40);
-        self.ipv6_percent = rng.between(0, 100);
-        self.loopback_percent = family(rng, 30);
-        self.filtered_percent = family(rng, 40);
-        self.closed_port_percent = family(rng, 30);
-        self.lying_percent = family(rng, 40);
-        self.direct_fail_percent = family(rng, 40);
-        self.direct_latency_max_us = 1_000 + family(rng, 200_000);
-        self.direct_cut_mean_ms = rare(rng, 500, 20_000);
-        self.one_way_percent = family(rng, 60);
-        self.scan_mean_ms = rare(rng, 50, 3_000);
-        self.narrow_percent = family(rng, 30);
-    }
-
     /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed.
     pub fn parse(text: &str) -> Result<Self, ConfigRefusal> {
         let mut pairs = Vec::new();
@@ -311,48 +237,6 @@ impl SimConfig {
             _ => Ok(()),
         }
     }
-
-    /// The same run without any fault of the network, the disk or the people's programs.
-    #[must_use]
-    pub fn without_faults(mut self) -> Self {
-        for field in [
-            &mut self.short_write_percent,
-            &mut self.stall_percent,
-            &mut self.late_max_us,
-            &mut self.skew_max_s,
-            &mut self.cut_mean_ms,
-            &mut self.dial_fail_percent,
-            &mut self.crash_before_percent,
-            &mut self.crash_after_percent,
-            &mut self.crash_mean_ms,
-            &mut self.shared_invite_percent,
-            &mut self.rival_percent,
-            &mut self.brief_invite_percent,
-            &mut self.quit_weight,
-            &mut self.kill_weight,
-            &mut self.filtered_percent,
-            &mut self.closed_port_percent,
-            &mut self.lying_percent,
-            &mut self.direct_fail_percent,
-            &mut self.direct_cut_mean_ms,
-            &mut self.scan_mean_ms,
-        ] {
-            *field = 0;
-        }
-        self
-    }
-}
-
-/// The strength of a family of faults: none in half of all runs, and anything from 1 to `most` in the others.
-fn family(rng: &mut dyn Rng, most: u64) -> u64 {
-    let (on, strength) = (rng.chance(1, 2), rng.between(1, most));
-    if on { strength } else { 0 }
-}
-
-/// The mean time between two faults: none in half of all runs.
-fn rare(rng: &mut dyn Rng, least: u64, most: u64) -> u64 {
-    let (on, mean) = (rng.chance(1, 2), rng.between(least, most));
-    if on { mean } else { 0 }
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use countersign_core::id::AppendId;
-use rand_chacha::ChaCha20Rng;
 
-use crate::rng::Draw;
+use crate::rng::{Choices, Draw};
 
 /// The relay's journal on its disk.
 #[derive(Debug)]
@@ -14,7 +13,7 @@ pub struct Disk {
     durable: Vec<Vec<u8>>,
     /// Appends on their way, oldest first.
     pending: VecDeque<(AppendId, Vec<Vec<u8>>)>,
-    rng: ChaCha20Rng,
+    rng: Choices,
     append_max_us: u64,
     /// When the newest append on its way becomes durable: none overtakes another.
     newest_us: u64,
@@ -33,7 +32,7 @@ pub struct Committed {
 
 impl Disk {
     /// An empty disk on which an append takes at most `append_max_us`.
-    pub fn new(rng: ChaCha20Rng, append_max_us: u64) -> Self {
+    pub fn new(rng: Choices, append_max_us: u64) -> Self {
         Self { durable: Vec::new(), pending: VecDeque::new(), rng, append_max_us, newest_us: 0 }
     }
 

@@ -17,6 +17,7 @@ pub mod spin;
 
 use std::fmt;
 
+use crate::config::SimConfig;
 use crate::story::Seen;
 
 #[cfg(test)]
@@ -53,8 +54,9 @@ impl fmt::Display for Objection {
 pub struct Panel(Vec<Box<dyn Oracle>>);
 
 impl Panel {
-    /// Every oracle, for a run with so many devices.
-    pub fn all(devices: usize) -> Self {
+    /// Every oracle that a run of this configuration has to satisfy.
+    pub fn all(config: &SimConfig) -> Self {
+        let devices = usize::try_from(config.devices).unwrap_or(usize::MAX);
         Self(vec![
             Box::new(impostor::Impostor::default()),
             Box::new(delivery::Delivery::default()),
@@ -71,8 +73,8 @@ impl Panel {
 
     /// The oracle of that name alone.
     #[must_use]
-    pub fn only(name: &str, devices: usize) -> Self {
-        let mut all = Self::all(devices);
+    pub fn only(name: &str, config: &SimConfig) -> Self {
+        let mut all = Self::all(config);
         all.0.retain(|oracle| oracle.name() == name);
         all
     }

@@ -10,6 +10,9 @@ use rand_core::{Rng, SeedableRng};
 /// Separates these seeds from every other use of SHA-256 in the project; the number changes with the derivation.
 const DOMAIN: &[u8] = b"countersign-sim/stream/1\0";
 
+/// A stream of decisions: what happens, when, to whom. Keys and nonces are drawn from streams of their own.
+pub type Choices = ChaCha20Rng;
+
 /// The random streams of one run, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Streams {

@@ -37,18 +37,14 @@ pub struct Outcome {
 
 /// Runs a configuration with every oracle.
 pub fn run(config: &SimConfig, keep: Keep) -> Outcome {
-    let panel = Panel::all(devices(config));
+    let panel = Panel::all(config);
     finish(config, World::new(config.clone(), None, panel, keep))
 }
 
 /// Runs a configuration with a saboteur, and the oracle of that name alone: it should object.
 pub fn canary(config: &SimConfig, sabotage: Sabotage, oracle: &str) -> Outcome {
-    let panel = Panel::only(oracle, devices(config));
+    let panel = Panel::only(oracle, config);
     finish(config, World::new(config.clone(), Some(sabotage), panel, Keep::default()))
-}
-
-fn devices(config: &SimConfig) -> usize {
-    usize::try_from(config.devices).unwrap_or(usize::MAX)
 }
 
 fn finish(config: &SimConfig, world: World) -> Outcome {

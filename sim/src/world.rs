@@ -21,7 +21,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::id::{CallId, ConnId};
 use countersign_core::server::Input;
-use rand_chacha::ChaCha20Rng;
 
 use crate::actors::operator::Operator;
 use crate::actors::person::Person;
@@ -32,7 +31,7 @@ use crate::node::relay::RelayNode;
 use crate::node::{Deadline, Node};
 use crate::oracles::Panel;
 use crate::queue::Queue;
-use crate::rng::{Draw, Streams};
+use crate::rng::{Choices, Draw, Streams};
 use crate::story::{Phase, Program, Seen, Side};
 use crate::trace::Keep;
 use event::Event;
@@ -72,10 +71,10 @@ pub struct World {
     /// Whether a device is being asked at once if it takes a line, and whether it has said no.
     asking: bool,
     denied: bool,
-    faults: ChaCha20Rng,
-    late: ChaCha20Rng,
+    faults: Choices,
+    late: Choices,
     /// What goes wrong between devices, drawn apart from what goes wrong with the relay.
-    streets: ChaCha20Rng,
+    streets: Choices,
     hosts: Vec<Host>,
     /// Who listens where, and for which call.
     listeners: BTreeMap<Place, (Program, CallId)>,

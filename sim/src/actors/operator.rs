@@ -6,10 +6,9 @@ use std::time::Duration;
 use countersign_core::id::{AdminId, Fingerprint, Realm, UserName};
 use countersign_core::invite::{Endpoint, InviteLink};
 use countersign_core::operator::{Answer, Command};
-use rand_chacha::ChaCha20Rng;
 
 use crate::config::SimConfig;
-use crate::rng::{Draw, Streams};
+use crate::rng::{Choices, Draw, Streams};
 
 /// How long an invite lives that isn't a brief one.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -17,7 +16,7 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// The operator.
 #[derive(Debug)]
 pub struct Operator {
-    rng: ChaCha20Rng,
+    rng: Choices,
     brief_percent: u64,
     bound_percent: u64,
     shared_percent: u64,

@@ -14,11 +14,10 @@ use countersign_core::device::{Asked, Command, Event};
 use countersign_core::id::{CallId, DeviceLabel, DeviceName, UserName};
 use countersign_core::invite::InviteLink;
 use countersign_core::wire::Code;
-use rand_chacha::ChaCha20Rng;
 
 use super::{Act, Prompt};
 use crate::config::SimConfig;
-use crate::rng::{Draw, Streams};
+use crate::rng::{Choices, Draw, Streams};
 use whims::Whims;
 
 /// How many lines each side says in a call of the roll call. Long ones, they are more than a tunnel carries on credit.
@@ -30,7 +29,7 @@ const OWN_CALLS: CallId = CallId(1 << 32);
 #[derive(Debug)]
 pub struct Person {
     number: usize,
-    rng: ChaCha20Rng,
+    rng: Choices,
     whims: Whims,
     name: DeviceName,
     /// How often another name had to be found.

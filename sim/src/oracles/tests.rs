@@ -7,6 +7,7 @@ use countersign_core::wire::Extensions;
 use countersign_core::wire::relay::Welcome;
 
 use super::{Oracle, Panel};
+use crate::config::SimConfig;
 use crate::story::{Program, Seen, Who};
 
 pub(crate) fn name(user: &str) -> DeviceName {
@@ -77,11 +78,11 @@ impl Step<'_> {
 
 #[test]
 fn every_oracle_has_a_name_of_its_own_and_is_found_by_it() {
-    let names: Vec<_> = Panel::all(2).names().collect();
+    let names: Vec<_> = Panel::all(&SimConfig::draw(0)).names().collect();
     let expected =
         ["impostor", "delivery", "agreement", "accounts", "presence", "progress", "closure", "blame", "spin", "bounds"];
     assert_eq!(names, expected);
     for name in names {
-        assert_eq!(Panel::only(name, 2).names().collect::<Vec<_>>(), [name]);
+        assert_eq!(Panel::only(name, &SimConfig::draw(0)).names().collect::<Vec<_>>(), [name]);
     }
 }

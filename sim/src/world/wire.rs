@@ -1,12 +1,11 @@
 //! Decides what the two ends of a connection learn of each other: as TCP has it, bytes in order and then an end.
 
 use countersign_core::id::ConnId;
-use rand_chacha::ChaCha20Rng;
 
 use super::event::Event;
 use crate::config::SimConfig;
 use crate::pipe::{Pipe, PipeConfig};
-use crate::rng::{Draw, Streams};
+use crate::rng::{Choices, Draw, Streams};
 use crate::story::{Program, Side, is_direct};
 
 /// The shortest way of a segment between two devices, in microseconds: they may be neighbours.
@@ -38,7 +37,7 @@ pub enum Party {
 #[derive(Debug)]
 struct Way {
     pipe: Pipe,
-    rng: ChaCha20Rng,
+    rng: Choices,
     /// Whether the process that reads still has its socket.
     reader: Reader,
     /// Whether the writer's socket is full at the moment.
