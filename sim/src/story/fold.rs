@@ -1,6 +1,11 @@
 //! Decides what of each event goes into the run's hash: all of it.
 
+use std::borrow::Cow;
+
+use countersign_core::device::calls::CallEvent;
 use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Command, Event};
+use countersign_core::id::Fingerprint;
 use countersign_core::operator::Answer;
 
 use super::{Program, Seen, Side};
@@ -10,21 +15,25 @@ use crate::trace::Trace;
 pub fn fold(trace: &mut Trace, at_us: u64, seen: &Seen<'_>) {
     let mut fields = Fields::default();
     let kind = fields.of(seen);
-    let parts: Vec<&[u8]> = fields.0.iter().map(Vec::as_slice).collect();
+    let parts: Vec<&[u8]> = fields.0.iter().map(AsRef::as_ref).collect();
     trace.step(at_us, kind, &parts);
 }
 
 /// The parts of one event.
 #[derive(Default)]
-struct Fields(Vec<Vec<u8>>);
+struct Fields<'a>(Vec<Cow<'a, [u8]>>);
 
-impl Fields {
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.push(bytes.to_vec());
+impl<'a> Fields<'a> {
+    fn bytes(&mut self, bytes: &'a [u8]) {
+        self.0.push(Cow::Borrowed(bytes));
     }
 
     fn number(&mut self, number: u64) {
-        self.bytes(&number.to_le_bytes());
+        self.0.push(Cow::Owned(number.to_le_bytes().to_vec()));
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.0.push(Cow::Owned(vec![u8::from(flag)]));
     }
 
     fn size(&mut self, size: usize) {
@@ -32,7 +41,7 @@ impl Fields {
     }
 
     fn side(&mut self, side: Side) {
-        self.bytes(&[u8::from(side == Side::Listener)]);
+        self.flag(side == Side::Listener);
     }
 
     fn program(&mut self, program: Program) {
@@ -40,12 +49,16 @@ impl Fields {
         self.number(program.life);
     }
 
-    /// A value in the words of its own `Debug`, which shows no secret; those that have one are folded apart.
-    fn value(&mut self, value: &impl std::fmt::Debug) {
-        self.bytes(format!("{value:?}").as_bytes());
+    fn digest(&mut self, digest: Fingerprint) {
+        self.0.push(Cow::Owned(digest.0.to_vec()));
     }
 
-    fn records(&mut self, records: &[Vec<u8>]) {
+    /// A value in the words of its own `Debug`, which shows no secret; those that have one are folded apart.
+    fn value(&mut self, value: &impl std::fmt::Debug) {
+        self.0.push(Cow::Owned(format!("{value:?}").into_bytes()));
+    }
+
+    fn records(&mut self, records: &'a [Vec<u8>]) {
         self.size(records.len());
         for record in records {
             self.bytes(record);
@@ -53,7 +66,7 @@ impl Fields {
     }
 
     #[allow(clippy::too_many_lines, reason = "one arm for each kind of event, each a line or three")]
-    fn of(&mut self, seen: &Seen<'_>) -> &'static str {
+    fn of(&mut self, seen: &'a Seen<'a>) -> &'static str {
         match seen {
             Seen::Phase(phase) => {
                 self.value(phase);
@@ -85,7 +98,7 @@ impl Fields {
                 self.number(conn.0);
                 self.side(*to);
                 self.bytes(bytes);
-                self.bytes(&[u8::from(*flipped)]);
+                self.flag(*flipped);
                 "delivered"
             }
             Seen::Ended(conn, to) => {
@@ -117,7 +130,7 @@ impl Fields {
             }
             Seen::Cut { conn, silent } => {
                 self.number(conn.0);
-                self.bytes(&[u8::from(*silent)]);
+                self.flag(*silent);
                 "cut"
             }
             Seen::Hosted(program, host) => {
@@ -183,7 +196,7 @@ impl Fields {
             }
             Seen::Folded(n, digest) => {
                 self.number(*n);
-                self.bytes(&digest.0);
+                self.digest(*digest);
                 "folded"
             }
             Seen::Crashed(how, lost) => {
@@ -193,7 +206,7 @@ impl Fields {
             }
             Seen::Replayed(state, digests) => {
                 self.value(&state.position());
-                self.bytes(&state.digest().0);
+                self.digest(state.digest());
                 self.size(digests.len());
                 "replayed"
             }
@@ -205,7 +218,7 @@ impl Fields {
                 self.size(*person);
                 self.value(answer);
                 if let Answer::Invite(token, _) = answer {
-                    self.bytes(&token.hash().0);
+                    self.0.push(Cow::Owned(token.hash().0.to_vec()));
                 }
                 "answered"
             }
@@ -223,6 +236,13 @@ impl Fields {
                 self.program(who.program);
                 "killed"
             }
+            // What people say is most of what there is, and its `Debug` costs more than all else here.
+            Seen::Wished(who, Command::Say(call, text)) => {
+                self.program(who.program);
+                self.number(call.0);
+                self.bytes(text.as_bytes());
+                "wished-to-say"
+            }
             Seen::Wished(who, command) => {
                 self.program(who.program);
                 self.value(command);
@@ -238,6 +258,13 @@ impl Fields {
                 self.program(*program);
                 self.number(call.0);
                 "room-broken"
+            }
+            Seen::Told(who, Event::Call(call, CallEvent::Line(n, text))) => {
+                self.program(who.program);
+                self.number(call.0);
+                self.number(*n);
+                self.bytes(text.as_bytes());
+                "heard"
             }
             Seen::Told(who, event) => {
                 self.program(who.program);
