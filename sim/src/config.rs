@@ -6,6 +6,7 @@
 
 mod draw;
 mod flip;
+mod standard;
 
 use std::fmt;
 

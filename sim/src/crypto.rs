@@ -9,6 +9,8 @@
 //! What no provider can make repeatable, and a simulated node must not use: ECDSA and RSA signatures, and
 //! `aws_lc_rs::Ticketer`. They draw from the operating system inside aws-lc. Ed25519 draws nothing.
 
+mod work;
+
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
@@ -21,6 +23,7 @@ use rustls::crypto::{
 };
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved};
+pub use work::{Work, take_work};
 
 /// The length of an X25519 share, and of its private key.
 const X25519_BYTES: usize = 32;
@@ -35,7 +38,9 @@ thread_local! {
 /// X25519MLKEM768 is left out: aws-lc-rs offers no ML-KEM key from a seed and no encapsulation with given randomness.
 #[must_use]
 pub fn provider() -> CryptoProvider {
-    CryptoProvider { secure_random: &LentRandom, kx_groups: vec![&LentX25519], ..default_provider() }
+    let stock = default_provider();
+    let cipher_suites = work::counted(&stock);
+    CryptoProvider { secure_random: &LentRandom, kx_groups: vec![&LentX25519], cipher_suites, ..stock }
 }
 
 /// Lends a node's generator to the providers on this thread, until the guard is dropped.
@@ -128,6 +133,7 @@ impl ActiveKeyExchange for Exchange {
         if peer.len() != X25519_BYTES {
             return Err(invalid());
         }
+        work::agreed();
         // Fails for the points of small order (all zeros among them), as RFC 8446 7.4.2 demands.
         agreement::agree(&self.private, UnparsedPublicKey::new(&agreement::X25519, peer), invalid(), |secret| {
             Ok(SharedSecret::from(secret))
