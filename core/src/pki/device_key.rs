@@ -5,13 +5,16 @@
 //! signatures draw from the operating system inside the crypto library, so no such key signs in the simulator.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::encoding::{AsBigEndian, AsDer, EcPrivateKeyBin, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair,
 };
-use rustls_pki_types::alg_id;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::SigningKey;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, alg_id};
 use zeroize::Zeroizing;
 
 use super::der::{Der, OCTET_STRING, SEQUENCE};
@@ -27,6 +30,8 @@ pub struct DeviceKey {
     pkcs8: Zeroizing<Vec<u8>>,
     public: Spki,
     kind: KeyKind,
+    /// The key as TLS signs with it, once it was needed: to make it costs a third of a handshake.
+    signer: Arc<OnceLock<Arc<dyn SigningKey>>>,
 }
 
 impl DeviceKey {
@@ -99,12 +104,24 @@ impl DeviceKey {
     fn of(pkcs8: &[u8], public: &[u8]) -> Result<Self, KeyRefusal> {
         let public = Spki::parse(public)?;
         let kind = public.kind()?;
-        Ok(Self { pkcs8: Zeroizing::new(pkcs8.to_vec()), public, kind })
+        Ok(Self { pkcs8: Zeroizing::new(pkcs8.to_vec()), public, kind, signer: Arc::default() })
     }
 
     /// The key as PKCS#8 version 1 in DER, for its file and for TLS.
     pub fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
+    }
+
+    /// The key as TLS signs with it: what the provider makes of it the first time, and the same from then on.
+    ///
+    /// # Panics
+    /// If the provider does not take the key, which has been read and checked.
+    pub(crate) fn signer(&self, provider: &CryptoProvider) -> Arc<dyn SigningKey> {
+        let load = || {
+            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.pkcs8().to_vec()));
+            provider.key_provider.load_private_key(key).expect("the provider takes each kind of key that we take")
+        };
+        Arc::clone(self.signer.get_or_init(load))
     }
 
     /// The public half.
@@ -125,7 +142,7 @@ impl DeviceKey {
 
 impl From<&SecretKey> for DeviceKey {
     fn from(key: &SecretKey) -> Self {
-        Self { pkcs8: key.to_pkcs8(), public: key.spki(), kind: KeyKind::Ed25519 }
+        Self { pkcs8: key.to_pkcs8(), public: key.spki(), kind: KeyKind::Ed25519, signer: Arc::default() }
     }
 }
 

@@ -12,8 +12,9 @@ use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::adapter::{DeviceVerifier, PinnedVerifier, RelayVerifier};
 use super::verify::Trust;
@@ -71,8 +72,11 @@ impl Credentials {
         vec![self.leaf.clone(), self.issuing.clone()]
     }
 
-    fn tls_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.pkcs8().to_vec()))
+    /// This chain and the key, as rustls wants them.
+    fn shown(&self, env: &TlsEnv, chain: Vec<CertificateDer<'static>>) -> Arc<SingleCertAndKey> {
+        let certified = CertifiedKey::new(chain, self.key.signer(&env.provider));
+        certified.keys_match().expect("the key belongs to the certificate");
+        Arc::new(SingleCertAndKey::from(certified))
     }
 }
 
@@ -185,8 +189,7 @@ fn server(
         Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
         None => builder.with_no_client_auth(),
     };
-    let mut config =
-        builder.with_single_cert(chain, credentials.tls_key()).expect("the key belongs to the certificate");
+    let mut config = builder.with_cert_resolver(credentials.shown(env, chain));
     config.alpn_protocols = vec![channel.alpn().to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -206,9 +209,7 @@ fn client(
         .dangerous()
         .with_custom_certificate_verifier(verifier);
     let mut config = match credentials {
-        Some(credentials) => builder
-            .with_client_auth_cert(credentials.chain(), credentials.tls_key())
-            .expect("the key belongs to the certificate"),
+        Some(credentials) => builder.with_client_cert_resolver(credentials.shown(env, credentials.chain())),
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![channel.alpn().to_vec()];
