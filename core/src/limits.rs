@@ -95,6 +95,10 @@ pub const KEY_OPERATIONS_PER_STRANGER: u64 = 7;
 pub const KEY_OPERATIONS_SPAN: Duration = Duration::from_millis(125);
 /// While strangers are held back the log says so, no more often than this.
 pub const STRANGERS_NOTE_SPAN: Duration = Duration::from_secs(10);
+/// Lines about strangers that the server's log takes at once; what is beyond is counted.
+pub const STRANGERS_LINES_AT_ONCE_MAX: u64 = 1_000;
+/// How many lines about strangers the log takes in the long run, each second: about a gigabyte in a week.
+pub const STRANGERS_LINES_A_SECOND: u64 = 10;
 /// Admitted connections of one device at one time, the attending one included; the oldest other one yields.
 pub const CONNECTIONS_PER_DEVICE_MAX: usize = 4;
 /// From `Opened` until the connection must be admitted (or have its certificate).

@@ -67,6 +67,9 @@ pub trait Role {
 
     /// The person asks for an end.
     fn interrupted(&mut self, desk: &mut Desk);
+
+    /// What to say if there is a line that nobody has taken when all is over; nothing, if none was owed to anybody.
+    fn unsaid(&self) -> Option<String>;
 }
 
 /// What a role has to say to its person.
@@ -147,6 +150,8 @@ fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, inp
         reactor.turn(&mut device)?;
         while let Some(event) = reactor.told() {
             if event == Event::Done {
+                chat.own_up(&mut lines);
+                chat.carry_out(&mut device, &reactor);
                 chat.screen.leave();
                 return chat.desk.end.unwrap_or(Ok(()));
             }
@@ -260,6 +265,16 @@ impl<R: Role> Chat<'_, R> {
             Ear::Later => false,
         };
         if listens && !self.desk.is_finished() { lines.take() } else { None }
+    }
+
+    /// All is over, and well; but not if there was more to say.
+    fn own_up(&mut self, lines: &mut Lines) {
+        if let (Some(Ok(())), Some(reason)) = (&self.desk.end, self.role.unsaid())
+            && matches!(lines.take(), Some(Typed::Line(_) | Typed::TooLong | Typed::NotText))
+        {
+            self.desk.say(Saying::ForPrograms(Notice::Unsent { reason: reason.clone() }));
+            self.desk.end = Some(Err(Failure::failed(reason)));
+        }
     }
 
     /// Says what there is to say, and does what there is to do.

@@ -43,6 +43,10 @@ pub fn join(args: Join, world: &World) -> Result<(), Failure> {
         };
     }
     let joining = Joining::open(folder)?;
+    // Somebody may have joined in another terminal while the questions above waited for an answer.
+    if has_joined(folder)? {
+        return Err(taken(&Stored::load(folder)?));
+    }
     let key = joining.key()?;
     let (identity, incarnation) = enrol(Enrolment::new(tls_env(), link.clone(), name.clone(), key), &link, world)?;
     joining.keep(&identity, &link.endpoint, Some(incarnation))?;

@@ -27,7 +27,7 @@ use mio::{Events, Poll, Waker};
 use super::admin::Desk;
 use super::conns::Conns;
 use super::ledger::Ledger;
-use super::notes;
+use super::notes::Notes;
 use super::place::Place;
 use super::port::Port;
 use crate::clock::Clock;
@@ -53,6 +53,7 @@ pub(super) struct Reactor {
     desk: Desk,
     signals: Signals,
     conns: Conns,
+    notes: Notes,
     /// A command of our own, and its answer.
     own: Option<(AdminId, Option<Answer>)>,
     /// Set when the shutdown has begun: when it ends at the latest.
@@ -89,6 +90,7 @@ impl Reactor {
             desk,
             signals,
             conns: Conns::default(),
+            notes: Notes::default(),
             own: None,
             ends_at: None,
         };
@@ -269,7 +271,7 @@ impl Reactor {
                     Some((own, slot)) if *own == id => *slot = Some(answer),
                     Some(_) | None => self.desk.answer(id, &answer),
                 },
-                Output::Note(note) => self.log(&note),
+                Output::Note(note) => self.log(&note, now.mono),
             }
         }
     }
@@ -281,7 +283,7 @@ impl Reactor {
         }
     }
 
-    fn log(&self, note: &Note) {
+    fn log(&mut self, note: &Note, now: Instant) {
         let from = match note {
             Note::TurnedAway(conn)
             | Note::Admitted(conn, _)
@@ -290,7 +292,7 @@ impl Reactor {
             | Note::EnrolRefused(conn, _, _) => self.conns.from(*conn),
             Note::Issued(..) | Note::Invited(_) | Note::RelayCertified(_) | Note::Strangers(_) | Note::Alarm(_) => None,
         };
-        notes::log(note, from);
+        self.notes.log(note, from, now);
     }
 
     fn shut_down(&mut self, now: Now) {

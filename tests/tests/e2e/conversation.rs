@@ -96,6 +96,33 @@ fn a_thousand_lines_through_a_pipe_arrive_in_order_and_the_end_of_input_loses_no
     assert_eq!(arrived, lines);
 }
 
+/// Far more than all that takes lines on the way between two programs holds.
+const BACKLOG_LINES: usize = 40_000;
+
+#[test]
+fn input_that_was_not_said_when_the_other_hung_up_is_a_failure() {
+    let (_server, alice, bob) = two();
+    let mut listen = listening(&bob);
+    let backlog = tempfile::NamedTempFile::new().expect("a file can be made");
+    std::fs::write(backlog.path(), format!("{}\n", "x".repeat(99)).repeat(BACKLOG_LINES)).expect("it can be written");
+    let input = std::fs::File::open(backlog.path()).expect("it can be read");
+    let call = Program::start_on(&mut alice.client(&["call", "bob"]), input.into());
+    assert_eq!(listen.hear_event("line")["from"], "alice");
+    // While bob's program stands still the way fills up; when it goes on it hangs up first of all.
+    listen.signal("STOP");
+    listen.signal("TERM");
+    listen.signal("CONT");
+    let call = call.finish();
+    assert_eq!(call.code, Some(1), "{call}");
+    let last = call.err.last().map(String::as_str);
+    assert_eq!(
+        last,
+        Some("error: bob hung up before everything was said: the rest of the input was not sent"),
+        "{call}"
+    );
+    let _ = listen.end();
+}
+
 #[test]
 fn when_both_call_at_once_one_call_comes_of_it() {
     let (_server, alice, bob) = two();

@@ -135,6 +135,12 @@ impl Role for Caller {
             None => desk.finish(Err(Failure::failed("the call was given up before the server answered"))),
         }
     }
+
+    fn unsaid(&self) -> Option<String> {
+        let cut_short = self.talk.as_ref().is_some_and(|talk| !talk.is_parting());
+        cut_short
+            .then(|| format!("{} hung up before everything was said: the rest of the input was not sent", self.user))
+    }
 }
 
 #[cfg(test)]

@@ -166,6 +166,11 @@ impl Role for Listener {
     fn interrupted(&mut self, desk: &mut Desk) {
         desk.finish(Ok(()));
     }
+
+    /// Whoever listens stays, and what they type belongs to the next call.
+    fn unsaid(&self) -> Option<String> {
+        None
+    }
 }
 
 #[cfg(test)]

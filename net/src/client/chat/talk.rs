@@ -68,6 +68,11 @@ impl Talk {
         desk.tell(Notice::Line { from: self.with.clone(), n, text });
     }
 
+    /// Whether we have said goodbye.
+    pub fn is_parting(&self) -> bool {
+        self.parting
+    }
+
     /// Says a line; `false` at the end of input, which is for the role to deal with.
     pub fn say(&self, typed: Typed, desk: &mut Desk) -> bool {
         match typed {

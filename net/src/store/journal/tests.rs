@@ -118,6 +118,19 @@ fn reopening_gives_the_same_incarnation_and_the_same_records() {
     }
 }
 
+/// What a copy of the one file, or a crash whose `-wal` somebody deletes, leaves of a young realm.
+#[test]
+fn from_its_first_record_on_the_file_by_itself_says_that_there_is_a_realm() {
+    let mut place = Place::new();
+    let mut handle = place.open().spawn(Arc::clone(&place.waker)).unwrap();
+    handle.append(1, vec![b"founded".to_vec()]).unwrap();
+    assert_eq!(appended(&place.next(&mut handle)), (1, 1, 1));
+    let alone = Place::new();
+    std::fs::copy(place.path(), alone.path()).unwrap();
+    assert_eq!(all(&mut Journal::open(&alone.path(), 5).unwrap()), [(1, b"founded".to_vec())]);
+    assert!(handle.close().is_empty());
+}
+
 #[test]
 fn every_file_is_the_owners_alone_and_every_commit_is_synced() {
     let place = Place::new();
