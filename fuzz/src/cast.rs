@@ -75,7 +75,7 @@ pub fn cast() -> &'static Cast {
 
 /// A stream of randomness of this name, from its beginning.
 pub fn stream(name: &str) -> ChaCha20Rng {
-    Streams::new(0).stream(&format!("fuzz/{name}"))
+    Streams::new(0).secret(&format!("fuzz/{name}"))
 }
 
 /// A device called laptop.

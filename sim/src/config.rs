@@ -12,6 +12,8 @@ use std::fmt;
 
 pub use flip::Flip;
 
+use crate::rng::{Streams, Tape};
+
 /// Why a text is no configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigRefusal {
@@ -29,7 +31,10 @@ impl fmt::Display for ConfigRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(name) => write!(f, "there is no field {name}: `cargo sim run` prints them all"),
-            Self::Value(name) => write!(f, "the value of {name} can't be read: give a number, or CONN/relay/OFFSET"),
+            Self::Value(name) => write!(
+                f,
+                "the value of {name} can't be read: give a number; for flip CONN/relay/OFFSET; for tape hexadecimal digits"
+            ),
             Self::Line(line) => write!(f, "{line:?} is not of the form name=value, or names the seed a second time"),
             Self::Range(name) => write!(f, "{name} is out of its range: see its description in sim/src/config.rs"),
         }
@@ -47,6 +52,8 @@ macro_rules! config {
             $($(#[$doc])* pub $name: u64,)*
             /// Damages one byte.
             pub flip: Option<Flip>,
+            /// Decides, as far as it goes, what the generator of the seed decides otherwise. What is secret is the seed's.
+            pub tape: Option<Tape>,
         }
 
         impl SimConfig {
@@ -57,6 +64,8 @@ macro_rules! config {
                     $(stringify!($name) => self.$name = number()?,)*
                     "flip" if value == "none" => self.flip = None,
                     "flip" => self.flip = Some(value.parse().map_err(|()| ConfigRefusal::Value(name.to_owned()))?),
+                    "tape" if value == "none" => self.tape = None,
+                    "tape" => self.tape = Some(value.parse().map_err(|_| ConfigRefusal::Value(name.to_owned()))?),
                     _ => return Err(ConfigRefusal::Unknown(name.to_owned())),
                 }
                 Ok(())
@@ -64,7 +73,7 @@ macro_rules! config {
 
             /// The seed alone: nothing else is set.
             fn blank(seed: u64) -> Self {
-                let mut config = Self { $($name: 0,)* flip: None };
+                let mut config = Self { $($name: 0,)* flip: None, tape: None };
                 config.seed = seed;
                 config
             }
@@ -81,6 +90,10 @@ macro_rules! config {
                 match self.flip {
                     Some(flip) => writeln!(f, "flip={flip}"),
                     None => writeln!(f, "flip=none"),
+                }?;
+                match &self.tape {
+                    Some(tape) => writeln!(f, "tape={tape}"),
+                    None => writeln!(f, "tape=none"),
                 }
             }
         }
@@ -187,6 +200,11 @@ config! {
 }
 
 impl SimConfig {
+    /// Where every decision and every random number of a run comes from.
+    pub fn streams(&self) -> Streams<'_> {
+        Streams::over(self.seed, self.tape.as_ref())
+    }
+
     /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed.
     pub fn parse(text: &str) -> Result<Self, ConfigRefusal> {
         let mut pairs = Vec::new();
@@ -250,6 +268,7 @@ mod tests {
             let mut config = SimConfig::draw(seed);
             assert_eq!(config.check(), Ok(()), "seed {seed}");
             config.flip = Some(Flip { conn: seed, to_relay: seed % 2 == 0, offset: 7 });
+            config.tape = (seed % 3 == 0).then(|| Tape::new(&seed.to_be_bytes()));
             assert_eq!(SimConfig::parse(&config.to_string()), Ok(config));
         }
     }
@@ -269,6 +288,20 @@ mod tests {
             let off = configs.iter().filter(|config| family(config) == 0).count();
             assert!((20..80).contains(&off), "off in {off} of 100");
         }
+    }
+
+    #[test]
+    fn a_tape_draws_a_sound_small_configuration_without_faults_where_it_is_silent() {
+        for byte in 0..=u8::MAX {
+            let config = SimConfig::draw_from(Tape::new(&[byte; Tape::BYTES_MAX]));
+            assert_eq!(config.check(), Ok(()), "a tape of {byte}");
+            assert!(config.devices <= 4 && config.storm_s < 30);
+        }
+        let silent = SimConfig::draw_from(Tape::new(&[]));
+        let calm = SimConfig { split_percent: 0, merge_percent: 0, ..silent.clone().without_faults() };
+        assert_eq!(silent, calm, "no family of faults is on");
+        let quiet = SimConfig::draw_from(Tape::new(&[0; Tape::BYTES_MAX]));
+        assert_eq!(quiet.clone().without_faults(), quiet);
     }
 
     #[test]

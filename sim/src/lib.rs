@@ -17,7 +17,7 @@
 //! | [`forge`] | whether somebody can pass for somebody else |
 //! | [`scenes`] | how a call ends when something happens on the way to a direct connection |
 //! | [`crypto`] | where rustls gets its randomness and its key shares |
-//! | [`rng`] | how one seed becomes streams that don't disturb each other |
+//! | [`rng`] | how one seed becomes streams that don't disturb each other, and who decides: a generator or a tape |
 //! | [`queue`] | what happens next |
 //! | [`pipe`] | when, and in which pieces, written bytes arrive |
 //! | [`trace`] | whether two runs were the same, and where they parted |

@@ -37,7 +37,7 @@ pub struct Chance {
 impl Chance {
     /// The streams of the node called `name`.
     pub fn new(streams: Streams, name: &str) -> Self {
-        Self { core: streams.stream(&format!("{name}/core")), tls: streams.stream(&format!("{name}/tls")) }
+        Self { core: streams.secret(&format!("{name}/core")), tls: streams.secret(&format!("{name}/tls")) }
     }
 
     /// Runs one outermost call of a machine with both streams lent to it.

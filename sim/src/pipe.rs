@@ -4,9 +4,7 @@
 //! promise is drawn: how long they take and where they are cut, so that a reader which hopes to see one frame in one
 //! read is found out. The pipe holds no bytes and knows no queue: a write answers at once with all its arrivals.
 
-use rand_core::Rng;
-
-use crate::rng::Draw;
+use crate::rng::{Chooser, Draw};
 
 /// How one direction of a stream behaves. Plain data: the pipe has no other source of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +73,7 @@ impl Pipe {
     ///
     /// Pieces that arrive at one time are pieces a reader may get in one read.
     #[must_use]
-    pub fn write(&mut self, now_us: u64, bytes: &[u8], rng: &mut dyn Rng) -> Vec<Segment> {
+    pub fn write(&mut self, now_us: u64, bytes: &[u8], rng: &mut dyn Chooser) -> Vec<Segment> {
         let mut segments = Vec::new();
         if self.ended {
             return segments;
@@ -102,14 +100,14 @@ impl Pipe {
 
     /// Lets the reader know that the stream exists: when it learns of it, which is never after the first byte, or `None`
     /// if a cut comes first.
-    pub fn open(&mut self, now_us: u64, rng: &mut dyn Rng) -> Option<u64> {
+    pub fn open(&mut self, now_us: u64, rng: &mut dyn Chooser) -> Option<u64> {
         let at_us = self.arrival(now_us, rng);
         self.delivers(at_us).then_some(at_us)
     }
 
     /// Ends the stream in good order: when the reader learns of it, which is never before the last byte, or `None`
     /// if a cut comes first.
-    pub fn end(&mut self, now_us: u64, rng: &mut dyn Rng) -> Option<u64> {
+    pub fn end(&mut self, now_us: u64, rng: &mut dyn Chooser) -> Option<u64> {
         self.ended = true;
         let at_us = self.arrival(now_us, rng);
         self.delivers(at_us).then_some(at_us)
@@ -139,7 +137,7 @@ impl Pipe {
     }
 
     /// The length of the next piece of `rest` bytes, from 1 to all of them.
-    fn piece(&self, rest: usize, rng: &mut dyn Rng) -> usize {
+    fn piece(&self, rest: usize, rng: &mut dyn Chooser) -> usize {
         if !rng.chance(self.config.split_percent, 100) {
             return rest;
         }
@@ -150,7 +148,7 @@ impl Pipe {
     }
 
     /// When the next piece arrives: after its own way, but never before what was sent earlier.
-    fn arrival(&mut self, now_us: u64, rng: &mut dyn Rng) -> u64 {
+    fn arrival(&mut self, now_us: u64, rng: &mut dyn Chooser) -> u64 {
         let PipeConfig { latency_min_us: min, latency_max_us: max, .. } = self.config;
         let alone_us = now_us.saturating_add(rng.between(min, max.max(min)));
         let merged = rng.chance(self.config.merge_percent, 100);

@@ -31,7 +31,7 @@ use crate::node::relay::RelayNode;
 use crate::node::{Deadline, Node};
 use crate::oracles::Panel;
 use crate::queue::Queue;
-use crate::rng::{Choices, Draw, Streams};
+use crate::rng::{Choices, Draw};
 use crate::story::{Phase, Program, Seen, Side};
 use crate::trace::Keep;
 use event::Event;
@@ -91,7 +91,7 @@ impl World {
     /// # Panics
     /// If the configuration is not sound ([`SimConfig::check`]).
     pub fn new(config: SimConfig, sabotage: Option<Sabotage>, panel: Panel, keep: Keep) -> Self {
-        let streams = Streams::new(config.seed);
+        let streams = config.streams();
         assert_eq!(config.check(), Ok(()), "a run needs a sound configuration");
         let count = usize::try_from(config.devices).expect("there are a few devices");
         let mut world = Self {

@@ -98,10 +98,10 @@ fn slices(records: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
 
 #[test]
 fn a_thousand_random_histories_replay_to_the_live_state() {
-    let pool = Pool::new(&mut Streams::new(0).stream("pool"));
+    let pool = Pool::new(&mut Streams::new(0).secret("pool"));
     let (mut granted, mut refused, mut contradicted, mut issued) = (0, 0, 0, 0);
     for seed in 0..HISTORIES {
-        let rng = &mut Streams::new(seed).stream("history");
+        let rng = &mut Streams::new(seed).secret("history");
         let (records, outcomes, live) = pool.history(rng);
         let replayed = replay(INCARNATION, slices(&records)).expect("records of ours");
         assert_eq!(replayed, live, "history {seed}");
@@ -135,7 +135,7 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
 
 #[test]
 fn of_two_grants_for_one_name_the_first_in_the_journal_wins_whoever_folds_it() {
-    let rng = &mut Streams::new(1).stream("race");
+    let rng = &mut Streams::new(1).secret("race");
     let pool = Pool::new(rng);
     let root = pool.authority.trust().root().fingerprint();
     let mut records = vec![Record::RealmFounded { realm: Realm::default(), root, at: START }];

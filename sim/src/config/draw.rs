@@ -1,14 +1,34 @@
 //! Decides how a configuration is drawn: each family of faults from a stream of its own, off in about half of all runs.
 
-use rand_core::Rng;
-
 use super::SimConfig;
-use crate::rng::{Draw, Streams};
+use crate::rng::{Chooser, Draw, Tape};
+
+/// A small run has two devices and up to so many more, without this number itself.
+const SMALL_DEVICES: u64 = 3;
+/// The storm of a small run takes three seconds and up to so many more, without this number itself.
+const SMALL_STORM_S: u64 = 20;
+/// The most lines that somebody says in a call of a small run.
+const SMALL_LINES: u64 = 8;
 
 impl SimConfig {
     /// The configuration that `seed` stands for.
     pub fn draw(seed: u64) -> Self {
-        let rng = &mut Streams::new(seed).stream("config");
+        Self::blank(seed).drawn()
+    }
+
+    /// The configuration that a tape stands for, and which decides its run too: a small one, so that a fuzzer can try
+    /// many. What the tape does not say is that of seed 0.
+    pub fn draw_from(tape: Tape) -> Self {
+        let mut config = Self { tape: Some(tape), ..Self::blank(0) }.drawn();
+        config.devices = 2 + (config.devices - 2) % SMALL_DEVICES;
+        config.storm_s = 3 + config.storm_s % SMALL_STORM_S;
+        config.lines_max = config.lines_max.min(SMALL_LINES);
+        config
+    }
+
+    /// The same seed and tape, and everything else as they draw it.
+    fn drawn(self) -> Self {
+        let rng = &mut self.streams().stream("config");
         let latency_min_us = rng.between(50, 5_000);
         let mut config = Self {
             devices: rng.between(2, 16),
@@ -43,7 +63,7 @@ impl SimConfig {
             accept_percent: rng.between(40, 100),
             lines_max: rng.between(1, 40),
             long_line_percent: family(rng, 20),
-            ..Self::blank(seed)
+            ..self
         };
         config.cut_mean_ms = rare(rng, 1_000, 40_000);
         config.crash_mean_ms = rare(rng, 8_000, 60_000);
@@ -54,7 +74,7 @@ impl SimConfig {
 
     /// What direct connections are like: drawn from a stream of their own, so that they shift nothing else.
     fn draw_direct(&mut self) {
-        let rng = &mut Streams::new(self.seed).stream("config/direct");
+        let rng = &mut self.streams().stream("config/direct");
         self.tunnel_only_percent = family(rng, 40);
         self.ipv6_percent = rng.between(0, 100);
         self.loopback_percent = family(rng, 30);
@@ -101,13 +121,13 @@ impl SimConfig {
 }
 
 /// The strength of a family of faults: none in half of all runs, and anything from 1 to `most` in the others.
-pub(super) fn family(rng: &mut dyn Rng, most: u64) -> u64 {
+pub(super) fn family(rng: &mut dyn Chooser, most: u64) -> u64 {
     let (on, strength) = (rng.chance(1, 2), rng.between(1, most));
     if on { strength } else { 0 }
 }
 
 /// The mean time between two faults: none in half of all runs.
-pub(super) fn rare(rng: &mut dyn Rng, least: u64, most: u64) -> u64 {
+pub(super) fn rare(rng: &mut dyn Chooser, least: u64, most: u64) -> u64 {
     let (on, mean) = (rng.chance(1, 2), rng.between(least, most));
     if on { mean } else { 0 }
 }

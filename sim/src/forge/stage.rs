@@ -92,7 +92,7 @@ pub(crate) struct Stage {
     /// The genuine CAs.
     pub(crate) founded: Founded,
     scene: String,
-    streams: Streams,
+    streams: Streams<'static>,
     trace: Trace,
     relay: Node<Server>,
     journal: Vec<Vec<u8>>,
@@ -117,7 +117,7 @@ impl Stage {
     /// A realm and its relay, and nobody else yet.
     pub(crate) fn new(seed: u64, scene: &str) -> Self {
         let streams = Streams::new(seed);
-        let stream = |what: &str| streams.stream(&format!("forge/{scene}/{what}"));
+        let stream = |what: &str| streams.secret(&format!("forge/{scene}/{what}"));
         let now = Now { mono: Instant(1_000_000), wall: START };
         let realm = Realm::default();
         let founded = found_realm(&realm, START, &mut stream("found"));
@@ -164,7 +164,7 @@ impl Stage {
     /// A stream of randomness that nobody else has.
     pub(crate) fn stream(&mut self) -> ChaCha20Rng {
         let n = self.next();
-        self.streams.stream(&format!("forge/{}/{n}", self.scene))
+        self.streams.secret(&format!("forge/{}/{n}", self.scene))
     }
 
     /// The villain's mint, for a certificate of this name and with this key.

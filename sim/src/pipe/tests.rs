@@ -1,11 +1,13 @@
 //! What a pipe promises, over many random lives of one.
 
+use rand_core::Rng;
+
 use super::*;
 use crate::rng::Streams;
 
 /// A pipe as wild as `seed` says, with `writes` of random bytes at growing times.
 fn run(seed: u64, change: impl FnOnce(&mut Pipe)) -> (Vec<u8>, Vec<Segment>, Pipe) {
-    let mut rng = Streams::new(seed).stream("pipe");
+    let mut rng = Streams::new(seed).secret("pipe");
     let min = rng.below(1_000);
     let mut pipe = Pipe::new(PipeConfig {
         latency_min_us: min,

@@ -10,7 +10,6 @@ use countersign_core::device::Input;
 use countersign_core::id::{CallId, ConnId};
 use countersign_core::peer::Reach;
 use countersign_core::peer::network::Network;
-use rand_core::Rng;
 
 use super::World;
 use super::event::Event;
@@ -226,7 +225,7 @@ impl World {
 
     /// Whatever strangers say: nothing, noise, another protocol, the beginning of a TLS record that never comes.
     pub(super) fn stranger_says(&mut self, conn: ConnId, side: Side) {
-        let (kind, noise) = (self.streets.below(4), self.streets.next_u64().to_be_bytes());
+        let (kind, noise) = (self.streets.below(4), self.streets.between(0, u64::MAX).to_be_bytes());
         let bytes: &[u8] = match kind {
             0 => return,
             1 => &noise,

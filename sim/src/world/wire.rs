@@ -5,7 +5,7 @@ use countersign_core::id::ConnId;
 use super::event::Event;
 use crate::config::SimConfig;
 use crate::pipe::{Pipe, PipeConfig};
-use crate::rng::{Choices, Draw, Streams};
+use crate::rng::{Choices, Draw};
 use crate::story::{Program, Side, is_direct};
 
 /// The shortest way of a segment between two devices, in microseconds: they may be neighbours.
@@ -70,7 +70,7 @@ impl Way {
             segments_max: usize::try_from(config.segments_max).unwrap_or(usize::MAX),
             flip,
         };
-        let rng = Streams::new(config.seed).stream(&format!("wire/{conn}/{name}"));
+        let rng = config.streams().stream(&format!("wire/{conn}/{name}"));
         Self { pipe: Pipe::new(pipe), rng, reader: Reader::Open, blocked: false }
     }
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use countersign_core::id::UserName;
 use countersign_core::limits::LINE_BYTES_MAX;
-use rand_core::Rng;
 
 use crate::config::SimConfig;
-use crate::rng::Draw;
+use crate::rng::{Chooser, Draw};
 
 /// Names that nobody could take for one another.
 const NAMES: [&str; 16] = [
@@ -72,7 +71,7 @@ impl Whims {
     }
 
     /// One of the acts, by weight; who there is, where all weights are zero.
-    pub fn draw(&self, rng: &mut dyn Rng) -> Whim {
+    pub fn draw(&self, rng: &mut dyn Chooser) -> Whim {
         let total: u64 = self.weights.iter().map(|(_, weight)| weight).sum();
         let mut place = rng.below(total.max(1));
         for (whim, weight) in self.weights {
@@ -85,19 +84,19 @@ impl Whims {
     }
 
     /// Whether somebody pulls the plug in the middle of an enrolment.
-    pub fn trips(&self, rng: &mut dyn Rng) -> bool {
+    pub fn trips(&self, rng: &mut dyn Chooser) -> bool {
         let kill_weight = self.weights.iter().find(|(whim, _)| *whim == Whim::Kill).map_or(0, |(_, weight)| *weight);
         rng.chance(kill_weight, 24)
     }
 
     /// How long until the next act, in microseconds.
-    pub fn pause_us(&self, calm: bool, rng: &mut dyn Rng) -> u64 {
+    pub fn pause_us(&self, calm: bool, rng: &mut dyn Chooser) -> u64 {
         let pause_us = rng.between(1, 2 * self.pace_ms) * 1_000;
         if calm { pause_us.min(500_000) } else { pause_us }
     }
 
     /// What to do about a call that comes in.
-    pub fn answer(&self, calm: bool, rng: &mut dyn Rng) -> Answer {
+    pub fn answer(&self, calm: bool, rng: &mut dyn Chooser) -> Answer {
         let place = rng.below(100);
         if calm || place < self.accept_percent {
             Answer::Accept
@@ -109,12 +108,12 @@ impl Whims {
     }
 
     /// How many lines to say in a call.
-    pub fn lines(&self, rng: &mut dyn Rng) -> u64 {
+    pub fn lines(&self, rng: &mut dyn Chooser) -> u64 {
         rng.between(0, self.lines_max)
     }
 
     /// Whom to call: mostly somebody who is known, now and then oneself or nobody at all.
-    pub fn target(&self, known: &BTreeSet<UserName>, rng: &mut dyn Rng) -> Option<UserName> {
+    pub fn target(&self, known: &BTreeSet<UserName>, rng: &mut dyn Chooser) -> Option<UserName> {
         let known: Vec<&UserName> = known.iter().collect();
         let (odd, user) = (rng.chance(1, 30), rng.pick(&known).copied().cloned());
         if odd { Some(name("nobody")) } else { user }
@@ -125,7 +124,7 @@ impl Whims {
     ///
     /// # Panics
     /// If it is longer than a line may be, which the lengths below rule out.
-    pub fn text(&self, number: usize, count: u64, long: bool, rng: &mut dyn Rng) -> String {
+    pub fn text(&self, number: usize, count: u64, long: bool, rng: &mut dyn Chooser) -> String {
         const WORDS: [&str; 8] = ["hello", "good morning", "did you see it", "na schön", "ça va", "да", "いいね", "🙂"];
         let mut text = format!("{number}-{count}:");
         let (drawn_long, short_bytes, long_bytes) =
@@ -153,7 +152,7 @@ pub fn everybody(config: &SimConfig) -> BTreeSet<UserName> {
 }
 
 /// The name that a person wishes for: their own, or in some runs somebody else's or one that looks like it.
-pub fn wished_name(config: &SimConfig, number: usize, rng: &mut dyn Rng) -> UserName {
+pub fn wished_name(config: &SimConfig, number: usize, rng: &mut dyn Chooser) -> UserName {
     let (rival, look_alike) = (rng.chance(config.rival_percent, 100), rng.chance(1, 2));
     let own = NAMES.get(number).copied().unwrap_or("quentin");
     match number.checked_sub(1).and_then(|before| NAMES.get(before)).filter(|_| rival) {
