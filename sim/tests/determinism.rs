@@ -4,6 +4,7 @@ use std::process::Command;
 use std::thread;
 
 use sim::config::SimConfig;
+use sim::rng::Tape;
 use sim::run::run;
 use sim::trace::Keep;
 
@@ -112,4 +113,20 @@ fn a_wrong_command_line_is_exit_code_2() {
     ] {
         assert_eq!(printed(wrong).0, Some(2), "{wrong:?}");
     }
+}
+
+#[test]
+fn a_tape_decides_a_run_and_its_printed_configuration_repeats_it() {
+    let mut hashes: Vec<String> = [[0; 512], [0x55; 512], [0xff; 512]]
+        .iter()
+        .map(|bytes| {
+            let config = SimConfig::draw_from(Tape::new(bytes));
+            let saved = SimConfig::parse(&config.to_string()).expect("what was printed can be read");
+            let outcome = run(&config, Keep::default());
+            assert_eq!(outcome.hash, run(&saved, Keep::default()).hash);
+            outcome.hash
+        })
+        .collect();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 3, "three tapes, three runs");
 }

@@ -1,0 +1,125 @@
+//! A realm with people in it, made once: who they are, what they prove, and the journal that knows them.
+
+use std::sync::{Arc, LazyLock};
+
+use countersign_core::device::calls::FIRST_DIALLED;
+use countersign_core::id::{ConnId, DeviceLabel, DeviceName, Fingerprint, Realm, Serial, UserName};
+use countersign_core::invite::TokenHash;
+use countersign_core::journal::{Record, State};
+use countersign_core::peer::{Peer, PeerEvent, Reach};
+use countersign_core::pki::{Authority, Grant, SecretKey, found_realm};
+use countersign_core::time::{Instant, Now, Wall};
+use countersign_core::tls::{Credentials, Proven, TlsEnv, Trust};
+use rand_chacha::ChaCha20Rng;
+use rustls_pki_types::CertificateDer;
+use sim::crypto::{lend, provider};
+use sim::rng::Streams;
+
+/// The second at which everything begins.
+pub(crate) const START: Wall = Wall(1_800_000_000);
+
+/// Somebody with a laptop.
+pub(crate) struct Member {
+    /// What the laptop is called.
+    pub(crate) name: DeviceName,
+    /// What it shows.
+    pub(crate) credentials: Credentials,
+}
+
+/// Everybody.
+pub(crate) struct Cast {
+    /// What is trusted.
+    pub(crate) trust: Trust,
+    /// The CA.
+    pub(crate) authority: Authority,
+    /// The folded journal.
+    pub(crate) state: State,
+    /// Alice, bob, carol and dave.
+    pub(crate) members: [Member; 4],
+}
+
+/// Everybody, made at the first call.
+pub(crate) fn cast() -> &'static Cast {
+    static CAST: LazyLock<Cast> = LazyLock::new(Cast::new);
+    &CAST
+}
+
+/// The crypto of the simulator, with a clock of its own that shows [`START`].
+pub(crate) fn env() -> TlsEnv {
+    let env = TlsEnv::new(Arc::new(provider()));
+    env.clock.set(START);
+    env
+}
+
+/// A generator of this name.
+pub(crate) fn stream(name: &str) -> ChaCha20Rng {
+    Streams::new(0).secret(&format!("prop/{name}"))
+}
+
+/// A user's laptop.
+pub(crate) fn laptop(user: &str) -> DeviceName {
+    DeviceName { user: UserName::parse(user).unwrap(), device: DeviceLabel::parse("laptop").unwrap() }
+}
+
+impl Cast {
+    fn new() -> Self {
+        let (rng, realm) = (&mut stream("cast"), Realm::default());
+        let founded = found_realm(&realm, START, rng);
+        let key = founded.issuing_key.clone();
+        let authority = Authority::new(realm.clone(), &founded.root, &founded.issuing, key, START).unwrap();
+        let mut state = State::new(1);
+        add(&mut state, &Record::RealmFounded { realm, root: Fingerprint::of(&founded.root), at: START });
+        let members = ["alice", "bob", "carol", "dave"].map(|user| enrol(&mut state, &authority, user, rng));
+        Self { trust: authority.trust().clone(), authority, state, members }
+    }
+
+    /// One end of a session of two members. What its TLS draws from is the caller's to lend, now and later.
+    pub(crate) fn peer(&self, env: &TlsEnv, own: usize, other: usize, calls: bool, reach: Reach) -> Peer {
+        let (own, other, first_conn) = (&self.members[own], &self.members[other], ConnId(FIRST_DIALLED));
+        if calls {
+            Peer::calling(env, &own.credentials, &self.trust, &other.name, reach, first_conn)
+        } else {
+            Peer::called(env, &own.credentials, &self.trust, other.name.clone(), reach, first_conn)
+        }
+    }
+
+    /// Each member as a handshake proves them.
+    pub(crate) fn proven(&self) -> [Proven<DeviceName>; 4] {
+        [0, 1, 2, 3].map(|member| {
+            let tls = &mut stream("proof");
+            let _lent = lend(tls);
+            let now = Now { mono: Instant(1), wall: START };
+            let (env, other) = (env(), (member + 1) % 4);
+            let mut caller = self.peer(&env, member, other, true, Reach::tunnel_only());
+            let mut callee = self.peer(&env, other, member, false, Reach::tunnel_only());
+            loop {
+                while let Some(bytes) = caller.poll_forward() {
+                    callee.received(&bytes, now);
+                }
+                if let Some(PeerEvent::Open(proven)) = callee.poll_event() {
+                    return proven;
+                }
+                while let Some(bytes) = callee.poll_forward() {
+                    caller.received(&bytes, now);
+                }
+            }
+        })
+    }
+}
+
+fn add(state: &mut State, record: &Record) {
+    state.apply(state.position().n + 1, &record.encode()).unwrap();
+}
+
+fn enrol(state: &mut State, authority: &Authority, user: &str, rng: &mut ChaCha20Rng) -> Member {
+    let (name, key, token) = (laptop(user), SecretKey::draw(rng), TokenHash(Fingerprint::of(user.as_bytes()).0));
+    let (serial, not_after) = (Serial::draw(rng), Wall(START.0 + 86_400));
+    add(state, &Record::InviteCreated { token, user: None, expires: not_after, at: START });
+    let (spki, not_before) = (key.spki(), START);
+    let grant = Grant { token, name: name.clone(), key: spki, serial, not_before, not_after, at: START };
+    add(state, &Record::CertificateGranted(grant));
+    let issued = authority.issue(&state.granted(serial).unwrap()).unwrap();
+    add(state, &Record::CertificateIssued { serial, der: issued.der().to_vec().into() });
+    let leaf = CertificateDer::from(issued.der().to_vec());
+    Member { name, credentials: Credentials { leaf, issuing: authority.issuing().clone(), key: key.into() } }
+}
