@@ -7,6 +7,7 @@
 mod draw;
 mod flip;
 mod standard;
+mod network;
 
 use std::fmt;
 
@@ -197,6 +198,59 @@ config! {
     narrow_percent,
     /// The time between two visits of a stranger to a listening port, on average, in milliseconds; 0 for none.
     scan_mean_ms,
+
+    // The network, besides what is above.
+    /// How many percent of the connections are reset once, in the middle of a TLS record.
+    reset_percent,
+    /// How many percent of the connections have somebody on their way who meddles with what passes.
+    meddled_percent,
+    /// How many bytes a meddler lets pass between two deeds, on average; at least 1.
+    meddle_mean_bytes,
+    /// The weight of flipping a bit among the deeds of a meddler.
+    meddle_flip_weight,
+    /// The weight of dropping bytes or a record.
+    meddle_drop_weight,
+    /// The weight of sending bytes or a record twice.
+    meddle_double_weight,
+    /// The weight of sending an earlier record once more, of this or another direction or connection.
+    meddle_replay_weight,
+    /// The weight of putting in bytes or records of their own.
+    meddle_insert_weight,
+    /// The time between two stalls of one direction of a connection, on average, in milliseconds; 0 for none.
+    way_stall_mean_ms,
+    /// How long one direction delivers nothing, at most, in milliseconds.
+    way_stall_max_ms,
+    /// The time between two partitions of the network, on average, in milliseconds; 0 for none.
+    part_mean_ms,
+    /// How long a partition lasts, at most, in milliseconds.
+    part_max_ms,
+    /// How many percent of the partitions let one direction pass.
+    part_one_way_percent,
+    /// How many percent of the partitions part a single node from all others.
+    part_alone_percent,
+    /// How many percent of the connections that a partition held up are forgotten by the network meanwhile.
+    part_forget_percent,
+    /// The time between two devices whose machine is switched off, on average, in milliseconds; 0 for none.
+    off_mean_ms,
+    /// How long such a machine is off, at most, in milliseconds.
+    off_max_ms,
+    /// How many percent of the relay's crashes take its machine with it, so that no device is told.
+    silent_crash_percent,
+    /// How many percent of the devices are on a machine that reads late and little in the storm.
+    slow_reader_percent,
+    /// How many bytes such a machine reads at a time, at most; at least 1.
+    slow_read_bytes_max,
+    /// How long it takes from one reading to the next, at most, in milliseconds.
+    slow_read_max_ms,
+    /// The time between two times at which the relay's port takes nobody, on average, in milliseconds; 0 for none.
+    refuse_mean_ms,
+    /// How long the port takes nobody, at most, in milliseconds.
+    refuse_max_ms,
+    /// How many percent of these times are a full queue, which answers nothing, rather than a closed port.
+    refuse_mute_percent,
+    /// How many bytes may be on their way in one direction until they are read; 0 for as many as there are. A smaller
+    /// number than 32768 is too little for the roll call.
+    window_bytes,
 }
 
 impl SimConfig {
@@ -253,7 +307,7 @@ impl SimConfig {
             _ if self.skew_max_s > 120 => Err(ConfigRefusal::Range("skew_max_s")),
             _ if self.segments_max == 0 => Err(ConfigRefusal::Range("segments_max")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
-            _ => Ok(()),
+            _ => self.check_network(),
         }
     }
 }

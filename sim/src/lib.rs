@@ -20,17 +20,21 @@
 //! | [`rng`] | how one seed becomes streams that don't disturb each other, and who decides: a generator or a tape |
 //! | [`queue`] | what happens next |
 //! | [`pipe`] | when, and in which pieces, written bytes arrive |
+//! | [`records`] | where a stream is inside of a TLS record |
+//! | [`datagrams`] | which datagrams arrive, when, and how often |
 //! | [`trace`] | whether two runs were the same, and where they parted |
 
 pub mod actors;
 pub mod config;
 pub mod crypto;
+pub mod datagrams;
 pub mod disk;
 pub mod forge;
 pub mod node;
 pub mod oracles;
 pub mod pipe;
 pub mod queue;
+pub mod records;
 pub mod rng;
 pub mod run;
 pub mod scenes;

@@ -5,6 +5,7 @@
 
 pub mod fold;
 pub mod tally;
+pub mod weather;
 pub mod words;
 
 use std::net::SocketAddr;
@@ -215,4 +216,8 @@ pub enum Seen<'a> {
         /// When next.
         next_us: Option<u64>,
     },
+
+    // What the network does besides cutting connections.
+    /// See there.
+    Network(&'a weather::Weather),
 }

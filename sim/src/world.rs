@@ -12,6 +12,7 @@
 pub mod carry;
 pub mod event;
 pub mod faults;
+pub mod network;
 pub mod people;
 pub mod streets;
 pub mod watch;
@@ -35,6 +36,7 @@ use crate::rng::{Choices, Draw};
 use crate::story::{Phase, Program, Seen, Side};
 use crate::trace::Keep;
 use event::Event;
+use network::Network;
 use streets::{Host, Place};
 use watch::Watch;
 use wire::{Party, Wire};
@@ -83,6 +85,8 @@ pub struct World {
     watch: Watch,
     /// How many bytes each connection had carried, to the relay and to the device, when the storm was over.
     storm_bytes: BTreeMap<ConnId, [u64; 2]>,
+    /// What the network does besides cutting connections.
+    network: Network,
 }
 
 impl World {
@@ -120,6 +124,7 @@ impl World {
             last_direct: 0,
             watch: Watch::new(panel, keep),
             storm_bytes: BTreeMap::new(),
+            network: Network::new(&config, streams),
             config,
         };
         world.begin();
@@ -153,6 +158,7 @@ impl World {
         self.plan_crash();
         self.plan_direct_cut();
         self.plan_scan();
+        self.plan_weather();
         let calm_us = self.config.storm_s * 1_000_000;
         self.later(calm_us, Event::Phase(Phase::Calm));
         self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
@@ -161,6 +167,7 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        let Some(event) = self.weather(event) else { return };
         match event {
             Event::Phase(phase) => self.enter(phase),
             Event::Dialled(program, local) => self.dialled(program, local),
@@ -203,6 +210,7 @@ impl World {
             Event::Handed(person, link) => self.handed(person, link),
             Event::InviteRefused(person) => self.person(person).invite_refused(),
             Event::Prompt(person, prompt) => self.prompt(person, prompt),
+            Event::Gust(gust) => self.gust(gust),
         }
     }
 
@@ -228,6 +236,7 @@ impl World {
             unread.push(Event::Deliver { conn, to, bytes, flipped });
             return;
         }
+        self.has_read(conn, to, bytes.len());
         self.see(&Seen::Delivered { conn, to, bytes: &bytes, flipped });
         match party {
             Party::Relay => self.tell_relay(Input::Received(conn, &bytes)),
@@ -262,7 +271,12 @@ impl World {
     /// It reads again, first what has arrived.
     fn resume(&mut self, conn: ConnId) {
         for event in self.unread.remove(&conn).unwrap_or_default() {
-            self.happen(event);
+            match event {
+                Event::Ended(conn, to) => self.ended(conn, to),
+                // Past all weather: it had arrived.
+                Event::Deliver { conn, to, bytes, flipped } => self.deliver(conn, to, bytes, flipped),
+                other => self.happen(other),
+            }
         }
     }
 
@@ -314,7 +328,10 @@ impl World {
         self.see(&Seen::Phase(phase));
         match phase {
             Phase::Storm => {}
-            Phase::Calm => self.calm_down(),
+            Phase::Calm => {
+                self.clear_up();
+                self.calm_down();
+            }
             Phase::RollCall => self.roll_call(),
             Phase::Shutdown => self.tell_relay(Input::Shutdown),
             Phase::Over => self.close_the_books(),

@@ -166,6 +166,12 @@ impl Person {
         self.calls.clear();
     }
 
+    /// Their machine was switched off, and is switched on then.
+    pub fn switched_off(&mut self, until_us: u64) {
+        self.stopped();
+        self.away_us = until_us;
+    }
+
     /// Their program has been started.
     pub fn started(&mut self) {
         self.program = Program::On;

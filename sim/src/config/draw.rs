@@ -69,6 +69,7 @@ impl SimConfig {
         config.crash_mean_ms = rare(rng, 8_000, 60_000);
         config.decline_percent = rng.between(0, 100 - config.accept_percent);
         config.draw_direct();
+        config.draw_network();
         config
     }
 
@@ -116,6 +117,7 @@ impl SimConfig {
         ] {
             *field = 0;
         }
+        self.still_network();
         self
     }
 }

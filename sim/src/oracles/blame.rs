@@ -1,4 +1,4 @@
-//! Nobody is blamed who did nothing: a side finds fault with the other only where a byte was damaged on the way.
+//! Nobody is blamed who did nothing: a side finds fault with the other only where bytes were tampered with on the way.
 //!
 //! All programs here keep to the protocol, so whoever is said to have broken it was misunderstood. Calls run inside of
 //! connections that notice each damage first, so in a call there is never a fault to find.
@@ -14,13 +14,16 @@ use countersign_core::id::{CallId, ConnId};
 
 use super::Oracle;
 use crate::story::tally::reason_name;
-use crate::story::{Program, Seen, Who, is_direct};
+use crate::story::weather::Weather;
+use crate::story::{Program, Seen, Who};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Blame {
     damaged: BTreeSet<ConnId>,
     current: BTreeMap<Program, ConnId>,
+    /// The direct connections that each program was at an end of.
+    direct: BTreeMap<Program, BTreeSet<ConnId>>,
     /// Who was led to somebody else than they dialled.
     astray: BTreeSet<Program>,
 }
@@ -33,8 +36,17 @@ impl Oracle for Blame {
     fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
             Seen::Connected(conn, who) => drop(self.current.insert(who.program, *conn)),
-            Seen::Delivered { conn, flipped: true, .. } => drop(self.damaged.insert(*conn)),
-            Seen::Met { dialler: Some(program), astray: true, .. } => drop(self.astray.insert(*program)),
+            Seen::Delivered { conn, flipped: true, .. } | Seen::Network(Weather::Meddled(conn, ..)) => {
+                self.damaged.insert(*conn);
+            }
+            Seen::Met { conn, dialler, listener, astray } => {
+                for program in dialler.iter().chain(listener.iter().map(|(program, _)| program)) {
+                    self.direct.entry(*program).or_default().insert(*conn);
+                }
+                if let (Some(program), true) = (dialler, astray) {
+                    self.astray.insert(*program);
+                }
+            }
             Seen::Told(who, Event::Call(call, CallEvent::Moved(_, Some(end)))) => return self.moved(who, *call, *end),
             Seen::Noted(Note::Closed(conn, _, reason)) if blames(*reason) && !self.damaged.contains(conn) => {
                 return Err(format!("the relay blames connection {conn}: {}", reason_name(*reason)));
@@ -51,11 +63,11 @@ impl Oracle for Blame {
 }
 
 impl Blame {
-    /// A direct connection may fail by somebody's fault where the device was led to somebody else, or a byte was
-    /// damaged on the way.
+    /// A direct connection may fail by somebody's fault where the device was led to somebody else, or one of its own was
+    /// tampered with.
     fn moved(&self, who: &Who<'_>, call: CallId, end: DirectEnd) -> Result<(), String> {
         let (DirectEnd::Failed(reason) | DirectEnd::Broken(reason)) = end else { return Ok(()) };
-        let damaged = self.damaged.iter().any(|conn| is_direct(*conn));
+        let damaged = self.direct.get(&who.program).is_some_and(|conns| !conns.is_disjoint(&self.damaged));
         if blames(reason) && !damaged && !self.astray.contains(&who.program) {
             let name = &who.name.user;
             return Err(format!("{name} blames the other for the direct way of call {call}: {}", reason_name(reason)));

@@ -288,6 +288,10 @@ impl<'a> Fields<'a> {
                 self.value(next_us);
                 "woken"
             }
+            Seen::Network(weather) => {
+                self.value(weather);
+                "network"
+            }
         }
     }
 }

@@ -123,6 +123,7 @@ impl Tally {
             | Seen::Answered(..)
             | Seen::ShutDown(_)
             | Seen::RoomBroken(..) => {}
+            Seen::Network(weather) => self.add(weather.family(), weather.name()),
         }
     }
 

@@ -138,6 +138,7 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Appending(..)
         | Seen::Folded(..)
         | Seen::Woken { .. } => return None,
+        Seen::Network(weather) => weather.words(),
     })
 }
 

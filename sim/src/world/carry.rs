@@ -128,6 +128,7 @@ impl World {
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
         let mut wire = Wire::new(&self.config, conn, Party::Device(program, local), Party::Relay);
+        self.fit_windows(&mut wire);
         let connected_us = wire.connect(self.now_us);
         self.wires.insert(conn, wire);
         self.see(&Seen::Opened(conn, program));
@@ -195,8 +196,12 @@ impl World {
             Party::Stranger => &[],
         };
         let waiting = outbound.len();
-        let Some(taken) = wire.room(by, waiting, self.config.short_write_percent) else { return };
+        let Some(taken) = wire.room(by, waiting, self.config.short_write_percent) else {
+            return self.see_if_full(conn, by);
+        };
         let bytes = outbound.get(..taken).unwrap_or_default().to_vec();
+        let bytes = self.meddle(conn, by, bytes);
+        let Some(wire) = self.wires.get_mut(&conn) else { return };
         let arrivals = wire.write(by, &bytes, self.now_us);
         let blocked_us = (taken < waiting).then(|| wire.block(by, self.config.blocked_max_us));
         for (at_us, event) in arrivals {

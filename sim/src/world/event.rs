@@ -8,6 +8,7 @@ use countersign_core::invite::InviteLink;
 use crate::actors::Prompt;
 use crate::node::Node;
 use crate::story::{Phase, Program, Side};
+use crate::world::network::Gust;
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -71,4 +72,6 @@ pub enum Event {
     InviteRefused(usize),
     /// A person gets round to something.
     Prompt(usize, Prompt),
+    /// The network does something.
+    Gust(Gust),
 }

@@ -98,6 +98,7 @@ impl World {
         self.see(&Seen::Crashed(how, lost));
         self.operator.server_gone();
         self.saboteur.crashed(&mut self.relay.disk);
+        let silent = self.takes_machine();
         let conns: Vec<ConnId> = self.wires.range(..FIRST_DIRECT).map(|(conn, _)| *conn).collect();
         for conn in conns {
             if let Some(wire) = self.wires.get_mut(&conn) {
@@ -105,7 +106,11 @@ impl World {
                 wire.cut(self.now_us);
             }
             let after_us = self.faults.between(1, CUT_NEWS_US);
-            self.later(after_us, Event::Ended(conn, Side::Dialler));
+            if silent {
+                self.leave_half_open(conn);
+            } else {
+                self.later(after_us, Event::Ended(conn, Side::Dialler));
+            }
             self.sweep_wire(conn);
         }
         let after_us = self.faults.between(1, self.config.down_max_ms.max(1)) * 1_000;

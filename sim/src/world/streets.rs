@@ -171,8 +171,7 @@ impl World {
         if !self.still_dials(program, local) {
             return;
         }
-        let lives = |host: &Host| host.addresses.contains(&address.ip());
-        let owner = if address.ip().is_loopback() { Some(program.device) } else { self.hosts.iter().position(lives) };
+        let owner = self.lives_at(program, address);
         let host = owner.and_then(|owner| self.hosts.get(owner));
         let (filtered, lies) = host.map_or((false, false), |host| (host.filtered, host.lies));
         let own = address.ip().is_loopback();
@@ -204,6 +203,7 @@ impl World {
             None => Party::Stranger,
         };
         let mut wire = Wire::new(&self.config, conn, dialler, party);
+        self.fit_windows(&mut wire);
         let connected_us = wire.connect(self.now_us);
         self.wires.insert(conn, wire);
         let by = if let Party::Device(program, _) = dialler { Some(program) } else { None };

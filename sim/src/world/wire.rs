@@ -42,6 +42,11 @@ struct Way {
     reader: Reader,
     /// Whether the writer's socket is full at the moment.
     blocked: bool,
+    /// How many bytes may be on their way until they are read; 0 for as many as there are.
+    window: u64,
+    unread: u64,
+    /// Whether the writer was refused because so many are on their way.
+    full: bool,
 }
 
 /// What the reading end has of its socket.
@@ -71,7 +76,13 @@ impl Way {
             flip,
         };
         let rng = config.streams().stream(&format!("wire/{conn}/{name}"));
-        Self { pipe: Pipe::new(pipe), rng, reader: Reader::Open, blocked: false }
+        Self { pipe: Pipe::new(pipe), rng, reader: Reader::Open, blocked: false, window: 0, unread: 0, full: false }
+    }
+
+    /// How many bytes more may be on their way.
+    fn free(&self) -> usize {
+        let free = if self.window == 0 { u64::MAX } else { self.window.saturating_sub(self.unread) };
+        usize::try_from(free).unwrap_or(usize::MAX)
     }
 }
 
@@ -103,11 +114,32 @@ impl Wire {
     /// How many of `waiting` bytes the socket of `by` takes now; `None` while it is full.
     pub fn room(&mut self, by: Side, waiting: usize, short_percent: u64) -> Option<usize> {
         let way = self.way_mut(by.other());
-        if way.blocked || waiting == 0 {
+        let free = way.free();
+        if way.blocked || waiting == 0 || free == 0 {
             return None;
         }
         let (short, part) = (way.rng.chance(short_percent, 100), way.rng.between(1, count(waiting)));
-        Some(if short { usize::try_from(part).unwrap_or(waiting) } else { waiting })
+        let taken = if short { usize::try_from(part).unwrap_or(waiting) } else { waiting };
+        Some(taken.min(free))
+    }
+
+    /// How many bytes may be on their way to `to` until they are read; 0 for as many as there are.
+    pub fn set_window(&mut self, to: Side, bytes: u64) {
+        self.way_mut(to).window = bytes;
+    }
+
+    /// Whether the socket of `by` takes nothing because the other end has not read, and this is new.
+    pub fn fills(&mut self, by: Side) -> bool {
+        let way = self.way_mut(by.other());
+        way.free() == 0 && !std::mem::replace(&mut way.full, true)
+    }
+
+    /// `to` has read so many bytes: whether the other's socket, which took nothing, has room again for half of what may
+    /// be on its way.
+    pub fn took(&mut self, to: Side, bytes: usize) -> bool {
+        let way = self.way_mut(to);
+        way.unread = way.unread.saturating_sub(count(bytes));
+        way.full && way.unread <= way.window / 2 && std::mem::take(&mut way.full)
     }
 
     /// The socket of `by` is full from now on: for how long, at most `max_us`.
@@ -126,6 +158,7 @@ impl Wire {
     pub fn write(&mut self, by: Side, bytes: &[u8], now_us: u64) -> Vec<(u64, Event)> {
         let (conn, to) = (self.conn, by.other());
         let way = self.way_mut(to);
+        way.unread = way.unread.saturating_add(count(bytes.len()));
         let segments = way.pipe.write(now_us, bytes, &mut way.rng);
         let arrival = |segment: crate::pipe::Segment| {
             (segment.at_us, Event::Deliver { conn, to, bytes: segment.bytes, flipped: segment.flipped })
@@ -263,5 +296,17 @@ mod tests {
         assert_eq!(wire.room(Side::Listener, 10, 0), Some(10));
         wire.unblock(Side::Dialler);
         assert_eq!(wire.room(Side::Dialler, 10, 0), Some(10));
+    }
+
+    #[test]
+    fn what_is_not_read_fills_the_socket_until_half_of_it_was() {
+        let mut wire = wire();
+        wire.set_window(Side::Listener, 8);
+        assert_eq!(wire.room(Side::Dialler, 10, 0), Some(8));
+        wire.write(Side::Dialler, b"12345678", 0);
+        assert_eq!(wire.room(Side::Dialler, 2, 0), None);
+        assert!(wire.fills(Side::Dialler) && !wire.fills(Side::Dialler) && !wire.fills(Side::Listener));
+        assert!(!wire.took(Side::Listener, 3) && wire.took(Side::Listener, 1) && !wire.took(Side::Listener, 1));
+        assert_eq!(wire.room(Side::Dialler, 10, 0), Some(5));
     }
 }

@@ -8,6 +8,7 @@ use countersign_core::fault::CloseReason;
 use countersign_core::id::ConnId;
 use countersign_core::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 
+use crate::story::weather::Weather;
 use crate::story::{Program, Seen, is_direct};
 
 /// How long the other side may take to learn of an end that it is told of, in microseconds.
@@ -86,6 +87,7 @@ impl Connections {
             Seen::Stalled(conn, _) | Seen::Delivered { conn, flipped: true, .. } => {
                 self.set(*conn, at_us, |known| known.harm = Harm::Untold);
             }
+            Seen::Network(weather) => self.weather(weather, at_us),
             Seen::Noted(Note::Closed(conn, device, reason)) => {
                 if device.is_some() && *reason == CloseReason::TimedOut && self.is_unharmed(*conn) {
                     return Err(format!("the relay gives up connection {conn}, with which nothing is wrong"));
@@ -111,6 +113,23 @@ impl Connections {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What the network does to a connection: both ends are told of a reset, and find out everything else by themselves.
+    fn weather(&mut self, weather: &Weather, at_us: u64) {
+        if let Weather::Reset(conn, _) = weather {
+            self.set(*conn, at_us, |known| {
+                known.harm = known.harm.max(Harm::Told);
+                known.since_us = known.since_us.or(Some(at_us));
+            });
+        }
+        if let Some(conn) = weather.harms() {
+            let over = matches!(weather, Weather::Forgotten(_) | Weather::HalfOpen(..));
+            self.set(conn, at_us, |known| {
+                known.harm = Harm::Untold;
+                known.since_us = known.since_us.or(over.then_some(at_us));
+            });
+        }
     }
 
     fn opened(&mut self, conn: ConnId) {

@@ -11,6 +11,7 @@ use countersign_core::limits::{DIRECT_ADDRESSES_MAX, DIRECT_TIME_MAX, LINGER_TIM
 use countersign_core::wire::Code;
 
 use super::connections::{TOLD_US, UNTOLD_US};
+use crate::story::weather::Weather;
 use crate::story::{Program, Seen, Side, is_direct};
 
 /// What a shell may take to answer, and a busy machine to wake somebody.
@@ -71,17 +72,17 @@ impl Direct {
                 let socket = Socket { program: *program, since_us: at_us };
                 self.sockets.insert((*conn, Side::Dialler), socket);
             }
-            Seen::Dropped(conn, side) if is_direct(*conn) => {
-                self.sockets.remove(&(*conn, *side));
-                self.halves.remove(conn);
-                if self.sockets.contains_key(&(*conn, side.other())) {
-                    self.halves.insert(*conn, at_us);
-                }
-            }
+            Seen::Dropped(conn, side) if is_direct(*conn) => self.gone(*conn, *side, at_us),
             Seen::CutOneWay(conn, _) | Seen::Stalled(conn, _) | Seen::Cut { conn, .. } => {
                 self.harmed.insert(*conn);
             }
             Seen::Delivered { conn, flipped: true, .. } => drop(self.harmed.insert(*conn)),
+            Seen::Network(weather) => {
+                if let Weather::HalfOpen(conn, side) = weather {
+                    self.gone(*conn, side.other(), at_us);
+                }
+                self.harmed.extend(weather.harms());
+            }
             Seen::Told(who, Event::Call(call, event)) => return self.told((who.program, *call), event, at_us),
             Seen::Killed(who) => {
                 for (_, call) in self.calls.iter_mut().filter(|((holder, _), _)| *holder == who.program) {
@@ -91,6 +92,15 @@ impl Direct {
             _ => {}
         }
         Ok(())
+    }
+
+    /// One end has its socket no more.
+    fn gone(&mut self, conn: ConnId, side: Side, at_us: u64) {
+        self.sockets.remove(&(conn, side));
+        self.halves.remove(&conn);
+        if self.sockets.contains_key(&(conn, side.other())) {
+            self.halves.insert(conn, at_us);
+        }
     }
 
     fn listens(&mut self, end: (Program, CallId), count: usize, at_us: u64) -> Result<(), String> {
