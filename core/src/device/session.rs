@@ -51,6 +51,8 @@ pub struct RelaySession {
     admitted_at: Option<Instant>,
     /// Whether this certificate was ever good enough.
     ever_admitted: bool,
+    /// Whether the current connection's handshake is over: what is said now is the relay's word.
+    secured: bool,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,7 @@ impl RelaySession {
             quitting: false,
             admitted_at: None,
             ever_admitted: false,
+            secured: false,
         }
     }
 
@@ -93,6 +96,7 @@ impl RelaySession {
     pub fn connected(&mut self, conn: ConnId, now: Now) {
         if matches!(self.stage, Stage::Dialling(awaited) if awaited == conn) {
             self.stage = Stage::Greeting(conn, Link::connect(&self.dial));
+            self.secured = false;
             self.turned = true;
             self.deadlines.set(Wake::Admission, now.mono.plus(HANDSHAKE_TIME_MAX));
         } else {
@@ -268,7 +272,7 @@ impl RelaySession {
     fn link_events(&mut self, events: Vec<LinkEvent>, now: Now, rng: &mut dyn CryptoRng) {
         for event in events {
             match event {
-                LinkEvent::Secured(_) => {}
+                LinkEvent::Secured(_) => self.secured = true,
                 LinkEvent::Message(message) => {
                     match decode::<RelayEvent>(&message).and_then(|event| event.check().map(|()| event)) {
                         Ok(event) => self.said(event, now, rng),
@@ -311,7 +315,7 @@ impl RelaySession {
             // A relay that admits and dies at once is dialled ever more slowly, too.
             self.backoff.succeeded();
         }
-        if useless(reason, self.ever_admitted) {
+        if useless(reason, self.secured, self.ever_admitted) {
             self.stage = Stage::GivenUp;
             self.events.push_back(SessionEvent::GivenUp(reason));
         } else {
@@ -371,16 +375,18 @@ impl RelaySession {
     }
 }
 
-/// Whether dialling again would end the same way. What the relay said inside the connection is final. What anybody on
-/// the way can cause (another certificate shown, an alert in the clear) is so only if it never went well before.
-fn useless(reason: CloseReason, ever_admitted: bool) -> bool {
+/// Whether dialling again would end the same way. What the relay said inside the connection is final: its refusal of our
+/// certificate, too, which comes after ours, on a connection that is secured. An alert in the clear is anybody's, and never
+/// is. Another certificate than the relay's can be shown by anybody, too, but to whom it never went well before it is a
+/// wrong address more often than a villain.
+fn useless(reason: CloseReason, secured: bool, ever_admitted: bool) -> bool {
     match reason {
         CloseReason::Fault(Fault::Certificate(_) | Fault::Version(_)) => !ever_admitted,
         CloseReason::Theirs(code) => {
             matches!(code, Code::REPLACED | Code::EXPIRED | Code::UNKNOWN_DEVICE | Code::VERSION)
         }
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
-        CloseReason::Alert(number) => matches!(number, 42..=46 | 48 | 49 | 116) && !ever_admitted,
+        CloseReason::Alert(number) => secured && matches!(number, 42..=46 | 48 | 49 | 116) && !ever_admitted,
         CloseReason::Ours(_)
         | CloseReason::PeerClosed
         | CloseReason::Truncated
@@ -389,3 +395,6 @@ fn useless(reason: CloseReason, ever_admitted: bool) -> bool {
         | CloseReason::Unreachable => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
