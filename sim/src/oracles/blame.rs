@@ -1,15 +1,16 @@
 //! Nobody is blamed who did nothing: a side finds fault with the other only where bytes were tampered with on the way.
 //!
-//! All programs here keep to the protocol, so whoever is said to have broken it was misunderstood. Calls run inside of
-//! connections that notice each damage first, so in a call there is never a fault to find.
+//! All programs here keep to the protocol, so whoever is said to have broken it was misunderstood. Tunnels run inside of
+//! connections that notice each damage first, so there is never a fault to find in one. A direct connection may be all
+//! that a call has left, and the end of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::Event;
-use countersign_core::device::calls::{CallEnd, CallEvent, DirectEnd};
+use countersign_core::device::calls::{CallEnd, CallEvent, DirectEnd, Path};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::effect::Note;
-use countersign_core::fault::CloseReason;
+use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::{CallId, ConnId};
 
 use super::Oracle;
@@ -24,6 +25,8 @@ pub struct Blame {
     current: BTreeMap<Program, ConnId>,
     /// The direct connections that each program was at an end of.
     direct: BTreeMap<Program, BTreeSet<ConnId>>,
+    /// The calls that went directly at some time.
+    went_direct: BTreeSet<(Program, CallId)>,
     /// Who was led to somebody else than they dialled.
     astray: BTreeSet<Program>,
 }
@@ -47,6 +50,9 @@ impl Oracle for Blame {
                     self.astray.insert(*program);
                 }
             }
+            Seen::Told(who, Event::Call(call, CallEvent::Moved(Path::Direct, _))) => {
+                self.went_direct.insert((who.program, *call));
+            }
             Seen::Told(who, Event::Call(call, CallEvent::Moved(_, Some(end)))) => return self.moved(who, *call, *end),
             Seen::Noted(Note::Closed(conn, _, reason)) if blames(*reason) && !self.damaged.contains(conn) => {
                 return Err(format!("the relay blames connection {conn}: {}", reason_name(*reason)));
@@ -54,7 +60,7 @@ impl Oracle for Blame {
             Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason))
             | Seen::EnrolEnded(who, EnrolResult::Lost(reason), ..) => return self.device(who, *reason),
             Seen::Told(who, Event::Call(call, CallEvent::Ended(CallEnd::Closed(reason)))) if blames(*reason) => {
-                return Err(format!("{} blames the other in call {call}: {}", who.name.user, reason_name(*reason)));
+                return self.ended(who, *call, *reason);
             }
             _ => {}
         }
@@ -67,12 +73,29 @@ impl Blame {
     /// tampered with.
     fn moved(&self, who: &Who<'_>, call: CallId, end: DirectEnd) -> Result<(), String> {
         let (DirectEnd::Failed(reason) | DirectEnd::Broken(reason)) = end else { return Ok(()) };
-        let damaged = self.direct.get(&who.program).is_some_and(|conns| !conns.is_disjoint(&self.damaged));
-        if blames(reason) && !damaged && !self.astray.contains(&who.program) {
+        if blames(reason) && !self.is_damaged_directly(who.program) && !self.astray.contains(&who.program) {
             let name = &who.name.user;
             return Err(format!("{name} blames the other for the direct way of call {call}: {}", reason_name(reason)));
         }
         Ok(())
+    }
+
+    /// A call may be over by a fault where the connection that was its last way was tampered with: by one that anybody
+    /// on that way can bring about, and none that takes a key.
+    fn ended(&self, who: &Who<'_>, call: CallId, reason: CloseReason) -> Result<(), String> {
+        let anybodys = match reason {
+            CloseReason::Fault(fault) => matches!(fault, Fault::BadRecord | Fault::NotTls),
+            _ => true,
+        };
+        if anybodys && self.went_direct.contains(&(who.program, call)) && self.is_damaged_directly(who.program) {
+            return Ok(());
+        }
+        Err(format!("{} blames the other in call {call}: {}", who.name.user, reason_name(reason)))
+    }
+
+    /// Whether one of a program's direct connections was tampered with.
+    fn is_damaged_directly(&self, program: Program) -> bool {
+        self.direct.get(&program).is_some_and(|conns| !conns.is_disjoint(&self.damaged))
     }
 
     fn device(&self, who: &Who<'_>, reason: CloseReason) -> Result<(), String> {
@@ -90,12 +113,10 @@ fn blames(reason: CloseReason) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::device::calls::Path;
-    use countersign_core::fault::Fault;
-
     use super::*;
     use crate::oracles::tests::Stage;
-    use crate::story::Side;
+    use crate::story::weather::Deed;
+    use crate::story::{FIRST_DIRECT, Side};
 
     const BLAMED: CloseReason = CloseReason::Fault(Fault::BadRecord);
 
@@ -127,7 +148,34 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_in_a_call_is_never_right() {
+    fn a_call_may_be_over_by_a_meddlers_deed_on_its_own_direct_connection_alone() {
+        let ended = |reason| Event::Call(CallId(1), CallEvent::Ended(CallEnd::Closed(reason)));
+        let judge = |went: bool, at: usize, reason| {
+            let (stage, mut oracle) = (Stage::of(&["alice", "bob", "carol"]), Blame::default());
+            let met = |conn, one, other: usize| Seen::Met {
+                conn,
+                dialler: Some(stage.who(one).program),
+                listener: Some((stage.who(other).program, CallId(9))),
+                astray: false,
+            };
+            let tampered = Weather::Meddled(FIRST_DIRECT, Side::Dialler, Deed::DroppedRecord);
+            let steps = [met(FIRST_DIRECT, 0, 1), met(ConnId(FIRST_DIRECT.0 + 1), 0, 2), Seen::Network(&tampered)];
+            steps.iter().try_for_each(|seen| oracle.see(0, seen)).expect("all of it is free");
+            if went {
+                let moved = Event::Call(CallId(1), CallEvent::Moved(Path::Direct, None));
+                stage.told(at, moved).show(&mut oracle).expect("moving is free");
+            }
+            stage.told(at, ended(reason)).show(&mut oracle)
+        };
+        assert_eq!(judge(true, 0, BLAMED), Ok(()));
+        assert_eq!(judge(true, 1, CloseReason::Alert(20)), Ok(()));
+        assert!(judge(true, 2, BLAMED).is_err(), "nobody touched hers");
+        assert!(judge(false, 0, BLAMED).is_err(), "the call never went there");
+        assert!(judge(true, 0, CloseReason::Fault(Fault::Malformed)).is_err(), "that takes a key");
+    }
+
+    #[test]
+    fn a_fault_in_a_tunnel_is_never_right() {
         let ended = CallEvent::Ended(CallEnd::Closed(BLAMED));
         let call = Event::Call(countersign_core::id::CallId(1), ended);
         assert!(Stage::of(&["alice"]).told(0, call).show(&mut Blame::default()).is_err());
