@@ -4,6 +4,8 @@
 //! connections that notice each damage first, so there is never a fault to find in one. A direct connection may be all
 //! that a call has left, and the end of both.
 
+mod tunnels;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::Event;
@@ -17,6 +19,7 @@ use super::Oracle;
 use crate::story::tally::reason_name;
 use crate::story::weather::Weather;
 use crate::story::{Program, Seen, Who};
+use tunnels::Tunnels;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -27,6 +30,7 @@ pub struct Blame {
     direct: BTreeMap<Program, BTreeSet<ConnId>>,
     /// The calls that went directly at some time.
     went_direct: BTreeSet<(Program, CallId)>,
+    tunnels: Tunnels,
     /// Who was led to somebody else than they dialled.
     astray: BTreeSet<Program>,
 }
@@ -36,7 +40,15 @@ impl Oracle for Blame {
         "blame"
     }
 
-    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+    fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        let judged = self.judge(seen);
+        self.tunnels.see(at_us, seen);
+        judged
+    }
+}
+
+impl Blame {
+    fn judge(&mut self, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
             Seen::Connected(conn, who) => drop(self.current.insert(who.program, *conn)),
             Seen::Delivered { conn, flipped: true, .. } | Seen::Network(Weather::Meddled(conn, ..)) => {
@@ -66,9 +78,7 @@ impl Oracle for Blame {
         }
         Ok(())
     }
-}
 
-impl Blame {
     /// A direct connection may fail by somebody's fault where the device was led to somebody else, or one of its own was
     /// tampered with.
     fn moved(&self, who: &Who<'_>, call: CallId, end: DirectEnd) -> Result<(), String> {
@@ -81,13 +91,15 @@ impl Blame {
     }
 
     /// A call may be over by a fault where the connection that was its last way was tampered with: by one that anybody
-    /// on that way can bring about, and none that takes a key.
+    /// on that way can bring about, and none that takes a key. While there is a tunnel, it goes on there.
     fn ended(&self, who: &Who<'_>, call: CallId, reason: CloseReason) -> Result<(), String> {
         let anybodys = match reason {
             CloseReason::Fault(fault) => matches!(fault, Fault::BadRecord | Fault::NotTls),
             _ => true,
         };
-        if anybodys && self.went_direct.contains(&(who.program, call)) && self.is_damaged_directly(who.program) {
+        let end = (who.program, call);
+        let tampered = self.went_direct.contains(&end) && self.is_damaged_directly(who.program);
+        if anybodys && tampered && self.tunnels.may_be_gone(end, who) {
             return Ok(());
         }
         Err(format!("{} blames the other in call {call}: {}", who.name.user, reason_name(reason)))
@@ -114,7 +126,7 @@ fn blames(reason: CloseReason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracles::tests::Stage;
+    use crate::oracles::tests::{Stage, name};
     use crate::story::weather::Deed;
     use crate::story::{FIRST_DIRECT, Side};
 
@@ -150,7 +162,7 @@ mod tests {
     #[test]
     fn a_call_may_be_over_by_a_meddlers_deed_on_its_own_direct_connection_alone() {
         let ended = |reason| Event::Call(CallId(1), CallEvent::Ended(CallEnd::Closed(reason)));
-        let judge = |went: bool, at: usize, reason| {
+        let judge = |went: bool, tunnel: bool, at: usize, reason| {
             let (stage, mut oracle) = (Stage::of(&["alice", "bob", "carol"]), Blame::default());
             let met = |conn, one, other: usize| Seen::Met {
                 conn,
@@ -161,17 +173,24 @@ mod tests {
             let tampered = Weather::Meddled(FIRST_DIRECT, Side::Dialler, Deed::DroppedRecord);
             let steps = [met(FIRST_DIRECT, 0, 1), met(ConnId(FIRST_DIRECT.0 + 1), 0, 2), Seen::Network(&tampered)];
             steps.iter().try_for_each(|seen| oracle.see(0, seen)).expect("all of it is free");
+            let open = Event::Call(CallId(1), CallEvent::Open(name("dave"), Path::Tunnel));
+            stage.told(at, open).show(&mut oracle).expect("opening is free");
+            if !tunnel {
+                let offline = Event::Offline(CloseReason::Truncated, std::time::Duration::ZERO);
+                stage.told(at, offline).show(&mut oracle).expect("a cut is free");
+            }
             if went {
                 let moved = Event::Call(CallId(1), CallEvent::Moved(Path::Direct, None));
                 stage.told(at, moved).show(&mut oracle).expect("moving is free");
             }
             stage.told(at, ended(reason)).show(&mut oracle)
         };
-        assert_eq!(judge(true, 0, BLAMED), Ok(()));
-        assert_eq!(judge(true, 1, CloseReason::Alert(20)), Ok(()));
-        assert!(judge(true, 2, BLAMED).is_err(), "nobody touched hers");
-        assert!(judge(false, 0, BLAMED).is_err(), "the call never went there");
-        assert!(judge(true, 0, CloseReason::Fault(Fault::Malformed)).is_err(), "that takes a key");
+        assert_eq!(judge(true, false, 0, BLAMED), Ok(()));
+        assert_eq!(judge(true, false, 1, CloseReason::Alert(20)), Ok(()));
+        assert!(judge(true, true, 0, BLAMED).is_err(), "it could go on in the tunnel");
+        assert!(judge(true, false, 2, BLAMED).is_err(), "nobody touched hers");
+        assert!(judge(false, false, 0, BLAMED).is_err(), "the call never went there");
+        assert!(judge(true, false, 0, CloseReason::Fault(Fault::Malformed)).is_err(), "that takes a key");
     }
 
     #[test]
