@@ -150,7 +150,7 @@ impl Floor {
             .with_client_auth_cert(client_chain, client_key)
             .expect("a client");
         client.resumption = rustls::client::Resumption::disabled();
-        Self { client: Arc::new(client), server: Arc::new(server), rng: Streams::new(seed).stream("floor") }
+        Self { client: Arc::new(client), server: Arc::new(server), rng: Streams::new(seed).secret("floor") }
     }
 
     /// So many handshakes, and so many records of one size over the last of them.

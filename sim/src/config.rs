@@ -6,8 +6,8 @@
 
 mod draw;
 mod flip;
-mod standard;
 mod network;
+mod standard;
 
 use std::fmt;
 

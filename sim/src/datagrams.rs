@@ -9,9 +9,7 @@
 
 use std::fmt;
 
-use rand_core::Rng;
-
-use crate::rng::Draw;
+use crate::rng::{Chooser, Draw};
 
 /// The most bytes of a datagram over IPv4: 65,535 without the headers of IP and UDP (RFC 768, RFC 791).
 pub const DATAGRAM_BYTES_MAX: usize = 65_507;
@@ -118,7 +116,7 @@ impl Path {
     /// Sends a datagram and answers with its arrivals, none to two, the sooner one first.
     ///
     /// The number of draws is the same for each datagram, so that a fault changes nothing but what arrives.
-    pub fn send(&mut self, now_us: u64, bytes: &[u8], rng: &mut dyn Rng) -> Result<Vec<Arrival>, TooLarge> {
+    pub fn send(&mut self, now_us: u64, bytes: &[u8], rng: &mut dyn Chooser) -> Result<Vec<Arrival>, TooLarge> {
         if bytes.len() > DATAGRAM_BYTES_MAX {
             return Err(TooLarge { bytes: bytes.len() });
         }
@@ -174,7 +172,7 @@ impl Path {
     }
 
     /// When one copy arrives by its own way alone, and whether what is sent later may overtake it.
-    fn way(&self, now_us: u64, rng: &mut dyn Rng) -> (u64, bool) {
+    fn way(&self, now_us: u64, rng: &mut dyn Chooser) -> (u64, bool) {
         let PathConfig { latency_min_us: min, latency_max_us: max, reorder_max_us, .. } = self.config;
         let alone_us = now_us.saturating_add(rng.between(min, max.max(min)));
         let (late, extra_us) = (rng.chance(self.config.reorder_percent, 100), rng.between(0, reorder_max_us));

@@ -2,7 +2,7 @@
 
 use super::draw::{family, rare};
 use super::{ConfigRefusal, SimConfig};
-use crate::rng::{Draw, Streams};
+use crate::rng::Draw;
 
 /// The smallest window with which the roll call's lines get through in time.
 const WINDOW_MIN_BYTES: u64 = 32 * 1024;
@@ -10,7 +10,7 @@ const WINDOW_MIN_BYTES: u64 = 32 * 1024;
 impl SimConfig {
     /// Drawn from a stream of their own, so that they shift nothing else.
     pub(super) fn draw_network(&mut self) {
-        let rng = &mut Streams::new(self.seed).stream("config/network");
+        let rng = &mut self.streams().stream("config/network");
         self.reset_percent = family(rng, 30);
         self.meddled_percent = family(rng, 40);
         // From a deed in every handshake to one in a long conversation.

@@ -23,8 +23,7 @@ fn run(seed: u64, change: impl FnOnce(&mut PathConfig)) -> (Vec<(u64, Vec<u8>)>,
     let (mut path, mut sent, mut arrived, mut now) = (Path::new(config), Vec::new(), Vec::new(), 0);
     for _ in 0..60 {
         now += rng.below(20_000);
-        let mut bytes = vec![0; usize::try_from(rng.below(1_600)).expect("small")];
-        rng.fill_bytes(&mut bytes);
+        let bytes: Vec<u8> = (0..rng.below(1_600)).map(|_| u8::try_from(rng.below(256)).expect("a byte")).collect();
         arrived.extend(path.send(now, &bytes, &mut rng).expect("none is too large for a socket"));
         sent.push((now, bytes));
     }

@@ -59,7 +59,6 @@ pub enum Gust {
 #[derive(Debug)]
 pub struct Network {
     rng: Choices,
-    streams: Streams,
     /// What is on its way and is held up.
     held: BTreeMap<Way, Held>,
     /// Attempts to connect that got no answer.
@@ -79,13 +78,12 @@ pub struct Network {
 
 impl Network {
     /// A network in which nothing has happened yet.
-    pub fn new(config: &SimConfig, streams: Streams) -> Self {
+    pub fn new(config: &SimConfig, streams: Streams<'_>) -> Self {
         let mut rng = streams.stream("network");
         let devices = 0..usize::try_from(config.devices).expect("there are a few devices");
         let slow = devices.filter(|_| rng.chance(config.slow_reader_percent, 100)).collect();
         Self {
             rng,
-            streams,
             held: BTreeMap::new(),
             attempts: Vec::new(),
             parts: BTreeMap::new(),

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use countersign_core::id::ConnId;
-use rand_core::Rng;
 
 use crate::config::SimConfig;
 use crate::records::Records;
@@ -60,7 +59,7 @@ impl Meddlers {
     fn pass(
         &mut self,
         config: &SimConfig,
-        streams: Streams,
+        streams: Streams<'_>,
         (conn, to): (ConnId, Side),
         bytes: Vec<u8>,
     ) -> (Vec<u8>, Vec<Deed>) {
@@ -201,10 +200,12 @@ fn pick<'a>(rng: &mut Choices, records: impl Iterator<Item = &'a Vec<u8>>) -> Op
     rng.pick(&records).map(|record| (*record).clone())
 }
 
+fn byte(rng: &mut Choices) -> u8 {
+    u8::try_from(rng.below(256)).unwrap_or(0)
+}
+
 fn noise(rng: &mut Choices, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    rng.fill_bytes(&mut bytes);
-    bytes
+    (0..length).map(|_| byte(rng)).collect()
 }
 
 /// Something of the form of a record (RFC 8446 §5.1, §6, appendix D.4): an alert, a change of ciphers, a greeting of TLS
@@ -236,7 +237,7 @@ impl World {
             return bytes;
         }
         let network = &mut self.network;
-        let (bytes, deeds) = network.meddlers.pass(&self.config, network.streams, (conn, to), bytes);
+        let (bytes, deeds) = network.meddlers.pass(&self.config, self.config.streams(), (conn, to), bytes);
         for deed in deeds {
             self.see_weather(&Weather::Meddled(conn, to, deed));
         }

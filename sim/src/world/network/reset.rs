@@ -78,7 +78,7 @@ impl World {
         let fuse = match self.network.fuses.entry(conn) {
             Entry::Occupied(fuse) => fuse.into_mut(),
             Entry::Vacant(none) => {
-                let rng = &mut self.network.streams.stream(&format!("network/reset/{conn}"));
+                let rng = &mut self.config.streams().stream(&format!("network/reset/{conn}"));
                 none.insert(Fuse::draw(&self.config, rng))
             }
         };
