@@ -80,7 +80,7 @@ macro_rules! config {
             }
 
             /// Every number, by the name of its field.
-            fn numbers(&self) -> Vec<(&'static str, u64)> {
+            pub fn numbers(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($name), self.$name),)*]
             }
         }
@@ -108,6 +108,8 @@ config! {
     devices,
     /// How long faults happen, in seconds.
     storm_s,
+    /// When the run is broken off, in milliseconds, so that nothing is run after a failure's moment; 0 for at its end.
+    end_ms,
     /// The shortest way of a segment, in microseconds.
     latency_min_us,
     /// The longest way of a segment, in microseconds; not less than the shortest.
@@ -259,10 +261,11 @@ impl SimConfig {
         Streams::over(self.seed, self.tape.as_ref())
     }
 
-    /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed.
+    /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed, and a line that
+    /// begins with `#` is for people.
     pub fn parse(text: &str) -> Result<Self, ConfigRefusal> {
         let mut pairs = Vec::new();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             pairs.push(line.split_once('=').ok_or_else(|| ConfigRefusal::Line(line.to_owned()))?);
         }
         let mut config = Self::draw(0);
@@ -362,6 +365,7 @@ mod tests {
     fn a_field_that_is_not_named_is_the_seeds_and_a_wrong_one_is_refused() {
         let config = SimConfig::parse("seed=9\ndevices=3\n").expect("sound");
         assert_eq!(config, SimConfig { devices: 3, ..SimConfig::draw(9) });
+        assert_eq!(SimConfig::parse("# devices=4\nseed=9\n  # storm_s=5"), Ok(SimConfig::draw(9)));
         assert_eq!(SimConfig::parse("sede=9"), Err(ConfigRefusal::Unknown("sede".to_owned())));
         assert_eq!(SimConfig::parse("seed=x"), Err(ConfigRefusal::Value("seed".to_owned())));
         assert_eq!(SimConfig::parse("seed"), Err(ConfigRefusal::Line("seed".to_owned())));

@@ -14,6 +14,8 @@
 //! | [`story`] | what happened, as data: its hash, its words, its counts |
 //! | [`oracles`] | whether a promise was broken |
 //! | [`run`], [`sweep`] | one seed, and many |
+//! | [`failure`] | what a failure is, how bad it is, and the file it is saved in |
+//! | [`check`] | whether two runs of a configuration are the same, and where they part |
 //! | [`forge`] | whether somebody can pass for somebody else |
 //! | [`scenes`] | how a call ends when something happens on the way to a direct connection |
 //! | [`crypto`] | where rustls gets its randomness and its key shares |
@@ -25,10 +27,12 @@
 //! | [`trace`] | whether two runs were the same, and where they parted |
 
 pub mod actors;
+pub mod check;
 pub mod config;
 pub mod crypto;
 pub mod datagrams;
 pub mod disk;
+pub mod failure;
 pub mod forge;
 pub mod node;
 pub mod oracles;

@@ -1,4 +1,4 @@
-//! One run from its configuration to its verdict.
+//! One run from its configuration to its verdict, also if something panics on the way.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,16 @@ use countersign_core::id::ConnId;
 
 use crate::actors::saboteur::Sabotage;
 use crate::config::SimConfig;
+use crate::failure::caught::{Panic, catch};
+use crate::failure::{Cause, Failure};
 use crate::oracles::{Objection, Panel};
 use crate::story::tally::Tally;
 use crate::trace::Keep;
 use crate::world::World;
-use crate::world::watch::Fate;
+use crate::world::watch::{Fate, Watch};
 
 /// What a run came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
@@ -37,18 +39,65 @@ pub struct Outcome {
 
 /// Runs a configuration with every oracle.
 pub fn run(config: &SimConfig, keep: Keep) -> Outcome {
-    let panel = Panel::all(config);
-    finish(config, World::new(config.clone(), None, panel, keep))
+    outcome(config, &watch(config, keep))
+}
+
+/// As [`run`], with all that was seen.
+pub fn watch(config: &SimConfig, keep: Keep) -> Watch {
+    World::new(config.clone(), None, Panel::all(config), keep).run()
 }
 
 /// Runs a configuration with a saboteur, and the oracle of that name alone: it should object.
 pub fn canary(config: &SimConfig, sabotage: Sabotage, oracle: &str) -> Outcome {
     let panel = Panel::only(oracle, config);
-    finish(config, World::new(config.clone(), Some(sabotage), panel, Keep::default()))
+    outcome(config, &World::new(config.clone(), Some(sabotage), panel, Keep::default()).run())
 }
 
-fn finish(config: &SimConfig, world: World) -> Outcome {
-    let watch = world.run();
+/// A run that may have been broken off by a panic.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What it came to, or had come to when something panicked.
+    pub outcome: Outcome,
+    /// The panic, if there was one.
+    pub panic: Option<Panic>,
+}
+
+impl Attempt {
+    /// What failed, if anything did.
+    pub fn failure(&self, config: &SimConfig) -> Option<Failure> {
+        let cause = match (&self.panic, &self.outcome.objection) {
+            (Some(panic), _) => Cause::Panic(panic.clone()),
+            (None, Some(objection)) => Cause::Objection(objection.clone()),
+            (None, None) => return None,
+        };
+        let step = self.outcome.steps.saturating_sub(1);
+        Some(Failure { config: config.clone(), cause, step, hash: self.outcome.hash.clone() })
+    }
+}
+
+/// Runs a configuration with every oracle, and goes on after a panic.
+pub fn attempt(config: &SimConfig, keep: Keep) -> Attempt {
+    attempt_of(config, || World::new(config.clone(), None, Panel::all(config), keep))
+}
+
+/// Runs a configuration with a saboteur and every oracle, and goes on after a panic.
+pub fn attempt_canary(config: &SimConfig, sabotage: Sabotage) -> Attempt {
+    attempt_of(config, || World::new(config.clone(), Some(sabotage), Panel::all(config), Keep::default()))
+}
+
+fn attempt_of(config: &SimConfig, world: impl FnOnce() -> World) -> Attempt {
+    let mut world = match catch(world) {
+        Ok(world) => world,
+        Err(panic) => {
+            return Attempt { outcome: Outcome { seed: config.seed, ..Outcome::default() }, panic: Some(panic) };
+        }
+    };
+    let panic = catch(|| world.go()).err();
+    // The world is as the panic left it, and is only asked what was seen before.
+    Attempt { outcome: outcome(config, &world.into_watch()), panic }
+}
+
+fn outcome(config: &SimConfig, watch: &Watch) -> Outcome {
     Outcome {
         seed: config.seed,
         hash: watch.trace().hex_so_far(),

@@ -1,130 +1,98 @@
-//! Many seeds on all cores: what went wrong with which, and how often each thing happened.
+//! Many runs on all cores: what went wrong with which, and how often each thing happened.
 
-use std::any::Any;
-use std::cell::RefCell;
-use std::fmt;
 use std::ops::Range;
-use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, Once};
 use std::thread;
 
 use crate::config::SimConfig;
-use crate::oracles::Objection;
-use crate::run;
+use crate::failure::{Failure, Kind};
+use crate::run::{Attempt, attempt};
 use crate::story::tally::Tally;
 use crate::trace::Keep;
 
-/// How one seed went wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// An oracle objected.
-    Objection(Objection),
-    /// Something panicked: its words and its place.
-    Panic(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Objection(objection) => write!(f, "{objection}"),
-            Self::Panic(words) => write!(f, "panic: {words}"),
-        }
-    }
-}
-
-/// What a sweep came to.
+/// What a sweep came to, or has come to so far.
 #[derive(Clone, Debug, Default)]
 pub struct Sweep {
-    /// How many seeds were run.
-    pub seeds: u64,
-    /// The seeds that failed, in order.
-    pub failures: Vec<(u64, Failure)>,
-    /// How often each thing happened in the seeds that held.
+    /// How many runs there were.
+    pub runs: u64,
+    /// What failed, in the order of the seeds.
+    pub failures: Vec<Failure>,
+    /// How often each thing happened, also in the runs that failed, until they did.
     pub tally: Tally,
     /// How much virtual time passed, in microseconds.
     pub virtual_us: u64,
 }
 
 impl Sweep {
-    /// Whether a seed panicked.
-    pub fn panicked(&self) -> bool {
-        self.failures.iter().any(|(_, failure)| matches!(failure, Failure::Panic(_)))
+    /// The worst that happened.
+    pub fn worst(&self) -> Option<Kind> {
+        self.failures.iter().map(|failure| failure.cause.kind()).max()
+    }
+
+    fn add(&mut self, attempt: &Attempt, failure: Option<&Failure>) {
+        self.runs += 1;
+        self.tally.merge(&attempt.outcome.tally);
+        self.virtual_us += attempt.outcome.virtual_us;
+        self.failures.extend(failure.cloned());
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { runs: self.runs, failures: self.failures.len(), virtual_us: self.virtual_us }
     }
 }
 
-thread_local! {
-    /// On a thread that runs a seed: where its newest panic was, nowhere yet.
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+/// How far a sweep is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many runs there were.
+    pub runs: u64,
+    /// How many of them failed.
+    pub failures: usize,
+    /// How much virtual time passed, in microseconds.
+    pub virtual_us: u64,
 }
 
-/// Lets the panics of threads that run a seed be remembered instead of printed; those of all others go on as before.
-fn remember_places() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-            let running = PLACE.with_borrow_mut(|kept| kept.as_mut().map(|kept| *kept = place).is_some());
-            if !running {
-                before(info);
-            }
-        }));
-    });
-}
+/// Who is told of each run when it is over: how far the sweep is, and the run's failure. On the thread that ran it.
+pub type Witness<'a> = dyn Fn(Progress, Option<&Failure>) + Sync + 'a;
 
 /// Runs every seed of the range, on as many threads as are given. `change` is applied to each seed's configuration.
+pub fn sweep(seeds: Range<u64>, threads: usize, change: &(dyn Fn(&mut SimConfig) + Sync)) -> Sweep {
+    let config = |n: u64| {
+        let seed = seeds.start.checked_add(n).filter(|seed| *seed < seeds.end)?;
+        let mut config = SimConfig::draw(seed);
+        change(&mut config);
+        Some(config)
+    };
+    sweep_all(&config, threads, &|_, _| ())
+}
+
+/// Runs the configuration of each number from 0 on, until there is none, on as many threads as are given.
 ///
-/// A panic is caught and the sweep goes on: one seed's must not hide another's objection.
+/// A panic is caught and the sweep goes on: one run's must not hide another's objection.
 ///
 /// # Panics
 /// If adding up panics, which no run is part of.
-pub fn sweep(seeds: Range<u64>, threads: usize, change: &(dyn Fn(&mut SimConfig) + Sync)) -> Sweep {
-    let (next, end) = (AtomicU64::new(seeds.start), seeds.end);
+pub fn sweep_all(config: &(dyn Fn(u64) -> Option<SimConfig> + Sync), threads: usize, witness: &Witness<'_>) -> Sweep {
+    let next = AtomicU64::new(0);
     let all = Mutex::new(Sweep::default());
-    remember_places();
     thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    one(seed, change, &all);
+                while let Some(config) = config(next.fetch_add(1, Ordering::Relaxed)) {
+                    let attempt = attempt(&config, Keep::default());
+                    let failure = attempt.failure(&config);
+                    let progress = {
+                        let mut all = all.lock().expect("no thread panics while it adds up");
+                        all.add(&attempt, failure.as_ref());
+                        all.progress()
+                    };
+                    witness(progress, failure.as_ref());
                 }
             });
         }
     });
     let mut sweep = all.into_inner().expect("no thread panics while it adds up");
-    sweep.failures.sort_by_key(|(seed, _)| *seed);
+    sweep.failures.sort_by_key(|failure| (failure.config.seed, failure.config.to_string()));
     sweep
-}
-
-fn one(seed: u64, change: &(dyn Fn(&mut SimConfig) + Sync), all: &Mutex<Sweep>) {
-    let mut config = SimConfig::draw(seed);
-    change(&mut config);
-    PLACE.set(Some(String::new()));
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| run::run(&config, Keep::default())));
-    let place = PLACE.take().unwrap_or_default();
-    let mut all = all.lock().expect("no thread panics while it adds up");
-    all.seeds += 1;
-    match outcome {
-        Ok(outcome) => {
-            all.tally.merge(&outcome.tally);
-            all.virtual_us += outcome.virtual_us;
-            if let Some(objection) = outcome.objection {
-                all.failures.push((seed, Failure::Objection(objection)));
-            }
-        }
-        Err(payload) => {
-            all.failures.push((seed, Failure::Panic(format!("{} at {place}", words(&*payload)))));
-        }
-    }
-}
-
-/// What a panic said.
-fn words(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no words".to_owned())
 }

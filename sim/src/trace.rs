@@ -4,7 +4,7 @@
 //! runs fold the same bytes. The hash at the end stands for the whole run, every byte of every TLS record included.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use aws_lc_rs::digest;
 
@@ -14,12 +14,16 @@ const DOMAIN: &[u8] = b"countersign-sim/trace/1\0";
 /// How many lines of the story are kept. A failure is explained by what came last, so the oldest go first.
 pub const STORY_LINES_MAX: usize = 1 << 17;
 
+/// How many characters are kept of each event.
+const EVENT_CHARS_MAX: usize = 240;
+
 /// What a trace keeps besides the running hash. Neither changes the hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// The story: lines for a person to read, the newest [`STORY_LINES_MAX`].
     pub story: bool,
-    /// Eight bytes of the running hash after every step, so that the first difference of two runs can be named.
+    /// Eight bytes of the running hash after every step and the step's event in a few words, so that the first
+    /// difference of two runs can be named.
     pub steps: bool,
 }
 
@@ -49,7 +53,16 @@ pub struct Trace {
     running: digest::Context,
     steps: u64,
     story: Option<VecDeque<Line>>,
-    marks: Option<Vec<[u8; 8]>>,
+    marks: Option<Vec<Mark>>,
+}
+
+/// What is kept of a step.
+#[derive(Clone, Debug)]
+struct Mark {
+    /// The beginning of the hash so far.
+    hash: [u8; 8],
+    /// The event, cut short.
+    event: String,
 }
 
 impl Trace {
@@ -73,7 +86,14 @@ impl Trace {
         }
         self.steps += 1;
         if let Some(marks) = &mut self.marks {
-            marks.push(mark(&self.running));
+            marks.push(Mark { hash: mark(&self.running), event: String::new() });
+        }
+    }
+
+    /// Says when and what the newest step was, where steps are kept: the beginning is. No part of the hash.
+    pub fn describe(&mut self, at_us: u64, event: &dyn fmt::Debug) {
+        if let Some(mark) = self.marks.as_mut().and_then(|marks| marks.last_mut()) {
+            mark.event = format!("at {}.{:06}: {}", at_us / 1_000_000, at_us % 1_000_000, beginning(event));
         }
     }
 
@@ -96,6 +116,12 @@ impl Trace {
         {
             self.tell(|| text);
         }
+    }
+
+    /// What a step was, counted from 0, where steps are kept.
+    pub fn event(&self, step: u64) -> Option<&str> {
+        let marks = self.marks.as_ref()?;
+        marks.get(usize::try_from(step).ok()?).map(|mark| mark.event.as_str())
     }
 
     /// How many steps were folded in.
@@ -128,7 +154,7 @@ impl Trace {
         let (Some(ours), Some(theirs)) = (&self.marks, &other.marks) else {
             return Comparison::DiffersSomewhere;
         };
-        let common = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+        let common = ours.iter().zip(theirs).take_while(|(a, b)| a.hash == b.hash).count();
         Comparison::DiffersAt(u64::from_le_bytes(length(common)))
     }
 
@@ -144,6 +170,27 @@ impl Trace {
 fn mark(running: &digest::Context) -> [u8; 8] {
     let digest = running.clone().finish();
     *digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
+}
+
+/// The beginning of what a value says of itself: enough to tell it from another, whatever it carries.
+fn beginning(value: &dyn fmt::Debug) -> String {
+    let mut short = Short(String::new());
+    // An error is how it says that it has enough.
+    if write!(short, "{value:?}").is_err() {
+        short.0.push_str(" ...");
+    }
+    short.0
+}
+
+/// Text that takes no more than [`EVENT_CHARS_MAX`] characters.
+struct Short(String);
+
+impl Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = EVENT_CHARS_MAX.saturating_sub(self.0.chars().count());
+        self.0.extend(text.chars().take(room));
+        if text.chars().count() > room { Err(fmt::Error) } else { Ok(()) }
+    }
 }
 
 fn hex(running: digest::Context) -> String {
@@ -261,6 +308,22 @@ mod tests {
         let mut bare = Trace::new(Keep::default());
         bare.tell(|| unreachable!("nobody keeps this line"));
         assert_eq!(bare.story().count(), 0);
+    }
+
+    #[test]
+    fn an_event_is_kept_with_its_step_cut_short_and_only_when_asked_for() {
+        let (mut full, mut bare) = (Trace::new(ALL), Trace::new(Keep::default()));
+        for trace in [&mut full, &mut bare] {
+            trace.step(1, "deliver", &[]);
+            trace.describe(1, &vec![7_u8; 3]);
+            trace.step(2, "deliver", &[]);
+            trace.describe(2, &vec![7_u8; 3_000]);
+        }
+        assert_eq!(full.event(0), Some("at 0.000001: [7, 7, 7]"));
+        let cut = "at 0.000002: ".len() + EVENT_CHARS_MAX + " ...".len();
+        assert!(full.event(1).is_some_and(|event| event.ends_with(" ...") && event.len() == cut));
+        assert_eq!((full.event(2), bare.event(0)), (None, None));
+        assert_eq!(full.compare(&bare), Comparison::Same);
     }
 
     #[test]

@@ -134,14 +134,26 @@ impl World {
     /// Lets everything happen, until the run is over or an oracle objects.
     #[must_use]
     pub fn run(mut self) -> Watch {
+        self.go();
+        self.into_watch()
+    }
+
+    /// As [`World::run`], of a world that is still there when something panics on the way.
+    pub fn go(&mut self) {
+        let end_us = if self.config.end_ms == 0 { u64::MAX } else { self.config.end_ms.saturating_mul(1_000) };
         while self.phase != Phase::Over && self.watch.objection().is_none() {
-            let Some((at_us, event)) = self.queue.pop() else { break };
+            let Some((at_us, event)) = self.queue.pop().filter(|(at_us, _)| *at_us <= end_us) else { break };
             self.now_us = at_us;
             self.happen(event);
             if self.queue.peek_time() != Some(at_us) {
                 self.settle();
             }
         }
+    }
+
+    /// What was seen of it.
+    #[must_use]
+    pub fn into_watch(mut self) -> Watch {
         self.watch.storm_bytes = self.storm_bytes;
         self.watch.virtual_us = self.now_us;
         self.watch

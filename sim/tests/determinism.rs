@@ -83,39 +83,6 @@ fn two_processes_print_the_hash_that_this_one_computes() {
 }
 
 #[test]
-fn an_objection_is_exit_code_1_and_says_how_to_repeat_it() {
-    // A disk that takes minutes: nobody is enrolled when they should be.
-    let slow = ["--set", "append_max_us=1000000000", "--set", "storm_s=5", "--set", "devices=2"];
-    let output = Command::new(env!("CARGO_BIN_EXE_sim")).args(["run", "--seed", "7"]).args(slow).output();
-    let output = output.expect("the program starts");
-    assert_eq!(output.status.code(), Some(1));
-    let (told, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(
-        failed.contains("oracle progress") && failed.contains("cargo sim run --seed 7 --set append_max_us"),
-        "{failed}"
-    );
-    assert!(told.lines().last().is_some_and(|last| last.starts_with("seed 7 hash ")), "{told}");
-    let sweep = [&["sweep", "--seeds", "7..8"], &slow[..]].concat();
-    assert_eq!(printed(&sweep).0, Some(1));
-}
-
-#[test]
-fn a_wrong_command_line_is_exit_code_2() {
-    for wrong in [
-        &["run"][..],
-        &["run", "--seed", "x"],
-        &["run", "--seed", "1", "--set", "devices=99"],
-        &["run", "--seed", "1", "--set", "no_such_field=1"],
-        &["run", "--seed", "1", "--set", "seed=2"],
-        &["sweep", "--seeds", "5..5"],
-        &["sweep", "--seeds", "5"],
-        &["walk"],
-    ] {
-        assert_eq!(printed(wrong).0, Some(2), "{wrong:?}");
-    }
-}
-
-#[test]
 fn a_tape_decides_a_run_and_its_printed_configuration_repeats_it() {
     let mut hashes: Vec<String> = [[0; 512], [0x55; 512], [0xff; 512]]
         .iter()

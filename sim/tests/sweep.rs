@@ -1,6 +1,7 @@
 //! A sweep of seeds holds, and in it happened what it is for.
 
 use sim::config::SimConfig;
+use sim::failure::Kind;
 use sim::sweep::sweep;
 
 /// How many seeds.
@@ -68,7 +69,7 @@ const OFTEN: [(&str, &str); 54] = [
 fn forty_seeds_hold_and_everything_that_should_happen_did() {
     let all = sweep(0..SEEDS, 2, &|_| ());
     assert_eq!(all.failures, [], "repeat with `cargo sim run --seed N`");
-    assert_eq!(all.seeds, SEEDS);
+    assert_eq!(all.runs, SEEDS);
     let never: Vec<_> = OFTEN.iter().filter(|(family, what)| all.tally.count(family, what) == 0).collect();
     assert!(never.is_empty(), "never happened: {never:?}");
     let refusals = ["EXPIRED", "FOR_OTHER", "USED"].map(|why| format!("refused INVITE_{why}"));
@@ -87,8 +88,8 @@ fn a_panic_in_one_seed_is_told_with_its_place_and_does_not_stop_the_others() {
             config.segments_max = 0;
         }
     });
-    assert_eq!(all.seeds, 4);
-    let failed: Vec<u64> = all.failures.iter().map(|(seed, _)| *seed).collect();
-    assert_eq!(failed, [2]);
-    assert!(all.panicked() && all.failures.iter().all(|(_, failure)| failure.to_string().contains(".rs:")));
+    assert_eq!(all.runs, 4);
+    let [failure] = all.failures.as_slice() else { panic!("{:?}", all.failures) };
+    assert_eq!((failure.config.seed, all.worst()), (2, Some(Kind::Crash)));
+    assert!(failure.cause.name().starts_with("panic at ") && failure.to_string().contains(".rs:"), "{failure}");
 }

@@ -55,6 +55,7 @@ impl Watch {
     /// Shows one event to all. Oracles are asked until the first objection.
     pub fn see(&mut self, at_us: u64, seen: &Seen<'_>) {
         fold::fold(&mut self.trace, at_us, seen);
+        self.trace.describe(at_us, seen);
         self.trace.tell_some(|| words::line(at_us, seen));
         self.tally.see(seen);
         self.follow(seen);
