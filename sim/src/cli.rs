@@ -1,6 +1,7 @@
 //! Decides what the command line looks like, and hands each command to the file that carries it out.
 
 mod plays;
+mod progress;
 mod run;
 mod sweep;
 mod tell;
@@ -56,8 +57,11 @@ enum Command {
     /// Runs many seeds on all cores, and ends with how often each thing happened
     Sweep {
         /// The seeds, the last one excluded
-        #[arg(long, value_name = "A..B", value_parser = seeds)]
-        seeds: Range<u64>,
+        #[arg(long, value_name = "A..B", value_parser = seeds, required_unless_present = "ci")]
+        seeds: Option<Range<u64>>,
+        /// The fixed seeds, every forgery and every scene; fails if something that must happen never did
+        #[arg(long, conflicts_with_all = ["seeds", "changes"])]
+        ci: bool,
         #[command(flatten)]
         threads: Threads,
         #[command(flatten)]
@@ -117,7 +121,10 @@ pub(crate) fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Run { seed, telling, changes, failures } => run::seed(seed, &telling, &changes, &failures),
         Command::Replay { files, telling } => run::replay(&files, &telling),
-        Command::Sweep { seeds, threads, changes, failures } => sweep::seeds(seeds, &threads, &changes, &failures),
+        Command::Sweep { seeds: Some(seeds), ci: _, threads, changes, failures } => {
+            sweep::seeds(&seeds, &threads, &changes, &failures)
+        }
+        Command::Sweep { seeds: None, ci: _, threads, changes: _, failures } => Ok(sweep::fixed(&threads, &failures)),
         Command::Forge => Ok(plays::forge()),
         Command::Scenes => Ok(plays::scenes()),
     };

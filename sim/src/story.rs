@@ -4,6 +4,7 @@
 //! is not in the hash, and no oracle knows more than the hash does.
 
 pub mod fold;
+pub mod kinds;
 pub mod tally;
 pub mod weather;
 pub mod words;

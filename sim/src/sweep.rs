@@ -1,5 +1,10 @@
 //! Many runs on all cores: what went wrong with which, and how often each thing happened.
 
+pub mod arranged;
+pub mod ci;
+pub mod demanded;
+pub mod plays;
+
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +42,8 @@ impl Sweep {
         self.failures.extend(failure.cloned());
     }
 
-    fn progress(&self) -> Progress {
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
         Progress { runs: self.runs, failures: self.failures.len(), virtual_us: self.virtual_us }
     }
 }

@@ -129,6 +129,9 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["replay", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")],
         &["sweep", "--seeds", "5..5"],
         &["sweep", "--seeds", "5"],
+        &["sweep"],
+        &["sweep", "--ci", "--seeds", "1..2"],
+        &["sweep", "--ci", "--set", "devices=2"],
         &["walk"],
     ] {
         assert_eq!(sim(wrong).code, Some(2), "{wrong:?}");

@@ -1,43 +1,65 @@
 //! Runs many seeds, shows how far it is, and ends with what happened how often and what failed.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
 use sim::config::SimConfig;
-use sim::sweep::{Sweep, sweep};
+use sim::failure::{Failure, Kind};
+use sim::sweep::{Progress, Sweep, ci, sweep_all};
 
+use super::progress::{Bar, rates};
 use super::run::configure;
 use super::tell::{complain, print, save_and_tell};
 use super::{Changes, Ended, Failures, Threads};
 
-/// `cargo sim sweep`.
-pub(crate) fn seeds(seeds: Range<u64>, threads: &Threads, changes: &Changes, failures: &Failures) -> Ended {
+/// `cargo sim sweep --seeds A..B`.
+pub(crate) fn seeds(seeds: &Range<u64>, threads: &Threads, changes: &Changes, failures: &Failures) -> Ended {
     // Read once with any seed, so that a wrong field is a wrong command line and not a failure of every seed.
     configure(seeds.start, changes)?;
-    let begun = Instant::now();
-    let change = |config: &mut SimConfig| {
+    let config = |n: u64| {
+        let seed = seeds.start.checked_add(n).filter(|seed| *seed < seeds.end)?;
+        let mut config = SimConfig::draw(seed);
         for (name, value) in changes.changes.iter().filter_map(|change| change.split_once('=')) {
             config.set(name, value).expect("the changes were read before the sweep began");
         }
+        Some(config)
     };
-    let sweep = sweep(seeds, threads.count(), &change);
+    let bar = Bar::new(Some(seeds.end - seeds.start));
+    let sweep = sweep_all(&config, threads.count(), &|progress, _| bar.show(progress));
+    bar.clear();
     print(&sweep.tally);
-    for failure in &sweep.failures {
-        complain(&save_and_tell(failure, &failures.folder));
-    }
-    print(&format_args!("{}\n", summary(&sweep, begun.elapsed())));
+    tell(&sweep, &failures.folder, &bar);
     Ok(sweep.worst())
 }
 
-/// The line that says how much was run, and how fast.
-fn summary(sweep: &Sweep, took: Duration) -> String {
-    let (seconds, failed) = (took.as_secs_f64().max(f64::MIN_POSITIVE), sweep.failures.len());
-    #[allow(clippy::cast_precision_loss, reason = "rates for a person to read")]
-    let (runs, hours) = (sweep.runs as f64, sweep.virtual_us as f64 / 3.6e9);
-    format!(
-        "{} runs, {failed} failed, {hours:.1} virtual hours in {seconds:.1} s: {:.1} seeds/s, {:.1} virtual hours a minute",
-        sweep.runs,
-        runs / seconds,
-        hours * 60.0 / seconds
-    )
+/// `cargo sim sweep --ci`.
+pub(crate) fn fixed(threads: &Threads, failures: &Failures) -> Option<Kind> {
+    let bar = Bar::new(Some(ci::runs()));
+    let ci = ci::ci(threads.count(), &|progress: Progress, _: Option<&Failure>| bar.show(progress));
+    bar.clear();
+    print(&ci.table);
+    for wrong in &ci.wrong {
+        complain(&format_args!("FAILED {wrong}"));
+    }
+    for lack in &ci.lacks {
+        complain(&format_args!("FAILED {lack}"));
+    }
+    tell(&ci.sweep, &failures.folder, &bar);
+    let (wrong, lacks) = (ci.wrong.len(), ci.lacks.len());
+    print(&format_args!("{wrong} forgeries or scenes wrong, {lacks} things did not happen as they must\n"));
+    ci.worst()
+}
+
+/// The failures, and the line that says how much was run, and how fast.
+fn tell(sweep: &Sweep, folder: &std::path::Path, bar: &Bar) {
+    for failure in &sweep.failures {
+        complain(&save_and_tell(failure, folder));
+    }
+    let (took, progress) = (bar.elapsed(), sweep.progress());
+    #[allow(clippy::cast_precision_loss, reason = "hours for a person to read")]
+    let hours = progress.virtual_us as f64 / 3.6e9;
+    let (runs, failed, seconds) = (progress.runs, progress.failures, took.as_secs_f64());
+    print(&format_args!(
+        "{runs} runs, {failed} failed, {hours:.1} virtual hours in {seconds:.1} s: {}\n",
+        rates(progress, took)
+    ));
 }

@@ -2,7 +2,9 @@
 
 use countersign_core::fault::Fault;
 use countersign_core::id::{AskId, TunnelId, UserName};
-use countersign_core::limits::{FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, FRAME_BYTES_MAX, TUNNEL_WINDOW_BYTES};
+use countersign_core::limits::{
+    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, FRAME_BYTES_MAX, HANDSHAKE_BYTES_MAX, TUNNEL_WINDOW_BYTES,
+};
 use countersign_core::wire::relay::RelayRequest;
 use countersign_core::wire::{Channel, Extensions, Frame};
 
@@ -96,6 +98,25 @@ fn handshakes() -> Vec<Forgery> {
                 at_relay(stage, villain)
             },
         ),
+        Forgery {
+            name: "endless-hello",
+            what: "a hello that says it is as long as one can be, and goes on beyond what a handshake may have",
+            checks: &["protocol §2"],
+            tries: vec![(
+                Door::Relay,
+                Verdict { reason: Reason::Fault(Fault::HandshakeTooLong), heard: Heard::Nothing },
+            )],
+            act: Act::Plays(|stage| {
+                let villain = stage.dial_silently();
+                let mut record = vec![22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff];
+                for _ in 0..=HANDSHAKE_BYTES_MAX / 0x4000 {
+                    record.resize(5 + 0x4000, 0);
+                    stage.say_raw(villain, record);
+                    record = vec![22, 3, 3, 0x40, 0];
+                }
+                at_relay(stage, villain)
+            }),
+        },
     ]
 }
 

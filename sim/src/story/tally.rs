@@ -5,15 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use countersign_core::device::calls::{CallDenied, CallEnd, CallEvent, DirectEnd, Path};
+use countersign_core::device::calls::{CallEnd, CallEvent, DirectEnd, Path};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Command, Event};
 use countersign_core::effect::Note;
-use countersign_core::fault::CloseReason;
+use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::UserName;
 use countersign_core::wire::Code;
 
-use super::{Seen, Side, is_direct};
+pub use super::kinds::code as code_name;
+use super::{Seen, Side, is_direct, kinds};
 use crate::node::Node;
 
 /// How often each thing happened.
@@ -26,8 +27,13 @@ pub struct Tally {
 
 impl Tally {
     /// Counts one thing of a family.
-    fn add(&mut self, family: &'static str, what: impl Into<String>) {
+    pub(crate) fn add(&mut self, family: &'static str, what: impl Into<String>) {
         *self.counts.entry((family, what.into())).or_default() += 1;
+    }
+
+    /// Has a row for one thing of a family, also if it never happened.
+    pub(crate) fn mention(&mut self, family: &'static str, what: &str) {
+        self.counts.entry((family, what.to_owned())).or_default();
     }
 
     /// Adds another run's counts.
@@ -40,6 +46,35 @@ impl Tally {
     /// How often `what` of a family happened.
     pub fn count(&self, family: &'static str, what: &str) -> u64 {
         self.counts.get(&(family, what.to_owned())).copied().unwrap_or(0)
+    }
+
+    /// Everything that happened, by family and name: how often.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static str, &str, u64)> {
+        self.counts.iter().map(|((family, what), count)| (*family, what.as_str(), *count))
+    }
+
+    /// Counts a reason for which a connection is over, whoever gives it.
+    pub(crate) fn reason(&mut self, reason: CloseReason) {
+        self.add("close reason", kinds::close_reason(reason));
+        match reason {
+            CloseReason::Ours(code) | CloseReason::Theirs(code) => self.code(code),
+            CloseReason::Fault(fault) => self.fault(fault),
+            CloseReason::Alert(number) => self.add("alert", number.to_string()),
+            CloseReason::PeerClosed | CloseReason::Truncated | CloseReason::TimedOut | CloseReason::Unreachable => {}
+        }
+    }
+
+    /// Counts a code, whoever gives it for what.
+    pub(crate) fn code(&mut self, code: Code) {
+        self.add("code", code_name(code));
+    }
+
+    /// Counts a breach of the protocol, wherever it is noticed.
+    pub(crate) fn fault(&mut self, fault: Fault) {
+        self.add("fault", kinds::fault(fault));
+        if let Fault::Certificate(refusal) = fault {
+            self.add("certificate", kinds::cert_refusal(refusal));
+        }
     }
 
     /// How often anything of a family happened whose name begins so.
@@ -78,7 +113,7 @@ impl Tally {
             Seen::Durable(..) => self.add("journal", "appends"),
             Seen::Loaded(..) => self.add("journal", "records read for a repeated request"),
             Seen::Crashed(how, lost) => {
-                self.add("relay", format!("crash {how:?}"));
+                self.add("relay", kinds::crash(*how));
                 if *lost > 0 {
                     self.add("journal", "crashes that lost an append");
                 }
@@ -89,19 +124,14 @@ impl Tally {
             Seen::Started(_, true) => self.add("device", "enrolments begun"),
             Seen::Started(_, false) => self.add("device", "starts"),
             Seen::Wished(who, command) => {
-                self.add("wish", wish(command));
+                self.add("wish", kinds::wish(command));
                 if let Command::Call(_, user, _) = command {
                     self.calls(&who.name.user, user);
                 }
             }
             Seen::Said(..) => self.add("call", "lines said"),
             Seen::Told(who, event) => self.told(&who.name.user, event),
-            Seen::EnrolEnded(_, result, ..) => match result {
-                EnrolResult::Enrolled(_) => self.add("enrolment", "granted"),
-                EnrolResult::Refused(code, _) => self.add("enrolment", format!("refused {}", code_name(*code))),
-                EnrolResult::BadCertificate(refusal) => self.add("enrolment", format!("bad certificate {refusal:?}")),
-                EnrolResult::Lost(reason) => self.add("enrolment", format!("lost {}", reason_name(*reason))),
-            },
+            Seen::EnrolEnded(_, result, ..) => self.enrolled(result),
             Seen::Woken { node, why, .. } => {
                 let kind = why.split('(').next().unwrap_or(why);
                 self.add(if *node == Node::Relay { "relay woken" } else { "device woken" }, kind);
@@ -127,9 +157,28 @@ impl Tally {
         }
     }
 
+    fn enrolled(&mut self, result: &EnrolResult) {
+        match result {
+            EnrolResult::Enrolled(_) => self.add("enrolment", "granted"),
+            EnrolResult::Refused(code, _) => {
+                self.code(*code);
+                self.add("enrolment", format!("refused {}", code_name(*code)));
+            }
+            EnrolResult::BadCertificate(refusal) => {
+                self.add("certificate", kinds::cert_refusal(*refusal));
+                self.add("enrolment", format!("bad certificate {refusal:?}"));
+            }
+            EnrolResult::Lost(reason) => {
+                self.reason(*reason);
+                self.add("enrolment", format!("lost {}", reason_name(*reason)));
+            }
+        }
+    }
+
     fn note(&mut self, note: &Note) {
         match note {
             Note::Closed(_, device, reason) => {
+                self.reason(*reason);
                 let family = if device.is_some() { "relay closed a member's" } else { "relay closed a stranger's" };
                 self.add(family, reason_name(*reason));
             }
@@ -137,7 +186,10 @@ impl Tally {
             Note::Admitted(..) => self.add("relay", "admitted"),
             Note::Paused(..) => self.add("relay", "paused"),
             Note::Issued(..) => self.add("relay", "issued"),
-            Note::EnrolRefused(_, code, _) => self.add("relay refused", code_name(*code)),
+            Note::EnrolRefused(_, code, _) => {
+                self.code(*code);
+                self.add("relay refused", code_name(*code));
+            }
             Note::Invited(_) => self.add("relay", "invited"),
             Note::RelayCertified(_) => self.add("relay", "certified"),
             Note::Strangers(work) if work.held_back > 0 => self.add("relay", "held strangers back"),
@@ -156,18 +208,23 @@ impl Tally {
     fn told(&mut self, user: &UserName, event: &Event) {
         match event {
             Event::Online(_) => self.add("device", "online"),
-            Event::Offline(reason, _) => self.add("device lost", reason_name(*reason)),
-            Event::GivenUp(reason) => self.add("device gave up", reason_name(*reason)),
+            Event::Offline(reason, _) => {
+                self.reason(*reason);
+                self.add("device lost", reason_name(*reason));
+            }
+            Event::GivenUp(reason) => {
+                self.reason(*reason);
+                self.add("device gave up", reason_name(*reason));
+            }
             Event::Presence(..) => self.add("device", "presence"),
-            Event::Asked(asked) => self.add("device", asked_name(asked)),
+            Event::Asked(asked) => {
+                if let Asked::Refused(code) = asked {
+                    self.code(*code);
+                }
+                self.add("device", kinds::answer(asked));
+            }
             Event::Done => self.add("device", "done"),
-            Event::Denied(_, denied) => self.add(
-                "call denied",
-                match denied {
-                    CallDenied::Say(refusal) => format!("{refusal:?}"),
-                    CallDenied::NoSuchCall | CallDenied::TooMany => format!("{denied:?}"),
-                },
-            ),
+            Event::Denied(_, denied) => self.add("call denied", kinds::denial(*denied)),
             Event::Call(_, event) => match event {
                 CallEvent::Waiting => self.add("call", "waiting"),
                 CallEvent::Ringing(_) => self.add("call", "ringing"),
@@ -177,13 +234,36 @@ impl Tally {
                     self.add("call", "opened");
                 }
                 CallEvent::Line(..) => self.add("call", "lines heard"),
-                CallEvent::Moved(path, end) => self.add("call moved", moved_name(*path, *end)),
+                CallEvent::Moved(path, end) => {
+                    self.moved(*end);
+                    self.add("call moved", moved_name(*path, *end));
+                }
                 CallEvent::Ended(end) => {
+                    self.ended(*end);
                     self.calling.retain(|(caller, _)| caller != user);
                     self.add("call ended", end_name(*end));
                 }
             },
             Event::Here(_) => {}
+        }
+    }
+
+    /// Counts how a call ends.
+    pub(crate) fn ended(&mut self, end: CallEnd) {
+        self.add("end of a call", kinds::call_end(end));
+        match end {
+            CallEnd::Refused(code) => self.code(code),
+            CallEnd::Closed(reason) => self.reason(reason),
+            CallEnd::RelayLost => {}
+        }
+    }
+
+    /// Counts why a call does without a direct connection.
+    pub(crate) fn moved(&mut self, end: Option<DirectEnd>) {
+        let Some(end) = end else { return };
+        self.add("no direct connection", kinds::direct_end(end));
+        if let DirectEnd::Failed(reason) | DirectEnd::Broken(reason) = end {
+            self.reason(reason);
         }
     }
 }
@@ -205,33 +285,6 @@ fn side(side: Side) -> &'static str {
         Side::Dialler => "device",
         Side::Listener => "relay",
     }
-}
-
-fn asked_name(asked: &Asked) -> &'static str {
-    match asked {
-        Asked::People(_) => "people",
-        Asked::Certificates(..) => "certificates",
-        Asked::Refused(_) => "refused an answer",
-        Asked::Unanswered => "no answer",
-    }
-}
-
-fn wish(command: &Command) -> &'static str {
-    match command {
-        Command::Who => "who",
-        Command::Fetch(_) => "fetch",
-        Command::Call(..) => "call",
-        Command::Accept(_) => "accept",
-        Command::HangUp(..) => "hang up",
-        Command::Say(..) => "say",
-        Command::Quit => "quit",
-    }
-}
-
-/// The name of a code's constant.
-pub fn code_name(code: Code) -> String {
-    let known = Code::ALL.iter().find(|(known, _)| *known == code);
-    known.map_or_else(|| code.0.to_string(), |(_, name)| (*name).to_owned())
 }
 
 /// A reason in one short name, codes by theirs.
@@ -291,6 +344,7 @@ mod tests {
         assert_eq!(one.count("relay", "crash AfterAppend"), 2);
         assert_eq!(one.count("journal", "crashes that lost an append"), 1);
         assert_eq!(one.count("relay refused", "BUSY"), 1);
-        assert_eq!(one.to_string().lines().count(), 3);
+        assert_eq!(one.count("code", "BUSY"), 1);
+        assert_eq!(one.to_string().lines().count(), 4);
     }
 }

@@ -1,0 +1,317 @@
+//! What must have happened when the sweep of CI is over, family by family; and what can't happen there, with the reason.
+//!
+//! To extend it: give your counts (`story/tally.rs`) a family of their own, or add to one that is here. Where `core` has
+//! a type for it, the list comes from the type (`story/kinds.rs`), so that a new kind is demanded without a line here.
+//! In a closed family everything that is counted has to be listed, so that nothing new is counted and forgotten. What
+//! is excused and happens all the same is as wrong as what never happens: then its reason has gone stale.
+
+use std::fmt;
+
+use countersign_core::wire::Code;
+
+use crate::forge::Door;
+use crate::scenes;
+use crate::story::kinds;
+use crate::story::tally::Tally;
+
+/// What must happen of one family of counts.
+pub struct Family {
+    /// Its name in the counts.
+    pub name: &'static str,
+    /// What must happen at least once.
+    pub must: Vec<String>,
+    /// What can't happen in a sweep, and why not.
+    pub excused: &'static [(&'static str, &'static str)],
+    /// Whether nothing else may be counted.
+    pub closed: bool,
+}
+
+impl Family {
+    /// Everything in a list that comes from a type, but what is excused.
+    fn all(name: &'static str, list: &[&str], excused: &'static [(&'static str, &'static str)]) -> Self {
+        let must = list.iter().filter(|what| excused.iter().all(|(excused, _)| excused != *what));
+        Self { name, must: must.map(ToString::to_string).collect(), excused, closed: true }
+    }
+
+    /// What is listed by hand; other names of the family may be counted too.
+    fn some(name: &'static str, list: &[&str]) -> Self {
+        Self { closed: false, ..Self::all(name, list, &[]) }
+    }
+
+    /// Of a family whose names carry numbers nothing in particular is demanded.
+    fn free(name: &'static str) -> Self {
+        Self::some(name, &[])
+    }
+}
+
+/// What is wrong with what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// It must happen and never did.
+    Never(&'static str, String),
+    /// It is excused, with this reason, and happened so often.
+    Stale(&'static str, &'static str, &'static str, u64),
+    /// It is counted in a closed family, or in none, and nobody demands it.
+    Unlisted(&'static str, String),
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never(family, what) => write!(
+                f,
+                "never happened: {family}, {what}. Arrange a run for it in sim/src/sweep/arranged.rs, or say in \
+                 sim/src/sweep/demanded.rs why it can't happen"
+            ),
+            Self::Stale(family, what, why, count) => write!(
+                f,
+                "happened {count} times: {family}, {what}, of which sim/src/sweep/demanded.rs says that it can't \
+                 happen, since {why}. Demand it instead"
+            ),
+            Self::Unlisted(family, what) => write!(
+                f,
+                "counted, and demanded by nobody: {family}, {what}. Add it to its family in sim/src/sweep/demanded.rs"
+            ),
+        }
+    }
+}
+
+/// Compares what happened with what must, can't, and may.
+pub fn judge(tally: &Tally, families: &[Family]) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    for family in families {
+        let never = family.must.iter().filter(|what| tally.count(family.name, what) == 0);
+        lacks.extend(never.map(|what| Lack::Never(family.name, what.clone())));
+        for (what, why) in family.excused {
+            let count = tally.count(family.name, what);
+            if count > 0 {
+                lacks.push(Lack::Stale(family.name, what, why, count));
+            }
+        }
+    }
+    for (name, what, _) in tally.rows() {
+        let known = families.iter().find(|family| family.name == name);
+        let listed = known.is_some_and(|family| {
+            !family.closed
+                || family.must.iter().any(|listed| listed == what)
+                || family.excused.iter().any(|(excused, _)| *excused == what)
+        });
+        if !listed {
+            lacks.push(Lack::Unlisted(name, what.to_owned()));
+        }
+    }
+    lacks
+}
+
+/// The table that the sweep ends with: every count, and a zero for whatever is demanded and never happened.
+pub fn table(tally: &Tally, families: &[Family]) -> Tally {
+    let mut table = tally.clone();
+    for family in families {
+        for what in &family.must {
+            table.mention(family.name, what);
+        }
+    }
+    table
+}
+
+/// Every family that is counted.
+pub fn families() -> Vec<Family> {
+    let codes: Vec<&str> = Code::ALL.iter().map(|(_, name)| *name).collect();
+    let doors: Vec<String> = Door::ALL.iter().map(ToString::to_string).collect();
+    let doors: Vec<&str> = doors.iter().map(String::as_str).collect();
+    let scenes: Vec<&str> = scenes::scenes().iter().map(|scene| scene.name).collect();
+    let device_wakes = [kinds::DEVICE_WAKES, &[kinds::ENROLMENT_WAKE]].concat();
+    vec![
+        // From the types of core.
+        Family::all("close reason", kinds::CLOSE_REASONS, &[]),
+        Family::all("fault", kinds::FAULTS, &[]),
+        Family::all("certificate", kinds::CERT_REFUSALS, &[]),
+        Family::all("certificate request", kinds::CSR_REFUSALS, &NO_REQUEST),
+        Family::all("code", &codes, &NO_CODE),
+        Family::all("relay woken", kinds::RELAY_WAKES, &NO_RELAY_WAKE),
+        Family::all("device woken", &device_wakes, &NO_DEVICE_WAKE),
+        Family::all("no direct connection", kinds::DIRECT_ENDS, &[]),
+        Family::all("end of a call", kinds::CALL_ENDS, &[]),
+        Family::all("call denied", kinds::DENIALS, &NO_DENIAL),
+        Family::all("wish", kinds::WISHES, &NO_WISH),
+        // From the catalogues.
+        Family::all("forgery refused at", &doors, &[]),
+        Family::all("honest one passed at", &doors, &[]),
+        Family::all("scene", &scenes, &[]),
+        // What the world does and what it comes to.
+        Family::all("network", &NETWORK, &[]),
+        Family::all("direct", &DIRECT, &[]),
+        Family::all("relay", &[kinds::CRASHES, &RELAY].concat(), &NO_NEWS),
+        Family::all("journal", &JOURNAL, &[]),
+        Family::all("device", &[kinds::ANSWERS, &DEVICE].concat(), &NO_ANSWER),
+        Family::all("call", &CALL, &[]),
+        Family::some("enrolment", &ENROLMENT),
+        Family::some("call ended", &CALL_ENDED),
+        Family::some("call moved", &CALL_MOVED),
+        Family::some("device lost", &DEVICE_LOST),
+        Family::free("device gave up"),
+        Family::some("relay closed a member's", &MEMBERS_CLOSED),
+        Family::some("relay closed a stranger's", &STRANGERS_CLOSED),
+        Family::free("relay refused"),
+        Family::free("alert"),
+    ]
+}
+
+// What can't happen, from here to the next line of dashes, and why not.
+
+const NO_REQUEST: [(&str, &str); 1] = [(
+    "Key",
+    "newcomers may ask for an Ed25519 key alone and are refused all others as KeyKind; other keys come to the operator's desk, \
+     where core's own tests try them",
+)];
+
+const NO_CODE: [(&str, &str); 7] = [
+    ("BUSY", "sixteen people never have as much on its way as the relay takes on at once"),
+    ("FULL", "a run has fewer programs than the relay has places"),
+    ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
+    ("REALM_FULL", "a run has fewer people than a realm has places"),
+    ("TLS_FAILED", "a fault of TLS is told by a TLS alert, since no frame can be sent any more"),
+    ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
+    ("TOO_SLOW", "no socket is full for as long as it takes to fill an outbox of the relay's"),
+];
+
+const NO_RELAY_WAKE: [(&str, &str); 5] = [
+    ("Certificate", "no run lasts as long as two thirds of the relay's certificate"),
+    ("Expiry", "no run lasts as long as a certificate"),
+    ("Slow", "no socket is full for as long as it takes to fill half of an outbox of the relay's"),
+    ("StrangersNote", "sixteen devices don't use up what strangers may have of the relay"),
+    ("Turn", "sixteen devices don't use up what strangers may have of the relay"),
+];
+
+const NO_DEVICE_WAKE: [(&str, &str); 1] = [("Fetch", "people don't ask for certificates")];
+
+const NO_DENIAL: [(&str, &str); 1] = [("TooLong", "people say nothing that is longer than a line may be")];
+
+const NO_WISH: [(&str, &str); 1] = [("fetch", "people don't ask for certificates")];
+
+const NO_ANSWER: [(&str, &str); 2] = [
+    ("certificates", "people don't ask for certificates"),
+    ("refused an answer", "people ask who there is, which is refused to nobody"),
+];
+
+const NO_NEWS: [(&str, &str); 4] = [
+    ("ALARM", "an alarm is told when the relay contradicts itself"),
+    ("certified", "no run lasts as long as two thirds of the relay's certificate"),
+    ("held strangers back", "sixteen devices don't use up what strangers may have of the relay"),
+    ("paused", "no socket is full for as long as it takes to fill half of an outbox of the relay's"),
+];
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const NETWORK: [&str; 10] = [
+    "attempts given up",
+    "connections",
+    "cuts",
+    "flipped bytes",
+    "short writes by the device",
+    "short writes by the peer",
+    "short writes by the relay",
+    "silent cuts",
+    "stalls",
+    "unreachable",
+];
+
+const DIRECT: [&str; 11] = [
+    "cuts",
+    "cuts of one way",
+    "dialled",
+    "led astray",
+    "listeners",
+    "listeners that could not be made",
+    "listeners, IPv6 too",
+    "met",
+    "silent cuts",
+    "strangers at a port",
+    "unreachable",
+];
+
+const RELAY: [&str; 5] = ["admitted", "invited", "issued", "starts", "turned away"];
+
+const JOURNAL: [&str; 3] = ["appends", "crashes that lost an append", "records read for a repeated request"];
+
+const DEVICE: [&str; 6] = ["done", "enrolments begun", "killed", "online", "presence", "starts"];
+
+const CALL: [&str; 7] =
+    ["incoming", "lines heard", "lines said", "made by both at once", "opened", "ringing", "waiting"];
+
+const ENROLMENT: [&str; 3] = ["granted", "lost Truncated", "lost Unreachable"];
+
+const CALL_ENDED: [&str; 6] =
+    ["Truncated", "TimedOut", "ours FINISHED", "theirs FINISHED", "relay lost", "refused DECLINED"];
+
+const CALL_MOVED: [&str; 3] = ["direct", "tunnel: broken, Truncated", "tunnel: failed, fault Certificate(OtherName)"];
+
+const DEVICE_LOST: [&str; 4] = ["TimedOut", "Truncated", "Unreachable", "theirs SHUTTING_DOWN"];
+
+const MEMBERS_CLOSED: [&str; 5] = ["TimedOut", "Truncated", "ours REPLACED", "ours SHUTTING_DOWN", "theirs FINISHED"];
+
+const STRANGERS_CLOSED: [&str; 4] = ["PeerClosed", "TimedOut", "Truncated", "ours FINISHED"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family(closed: bool) -> Family {
+        Family { name: "wish", must: vec!["call".to_owned()], excused: &[("fetch", "nobody does")], closed }
+    }
+
+    fn tally(wishes: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        wishes.iter().for_each(|wish| tally.add("wish", *wish));
+        tally
+    }
+
+    #[test]
+    fn what_never_happens_is_named_and_has_a_zero_in_the_table() {
+        let lacks = judge(&tally(&[]), &[family(true)]);
+        assert_eq!(lacks, [Lack::Never("wish", "call".to_owned())]);
+        assert!(lacks[0].to_string().contains("never happened: wish, call. Arrange a run"));
+        assert_eq!(table(&tally(&[]), &[family(true)]).rows().collect::<Vec<_>>(), [("wish", "call", 0)]);
+        assert_eq!(judge(&tally(&["call"]), &[family(true)]), []);
+    }
+
+    #[test]
+    fn an_excuse_that_has_gone_stale_is_as_wrong_as_a_zero() {
+        let lacks = judge(&tally(&["call", "fetch", "fetch"]), &[family(true)]);
+        assert_eq!(lacks, [Lack::Stale("wish", "fetch", "nobody does", 2)]);
+        assert!(lacks[0].to_string().contains("happened 2 times: wish, fetch"));
+    }
+
+    #[test]
+    fn what_is_counted_and_not_listed_is_named_where_a_family_is_closed_or_unknown() {
+        let counted = tally(&["call", "say"]);
+        let unlisted = [Lack::Unlisted("wish", "say".to_owned())];
+        assert_eq!(judge(&counted, &[family(true)]), unlisted);
+        assert_eq!(judge(&counted, &[family(false)]), []);
+        assert_eq!(judge(&tally(&["say"]), &[]), unlisted);
+    }
+
+    #[test]
+    fn families_are_listed_once_and_excuse_with_a_reason_what_there_is() {
+        let families = families();
+        for (place, family) in families.iter().enumerate() {
+            assert!(families.iter().skip(place + 1).all(|other| other.name != family.name), "{} twice", family.name);
+            for (what, why) in family.excused {
+                assert!(why.len() > 20 && !family.must.iter().any(|must| must == what), "{what}: {why}");
+            }
+        }
+        // The excuses of a family that comes from a type are kinds of it, or they excuse nothing.
+        let codes: Vec<&str> = Code::ALL.iter().map(|(_, name)| *name).collect();
+        let typed: [(&[&str], &[(&str, &str)]); 6] = [
+            (kinds::CSR_REFUSALS, &NO_REQUEST),
+            (&codes, &NO_CODE),
+            (kinds::RELAY_WAKES, &NO_RELAY_WAKE),
+            (kinds::DEVICE_WAKES, &NO_DEVICE_WAKE),
+            (kinds::DENIALS, &NO_DENIAL),
+            (kinds::WISHES, &NO_WISH),
+        ];
+        for (kinds, excused) in typed {
+            assert!(excused.iter().all(|(what, _)| kinds.contains(what)), "{excused:?}");
+        }
+    }
+}
