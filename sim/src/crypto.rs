@@ -9,6 +9,8 @@
 //! What no provider can make repeatable, and a simulated node must not use: ECDSA and RSA signatures, and
 //! `aws_lc_rs::Ticketer`. They draw from the operating system inside aws-lc. Ed25519 draws nothing.
 
+pub mod suites;
+pub mod weakness;
 mod work;
 
 use std::cell::RefCell;
@@ -38,9 +40,8 @@ thread_local! {
 /// X25519MLKEM768 is left out: aws-lc-rs offers no ML-KEM key from a seed and no encapsulation with given randomness.
 #[must_use]
 pub fn provider() -> CryptoProvider {
-    let stock = default_provider();
-    let cipher_suites = work::counted(&stock);
-    CryptoProvider { secure_random: &LentRandom, kx_groups: vec![&LentX25519], cipher_suites, ..stock }
+    let stock = CryptoProvider { secure_random: &LentRandom, kx_groups: vec![&LentX25519], ..default_provider() };
+    weakness::applied(CryptoProvider { cipher_suites: suites::all(), ..stock })
 }
 
 /// Lends a node's generator to the providers on this thread, until the guard is dropped.

@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod impostor;
 pub mod presence;
 pub mod progress;
+pub mod secrecy;
 pub mod spin;
 
 use std::fmt;
@@ -68,6 +69,7 @@ impl Panel {
             Box::new(blame::Blame::default()),
             Box::new(spin::Spin::default()),
             Box::new(bounds::Bounds::default()),
+            Box::new(secrecy::Secrecy::default()),
         ])
     }
 

@@ -133,6 +133,8 @@ pub enum Seen<'a> {
         taken: usize,
         /// How many had waited.
         waiting: usize,
+        /// Those that it took.
+        bytes: &'a [u8],
     },
     /// A socket that took a part takes nothing for seconds.
     Stalled(ConnId, Side),
@@ -221,4 +223,16 @@ pub enum Seen<'a> {
     // What the network does besides cutting connections.
     /// See there.
     Network(&'a weather::Weather),
+
+    // What is secret, and what is held by those who may not know it.
+    /// Somebody has a secret: what it is, and its bytes.
+    Secret(&'static str, &'a [u8]),
+    /// The relay's process could read this inside of its TLS connections.
+    Unsealed(&'a [u8]),
+    /// What the relay's process holds: its whole state in the words of its own `Debug`, and its folded journal as bytes.
+    Held(&'a str, &'a [u8]),
+    /// The journal as it lies on the relay's disk.
+    OnDisk(&'a [&'a [u8]]),
+    /// A device asks for a certificate for this key by this invite.
+    AskedBy(Who<'a>, KeyId, TokenHash),
 }

@@ -14,6 +14,7 @@ pub mod event;
 pub mod faults;
 pub mod network;
 pub mod people;
+pub mod secrets;
 pub mod streets;
 pub mod watch;
 pub mod wire;
@@ -171,6 +172,7 @@ impl World {
         self.plan_direct_cut();
         self.plan_scan();
         self.plan_weather();
+        self.see_authority();
         let calm_us = self.config.storm_s * 1_000_000;
         self.later(calm_us, Event::Phase(Phase::Calm));
         self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
@@ -223,6 +225,7 @@ impl World {
             Event::InviteRefused(person) => self.person(person).invite_refused(),
             Event::Prompt(person, prompt) => self.prompt(person, prompt),
             Event::Gust(gust) => self.gust(gust),
+            Event::LookInside => self.look_inside(),
         }
     }
 
@@ -353,6 +356,7 @@ impl World {
     fn tell_relay(&mut self, input: Input<'_>) {
         self.relay.handle(input, self.now_us);
         self.dirty.insert(Node::Relay);
+        self.see_unsealed();
     }
 
     fn tell_device(&mut self, device: usize, nudge: Nudge<'_>) {

@@ -146,14 +146,18 @@ impl State {
         self.unissued.iter().copied()
     }
 
-    /// One value for the whole state: equal states, and only those, have equal ones.
+    /// The whole state as bytes: equal states, and only those, have equal ones.
     ///
     /// # Panics
     /// Never: a state can always be encoded.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("a state can always be encoded")
+    }
+
+    /// One value for the whole state: equal states, and only those, have equal ones.
     pub fn digest(&self) -> Fingerprint {
-        let bytes = postcard::to_stdvec(self).expect("a state can always be encoded");
         let mut out = [0; 32];
-        out.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
+        out.copy_from_slice(digest::digest(&digest::SHA256, &self.encode()).as_ref());
         Fingerprint(out)
     }
 }

@@ -2,10 +2,11 @@
 
 use countersign_core::id::{ConnId, Fingerprint, Realm};
 use countersign_core::journal::State;
-use countersign_core::pki::{Authority, Founded, found_realm};
+use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
 use countersign_core::server::{Input, Output, Server, replay};
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
+use crate::crypto::suites::overhear;
 use crate::disk::Disk;
 use crate::rng::Streams;
 
@@ -19,6 +20,8 @@ pub struct RelayNode {
     realm: Realm,
     incarnation: u64,
     server: Option<Server>,
+    /// What the process has read inside of its TLS connections since somebody asked: a record an entry.
+    pub heard: Vec<Vec<u8>>,
     /// The journal.
     pub disk: Disk,
 }
@@ -32,7 +35,7 @@ impl RelayNode {
         let wall = clocks.now(0).wall;
         let (founded, incarnation) = chance.lend(|rng| (found_realm(&realm, wall, rng), rng.next_u64()));
         let disk = Disk::new(streams.stream("disk"), append_max_us);
-        Self { chance, clocks, founded, realm, incarnation, server: None, disk }
+        Self { chance, clocks, founded, realm, incarnation, server: None, heard: Vec::new(), disk }
     }
 
     /// Starts the process over what the disk holds, and gives the state that was replayed.
@@ -89,8 +92,8 @@ impl RelayNode {
     /// Feeds the server; a process that is down takes nothing.
     pub fn handle(&mut self, input: Input<'_>, at_us: u64) {
         if let Some(server) = &mut self.server {
-            let now = self.clocks.now(at_us);
-            self.chance.lend(|rng| server.handle(input, now, rng));
+            let (now, heard) = (self.clocks.now(at_us), &mut self.heard);
+            self.chance.lend(|rng| overhear(heard, || server.handle(input, now, rng)));
         }
     }
 
@@ -114,6 +117,11 @@ impl RelayNode {
     /// The server, while it runs.
     pub fn server(&self) -> Option<&Server> {
         self.server.as_ref()
+    }
+
+    /// The realm's secret keys, each with what it is.
+    pub fn keys(&self) -> [(&'static str, &SecretKey); 2] {
+        [("a root's key", &self.founded.root_key), ("an issuing CA's key", &self.founded.issuing_key)]
     }
 
     /// The realm.

@@ -139,12 +139,14 @@ mod tests {
     #[test]
     fn what_is_at_its_bound_is_fine_and_one_more_is_not() {
         let mut oracle = Bounds::default();
-        let mut waiting =
-            |waiting| oracle.see(0, &Seen::Written { conn: ConnId(1), by: Side::Listener, taken: 0, waiting });
+        let mut waiting = |waiting| {
+            oracle.see(0, &Seen::Written { conn: ConnId(1), by: Side::Listener, taken: 0, waiting, bytes: b"" })
+        };
         assert_eq!(waiting(OUTBOX_BYTES_MAX), Ok(()));
         assert!(waiting(OUTBOX_BYTES_MAX + SEALING_BYTES_MAX + 1).is_err());
-        let mut waiting =
-            |waiting| oracle.see(0, &Seen::Written { conn: FIRST_DIRECT, by: Side::Dialler, taken: 0, waiting });
+        let mut waiting = |waiting| {
+            oracle.see(0, &Seen::Written { conn: FIRST_DIRECT, by: Side::Dialler, taken: 0, waiting, bytes: b"" })
+        };
         assert_eq!(waiting(PEER_OUTBOX_BYTES_MAX), Ok(()));
         assert!(waiting(PEER_OUTBOX_BYTES_MAX + SEALING_BYTES_MAX + 1).is_err());
         for (length, fits) in [(RECORD_ENCODED_BYTES_MAX, true), (RECORD_ENCODED_BYTES_MAX + 1, false)] {

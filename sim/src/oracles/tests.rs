@@ -79,8 +79,19 @@ impl Step<'_> {
 #[test]
 fn every_oracle_has_a_name_of_its_own_and_is_found_by_it() {
     let names: Vec<_> = Panel::all(&SimConfig::draw(0)).names().collect();
-    let expected =
-        ["impostor", "delivery", "agreement", "accounts", "presence", "progress", "closure", "blame", "spin", "bounds"];
+    let expected = [
+        "impostor",
+        "delivery",
+        "agreement",
+        "accounts",
+        "presence",
+        "progress",
+        "closure",
+        "blame",
+        "spin",
+        "bounds",
+        "secrecy",
+    ];
     assert_eq!(names, expected);
     for name in names {
         assert_eq!(Panel::only(name, &SimConfig::draw(0)).names().collect::<Vec<_>>(), [name]);

@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
                 self.side(*to);
                 "ended"
             }
-            Seen::Written { conn, by, taken, waiting } => {
+            Seen::Written { conn, by, taken, waiting, .. } => {
                 self.number(conn.0);
                 self.side(*by);
                 self.size(*taken);
@@ -291,6 +291,30 @@ impl<'a> Fields<'a> {
             Seen::Network(weather) => {
                 self.value(weather);
                 "network"
+            }
+            Seen::Secret(what, bytes) => {
+                self.bytes(what.as_bytes());
+                self.bytes(bytes);
+                "secret"
+            }
+            Seen::Unsealed(bytes) => {
+                self.bytes(bytes);
+                "unsealed"
+            }
+            // The words of `Debug` are for the oracles: they are another library's in part, and may tell of addresses.
+            Seen::Held(_, state) => {
+                self.bytes(state);
+                "held"
+            }
+            Seen::OnDisk(records) => {
+                self.size(records.len());
+                "on-disk"
+            }
+            Seen::AskedBy(who, key, token) => {
+                self.program(who.program);
+                self.bytes(&key.0);
+                self.bytes(&token.0);
+                "asked-by"
             }
         }
     }

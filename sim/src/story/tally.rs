@@ -94,7 +94,7 @@ impl Tally {
             Seen::Cut { silent: false, .. } => self.add("network", "cuts"),
             Seen::Cut { silent: true, .. } => self.add("network", "silent cuts"),
             Seen::Delivered { flipped: true, .. } => self.add("network", "flipped bytes"),
-            Seen::Written { conn, taken, waiting, by } if taken < waiting => {
+            Seen::Written { conn, taken, waiting, by, .. } if taken < waiting => {
                 let who = if is_direct(*conn) { "peer" } else { side(*by) };
                 self.add("network", format!("short writes by the {who}"));
             }
@@ -154,6 +154,9 @@ impl Tally {
             | Seen::ShutDown(_)
             | Seen::RoomBroken(..) => {}
             Seen::Network(weather) => self.add(weather.family(), weather.name()),
+            Seen::Secret(what, _) => self.add("secrecy", format!("{what} to be kept")),
+            Seen::Held(..) => self.add("secrecy", "looks at the relay's memory"),
+            Seen::Unsealed(_) | Seen::OnDisk(_) | Seen::AskedBy(..) => {}
         }
     }
 

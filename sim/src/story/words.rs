@@ -139,6 +139,7 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Folded(..)
         | Seen::Woken { .. } => return None,
         Seen::Network(weather) => weather.words(),
+        Seen::Secret(..) | Seen::Unsealed(_) | Seen::Held(..) | Seen::OnDisk(_) | Seen::AskedBy(..) => return None,
     })
 }
 

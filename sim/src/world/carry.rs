@@ -37,6 +37,7 @@ impl World {
                 Output::Drop(conn) => self.forget(conn, Side::Listener),
                 Output::Answer(id, answer) => {
                     let Some(person) = self.operator.answered(id) else { continue };
+                    self.see_token(&answer);
                     self.see(&Seen::Answered(person, &answer));
                     self.answer(person, &answer);
                 }
@@ -207,7 +208,7 @@ impl World {
         for (at_us, event) in arrivals {
             self.at(at_us, event);
         }
-        self.see(&Seen::Written { conn, by, taken, waiting });
+        self.see(&Seen::Written { conn, by, taken, waiting, bytes: &bytes });
         if let Some(blocked_us) = blocked_us {
             let (stalls, stall_us) =
                 (self.faults.chance(self.config.stall_percent, 100), self.faults.between(1_000_000, STALL_US));

@@ -74,4 +74,6 @@ pub enum Event {
     Prompt(usize, Prompt),
     /// The network does something.
     Gust(Gust),
+    /// Somebody looks at all that the relay's process holds.
+    LookInside,
 }

@@ -56,6 +56,7 @@ impl World {
                 Act::Enrol(link, name) => {
                     let now_us = self.now_us;
                     self.start(person, true, |node| node.enrol(*link, name, now_us));
+                    self.see_request(person);
                 }
                 Act::Start => {
                     let (now_us, host) = (self.now_us, self.hosts.get(person).cloned());

@@ -14,6 +14,12 @@ const NAMES: [&str; 16] = [
     "nina", "oscar", "peggy",
 ];
 
+/// With this begins the mark that stands in every line, and that nobody may ever read but the two who speak. Nothing
+/// else begins so.
+pub const CANARY: &str = "quiet-canary-";
+/// How many bytes of a long line lie between two of its marks, so that a part of it gives itself away as well.
+const MARK_EVERY_BYTES: usize = 1_000;
+
 /// What somebody does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whim {
@@ -119,14 +125,16 @@ impl Whims {
         if odd { Some(name("nobody")) } else { user }
     }
 
-    /// A line that nobody else ever says: who, the how-manieth, and some words; sometimes many, always if it is to be
-    /// long.
+    /// A line that nobody else ever says: who, the how-manieth, a drawn mark, and some words; sometimes many, always if
+    /// it is to be long.
     ///
     /// # Panics
     /// If it is longer than a line may be, which the lengths below rule out.
     pub fn text(&self, number: usize, count: u64, long: bool, rng: &mut dyn Chooser) -> String {
         const WORDS: [&str; 8] = ["hello", "good morning", "did you see it", "na schön", "ça va", "да", "いいね", "🙂"];
-        let mut text = format!("{number}-{count}:");
+        let mark = format!("{CANARY}{:016x}", rng.next_u64());
+        let mut text = format!("{number}-{count} {mark}:");
+        let mut marked = text.len();
         let (drawn_long, short_bytes, long_bytes) =
             (rng.chance(self.long_line_percent, 100), rng.between(0, 60), rng.between(1_000, 16_000));
         let wanted = if long {
@@ -140,6 +148,11 @@ impl Whims {
         while text.len() < wanted {
             text.push(' ');
             text.push_str(rng.pick(&WORDS).unwrap_or(&"hello"));
+            if text.len() > marked + MARK_EVERY_BYTES {
+                text.push(' ');
+                text.push_str(&mark);
+                marked = text.len();
+            }
         }
         assert!(text.len() <= LINE_BYTES_MAX, "a person said more than fits a line");
         text
