@@ -10,6 +10,7 @@ pub mod blame;
 pub mod bounds;
 pub mod closure;
 pub mod delivery;
+pub mod durability;
 pub mod impostor;
 pub mod presence;
 pub mod progress;
@@ -70,6 +71,7 @@ impl Panel {
             Box::new(spin::Spin::default()),
             Box::new(bounds::Bounds::default()),
             Box::new(secrecy::Secrecy::default()),
+            Box::new(durability::Durability::default()),
         ])
     }
 

@@ -1,0 +1,211 @@
+//! What somebody was told stays so, whatever crashes: whoever got a certificate has it for ever, with their account and
+//! the invite that it cost; an invite that the operator was given is known; whom others were shown exists; the journal
+//! never ends before a place that a device was told of; and a device keeps the key that it asked with.
+//!
+//! Agreement compares the relay with itself, place by place. This oracle knows only what people, devices and the
+//! operator were told, so it also misses what the relay never wrote down. A restored server is another incarnation,
+//! and what was told before it was no promise of that one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Asked, Event};
+use countersign_core::id::{DeviceName, KeyId, Position, UserName};
+use countersign_core::invite::TokenHash;
+use countersign_core::journal::State;
+use countersign_core::operator::Answer;
+use countersign_core::time::Wall;
+
+use super::Oracle;
+use crate::story::Seen;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Durability {
+    told: Told,
+    incarnation: Option<u64>,
+    /// The key with which each device has asked for a certificate.
+    asked_by: BTreeMap<usize, KeyId>,
+}
+
+/// What somebody was told.
+#[derive(Debug, Default)]
+struct Told {
+    members: BTreeMap<DeviceName, Member>,
+    /// The invites that the operator was given, and until when they admit.
+    invites: BTreeMap<TokenHash, Wall>,
+    /// Whom somebody was shown.
+    people: BTreeSet<UserName>,
+    /// The furthest place of the journal that a device was told of.
+    place: u64,
+}
+
+/// Somebody who got a certificate.
+#[derive(Debug)]
+struct Member {
+    key: KeyId,
+    token: TokenHash,
+    leaf: Vec<u8>,
+    /// Where the certificate stands in the journal, as the state has it.
+    place: u64,
+}
+
+impl Oracle for Durability {
+    fn name(&self) -> &'static str {
+        "durability"
+    }
+
+    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        match seen {
+            Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), key, token) => {
+                let leaf = identity.credentials.leaf.to_vec();
+                self.told.members.insert(who.name.clone(), Member { key: *key, token: *token, leaf, place: 0 });
+                Ok(())
+            }
+            Seen::Answered(_, Answer::Invite(token, until)) => {
+                self.told.invites.insert(token.hash(), *until);
+                Ok(())
+            }
+            Seen::Told(_, event) => {
+                self.told.hear(event);
+                Ok(())
+            }
+            Seen::AskedBy(who, key, _) => {
+                if *self.asked_by.entry(who.program.device).or_insert(*key) == *key {
+                    return Ok(());
+                }
+                let user = &who.name.user;
+                Err(format!("{user} asks by another key than before: what the first was granted is lost"))
+            }
+            Seen::Replayed(state, _) => self.replayed(state),
+            Seen::OnDisk(records) => self.told.certificates_in(records),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Durability {
+    fn replayed(&mut self, state: &State) -> Result<(), String> {
+        let Position { incarnation, .. } = state.position();
+        if self.incarnation.replace(incarnation).is_some_and(|before| before != incarnation) {
+            self.told = Told::default();
+        }
+        self.told.is_in(state)
+    }
+}
+
+impl Told {
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Online(welcome) => self.place = self.place.max(welcome.position.n),
+            Event::Here(devices) => self.people.extend(devices.iter().map(|device| device.user.clone())),
+            Event::Presence(device, true) => drop(self.people.insert(device.user.clone())),
+            Event::Asked(Asked::People(people)) => {
+                self.people.extend(people.iter().map(|person| person.user.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the journal came to a state that holds all that somebody was told.
+    fn is_in(&mut self, state: &State) -> Result<(), String> {
+        let n = state.position().n;
+        if n < self.place {
+            return Err(format!("a device was told of record {}, and the journal ends with record {n}", self.place));
+        }
+        for (name, member) in &mut self.members {
+            let known = state.device(name).ok_or_else(|| format!("{} has a certificate and no account", name.user))?;
+            if known.key != member.key {
+                return Err(format!("the account of {} has another key than its certificate", name.user));
+            }
+            if state.invite(member.token).and_then(|invite| invite.used) != Some(known.serial) {
+                return Err(format!("the invite of {} is not used up by it", name.user));
+            }
+            let issued = state.progress(known.serial).and_then(|progress| progress.issued);
+            member.place =
+                issued.ok_or_else(|| format!("{} has a certificate that the journal never issued", name.user))?;
+        }
+        for (token, until) in &self.invites {
+            if state.invite(*token).map(|invite| invite.expires) != Some(*until) {
+                return Err(format!("the operator was given an invite until {until}, and the journal has no such one"));
+            }
+        }
+        match self.people.iter().find(|user| !state.users().contains_key(*user)) {
+            Some(user) => Err(format!("somebody was shown {user}, who has no account")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the journal still holds each certificate that somebody got, byte for byte.
+    fn certificates_in(&self, records: &[&[u8]]) -> Result<(), String> {
+        let at = |place: u64| records.get(usize::try_from(place.checked_sub(1)?).ok()?);
+        let holds = |member: &Member| {
+            at(member.place).is_some_and(|record| record.windows(member.leaf.len()).any(|part| part == member.leaf))
+        };
+        match self.members.iter().find(|(_, member)| !holds(member)) {
+            Some((name, _)) => Err(format!("the certificate of {} is not in the journal any more", name.user)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracles::tests::{Stage, name, welcome};
+
+    fn member(byte: u8) -> Member {
+        Member { key: KeyId([byte; 32]), token: TokenHash([byte; 32]), leaf: vec![byte; 8], place: 2 }
+    }
+
+    #[test]
+    fn a_member_an_invite_and_a_person_who_are_not_in_the_journal_are_missed() {
+        let (stage, empty) = (Stage::of(&["alice"]), State::new(1));
+        let mut oracle = Durability::default();
+        assert_eq!(oracle.replayed(&empty), Ok(()));
+        oracle.told.members.insert(name("alice"), member(1));
+        assert!(oracle.replayed(&empty).is_err());
+
+        let mut oracle = Durability::default();
+        oracle.told.invites.insert(TokenHash([1; 32]), Wall(5));
+        assert!(oracle.replayed(&empty).is_err());
+
+        for event in
+            [Event::Here(vec![name("bob")]), Event::Presence(name("bob"), true), Event::Online(welcome("alice"))]
+        {
+            let mut oracle = Durability::default();
+            stage.told(0, event).show(&mut oracle).expect("telling is free");
+            assert!(oracle.replayed(&empty).is_err());
+        }
+        let mut oracle = Durability::default();
+        stage.told(0, Event::Presence(name("bob"), false)).show(&mut oracle).expect("telling is free");
+        assert_eq!(oracle.replayed(&empty), Ok(()));
+    }
+
+    #[test]
+    fn a_certificate_must_lie_in_the_journal_byte_for_byte() {
+        let mut told = Told::default();
+        told.members.insert(name("alice"), member(7));
+        let lies_in = |record: &[u8]| told.certificates_in(&[b"before", record]).is_ok();
+        assert!(lies_in(&[1, 7, 7, 7, 7, 7, 7, 7, 7, 2]));
+        assert!(!lies_in(&[1, 7, 7, 7, 7, 7, 7, 7, 2]) && !lies_in(b""));
+        assert!(told.certificates_in(&[&[7; 8]]).is_err(), "at another place than the state has it");
+    }
+
+    #[test]
+    fn a_device_that_asks_by_another_key_has_lost_the_first() {
+        let (stage, mut oracle) = (Stage::of(&["alice"]), Durability::default());
+        let asked = |byte| Seen::AskedBy(stage.who(0), KeyId([byte; 32]), TokenHash([byte; 32]));
+        assert_eq!(oracle.see(0, &asked(1)).and_then(|()| oracle.see(1, &asked(1))), Ok(()));
+        assert!(oracle.see(2, &asked(2)).is_err());
+    }
+
+    #[test]
+    fn a_restored_server_is_bound_by_nothing_that_was_told_before() {
+        let mut oracle = Durability::default();
+        oracle.replayed(&State::new(1)).expect("empty");
+        oracle.told.members.insert(name("alice"), member(1));
+        assert!(oracle.replayed(&State::new(1)).is_err());
+        assert_eq!(oracle.replayed(&State::new(2)), Ok(()));
+    }
+}
