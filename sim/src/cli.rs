@@ -71,6 +71,11 @@ enum Command {
     },
     /// Tries every forgery and says why each was refused
     Forge,
+    /// Lets saboteurs break one promise each, and sees whether the oracle of that name objects
+    Canary {
+        #[command(flatten)]
+        threads: Threads,
+    },
     /// Plays every scene of two devices that connect directly, and says how each ends
     Scenes,
 }
@@ -126,6 +131,7 @@ pub(crate) fn main() -> ExitCode {
         }
         Command::Sweep { seeds: None, ci: _, threads, changes: _, failures } => Ok(sweep::fixed(&threads, &failures)),
         Command::Forge => Ok(plays::forge()),
+        Command::Canary { threads } => Ok(plays::canary(&threads)),
         Command::Scenes => Ok(plays::scenes()),
     };
     match ended {

@@ -16,6 +16,7 @@
 //! | [`run`], [`sweep`] | one seed, and many |
 //! | [`failure`] | what a failure is, how bad it is, and the file it is saved in |
 //! | [`check`] | whether two runs of a configuration are the same, and where they part |
+//! | [`canary`] | whether the oracles can fail |
 //! | [`forge`] | whether somebody can pass for somebody else |
 //! | [`scenes`] | how a call ends when something happens on the way to a direct connection |
 //! | [`crypto`] | where rustls gets its randomness and its key shares |
@@ -27,6 +28,7 @@
 //! | [`trace`] | whether two runs were the same, and where they parted |
 
 pub mod actors;
+pub mod canary;
 pub mod check;
 pub mod config;
 pub mod crypto;

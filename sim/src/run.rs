@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::id::ConnId;
 
-use crate::actors::saboteur::Sabotage;
+use crate::canary::Sabotage;
 use crate::config::SimConfig;
 use crate::failure::caught::{Panic, catch};
 use crate::failure::{Cause, Failure};
@@ -47,10 +47,9 @@ pub fn watch(config: &SimConfig, keep: Keep) -> Watch {
     World::new(config.clone(), None, Panel::all(config), keep).run()
 }
 
-/// Runs a configuration with a saboteur, and the oracle of that name alone: it should object.
-pub fn canary(config: &SimConfig, sabotage: Sabotage, oracle: &str) -> Outcome {
-    let panel = Panel::only(oracle, config);
-    outcome(config, &World::new(config.clone(), Some(sabotage), panel, Keep::default()).run())
+/// Runs a world to its end, and says what it came to.
+pub(crate) fn finish(config: &SimConfig, world: World) -> Outcome {
+    outcome(config, &world.run())
 }
 
 /// A run that may have been broken off by a panic.

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod network;
 pub mod people;
 pub mod secrets;
+pub mod slips;
 pub mod streets;
 pub mod watch;
 pub mod wire;
@@ -26,7 +27,8 @@ use countersign_core::server::Input;
 
 use crate::actors::operator::Operator;
 use crate::actors::person::Person;
-use crate::actors::saboteur::{Sabotage, Saboteur};
+use crate::actors::saboteur::Saboteur;
+use crate::canary::Sabotage;
 use crate::config::SimConfig;
 use crate::node::device::{DeviceNode, Nudge};
 use crate::node::relay::RelayNode;
@@ -303,16 +305,26 @@ impl World {
         self.wakes.remove(&node);
         let deadline = self.deadline(node).filter(|deadline| deadline.at_us <= self.now_us);
         if let Some(deadline) = deadline {
+            let woken_us = self.saboteur.woken_at(self.now_us);
             if self.saboteur.wakes(node) {
                 match node {
-                    Node::Relay => self.tell_relay(Input::Tick),
-                    Node::Device(device) => self.tell_device(device, Nudge::Tick),
+                    Node::Relay => {
+                        self.relay.handle(Input::Tick, woken_us);
+                        self.see_unsealed();
+                    }
+                    Node::Device(device) => self.wake_device(device, woken_us),
                 }
             }
             let next_us = self.deadline(node).map(|deadline| deadline.at_us);
             self.see(&Seen::Woken { node, why: &deadline.why.to_string(), next_us });
         }
         self.dirty.insert(node);
+    }
+
+    fn wake_device(&mut self, device: usize, woken_us: u64) {
+        if let Some(node) = self.devices.get_mut(device) {
+            node.handle(Nudge::Tick, woken_us);
+        }
     }
 
     fn deadline(&self, node: Node) -> Option<Deadline> {

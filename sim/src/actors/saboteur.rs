@@ -1,72 +1,60 @@
 //! Breaks one promise from outside, so that it can be seen whether the oracle of that name objects.
 //!
-//! The machines are left alone: the saboteur stands between them and what watches them, as a bad disk, a bad shell or
-//! a bad program would.
+//! The machines are left alone: the saboteur stands between them and what watches them, as a bad disk, a bad shell, a
+//! bad program or a bad crypto library would. What there is to break stands in the table of [`crate::canary`].
 
-use countersign_core::device::Event;
+use std::collections::{BTreeMap, BTreeSet};
+
 use countersign_core::device::calls::{CallEvent, Calls, DirectEnd};
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Event, Identity};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
-use countersign_core::id::ConnId;
+use countersign_core::id::{CallId, ConnId};
 use countersign_core::limits::LINE_BYTES_MAX;
 
+use crate::canary::Sabotage;
+use crate::crypto::weakness::Weakness;
 use crate::disk::Disk;
 use crate::node::Node;
+use crate::node::device::Store;
 use crate::story::{Phase, Program};
 
-/// Which promise is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
-    /// A line is altered after it was decrypted.
-    AlterLine,
-    /// A line is shown twice.
-    DoubleLine,
-    /// Somebody is shown another name than the one who was proved.
-    OtherName,
-    /// The disk answers for records and has them no more after the relay's next crash: the last one.
-    LoseLastRecord,
-    /// ... and all but the first.
-    LoseAllRecords,
-    /// The first device is never told who comes or goes.
-    DropPresence,
-    /// The relay does not write into its log that a connection is over.
-    SwallowClosing,
-    /// The relay's log accuses whoever left in good order.
-    Accuse,
-    /// The user is not told that a call is over.
-    SwallowCallEnd,
-    /// The first device is never woken.
-    NeverWake,
-    /// A line is shown longer than a line may be.
-    OversizeLine,
-    /// In the calm the relay stays down, or goes down.
-    KeepDown,
-    /// The shells keep listening, though they are told to stop.
-    KeepListening,
-    /// The shells keep direct connections that they are told to drop.
-    KeepSockets,
-    /// The user is not told that a call moves.
-    SwallowMove,
-    /// The user is shown no line of any call.
-    SwallowLines,
-    /// The user is told that a direct connection has failed by somebody's fault, whatever it was.
-    AccusePeer,
-}
+/// How long a disk that answers too early takes in truth, in microseconds.
+const CACHE_US: u64 = 4_000_000;
+/// The device whose shell is a bad one, where it is one alone.
+const BAD_DEVICE: usize = 0;
+/// The device of somebody who means ill.
+const FORGER: usize = 1;
 
 /// The saboteur of a run, if there is one.
 #[derive(Debug, Default)]
 pub struct Saboteur {
     plan: Option<Sabotage>,
+    /// A line that is shown after the next one.
+    kept_line: BTreeMap<(Program, CallId), Event>,
+    /// The calls that are up.
+    open: BTreeSet<(Program, CallId)>,
+    /// What somebody said last, and the token that the operator was given last.
+    overheard: Option<String>,
+    /// The identity that was made first.
+    first: Option<Identity>,
+    /// When the disk answered for how many records in all.
+    answered: Vec<(u64, u64)>,
 }
 
 impl Saboteur {
     /// A saboteur with a plan.
     pub fn new(plan: Option<Sabotage>) -> Self {
-        Self { plan }
+        Self { plan, ..Self::default() }
+    }
+
+    fn is(&self, plan: Sabotage) -> bool {
+        self.plan == Some(plan)
     }
 
     /// What a user is shown instead of what their device tells them.
-    pub fn told(&self, program: Program, event: Event) -> Vec<Event> {
+    pub fn told(&mut self, program: Program, event: Event) -> Vec<Event> {
         let Some(plan) = self.plan else { return vec![event] };
         match (plan, event) {
             (Sabotage::AlterLine, Event::Call(call, CallEvent::Line(n, text))) => {
@@ -78,12 +66,22 @@ impl Saboteur {
             (Sabotage::DoubleLine, Event::Call(call, line @ CallEvent::Line(..))) => {
                 vec![Event::Call(call, line.clone()), Event::Call(call, line)]
             }
+            (Sabotage::SwapLines, Event::Call(call, line @ CallEvent::Line(..))) => {
+                if let Some(kept) = self.kept_line.remove(&(program, call)) {
+                    vec![Event::Call(call, line), kept]
+                } else {
+                    self.kept_line.insert((program, call), Event::Call(call, line));
+                    Vec::new()
+                }
+            }
             (Sabotage::OtherName, Event::Call(call, CallEvent::Open(mut device, path))) => {
                 device.user = crate::actors::person::whims::other_name(0, 8);
                 vec![Event::Call(call, CallEvent::Open(device, path))]
             }
-            (Sabotage::DropPresence, Event::Presence(..)) if program.device == 0 => Vec::new(),
-            (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
+            (Sabotage::DropPresence, Event::Presence(..)) if program.device == BAD_DEVICE => Vec::new(),
+            (Sabotage::EmptyPage, Event::Here(_)) => vec![Event::Here(Vec::new())],
+            (Sabotage::KeepGhosts, Event::Presence(_, false))
+            | (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
             | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..)))
             | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_))) => Vec::new(),
             (Sabotage::AccusePeer, Event::Call(call, CallEvent::Moved(path, Some(_)))) => {
@@ -94,43 +92,154 @@ impl Saboteur {
         }
     }
 
+    /// A third person's device that is told of a line as well, and in which call of theirs.
+    pub fn listens_in(&mut self, program: Program, event: &Event) -> Option<(Program, Event)> {
+        if !self.is(Sabotage::ThirdPerson) {
+            return None;
+        }
+        let Event::Call(call, event) = event else { return None };
+        match event {
+            CallEvent::Open(..) => drop(self.open.insert((program, *call))),
+            CallEvent::Ended(_) => drop(self.open.remove(&(program, *call))),
+            CallEvent::Line(..) => {
+                let (third, theirs) = self.open.iter().find(|(other, _)| other.device != program.device)?;
+                return Some((*third, Event::Call(*theirs, event.clone())));
+            }
+            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Moved(..) => {}
+        }
+        None
+    }
+
     /// What is seen of a line of the relay's log.
-    pub fn noted(&self, note: Note) -> Option<Note> {
+    pub fn noted(&mut self, note: Note) -> Option<Note> {
         match (self.plan, note) {
             (Some(Sabotage::SwallowClosing), Note::Closed(..)) => None,
             (Some(Sabotage::Accuse), Note::Closed(conn, device, reason)) if reason.is_polite() => {
                 Some(Note::Closed(conn, device, CloseReason::Fault(Fault::Malformed)))
             }
+            (Some(Sabotage::LineInLog | Sabotage::TokenInLog), note) => {
+                Some(self.overheard.take().map_or(note, |words| Note::Alarm(format!("debug: got {words}"))))
+            }
             (_, note) => Some(note),
         }
     }
 
+    /// Somebody says a line: what their shell sends to the relay besides.
+    pub fn said(&mut self, text: &str) -> Option<Vec<u8>> {
+        if self.is(Sabotage::LineInLog) {
+            self.overheard = Some(text.to_owned());
+        }
+        self.is(Sabotage::LineOnWire).then(|| format!("debug: said {text:?}").into_bytes())
+    }
+
+    /// The operator is given a token.
+    pub fn invited(&mut self, token: &str) {
+        if self.is(Sabotage::TokenInLog) {
+            self.overheard = Some(token.to_owned());
+        }
+    }
+
+    /// A device's shell is connected: what it sends before all else.
+    pub fn greets(&self, store: &Store) -> Option<Vec<u8>> {
+        let key = store.key.as_ref().filter(|_| self.is(Sabotage::KeyOnWire))?;
+        Some(key.to_pkcs8().to_vec())
+    }
+
+    /// The disk has answered for so many records.
+    pub fn committed(&mut self, count: u64, at_us: u64) {
+        if self.is(Sabotage::EarlyAnswer) {
+            self.answered.push((at_us, count));
+        }
+    }
+
+    /// Whether the disk ever answers.
+    pub fn lets_disk_answer(&self, phase: Phase) -> bool {
+        !(self.is(Sabotage::StuckDisk) && phase == Phase::Storm)
+    }
+
     /// The relay's process has crashed, and this is its disk.
-    pub fn crashed(&self, disk: &mut Disk) {
+    pub fn crashed(&mut self, disk: &mut Disk, at_us: u64) {
         match self.plan {
             Some(Sabotage::LoseLastRecord) => disk.forget_beyond(disk.records().count().saturating_sub(1)),
             Some(Sabotage::LoseAllRecords) => disk.forget_beyond(1),
+            Some(Sabotage::EarlyAnswer) => {
+                let in_truth = |(answered_us, _): &&(u64, u64)| answered_us + CACHE_US <= at_us;
+                let kept = self.answered.iter().rfind(in_truth).map_or(0, |(_, count)| *count);
+                disk.forget_beyond(usize::try_from(kept).unwrap_or(usize::MAX));
+                self.answered.retain(|(_, count)| *count <= kept);
+            }
             _ => {}
         }
     }
 
     /// Whether a machine is woken.
     pub fn wakes(&self, node: Node) -> bool {
-        !(self.plan == Some(Sabotage::NeverWake) && node == Node::Device(0))
+        !(self.is(Sabotage::NeverWake) && node == Node::Device(BAD_DEVICE))
+    }
+
+    /// What the clock shows a machine that is woken.
+    pub fn woken_at(&self, now_us: u64) -> u64 {
+        if self.is(Sabotage::SlowClock) { now_us.saturating_sub(1_000_000) } else { now_us }
     }
 
     /// Whether a shell stops listening when it is told to.
     pub fn lets_unlisten(&self) -> bool {
-        self.plan != Some(Sabotage::KeepListening)
+        !(self.is(Sabotage::KeepListening) || self.is(Sabotage::CrowdedPort))
     }
 
     /// Whether a shell drops a connection when it is told to.
     pub fn lets_drop(&self, local: ConnId) -> bool {
-        !(self.plan == Some(Sabotage::KeepSockets) && Calls::is_direct(local))
+        !(self.is(Sabotage::KeepSockets) && Calls::is_direct(local))
     }
 
     /// Whether the relay may run.
     pub fn lets_relay_run(&self, phase: Phase) -> bool {
-        !(self.plan == Some(Sabotage::KeepDown) && phase >= Phase::Calm)
+        !(self.is(Sabotage::KeepDown) && phase >= Phase::Calm)
     }
+
+    /// Whether a device's shell says that there is room for a line, whatever the device says.
+    pub fn says_there_is_room(&self) -> bool {
+        self.is(Sabotage::NoRoom)
+    }
+
+    /// What an enrolment is said to have come to.
+    pub fn enrolled(&mut self, result: EnrolResult) -> EnrolResult {
+        let EnrolResult::Enrolled(identity) = &result else { return result };
+        let first = self.first.get_or_insert_with(|| (**identity).clone());
+        if self.plan == Some(Sabotage::OthersCertificate) {
+            EnrolResult::Enrolled(Box::new(first.clone()))
+        } else {
+            result
+        }
+    }
+
+    /// A device's program is about to start over this store.
+    pub fn starts(&self, device: usize, store: &mut Store) {
+        let Some(first) = self.first.as_ref().filter(|_| device == FORGER) else { return };
+        match (self.plan, &mut store.identity) {
+            (Some(Sabotage::StolenKey), Some(own)) => *own = first.clone(),
+            (Some(Sabotage::AnySignature), Some(own)) => {
+                let key = own.credentials.key.clone();
+                *own = first.clone();
+                own.credentials.key = key;
+            }
+            _ => {}
+        }
+    }
+
+    /// A device's program has ended, and this is what it leaves.
+    pub fn stopped(&self, device: usize, store: &mut Store) {
+        if self.is(Sabotage::KeyAfterRequest) && store.identity.is_none() {
+            store.key = None;
+        }
+        if self.is(Sabotage::ForgetIdentity) && device == BAD_DEVICE {
+            store.identity = None;
+        }
+    }
+}
+
+/// What a saboteur makes of the crypto library.
+pub fn weakness(plan: Sabotage) -> Option<Weakness> {
+    let weak = [(Sabotage::OpenCiphers, Weakness::OpenCiphers), (Sabotage::AnySignature, Weakness::AnySignature)];
+    weak.into_iter().find(|(of, _)| *of == plan).map(|(_, weakness)| weakness)
 }

@@ -1,8 +1,9 @@
-//! Plays what is arranged: the forgeries and the scenes.
+//! Plays what is arranged: the forgeries, the scenes and the saboteurs.
 
 use sim::failure::Kind;
-use sim::{forge, scenes};
+use sim::{canary, forge, scenes};
 
+use super::Threads;
 use super::tell::print;
 
 /// `cargo sim scenes`.
@@ -43,4 +44,13 @@ pub(crate) fn forge() -> Option<Kind> {
     }
     print(&format_args!("{} forgeries and honest controls, {through} wrong\n", forgeries.len()));
     (through > 0).then_some(Kind::Correctness)
+}
+
+/// `cargo sim canary`.
+pub(crate) fn canary(threads: &Threads) -> Option<Kind> {
+    let verdicts = canary::run_all(threads.count(), canary::SEEDS_MAX, &|| {});
+    let (caught, all) = (canary::caught(&verdicts), verdicts.len());
+    print(&canary::Table(&verdicts));
+    print(&format_args!("{caught} of {all} saboteurs caught\n"));
+    (caught < all).then_some(Kind::Correctness)
 }

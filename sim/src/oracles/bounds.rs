@@ -1,9 +1,12 @@
-//! Nothing grows without bound: what waits for a socket, a line, a record, a page, a person's calls.
+//! Nothing grows without bound: what waits for a socket, a line, a record, a page, a person's calls, and what the relay's
+//! process holds.
+
+mod relay;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::Event;
-use countersign_core::device::calls::CallEvent;
+use countersign_core::device::calls::{CallDenied, CallEvent};
+use countersign_core::device::{Command, Event};
 use countersign_core::id::CallId;
 use countersign_core::limits::{
     CALLS_MAX, DIRECT_ACCEPTS_MAX, DIRECT_ADDRESSES_MAX, LINE_BYTES_MAX, OUTBOX_BYTES_MAX, PEER_OUTBOX_BYTES_MAX,
@@ -12,6 +15,7 @@ use countersign_core::limits::{
 
 use super::Oracle;
 use crate::story::{Program, Seen, is_direct};
+use relay::Relay;
 
 /// What TLS adds to a full outbox: a header and a tag a record, and the goodbye.
 const SEALING_BYTES_MAX: usize = 4096;
@@ -19,8 +23,11 @@ const SEALING_BYTES_MAX: usize = 4096;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Bounds {
+    relay: Relay,
     /// The calls that came up and are not over.
     calls: BTreeSet<(Program, CallId)>,
+    /// The calls that began, by a wish or from outside, and are not over.
+    begun: BTreeSet<(Program, CallId)>,
     /// How many calls came up in each program, and how many addresses it has dialled.
     opened: BTreeMap<Program, usize>,
     dials: BTreeMap<Program, usize>,
@@ -33,7 +40,8 @@ impl Oracle for Bounds {
         "bounds"
     }
 
-    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+    fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        self.relay.see(at_us, seen)?;
         match seen {
             Seen::Written { conn, waiting, .. }
                 if is_direct(*conn) && *waiting > PEER_OUTBOX_BYTES_MAX + SEALING_BYTES_MAX =>
@@ -57,6 +65,10 @@ impl Oracle for Bounds {
             }
             Seen::RoomBroken(program, call) => {
                 Err(format!("device {} had room for a line in call {call} and refused it", program.device))
+            }
+            Seen::Wished(who, Command::Call(call, ..)) => {
+                self.begun.insert((who.program, *call));
+                Ok(())
             }
             Seen::Told(who, event) => self.told(who.program, event),
             _ => Ok(()),
@@ -103,7 +115,21 @@ impl Bounds {
                 }
                 Ok(())
             }
+            Event::Call(call, CallEvent::Incoming(_)) => {
+                self.begun.insert((program, *call));
+                // A wish too many is denied before anything else happens, and one may be on its way to that.
+                let begun = self.begun.iter().filter(|(holder, _)| *holder == program).count();
+                if begun > CALLS_MAX + 1 {
+                    return Err(format!("device {} has {begun} calls at once, waiting ones included", program.device));
+                }
+                Ok(())
+            }
+            Event::Denied(call, CallDenied::TooMany) => {
+                self.begun.remove(&(program, *call));
+                Ok(())
+            }
             Event::Call(call, CallEvent::Ended(_)) => {
+                self.begun.remove(&(program, *call));
                 self.calls.remove(&(program, *call));
                 Ok(())
             }

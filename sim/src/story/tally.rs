@@ -152,11 +152,13 @@ impl Tally {
             | Seen::Folded(..)
             | Seen::Answered(..)
             | Seen::ShutDown(_)
-            | Seen::RoomBroken(..) => {}
+            | Seen::RoomBroken(..)
+            | Seen::Unsealed(_)
+            | Seen::OnDisk(_)
+            | Seen::AskedBy(..) => {}
             Seen::Network(weather) => self.add(weather.family(), weather.name()),
             Seen::Secret(what, _) => self.add("secrecy", format!("{what} to be kept")),
             Seen::Held(..) => self.add("secrecy", "looks at the relay's memory"),
-            Seen::Unsealed(_) | Seen::OnDisk(_) | Seen::AskedBy(..) => {}
         }
     }
 

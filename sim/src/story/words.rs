@@ -40,6 +40,7 @@ fn side(side: Side) -> String {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm for each kind of event, each a line or three")]
 fn words(seen: &Seen<'_>) -> Option<(String, String)> {
     let (relay, network, disk) = (|| "relay".to_owned(), || "network".to_owned(), || "disk".to_owned());
     Some(match seen {
@@ -137,9 +138,13 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Unlistens(..)
         | Seen::Appending(..)
         | Seen::Folded(..)
-        | Seen::Woken { .. } => return None,
+        | Seen::Woken { .. }
+        | Seen::Secret(..)
+        | Seen::Unsealed(_)
+        | Seen::Held(..)
+        | Seen::OnDisk(_)
+        | Seen::AskedBy(..) => return None,
         Seen::Network(weather) => weather.words(),
-        Seen::Secret(..) | Seen::Unsealed(_) | Seen::Held(..) | Seen::OnDisk(_) | Seen::AskedBy(..) => return None,
     })
 }
 

@@ -178,6 +178,7 @@ impl World {
             self.see(&Seen::Reached(conn, program));
         } else if let Some(name) = self.people.get(program.device).map(|person| person.name().clone()) {
             self.see(&Seen::Connected(conn, Who { program, name: &name }));
+            self.greet(program, conn);
         }
         self.tell_device(program.device, Nudge::Connected(local));
     }

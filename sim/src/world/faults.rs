@@ -63,6 +63,9 @@ impl World {
         if life != self.relay_life {
             return;
         }
+        if !self.saboteur.lets_disk_answer(self.phase) {
+            return;
+        }
         let (before, after) = (self.config.crash_before_percent, self.config.crash_after_percent);
         let (crash_before, crash_after) = (self.faults.chance(before, 100), self.faults.chance(after, 100));
         let storm = self.phase == Phase::Storm;
@@ -73,6 +76,7 @@ impl World {
         let places = (committed.first..).take(committed.count);
         let records: Vec<Vec<u8>> = places.filter_map(|n| self.relay.disk.read(n).map(<[u8]>::to_vec)).collect();
         self.see(&Seen::Durable(committed.first, &records));
+        self.saboteur.committed(self.relay.disk.records().map(|_| 1).sum(), self.now_us);
         if storm && crash_after {
             return self.crash(Crash::AfterAppend);
         }
@@ -97,7 +101,7 @@ impl World {
         self.unread.clear();
         self.see(&Seen::Crashed(how, lost));
         self.operator.server_gone();
-        self.saboteur.crashed(&mut self.relay.disk);
+        self.saboteur.crashed(&mut self.relay.disk, self.now_us);
         let silent = self.takes_machine();
         let conns: Vec<ConnId> = self.wires.range(..FIRST_DIRECT).map(|(conn, _)| *conn).collect();
         for conn in conns {

@@ -76,6 +76,7 @@ impl World {
 
     fn start(&mut self, person: usize, enrolling: bool, start: impl FnOnce(&mut crate::node::device::DeviceNode)) {
         let Some(node) = self.devices.get_mut(person).filter(|node| !node.is_on()) else { return };
+        self.saboteur.starts(person, &mut node.store);
         start(node);
         let program = node.program();
         let name = self.person(person).name().clone();
@@ -88,6 +89,7 @@ impl World {
     fn stop(&mut self, person: usize, killed: bool) {
         let Some(node) = self.devices.get_mut(person).filter(|node| node.is_on()) else { return };
         let (program, sockets) = (node.program(), node.stop());
+        self.saboteur.stopped(person, &mut node.store);
         self.wakes.remove(&Node::Device(person));
         if killed {
             let name = self.person(person).name().clone();
@@ -138,7 +140,7 @@ impl World {
     fn say(&mut self, program: Program, call: CallId, text: &str) {
         let (now_us, device) = (self.now_us, program.device);
         let Some(node) = self.devices.get_mut(device) else { return };
-        let promised = node.has_room(call);
+        let promised = node.has_room(call) || self.saboteur.says_there_is_room();
         node.command(Command::Say(call, text.to_owned()), now_us);
         self.denied = false;
         if !promised {
@@ -152,11 +154,18 @@ impl World {
             let name = self.person(device).name().clone();
             self.see(&Seen::Said(Who { program, name: &name }, call, text));
         }
+        if let Some(besides) = self.saboteur.said(text) {
+            self.slip(device, &besides);
+        }
     }
 
     /// A device tells its user something.
     pub(super) fn tell(&mut self, device: usize, event: Told) {
         let Some(program) = self.devices.get(device).map(crate::node::device::DeviceNode::program) else { return };
+        if let Some((third, event)) = self.saboteur.listens_in(program, &event) {
+            let name = self.person(third.device).name().clone();
+            self.see(&Seen::Told(Who { program: third, name: &name }, &event));
+        }
         for event in self.saboteur.told(program, event) {
             let name = self.person(device).name().clone();
             self.see(&Seen::Told(Who { program, name: &name }, &event));
@@ -175,7 +184,7 @@ impl World {
     /// If a device's enrolment is over, its program ends, and with a certificate the device itself begins.
     pub(super) fn see_enrolment(&mut self, device: usize) {
         let Some(node) = self.devices.get_mut(device) else { return };
-        let Some(result) = node.enrol_result() else { return };
+        let Some(result) = node.enrol_result().map(|result| self.saboteur.enrolled(result)) else { return };
         let (program, key, token) = (node.program(), node.store.key.clone(), node.store.asked_by);
         if let EnrolResult::Enrolled(identity) = &result {
             node.store.identity = Some((**identity).clone());

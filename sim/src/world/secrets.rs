@@ -36,6 +36,7 @@ impl World {
         if let Some(link) = Operator::link(answer, self.relay.realm(), self.relay.root()) {
             let text = link.to_text();
             let token = text.rsplit('/').next().unwrap_or_default();
+            self.saboteur.invited(token);
             for form in [token.as_bytes(), &unfolded(token)] {
                 self.see(&Seen::Secret("an invite's token", form));
             }

@@ -125,14 +125,14 @@ impl Whims {
         if odd { Some(name("nobody")) } else { user }
     }
 
-    /// A line that nobody else ever says: who, the how-manieth, a drawn mark, and some words; sometimes many, always if
+    /// A line that nobody else ever says: who, the how-manieth, a mark made of both, and some words; sometimes many, always if
     /// it is to be long.
     ///
     /// # Panics
     /// If it is longer than a line may be, which the lengths below rule out.
     pub fn text(&self, number: usize, count: u64, long: bool, rng: &mut dyn Chooser) -> String {
         const WORDS: [&str; 8] = ["hello", "good morning", "did you see it", "na schön", "ça va", "да", "いいね", "🙂"];
-        let mark = format!("{CANARY}{:016x}", rng.next_u64());
+        let mark = format!("{CANARY}{number:04x}{count:012x}");
         let mut text = format!("{number}-{count} {mark}:");
         let mut marked = text.len();
         let (drawn_long, short_bytes, long_bytes) =

@@ -30,7 +30,11 @@ impl Needles {
     /// If it is longer than 24 bytes, or so short that it would be found by accident.
     pub(super) fn add(&mut self, what: &'static str, secret: &[u8]) {
         assert!((12..=SECRET_BYTES_MAX).contains(&secret.len()), "{what} has {} bytes", secret.len());
-        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = secret
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|half| char::from_digit(half.into(), 16))
+            .collect();
         let list = secret.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
         for form in [secret.to_vec(), hex.into_bytes(), list.into_bytes()] {
             if let [one, two, ..] = form[..] {

@@ -1,0 +1,183 @@
+//! Can the oracles fail? A table of saboteurs, each of whom breaks one promise, and the oracle that has to object.
+//!
+//! Each runs over plain seeds until its oracle objects. That the same seeds hold without it is what a sweep shows.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::actors::saboteur::weakness;
+use crate::config::SimConfig;
+use crate::crypto::weakness::suffer;
+use crate::oracles::Panel;
+use crate::run::{self, Outcome};
+use crate::trace::Keep;
+use crate::world::World;
+
+/// Within how many seeds an oracle must have objected, counted from 1.
+pub const SEEDS_MAX: u64 = 300;
+
+/// Writes each saboteur once: its variant, its name, its oracle, and what it does.
+macro_rules! saboteurs {
+    ($($variant:ident $name:literal $oracle:ident $what:literal,)*) => {
+        /// Which promise is broken, and how.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Sabotage {
+            $(#[doc = $what] $variant,)*
+        }
+
+        /// Every saboteur, in the order of the oracles.
+        pub const CATALOGUE: &[Canary] = &[
+            $(Canary {
+                sabotage: Sabotage::$variant,
+                name: $name,
+                oracle: stringify!($oracle),
+                what: $what,
+            },)*
+        ];
+    };
+}
+
+/// A saboteur, and who has to catch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// What it breaks.
+    pub sabotage: Sabotage,
+    /// Its name.
+    pub name: &'static str,
+    /// The name of the oracle that has to object.
+    pub oracle: &'static str,
+    /// What it does, in a sentence.
+    pub what: &'static str,
+}
+
+saboteurs! {
+    AlterLine "altered-line" impostor "A line is altered after it was decrypted.",
+    OtherName "other-name" impostor "Somebody is shown another name than the one who was proved.",
+    ThirdPerson "third-person" impostor "A tunnel leaks: what is said in one call is heard in somebody else's as well.",
+    StolenKey "stolen-key" impostor "A forger has somebody's genuine certificate, with its key.",
+    AnySignature "any-signature" impostor "The verifier takes every signature, and a forger shows a certificate without its key.",
+    DoubleLine "doubled-line" delivery "A line is shown twice.",
+    SwapLines "swapped-lines" delivery "Two lines are shown in the wrong order.",
+    SwallowLines "swallowed-lines" delivery "Nobody is shown a line of any call.",
+    LoseLastRecord "lost-record" agreement "The disk answers for an append, and has lost its last record after the next crash.",
+    OthersCertificate "others-certificate" accounts "Whoever enrols is given the certificate of the one who enrolled first.",
+    LoseAllRecords "lost-journal" durability "The disk has lost all records but the first after a crash.",
+    EarlyAnswer "early-answer" durability "The disk answers before the append is durable, and a crash within seconds loses it.",
+    KeyAfterRequest "key-after-request" durability "A device's shell stores the key when the answer is there, not before it asks.",
+    DropPresence "dropped-presence" presence "One device is never told who comes and goes.",
+    KeepGhosts "ghosts" presence "Nobody is told that somebody went.",
+    EmptyPage "empty-page" presence "Whoever comes is told that nobody else is here.",
+    KeepDown "relay-down" progress "In the calm the relay stays down, or goes down.",
+    SwallowMove "swallowed-move" progress "Nobody is told that a call has moved to a direct connection.",
+    ForgetIdentity "forgotten-identity" progress "One device's store forgets its identity when the program ends.",
+    SwallowClosing "swallowed-closing" closure "The relay does not write into its log that a connection is over.",
+    SwallowCallEnd "swallowed-end" closure "Nobody is told that a call is over.",
+    KeepListening "kept-listener" closure "The shells keep listening when they are told to stop.",
+    KeepSockets "kept-socket" closure "The shells keep direct connections that they are told to drop.",
+    Accuse "accusation" blame "The relay's log accuses whoever left in good order.",
+    AccusePeer "accused-peer" blame "A direct connection that came to nothing is said to have failed by somebody's fault.",
+    NeverWake "never-woken" spin "One device is never woken.",
+    SlowClock "slow-clock" spin "The clock of a machine that is woken shows a second ago.",
+    OversizeLine "oversize-line" bounds "A line is shown longer than a line may be.",
+    NoRoom "no-room" bounds "The shells say that there is room for a line where there is none.",
+    CrowdedPort "crowded-port" bounds "The shells never stop listening, and take whoever connects.",
+    StuckDisk "stuck-disk" bounds "The disk answers nothing, and appends pile up without a bound.",
+    LineOnWire "line-on-wire" secrecy "A device's shell sends a debug print with the line to the relay.",
+    LineInLog "line-in-log" secrecy "The relay's log has a line in it that somebody said.",
+    TokenInLog "token-in-log" secrecy "The relay's log has a token in it.",
+    KeyOnWire "key-on-wire" secrecy "A device's shell sends its key to the relay, to have it kept.",
+    OpenCiphers "open-ciphers" secrecy "The ciphers of TLS encrypt nothing.",
+}
+
+/// How a saboteur was caught, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The oracle objected in this seed, with these words.
+    Caught(u64, String),
+    /// A seed panicked before anybody objected.
+    Panicked(u64),
+    /// Nobody objected.
+    Missed,
+}
+
+impl Canary {
+    /// The saboteur of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        CATALOGUE.iter().find(|canary| canary.name == name)
+    }
+
+    /// Runs one configuration with the saboteur, and with its oracle alone.
+    pub fn run(&self, config: &SimConfig, keep: Keep) -> Outcome {
+        let _suffered = weakness(self.sabotage).map(suffer);
+        run::finish(config, World::new(config.clone(), Some(self.sabotage), Panel::only(self.oracle, config), keep))
+    }
+
+    /// Tries seeds from 1 on until the oracle objects.
+    pub fn try_seeds(&self, most: u64) -> Verdict {
+        for seed in 1..=most {
+            let run = || self.run(&SimConfig::draw(seed), Keep::default());
+            match catch_unwind(AssertUnwindSafe(run)) {
+                Ok(Outcome { objection: Some(objection), .. }) => return Verdict::Caught(seed, objection.words),
+                Ok(_) => {}
+                Err(_) => return Verdict::Panicked(seed),
+            }
+        }
+        Verdict::Missed
+    }
+}
+
+/// Tries all saboteurs on so many threads; `done` hears of each as it is over.
+///
+/// # Panics
+/// If a thread panicked that only waits, which none does.
+pub fn run_all(threads: usize, most: u64, done: &(dyn Fn() + Sync)) -> Vec<(&'static Canary, Verdict)> {
+    let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while let Some(canary) = CATALOGUE.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = canary.try_seeds(most);
+                    verdicts.lock().expect("no thread panics while it adds one").push((canary, verdict));
+                    done();
+                }
+            });
+        }
+    });
+    let mut verdicts = verdicts.into_inner().expect("no thread panics while it adds one");
+    verdicts.sort_by_key(|(canary, _)| CATALOGUE.iter().position(|known| known == *canary));
+    verdicts
+}
+
+/// How many were caught.
+pub fn caught(verdicts: &[(&Canary, Verdict)]) -> usize {
+    verdicts.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Caught(..))).count()
+}
+
+/// The table of verdicts as Markdown, so that it can stand in the docs as it is printed.
+pub struct Table<'a>(pub &'a [(&'static Canary, Verdict)]);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| saboteur | what it does | oracle | seeds | the objection |")?;
+        writeln!(f, "| --- | --- | --- | --- | --- |")?;
+        for (Canary { name, what, oracle, .. }, verdict) in self.0 {
+            let (seeds, words) = match verdict {
+                Verdict::Caught(seeds, words) => (seeds.to_string(), beginning(words)),
+                Verdict::Panicked(seed) => ("-".to_owned(), format!("NOT CAUGHT: seed {seed} panics")),
+                Verdict::Missed => ("-".to_owned(), "NOT CAUGHT".to_owned()),
+            };
+            writeln!(f, "| {name} | {what} | {oracle} | {seeds} | {words} |")?;
+        }
+        Ok(())
+    }
+}
+
+/// The first words of an objection.
+fn beginning(words: &str) -> String {
+    const LENGTH: usize = 60;
+    let first: String = words.chars().take(LENGTH).collect();
+    if first.len() < words.len() { format!("{} ...", first.trim_end()) } else { first }
+}
