@@ -1,5 +1,6 @@
 //! Decides what the command line looks like, and hands each command to the file that carries it out.
 
+mod keep;
 mod plays;
 mod progress;
 mod run;
@@ -69,6 +70,40 @@ enum Command {
         #[command(flatten)]
         failures: Failures,
     },
+    /// Cuts a failing run down to what its failure needs: shorter, fewer people, faults and actions off, smaller numbers
+    Shrink {
+        /// A file that the failure was saved in
+        #[arg(value_name = "FILE", required_unless_present = "seed", conflicts_with_all = ["seed", "changes"])]
+        file: Option<PathBuf>,
+        /// The seed that fails
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// The file for what is left, instead of one in the folder of failures
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// At most so many runs
+        #[arg(long, value_name = "N", default_value_t = 400)]
+        runs: u64,
+        #[command(flatten)]
+        changes: Changes,
+        #[command(flatten)]
+        failures: Failures,
+    },
+    /// Searches new seeds for failures, saves them and what they can be cut to, and goes on
+    Hunt {
+        /// The first seed; by default one that the time of day gives
+        #[arg(long, value_name = "N")]
+        from: Option<u64>,
+        /// For so many minutes, instead of until it is stopped
+        #[arg(long, value_name = "M")]
+        minutes: Option<u64>,
+        #[command(flatten)]
+        threads: Threads,
+        #[command(flatten)]
+        failures: Failures,
+    },
+    /// Replays the failures of old, in sim/corpus: each of them has to hold
+    Corpus,
     /// Tries every forgery and says why each was refused
     Forge,
     /// Lets saboteurs break one promise each, and sees whether the oracle of that name objects
@@ -130,6 +165,11 @@ pub(crate) fn main() -> ExitCode {
             sweep::seeds(&seeds, &threads, &changes, &failures)
         }
         Command::Sweep { seeds: None, ci: _, threads, changes: _, failures } => Ok(sweep::fixed(&threads, &failures)),
+        Command::Shrink { file, seed, out, runs, changes, failures } => {
+            keep::cut(file.as_ref(), seed, &changes, out.as_ref(), runs, &failures)
+        }
+        Command::Hunt { from, minutes, threads, failures } => Ok(keep::hunt(from, minutes, &threads, &failures)),
+        Command::Corpus => keep::replay_corpus(),
         Command::Forge => Ok(plays::forge()),
         Command::Canary { threads } => Ok(plays::canary(&threads)),
         Command::Scenes => Ok(plays::scenes()),

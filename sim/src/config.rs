@@ -264,16 +264,25 @@ impl SimConfig {
     /// Reads what [`Display`](fmt::Display) wrote. Fields that are not named are those of the seed, and a line that
     /// begins with `#` is for people.
     pub fn parse(text: &str) -> Result<Self, ConfigRefusal> {
+        Self::read(text, Self::draw)
+    }
+
+    /// As [`SimConfig::parse`], of what was written whole: fields that are not named are off.
+    pub fn parse_whole(text: &str) -> Result<Self, ConfigRefusal> {
+        Self::read(text, Self::blank)
+    }
+
+    fn read(text: &str, base: fn(u64) -> Self) -> Result<Self, ConfigRefusal> {
         let mut pairs = Vec::new();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             pairs.push(line.split_once('=').ok_or_else(|| ConfigRefusal::Line(line.to_owned()))?);
         }
-        let mut config = Self::draw(0);
+        let mut config = base(0);
         // The seed first, since it says what the others are by default.
         let mut seeds = pairs.iter().filter(|(name, _)| *name == "seed");
         if let Some((name, value)) = seeds.next() {
             config.set(name, value)?;
-            config = Self::draw(config.seed);
+            config = base(config.seed);
         }
         if let Some((name, value)) = seeds.next() {
             return Err(ConfigRefusal::Line(format!("{name}={value}")));

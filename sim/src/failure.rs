@@ -99,6 +99,8 @@ pub struct Failure {
     pub cause: Cause,
     /// The last step that there was, counted from 0: the one that an oracle objected to, or after which it panicked.
     pub step: u64,
+    /// When that was, on the world's clock.
+    pub at_us: u64,
     /// The hash over all steps so far.
     pub hash: String,
 }
@@ -113,7 +115,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { config, cause, step, hash } = self;
+        let Self { config, cause, step, at_us: _, hash } = self;
         write!(f, "FAILED seed {}: {cause}\n  commit {COMMIT}, step {step}, hash {hash}", config.seed)
     }
 }

@@ -14,6 +14,8 @@
 //! | [`story`] | what happened, as data: its hash, its words, its counts |
 //! | [`oracles`] | whether a promise was broken |
 //! | [`run`], [`sweep`] | one seed, and many |
+//! | [`shrink`] | what a failure needs, and what can be left out |
+//! | [`corpus`], [`hunt`] | which failures are kept: for good, and of a night's search |
 //! | [`failure`] | what a failure is, how bad it is, and the file it is saved in |
 //! | [`check`] | whether two runs of a configuration are the same, and where they part |
 //! | [`canary`] | whether the oracles can fail |
@@ -31,11 +33,13 @@ pub mod actors;
 pub mod canary;
 pub mod check;
 pub mod config;
+pub mod corpus;
 pub mod crypto;
 pub mod datagrams;
 pub mod disk;
 pub mod failure;
 pub mod forge;
+pub mod hunt;
 pub mod node;
 pub mod oracles;
 pub mod pipe;
@@ -44,6 +48,7 @@ pub mod records;
 pub mod rng;
 pub mod run;
 pub mod scenes;
+pub mod shrink;
 pub mod story;
 pub mod sweep;
 pub mod trace;

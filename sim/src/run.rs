@@ -69,8 +69,9 @@ impl Attempt {
             (None, Some(objection)) => Cause::Objection(objection.clone()),
             (None, None) => return None,
         };
-        let step = self.outcome.steps.saturating_sub(1);
-        Some(Failure { config: config.clone(), cause, step, hash: self.outcome.hash.clone() })
+        let Outcome { steps, virtual_us: at_us, hash, .. } = &self.outcome;
+        let step = steps.saturating_sub(1);
+        Some(Failure { config: config.clone(), cause, step, at_us: *at_us, hash: hash.clone() })
     }
 }
 

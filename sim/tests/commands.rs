@@ -132,9 +132,42 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["sweep"],
         &["sweep", "--ci", "--seeds", "1..2"],
         &["sweep", "--ci", "--set", "devices=2"],
+        &["shrink"],
+        &["shrink", "x", "--seed", "1"],
+        &["hunt", "--minutes", "x"],
         &["walk"],
     ] {
         assert_eq!(sim(wrong).code, Some(2), "{wrong:?}");
     }
     assert!(sim(&["--help"]).out.contains("101  a panic"));
+}
+
+#[test]
+fn a_failure_is_cut_and_what_is_left_fails_in_the_same_way() {
+    let folder = folder("cut");
+    let path = folder.join("cut.txt");
+    let file = path.to_str().expect("a path of text");
+    let said = sim(&[&["shrink", "--seed", "7", "--runs", "40", "--out", file], &SLOW[..]].concat());
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(said.out.contains("  storm_s from 5 to 1: still oracle progress, at step "), "{}", said.out);
+    assert!(said.err.ends_with(&format!("repeat with: cargo sim replay {file}\n")), "{}", said.err);
+    let replayed = sim(&["replay", "--quiet", file]);
+    assert_eq!(replayed.code, Some(3));
+    assert!(replayed.err.contains("fails as expected, at the same step\n"), "{}", replayed.err);
+    // It is cut no further from there than it was, and what holds is not cut at all.
+    assert_eq!(sim(&["shrink", file, "--runs", "3", "--out", file]).code, Some(3));
+    let holds = sim(&["shrink", "--seed", "7", "--set", "storm_s=1", "--set", "devices=2"]);
+    assert_eq!((holds.code, holds.out.as_str()), (Some(0), "it holds: there is nothing to cut\n"));
+}
+
+#[test]
+fn a_hunt_says_where_it_began_and_ends_in_time_and_the_corpus_holds() {
+    let folder = folder("hunt");
+    let into = ["--failures", folder.to_str().expect("a path of text")];
+    let said = sim(&[&["hunt", "--from", "77", "--minutes", "0"][..], &into].concat());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.starts_with("hunting from seed 77; ") && said.out.contains("\n0 runs, 0 failed"), "{}", said.out);
+    let corpus = sim(&["corpus"]);
+    assert_eq!(corpus.code, Some(0), "{}", corpus.err);
+    assert!(corpus.out.ends_with("failures of old, all hold\n"), "{}", corpus.out);
 }

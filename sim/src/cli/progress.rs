@@ -32,6 +32,11 @@ impl Bar {
         self.begun.elapsed()
     }
 
+    /// Whether there is somebody to see it.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.last.lock().is_ok_and(|last| last.is_some())
+    }
+
     /// Shows how far it is, if enough time has passed.
     pub(crate) fn show(&self, progress: Progress) {
         let Ok(mut last) = self.last.lock() else { return };

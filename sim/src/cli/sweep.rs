@@ -49,11 +49,16 @@ pub(crate) fn fixed(threads: &Threads, failures: &Failures) -> Option<Kind> {
     ci.worst()
 }
 
-/// The failures, and the line that says how much was run, and how fast.
+/// The failures, and the line that says how much was run.
 fn tell(sweep: &Sweep, folder: &std::path::Path, bar: &Bar) {
     for failure in &sweep.failures {
         complain(&save_and_tell(failure, folder));
     }
+    summary(sweep, bar);
+}
+
+/// The line that says how much was run, and how fast.
+pub(crate) fn summary(sweep: &Sweep, bar: &Bar) {
     let (took, progress) = (bar.elapsed(), sweep.progress());
     #[allow(clippy::cast_precision_loss, reason = "hours for a person to read")]
     let hours = progress.virtual_us as f64 / 3.6e9;

@@ -6,12 +6,14 @@
 //! # step: 4711
 //! # hash: 0243...
 //! # commit: 52ef6e8
+//! # whole: a field that is not here did not exist yet, and is off
 //! seed=7
 //! devices=3
 //! ...
 //! ```
 //!
-//! The head is for people, except that `fails`, `step` and `bug` say what is expected of a replay.
+//! The head is for people, except that `fails`, `step` and `bug` say what is expected of a replay, and `whole` that
+//! nothing is drawn. Without that line, as in a file that somebody wrote, fields that are not named are the seed's.
 
 use std::fmt::{self, Write};
 use std::fs;
@@ -20,6 +22,9 @@ use std::path::{Path, PathBuf};
 
 use super::{COMMIT, Failure};
 use crate::config::{ConfigRefusal, SimConfig};
+
+/// What a saved configuration says of itself.
+const WHOLE: &str = "a field that is not here did not exist yet, and is off";
 
 /// A configuration from a file, and what its head says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,12 +74,12 @@ impl Saved {
 
     /// Reads a text.
     pub fn parse(text: &str) -> Result<Self, ConfigRefusal> {
-        let config = SimConfig::parse(text)?;
         let said = |key: &str| {
             let of =
                 |line: &str| Some(line.trim().strip_prefix("# ")?.strip_prefix(key)?.strip_prefix(": ")?.to_owned());
             text.lines().find_map(of)
         };
+        let config = if said("whole").is_some() { SimConfig::parse_whole(text)? } else { SimConfig::parse(text)? };
         let step = said("step").and_then(|step| step.parse().ok());
         Ok(Self { config, fails: said("fails"), step, bug: said("bug") })
     }
@@ -82,11 +87,12 @@ impl Saved {
 
 /// A failure as the text of its file.
 pub fn text(failure: &Failure) -> String {
-    let Failure { config, cause, step, hash } = failure;
+    let Failure { config, cause, step, at_us: _, hash } = failure;
     // Whatever it says, it stays in the head.
     let words = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     let mut text = format!("# fails: {}\n# words: {words}\n# step: {step}\n", cause.name());
-    write!(text, "# hash: {hash}\n# commit: {COMMIT}\n{config}").expect("a String takes whatever is written to it");
+    write!(text, "# hash: {hash}\n# commit: {COMMIT}\n# whole: {WHOLE}\n{config}")
+        .expect("a String takes whatever is written to it");
     text
 }
 
@@ -115,12 +121,17 @@ mod tests {
     fn a_saved_failure_reads_back_whole_with_what_its_head_expects() {
         let panic = Panic { words: "an odd\u{2028}thing = 1".to_owned(), place: "core/src/x.rs:1:2".to_owned() };
         let config = SimConfig { devices: 3, end_ms: 12, ..SimConfig::draw(9) };
-        let failure = Failure { config, cause: Cause::Panic(panic), step: 77, hash: "ab".repeat(32) };
+        let failure = Failure { config, cause: Cause::Panic(panic), step: 77, at_us: 5, hash: "ab".repeat(32) };
         let saved = Saved::parse(&text(&failure)).expect("sound");
         assert_eq!(saved.config, failure.config);
         assert_eq!(saved.fails.as_deref(), Some("panic at core/src/x.rs:1:2"));
         assert_eq!((saved.step, saved.bug), (Some(77), None));
         assert_eq!(failure.file_name(), "seed-9-panic-abababab.txt");
+        // What did not exist when it was saved is off, whatever the seed would draw by now.
+        let lines = text(&failure);
+        let older: String =
+            lines.lines().filter(|line| !line.starts_with("skew_max_s=")).flat_map(|l| [l, "\n"]).collect();
+        assert_eq!(Saved::parse(&older).map(|saved| saved.config.skew_max_s), Ok(0));
         // The head is no part of the configuration, and may say more.
         let saved = Saved::parse("# bug: it was so\nseed=9\n# step: x\n").expect("sound");
         assert_eq!(saved, Saved { config: SimConfig::draw(9), fails: None, step: None, bug: Some("it was so".into()) });
