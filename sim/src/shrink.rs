@@ -133,7 +133,7 @@ fn off(fields: &[&'static str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::saboteur::Sabotage;
+    use crate::canary::Sabotage;
     use crate::failure::Cause;
     use crate::failure::caught::Panic;
     use crate::run::attempt_canary;

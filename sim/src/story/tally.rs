@@ -180,24 +180,6 @@ impl Tally {
         }
     }
 
-    fn enrolled(&mut self, result: &EnrolResult) {
-        match result {
-            EnrolResult::Enrolled(_) => self.add("enrolment", "granted"),
-            EnrolResult::Refused(code, _) => {
-                self.code(*code);
-                self.add("enrolment", format!("refused {}", code_name(*code)));
-            }
-            EnrolResult::BadCertificate(refusal) => {
-                self.add("certificate", kinds::cert_refusal(*refusal));
-                self.add("enrolment", format!("bad certificate {refusal:?}"));
-            }
-            EnrolResult::Lost(reason) => {
-                self.reason(*reason);
-                self.add("enrolment", format!("lost {}", reason_name(*reason)));
-            }
-        }
-    }
-
     fn note(&mut self, note: &Note) {
         match note {
             Note::Closed(_, device, reason) => {
