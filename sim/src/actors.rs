@@ -46,4 +46,6 @@ pub enum Act {
     Wish(Command),
     /// Gets round to something after so many microseconds.
     Later(u64, Prompt),
+    /// Makes a new device, with neither key nor certificate, in place of theirs.
+    Anew,
 }

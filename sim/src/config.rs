@@ -8,6 +8,7 @@ mod draw;
 mod flip;
 mod network;
 mod standard;
+mod time;
 
 use std::fmt;
 
@@ -253,6 +254,23 @@ config! {
     /// How many bytes may be on their way in one direction until they are read; 0 for as many as there are. A smaller
     /// number than 32768 is too little for the roll call.
     window_bytes,
+
+    // Time.
+    /// How far a node's clocks run fast or slow, at most, in millionths.
+    drift_ppm,
+    /// The time between two settings of some node's civil clock, on average, in milliseconds; 0 for none.
+    clock_step_mean_ms,
+    /// How far off a civil clock is set in either direction, at most, in seconds. Certificates are backdated by 300.
+    clock_step_max_s,
+    /// How many percent of the devices begin with a civil clock that is beyond what certificates allow, and how many
+    /// percent of the settings of a device's clock take it there.
+    wrong_clock_percent,
+    /// The time between two machines that fall asleep, on average, in milliseconds; 0 for none.
+    nap_mean_ms,
+    /// How long a machine sleeps, at most, in seconds.
+    nap_max_s,
+    /// How many hours everybody is away in the middle of the storm: laptops asleep or off, the server on; 0 for none.
+    away_h,
 }
 
 impl SimConfig {
@@ -318,6 +336,10 @@ impl SimConfig {
             _ if self.direct_latency_max_us > 400_000 => Err(ConfigRefusal::Range("direct_latency_max_us")),
             _ if self.skew_max_s > 120 => Err(ConfigRefusal::Range("skew_max_s")),
             _ if self.segments_max == 0 => Err(ConfigRefusal::Range("segments_max")),
+            _ if self.drift_ppm > 1_000 => Err(ConfigRefusal::Range("drift_ppm")),
+            _ if self.clock_step_max_s > 120 => Err(ConfigRefusal::Range("clock_step_max_s")),
+            // The issuing CA lives for a year.
+            _ if self.away_h > 8_000 => Err(ConfigRefusal::Range("away_h")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
             _ => self.check_network(),
         }
@@ -342,13 +364,16 @@ mod tests {
     #[test]
     fn each_family_of_faults_is_off_in_some_runs_and_on_in_others() {
         let configs: Vec<_> = (0..100).map(SimConfig::draw).collect();
-        let families: [fn(&SimConfig) -> u64; 6] = [
+        let families: [fn(&SimConfig) -> u64; 9] = [
             |config| config.cut_mean_ms,
             |config| config.crash_mean_ms,
             |config| config.crash_before_percent,
             |config| config.split_percent,
             |config| config.skew_max_s,
             |config| config.quit_weight,
+            |config| config.drift_ppm,
+            |config| config.clock_step_mean_ms,
+            |config| config.nap_mean_ms,
         ];
         for family in families {
             let off = configs.iter().filter(|config| family(config) == 0).count();

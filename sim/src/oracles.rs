@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod agreement;
 pub mod blame;
 pub mod bounds;
+mod clocks;
 pub mod closure;
 pub mod delivery;
 pub mod durability;

@@ -18,6 +18,7 @@ use countersign_core::id::{AppendId, CallId, ConnId, DeviceName, Fingerprint, Ke
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::State;
 use countersign_core::operator::Answer;
+use countersign_core::tls::CertRefusal;
 
 use crate::node::Node;
 use crate::world::streets::Host;
@@ -235,4 +236,29 @@ pub enum Seen<'a> {
     OnDisk(&'a [&'a [u8]]),
     /// A device asks for a certificate for this key by this invite.
     AskedBy(Who<'a>, KeyId, TokenHash),
+
+    // Time.
+    /// A node's civil clock is set, so many seconds ahead of the right time; beyond what certificates allow, or else not.
+    ClockSet(Node, i64, bool),
+    /// A device's machine falls asleep, and whatever runs on it stands still.
+    Slept(usize),
+    /// It wakes, and this is what has become of its sockets.
+    Awoke(usize, Waking),
+    /// Everybody goes away, or else is back.
+    Away(bool),
+    /// A device's program does not start, since it does not believe its own certificate now.
+    NotStarted(Who<'a>, CertRefusal),
+    /// A person's device is of no use any more, and they make a new one.
+    Anew(Who<'a>),
+}
+
+/// What has become of the sockets of a machine that slept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waking {
+    /// Whatever came meanwhile is there.
+    Whole,
+    /// They are reset, and the machine is told; what came meanwhile is lost.
+    Reset,
+    /// Nothing comes any more, and nobody is told.
+    Silent,
 }

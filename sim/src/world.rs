@@ -12,6 +12,7 @@
 pub mod carry;
 pub mod event;
 pub mod faults;
+pub mod hours;
 pub mod network;
 pub mod people;
 pub mod secrets;
@@ -39,6 +40,7 @@ use crate::rng::{Choices, Draw};
 use crate::story::{Phase, Program, Seen, Side};
 use crate::trace::Keep;
 use event::Event;
+use hours::Hours;
 use network::Network;
 use streets::{Host, Place};
 use watch::Watch;
@@ -90,6 +92,8 @@ pub struct World {
     storm_bytes: BTreeMap<ConnId, [u64; 2]>,
     /// What the network does besides cutting connections.
     network: Network,
+    /// The machines' clocks and sleep.
+    hours: Hours,
 }
 
 impl World {
@@ -128,6 +132,7 @@ impl World {
             watch: Watch::new(panel, keep),
             storm_bytes: BTreeMap::new(),
             network: Network::new(&config, streams),
+            hours: Hours::new(streams, count),
             config,
         };
         world.begin();
@@ -158,7 +163,8 @@ impl World {
     #[must_use]
     pub fn into_watch(mut self) -> Watch {
         self.watch.storm_bytes = self.storm_bytes;
-        self.watch.virtual_us = self.now_us;
+        // What everybody was away for cost nothing.
+        self.watch.virtual_us = self.now_us - self.hours.away_us;
         self.watch
     }
 
@@ -175,7 +181,7 @@ impl World {
         self.plan_scan();
         self.plan_weather();
         self.see_authority();
-        let calm_us = self.config.storm_s * 1_000_000;
+        let calm_us = self.begin_hours();
         self.later(calm_us, Event::Phase(Phase::Calm));
         self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
         self.later(calm_us + CALM_US + ROLL_CALL_US, Event::Phase(Phase::Shutdown));
@@ -184,6 +190,7 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         let Some(event) = self.weather(event) else { return };
+        let Some(event) = self.put_off(event) else { return };
         match event {
             Event::Phase(phase) => self.enter(phase),
             Event::Dialled(program, local) => self.dialled(program, local),
@@ -228,6 +235,12 @@ impl World {
             Event::Prompt(person, prompt) => self.prompt(person, prompt),
             Event::Gust(gust) => self.gust(gust),
             Event::LookInside => self.look_inside(),
+            Event::SetClock => self.set_some_clock(),
+            Event::MendClock(device) => self.mend_clock(device),
+            Event::Doze => self.doze(),
+            Event::Awaken(device, nap) => self.awaken(device, nap),
+            Event::Leave => self.leave(),
+            Event::Return => self.come_back(),
         }
     }
 
@@ -357,6 +370,7 @@ impl World {
             Phase::Storm => {}
             Phase::Calm => {
                 self.clear_up();
+                self.end_hours();
                 self.calm_down();
             }
             Phase::RollCall => self.roll_call(),

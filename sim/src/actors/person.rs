@@ -11,6 +11,7 @@ use std::time::Duration;
 use countersign_core::device::calls::CallEvent;
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Command, Event};
+use countersign_core::fault::CloseReason;
 use countersign_core::id::{CallId, DeviceLabel, DeviceName, UserName};
 use countersign_core::invite::InviteLink;
 use countersign_core::wire::Code;
@@ -37,6 +38,8 @@ pub struct Person {
     invite: Option<InviteLink>,
     asked_us: Option<u64>,
     enrolled: bool,
+    /// Whether the relay has said that it does not know their device.
+    forgotten: bool,
     program: Program,
     /// Until when they stay away.
     away_us: u64,
@@ -90,6 +93,7 @@ impl Person {
             invite: None,
             asked_us: None,
             enrolled: false,
+            forgotten: false,
             program: Program::Off,
             away_us: 0,
             calls: BTreeMap::new(),
@@ -142,12 +146,17 @@ impl Person {
     }
 
     /// Their enrolment has come to something.
-    pub fn enrol_ended(&mut self, result: &EnrolResult, now_us: u64) {
+    pub fn enrol_ended(&mut self, result: &EnrolResult, now_us: u64) -> Vec<Act> {
         match result {
             EnrolResult::Enrolled(_) => self.enrolled = true,
             EnrolResult::Refused(code, _) => match *code {
                 Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN | Code::SECOND_DEVICE => self.rename(),
                 Code::BUSY | Code::ISSUE_FAILED => {}
+                // The answer was lost, and by now the certificate has lapsed: neither key nor name will do.
+                Code::EXPIRED => {
+                    self.rename();
+                    return vec![Act::Anew];
+                }
                 _ => {
                     self.invite = None;
                     self.asked_us = None;
@@ -158,6 +167,7 @@ impl Person {
                 self.away_us = now_us + self.rng.between(100_000, 2_000_000);
             }
         }
+        Vec::new()
     }
 
     /// Their program has ended, however.
@@ -181,6 +191,8 @@ impl Person {
     pub fn told(&mut self, event: &Event, now_us: u64) -> Vec<Act> {
         match event {
             Event::Online(_) => self.program = Program::Online,
+            // The relay does not believe their certificate: the program that is started anew says why.
+            Event::Offline(CloseReason::Alert(45), _) => return vec![Act::Kill],
             Event::Offline(..) => self.program = Program::On,
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
@@ -188,12 +200,34 @@ impl Person {
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
             Event::Denied(..) | Event::Asked(Asked::Certificates(..) | Asked::Refused(_) | Asked::Unanswered) => {}
-            Event::Done | Event::GivenUp(_) => {
+            // As the shell does: what is left is ended in good order.
+            Event::GivenUp(reason) => {
+                self.forgotten |= *reason == CloseReason::Theirs(Code::UNKNOWN_DEVICE);
+                return vec![Act::Wish(Command::Quit)];
+            }
+            Event::Done if std::mem::take(&mut self.forgotten) => return vec![Act::Exit, Act::Anew],
+            Event::Done => {
                 self.away_us = if self.calm { now_us } else { now_us + self.rng.between(500_000, 20_000_000) };
                 return vec![Act::Exit];
             }
         }
         Vec::new()
+    }
+
+    /// Their program does not start, since it does not believe its own certificate. Where a clock is wrong that is in
+    /// the sentence, and somebody will mend it; otherwise the certificate has lapsed, and with it the name.
+    pub fn not_started(&mut self, clock_is_wrong: bool, now_us: u64) -> Vec<Act> {
+        if clock_is_wrong {
+            self.away_us = now_us + self.rng.between(500_000, 5_000_000);
+            return Vec::new();
+        }
+        self.rename();
+        vec![Act::Anew]
+    }
+
+    /// Their device is a new one, with neither key nor certificate.
+    pub fn begin_anew(&mut self) {
+        (self.enrolled, self.invite, self.asked_us) = (false, None, None);
     }
 
     /// Faults have stopped: they hang up and from now on do only what is asked of them.

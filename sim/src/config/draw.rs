@@ -70,6 +70,7 @@ impl SimConfig {
         config.decline_percent = rng.between(0, 100 - config.accept_percent);
         config.draw_direct();
         config.draw_network();
+        config.draw_time();
         config
     }
 
@@ -114,6 +115,11 @@ impl SimConfig {
             &mut self.direct_fail_percent,
             &mut self.direct_cut_mean_ms,
             &mut self.scan_mean_ms,
+            &mut self.drift_ppm,
+            &mut self.clock_step_mean_ms,
+            &mut self.wrong_clock_percent,
+            &mut self.nap_mean_ms,
+            &mut self.away_h,
         ] {
             *field = 0;
         }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use countersign_core::device::calls::FIRST_ACCEPTED;
-use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment};
+use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment, check_own};
 use countersign_core::device::{Command, Device, Identity, Input, Output};
 use countersign_core::id::{CallId, ConnId, DeviceName};
 use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
 use countersign_core::pki::SecretKey;
+use countersign_core::tls::{CertRefusal, Credentials, Root};
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
 use crate::rng::Streams;
@@ -19,7 +20,8 @@ use crate::story::{Program, Side};
 pub struct DeviceNode {
     number: usize,
     chance: Chance,
-    clocks: Clocks,
+    /// Its clocks.
+    pub clocks: Clocks,
     machine: Machine,
     /// How many programs have been started.
     life: u64,
@@ -118,6 +120,15 @@ impl DeviceNode {
             machine
         });
         self.begin(Machine::Enrolling(Box::new(machine)));
+    }
+
+    /// Why the program that is to be started would not believe what is stored, if so: the shell looks at it first.
+    pub fn disbelief(&self, at_us: u64) -> Option<CertRefusal> {
+        let Identity { name, credentials, trust } = self.store.identity.as_ref()?;
+        let Credentials { leaf, issuing, key } = credentials;
+        let wall = self.clocks.now(at_us).wall;
+        let root = Root::parse(trust.root().der(), wall);
+        root.and_then(|_| check_own(trust, leaf, issuing, name, key, wall)).err()
     }
 
     /// Starts the device with the identity that is stored; without one nothing starts. Its calls go this far.

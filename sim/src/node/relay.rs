@@ -14,7 +14,8 @@ use crate::rng::Streams;
 #[derive(Debug)]
 pub struct RelayNode {
     chance: Chance,
-    clocks: Clocks,
+    /// Its clocks.
+    pub clocks: Clocks,
     /// The realm's keys and certificates, as they lie in files.
     founded: Founded,
     realm: Realm,

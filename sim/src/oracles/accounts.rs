@@ -7,6 +7,7 @@ use countersign_core::id::{DeviceName, KeyId};
 use countersign_core::invite::TokenHash;
 
 use super::Oracle;
+use super::clocks::Clocks;
 use crate::story::{Seen, Who};
 
 /// See the module.
@@ -19,6 +20,7 @@ pub struct Accounts {
     keys: BTreeMap<KeyId, DeviceName>,
     leaves: BTreeMap<Vec<u8>, DeviceName>,
     users: BTreeMap<String, DeviceName>,
+    clocks: Clocks,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,8 @@ impl Oracle for Accounts {
         "accounts"
     }
 
-    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+    fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        self.clocks.see(at_us, seen);
         match seen {
             Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), ..) if identity.name != *who.name => {
                 Err(format!("{} was given the certificate of {}", who.name.user, identity.name.user))
@@ -42,7 +45,9 @@ impl Oracle for Accounts {
             Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), key, token) => {
                 self.enrolled(who, &identity.credentials.leaf, *key, *token)
             }
-            Seen::EnrolEnded(who, EnrolResult::BadCertificate(refusal), ..) => {
+            Seen::EnrolEnded(who, EnrolResult::BadCertificate(refusal), ..)
+                if !self.clocks.is_wrong(who.program.device, at_us) =>
+            {
                 Err(format!("{} was sent a certificate that can't be believed: {refusal}", who.name.user))
             }
             _ => Ok(()),

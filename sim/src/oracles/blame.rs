@@ -3,6 +3,8 @@
 //! All programs here keep to the protocol, so whoever is said to have broken it was misunderstood. Tunnels run inside of
 //! connections that notice each damage first, so there is never a fault to find in one. A direct connection may be all
 //! that a call has left, and the end of both.
+//!
+//! A device whose civil clock is wrong is excused for what that brings about, and a certificate that has lapsed, too.
 
 mod tunnels;
 
@@ -16,6 +18,7 @@ use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::{CallId, ConnId};
 
 use super::Oracle;
+use super::clocks::Clocks;
 use crate::story::tally::reason_name;
 use crate::story::weather::Weather;
 use crate::story::{Program, Seen, Who};
@@ -33,6 +36,7 @@ pub struct Blame {
     tunnels: Tunnels,
     /// Who was led to somebody else than they dialled.
     astray: BTreeSet<Program>,
+    clocks: Clocks,
 }
 
 impl Oracle for Blame {
@@ -41,14 +45,15 @@ impl Oracle for Blame {
     }
 
     fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
-        let judged = self.judge(seen);
+        self.clocks.see(at_us, seen);
+        let judged = self.judge(at_us, seen);
         self.tunnels.see(at_us, seen);
         judged
     }
 }
 
 impl Blame {
-    fn judge(&mut self, seen: &Seen<'_>) -> Result<(), String> {
+    fn judge(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
             Seen::Connected(conn, who) => drop(self.current.insert(who.program, *conn)),
             Seen::Delivered { conn, flipped: true, .. } | Seen::Network(Weather::Meddled(conn, ..)) => {
@@ -65,13 +70,21 @@ impl Blame {
             Seen::Told(who, Event::Call(call, CallEvent::Moved(Path::Direct, _))) => {
                 self.went_direct.insert((who.program, *call));
             }
-            Seen::Told(who, Event::Call(call, CallEvent::Moved(_, Some(end)))) => return self.moved(who, *call, *end),
-            Seen::Noted(Note::Closed(conn, _, reason)) if blames(*reason) && !self.damaged.contains(conn) => {
+            Seen::Told(who, Event::Call(call, CallEvent::Moved(_, Some(end)))) => {
+                return self.moved(who, *call, *end, at_us);
+            }
+            Seen::Noted(Note::Closed(conn, _, reason))
+                if blames(*reason)
+                    && !self.damaged.contains(conn)
+                    && !self.clocks.excuse_relay(*conn, *reason, at_us) =>
+            {
                 return Err(format!("the relay blames connection {conn}: {}", reason_name(*reason)));
             }
             Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason))
-            | Seen::EnrolEnded(who, EnrolResult::Lost(reason), ..) => return self.device(who, *reason),
-            Seen::Told(who, Event::Call(call, CallEvent::Ended(CallEnd::Closed(reason)))) if blames(*reason) => {
+            | Seen::EnrolEnded(who, EnrolResult::Lost(reason), ..) => return self.device(who, *reason, at_us),
+            Seen::Told(who, Event::Call(call, CallEvent::Ended(CallEnd::Closed(reason))))
+                if blames(*reason) && !self.clocks.excuse_call(*reason, at_us) =>
+            {
                 return self.ended(who, *call, *reason);
             }
             _ => {}
@@ -81,9 +94,13 @@ impl Blame {
 
     /// A direct connection may fail by somebody's fault where the device was led to somebody else, or one of its own was
     /// tampered with.
-    fn moved(&self, who: &Who<'_>, call: CallId, end: DirectEnd) -> Result<(), String> {
+    fn moved(&self, who: &Who<'_>, call: CallId, end: DirectEnd, at_us: u64) -> Result<(), String> {
         let (DirectEnd::Failed(reason) | DirectEnd::Broken(reason)) = end else { return Ok(()) };
-        if blames(reason) && !self.is_damaged_directly(who.program) && !self.astray.contains(&who.program) {
+        if blames(reason)
+            && !self.is_damaged_directly(who.program)
+            && !self.astray.contains(&who.program)
+            && !self.clocks.excuse_call(reason, at_us)
+        {
             let name = &who.name.user;
             return Err(format!("{name} blames the other for the direct way of call {call}: {}", reason_name(reason)));
         }
@@ -110,9 +127,9 @@ impl Blame {
         self.direct.get(&program).is_some_and(|conns| !conns.is_disjoint(&self.damaged))
     }
 
-    fn device(&self, who: &Who<'_>, reason: CloseReason) -> Result<(), String> {
+    fn device(&self, who: &Who<'_>, reason: CloseReason, at_us: u64) -> Result<(), String> {
         let damaged = self.current.get(&who.program).is_some_and(|conn| self.damaged.contains(conn));
-        if blames(reason) && !damaged {
+        if blames(reason) && !damaged && !self.clocks.excuse(who.program.device, reason, at_us) {
             return Err(format!("{} blames the relay: {}", who.name.user, reason_name(reason)));
         }
         Ok(())

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use countersign_core::device::calls::{CallEvent, Path};
 use countersign_core::device::{Command, Event};
 use countersign_core::id::CallId;
+use countersign_core::tls::CertRefusal;
 
 use super::Oracle;
+use super::clocks::Clocks;
 use crate::actors::person::ROLL_CALL_LINES;
 use crate::story::tally::reason_name;
 use crate::story::{Phase, Program, Seen};
@@ -24,6 +26,7 @@ pub struct Progress {
     open_hosts: BTreeMap<usize, bool>,
     /// Which user is on which device.
     users: BTreeMap<String, usize>,
+    clocks: Clocks,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +48,7 @@ impl Progress {
     pub fn new(devices: usize) -> Self {
         let devices = (0..devices).map(|device| (device, Reached::default())).collect();
         let (calls, open_hosts, users) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { phase: Phase::Storm, devices, calls, open_hosts, users }
+        Self { phase: Phase::Storm, devices, calls, open_hosts, users, clocks: Clocks::default() }
     }
 }
 
@@ -54,8 +57,12 @@ impl Oracle for Progress {
         "progress"
     }
 
-    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+    fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        self.clocks.see(at_us, seen);
         match seen {
+            Seen::NotStarted(who, refusal) => {
+                self.not_started(who.program, &who.name.user.to_string(), *refusal, at_us)
+            }
             Seen::Phase(phase) => {
                 self.phase = *phase;
                 match phase {
@@ -69,7 +76,7 @@ impl Oracle for Progress {
                 Ok(())
             }
             Seen::ShutDown(false) => Err("the relay was told to shut down and has not".to_owned()),
-            Seen::Told(who, event) => self.told(who.program, &who.name.user.to_string(), event),
+            Seen::Told(who, event) => self.told(who.program, &who.name.user.to_string(), event, at_us),
             Seen::Wished(who, Command::Call(call, user, _)) if self.phase == Phase::RollCall => {
                 let whom = user.to_string();
                 self.calls.insert((who.program, *call), Called { whom, ..Called::default() });
@@ -85,13 +92,27 @@ impl Oracle for Progress {
 }
 
 impl Progress {
-    fn told(&mut self, program: Program, name: &str, event: &Event) -> Result<(), String> {
+    /// Who is not let in by their own program has a clock that is wrong, or a certificate that has lapsed, and the
+    /// refusal says which.
+    fn not_started(&self, program: Program, name: &str, refusal: CertRefusal, at_us: u64) -> Result<(), String> {
+        let wrong = self.clocks.is_wrong(program.device, at_us);
+        let lapsed = refusal == CertRefusal::Expired && self.clocks.has_lapsed(program.device, at_us);
+        match refusal {
+            CertRefusal::Expired | CertRefusal::NotYetValid if wrong || lapsed => Ok(()),
+            _ => Err(format!("{name} can't start ({refusal}), and nothing is wrong with clock and certificate")),
+        }
+    }
+
+    fn told(&mut self, program: Program, name: &str, event: &Event, at_us: u64) -> Result<(), String> {
         match event {
             Event::Online(_) => {
                 self.users.insert(name.to_owned(), program.device);
                 self.set_online(program.device, true);
             }
             Event::Offline(..) | Event::Done => self.set_online(program.device, false),
+            Event::GivenUp(reason) if self.clocks.excuse(program.device, *reason, at_us) => {
+                self.set_online(program.device, false);
+            }
             Event::GivenUp(reason) => {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
             }

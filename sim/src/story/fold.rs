@@ -316,6 +316,32 @@ impl<'a> Fields<'a> {
                 self.bytes(&token.0);
                 "asked-by"
             }
+            Seen::ClockSet(node, ahead_s, wrong) => {
+                self.value(&(node, ahead_s, wrong));
+                "clock-set"
+            }
+            Seen::Slept(device) => {
+                self.size(*device);
+                "slept"
+            }
+            Seen::Awoke(device, how) => {
+                self.size(*device);
+                self.value(how);
+                "awoke"
+            }
+            Seen::Away(gone) => {
+                self.value(gone);
+                "away"
+            }
+            Seen::NotStarted(who, refusal) => {
+                self.program(who.program);
+                self.value(refusal);
+                "not-started"
+            }
+            Seen::Anew(who) => {
+                self.program(who.program);
+                "anew"
+            }
         }
     }
 }

@@ -137,6 +137,13 @@ impl Tally {
                 self.add(if *node == Node::Relay { "relay woken" } else { "device woken" }, kind);
             }
             Seen::Abandoned(_) => self.add("network", "attempts given up"),
+            Seen::ClockSet(_, _, true) => self.add("time", "clocks beyond what certificates allow"),
+            Seen::ClockSet(_, _, false) => self.add("time", "clocks set"),
+            Seen::Slept(_) => self.add("time", "machines that fell asleep"),
+            Seen::Awoke(_, how) => self.add("time", format!("machines that woke, sockets {how:?}")),
+            Seen::Away(true) => self.add("time", "absences of everybody"),
+            Seen::NotStarted(_, refusal) => self.add("device", format!("did not start, own certificate {refusal:?}")),
+            Seen::Anew(_) => self.add("device", "begun anew"),
             Seen::Phase(_)
             | Seen::Dialled(_)
             | Seen::Connected(..)
@@ -155,7 +162,8 @@ impl Tally {
             | Seen::RoomBroken(..)
             | Seen::Unsealed(_)
             | Seen::OnDisk(_)
-            | Seen::AskedBy(..) => {}
+            | Seen::AskedBy(..)
+            | Seen::Away(false) => {}
             Seen::Network(weather) => self.add(weather.family(), weather.name()),
             Seen::Secret(what, _) => self.add("secrecy", format!("{what} to be kept")),
             Seen::Held(..) => self.add("secrecy", "looks at the relay's memory"),

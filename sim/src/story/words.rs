@@ -8,7 +8,8 @@ use countersign_core::id::{CallId, ConnId, DeviceName};
 use countersign_core::operator::Answer;
 
 use super::tally::{code_name, end_name, moved_name, reason_name};
-use super::{Crash, Phase, Program, Seen, Side, Who};
+use super::{Crash, Phase, Program, Seen, Side, Waking, Who};
+use crate::node::Node;
 
 /// The line for an event, if it has one: when, who, what.
 pub fn line(at_us: u64, seen: &Seen<'_>) -> Option<String> {
@@ -122,6 +123,12 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 EnrolResult::Lost(reason) => format!("gets no answer: {reason}"),
             },
         ),
+        Seen::ClockSet(..)
+        | Seen::Slept(_)
+        | Seen::Awoke(..)
+        | Seen::Away(_)
+        | Seen::NotStarted(..)
+        | Seen::Anew(_) => return machines(seen),
         Seen::Dialled(_)
         | Seen::Abandoned(_)
         | Seen::Opened(..)
@@ -146,6 +153,39 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::AskedBy(..) => return None,
         Seen::Network(weather) => weather.words(),
     })
+}
+
+/// What happens to machines, their clocks and their disks.
+#[allow(clippy::wildcard_enum_match_arm, reason = "everything else has its words above")]
+fn machines(seen: &Seen<'_>) -> Option<(String, String)> {
+    Some(match seen {
+        Seen::ClockSet(node, ahead_s, wrong) => {
+            let what = if *wrong { "has a wrong clock" } else { "has its clock set" };
+            (machine(*node), format!("{what}: {ahead_s} s ahead of the right time"))
+        }
+        Seen::Slept(device) => (machine(Node::Device(*device)), "falls asleep".to_owned()),
+        Seen::Awoke(device, how) => (
+            machine(Node::Device(*device)),
+            match how {
+                Waking::Whole => "wakes, and finds all that came meanwhile",
+                Waking::Reset => "wakes, and finds its connections reset",
+                Waking::Silent => "wakes, and its connections are silent",
+            }
+            .to_owned(),
+        ),
+        Seen::Away(true) => ("run".to_owned(), "everybody goes away; the server stays".to_owned()),
+        Seen::Away(false) => ("run".to_owned(), "everybody is back".to_owned()),
+        Seen::NotStarted(who, refusal) => (name(who), format!("can't start: {refusal}")),
+        Seen::Anew(who) => (name(who), "begins anew, without key and certificate".to_owned()),
+        _ => return None,
+    })
+}
+
+fn machine(node: Node) -> String {
+    match node {
+        Node::Relay => "relay".to_owned(),
+        Node::Device(device) => format!("device {device}"),
+    }
 }
 
 /// A direct connection that has reached somebody.

@@ -76,4 +76,17 @@ pub enum Event {
     Gust(Gust),
     /// Somebody looks at all that the relay's process holds.
     LookInside,
+
+    /// Somebody sets a civil clock.
+    SetClock,
+    /// A device's civil clock, which is wrong, is set right.
+    MendClock(usize),
+    /// A machine falls asleep.
+    Doze,
+    /// A device's machine wakes, if it still sleeps that sleep.
+    Awaken(usize, u64),
+    /// Everybody goes away.
+    Leave,
+    /// Everybody comes back.
+    Return,
 }

@@ -46,7 +46,7 @@ impl World {
         }
     }
 
-    fn act(&mut self, person: usize, acts: Vec<Act>) {
+    pub(super) fn act(&mut self, person: usize, acts: Vec<Act>) {
         for act in acts {
             match act {
                 Act::AskOperator => {
@@ -58,6 +58,8 @@ impl World {
                     self.start(person, true, |node| node.enrol(*link, name, now_us));
                     self.see_request(person);
                 }
+                Act::Start if self.is_disbelieved(person) => {}
+                Act::Anew => self.begin_anew(person),
                 Act::Start => {
                     let (now_us, host) = (self.now_us, self.hosts.get(person).cloned());
                     let reach = host.as_ref().map(Host::reach).unwrap_or_default();
@@ -86,7 +88,7 @@ impl World {
     }
 
     /// A device's program ends, and the kernel closes its sockets.
-    fn stop(&mut self, person: usize, killed: bool) {
+    pub(super) fn stop(&mut self, person: usize, killed: bool) {
         let Some(node) = self.devices.get_mut(person).filter(|node| node.is_on()) else { return };
         let (program, sockets) = (node.program(), node.stop());
         self.saboteur.stopped(person, &mut node.store);
@@ -193,8 +195,9 @@ impl World {
         if let (Some(key), Some(token)) = (key, token) {
             self.see(&Seen::EnrolEnded(Who { program, name: &name }, &result, key.spki().id(), token));
         }
-        self.person(device).enrol_ended(&result, now_us);
+        let acts = self.person(device).enrol_ended(&result, now_us);
         self.stop(device, false);
+        self.act(device, acts);
         if let EnrolResult::Enrolled(_) = result {
             self.act(device, vec![Act::Start]);
         }

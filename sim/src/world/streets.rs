@@ -175,13 +175,18 @@ impl World {
         let host = owner.and_then(|owner| self.hosts.get(owner));
         let (filtered, lies) = host.map_or((false, false), |host| (host.filtered, host.lies));
         let own = address.ip().is_loopback();
-        if filtered && !own {
+        // Nobody answers for a machine that sleeps.
+        if (filtered && !own) || owner.is_some_and(|owner| self.hours.sleeps(owner)) {
             return;
         }
         let place = owner.map(|owner| (owner, address)).filter(|place| self.listeners.contains_key(place));
         if lies && !own {
-            let others: Vec<Place> =
-                self.listeners.keys().filter(|(device, _)| Some(*device) != owner).copied().collect();
+            let others: Vec<Place> = self
+                .listeners
+                .keys()
+                .filter(|(device, _)| Some(*device) != owner && !self.hours.sleeps(*device))
+                .copied()
+                .collect();
             let stranger = self.streets.chance(1, 2);
             let other = self.streets.pick(&others).copied().filter(|_| !stranger);
             self.meet(Party::Device(program, local), other, true);
@@ -250,7 +255,8 @@ impl World {
         if self.phase != Phase::Storm {
             return;
         }
-        let filtered = |device: usize| self.hosts.get(device).is_none_or(|host| host.filtered);
+        let filtered =
+            |device: usize| self.hosts.get(device).is_none_or(|host| host.filtered) || self.hours.sleeps(device);
         let open: Vec<Place> = self
             .listeners
             .keys()

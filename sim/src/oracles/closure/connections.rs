@@ -41,6 +41,8 @@ struct Conn {
     left: bool,
     /// Whether the relay saw the bytes stop without a goodbye.
     broke_off: bool,
+    /// Whether the device's machine sleeps, and can know nothing.
+    asleep: bool,
     /// Since when it is over, as far as anybody can know, while somebody has no reason yet.
     since_us: Option<u64>,
 }
@@ -110,6 +112,8 @@ impl Connections {
             }
             Seen::EnrolEnded(who, ..) => drop(self.device_knows(who.program, Knows::Over, at_us)),
             Seen::Killed(who) => drop(self.device_knows(who.program, Knows::Gone, at_us)),
+            Seen::Slept(device) => self.sleeps(*device, true, at_us),
+            Seen::Awoke(device, _) => self.sleeps(*device, false, at_us),
             _ => {}
         }
         Ok(())
@@ -134,7 +138,8 @@ impl Connections {
 
     fn opened(&mut self, conn: ConnId) {
         let (relay, device) = (Knows::Open, Knows::Never);
-        let new = Conn { relay, device, harm: Harm::None, left: false, broke_off: false, since_us: None };
+        let (harm, asleep, since_us) = (Harm::None, false, None);
+        let new = Conn { relay, device, harm, left: false, broke_off: false, asleep, since_us };
         self.conns.insert(conn, new);
     }
 
@@ -164,6 +169,20 @@ impl Connections {
                 if known.relay == Knows::Open {
                     known.relay = Knows::Gone;
                     known.harm = known.harm.max(Harm::Told);
+                }
+            });
+        }
+    }
+
+    /// While a machine sleeps the other side has to find out for itself, and the machine has all its time after that.
+    fn sleeps(&mut self, device: usize, asleep: bool, at_us: u64) {
+        let hers: Vec<ConnId> =
+            self.current.iter().filter_map(|(program, conn)| (program.device == device).then_some(*conn)).collect();
+        for conn in hers {
+            self.set(conn, at_us, |known| {
+                (known.harm, known.asleep) = (Harm::Untold, asleep);
+                if !asleep {
+                    known.since_us = known.since_us.and(Some(at_us));
                 }
             });
         }
@@ -218,6 +237,9 @@ impl Connections {
 impl Conn {
     /// By when both sides must have their reasons.
     fn due(&self) -> Option<u64> {
+        if self.asleep && self.relay != Knows::Open {
+            return None;
+        }
         Some(self.since_us? + if self.harm == Harm::Untold { UNTOLD_US } else { TOLD_US })
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Direct {
     /// Connections with which the network has done something.
     harmed: BTreeSet<ConnId>,
     calls: BTreeMap<(Program, CallId), Call>,
+    /// The devices whose machines sleep, and since when.
+    asleep: BTreeMap<usize, u64>,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,8 @@ impl Direct {
                 }
                 self.harmed.extend(weather.harms());
             }
+            Seen::Slept(device) => self.sleeps(*device, at_us),
+            Seen::Awoke(device, _) => self.wakes(*device, at_us),
             Seen::Told(who, Event::Call(call, event)) => return self.told((who.program, *call), event, at_us),
             Seen::Killed(who) => {
                 for (_, call) in self.calls.iter_mut().filter(|((holder, _), _)| *holder == who.program) {
@@ -100,6 +104,31 @@ impl Direct {
         self.halves.remove(&conn);
         if self.sockets.contains_key(&(conn, side.other())) {
             self.halves.insert(conn, at_us);
+        }
+    }
+
+    /// What goes to a machine that sleeps goes nowhere, and nobody is told.
+    fn sleeps(&mut self, device: usize, at_us: u64) {
+        self.asleep.insert(device, at_us);
+        let hers = self.sockets.iter().filter(|(_, socket)| socket.program.device == device);
+        self.harmed.extend(hers.map(|((conn, _), _)| *conn));
+    }
+
+    /// The time that a machine slept is not held against it.
+    fn wakes(&mut self, device: usize, at_us: u64) {
+        let Some(since_us) = self.asleep.remove(&device) else { return };
+        let slept_us = at_us - since_us;
+        for (_, listening_us) in self.listeners.iter_mut().filter(|((program, _), _)| program.device == device) {
+            *listening_us += slept_us;
+        }
+        for ((conn, _), socket) in self.sockets.iter_mut().filter(|(_, socket)| socket.program.device == device) {
+            socket.since_us += slept_us;
+            if let Some(half_us) = self.halves.get_mut(conn) {
+                *half_us = at_us;
+            }
+        }
+        for (_, call) in self.calls.iter_mut().filter(|((program, _), _)| program.device == device) {
+            call.left_us = call.left_us.map(|left_us| left_us + slept_us);
         }
     }
 
@@ -144,7 +173,8 @@ impl Direct {
     }
 
     fn overdue(&self, at_us: u64) -> Result<(), String> {
-        for ((program, id), since_us) in &self.listeners {
+        let awake = |program: &Program| !self.asleep.contains_key(&program.device);
+        for ((program, id), since_us) in self.listeners.iter().filter(|((program, _), _)| awake(program)) {
             let device = program.device;
             let over = self.calls.get(&(*program, *id)).filter(|call| call.ended || call.moved);
             if at_us > since_us + ATTEMPT_US {
@@ -156,7 +186,8 @@ impl Direct {
             }
         }
         let mut old: BTreeMap<Program, usize> = BTreeMap::new();
-        for socket in self.sockets.values().filter(|socket| at_us > socket.since_us + ATTEMPT_US + LEAVING_US) {
+        let too_old = |socket: &&Socket| at_us > socket.since_us + ATTEMPT_US + LEAVING_US;
+        for socket in self.sockets.values().filter(|socket| awake(&socket.program)).filter(too_old) {
             *old.entry(socket.program).or_default() += 1;
         }
         for (program, count) in old {
@@ -174,6 +205,10 @@ impl Direct {
             }
         }
         for (conn, since_us) in &self.halves {
+            let ends = [Side::Dialler, Side::Listener].map(|side| self.sockets.get(&(*conn, side)));
+            if ends.into_iter().flatten().any(|socket| !awake(&socket.program)) {
+                continue;
+            }
             let most_us = if self.harmed.contains(conn) { UNTOLD_US } else { TOLD_US };
             if at_us > since_us + most_us {
                 return Err(format!("one end of direct connection {conn} is gone and the other does not know"));

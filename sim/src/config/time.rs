@@ -1,0 +1,23 @@
+//! Decides how the machines' clocks go wrong and when laptops sleep: drawn from a stream of its own.
+
+use super::SimConfig;
+use super::draw::{family, rare};
+use crate::rng::{Draw, Streams};
+
+/// An absence: some hours, a month, and longer than any certificate lives.
+const AWAY_H: [u64; 5] = [1, 10, 40, 720, 2_400];
+
+impl SimConfig {
+    /// What time is like: nothing else is drawn from this stream.
+    pub(super) fn draw_time(&mut self) {
+        let rng = &mut Streams::new(self.seed).stream("config/time");
+        self.drift_ppm = family(rng, 500);
+        self.clock_step_mean_ms = rare(rng, 1_000, 30_000);
+        self.clock_step_max_s = rng.between(1, 120);
+        self.wrong_clock_percent = family(rng, 60);
+        self.nap_mean_ms = rare(rng, 2_000, 30_000);
+        self.nap_max_s = rng.between(1, 120);
+        let (away, length) = (rng.chance(1, 6), rng.pick(&AWAY_H).copied().unwrap_or(1));
+        self.away_h = if away { length } else { 0 };
+    }
+}
