@@ -217,6 +217,8 @@ impl Peer {
             return Err(SayRefusal::Full);
         }
         let n = self.lines.say(text, now.mono)?;
+        // Before each line, however much waits: with one who talks without pause there is never little (`confirm`).
+        self.say_heard();
         self.speak(&PeerMessage::Line { n, text: text.to_owned() });
         Ok(n)
     }
@@ -424,11 +426,16 @@ impl Peer {
         }
     }
 
-    /// Confirms what was heard, unless so much waits on the way that a later confirmation will do for both.
+    /// Confirms what was heard, unless so much waits on the way that a later confirmation will do for both: the one
+    /// before our next line, or the one when the way has caught up.
     fn confirm(&mut self) {
-        if let Some(n) = self.lines.news().filter(|_| self.is_open())
-            && self.speaking().is_some_and(|link| link.waiting() < PEER_HEARD_BACKLOG_BYTES)
-        {
+        if self.is_open() && self.speaking().is_some_and(|link| link.waiting() < PEER_HEARD_BACKLOG_BYTES) {
+            self.say_heard();
+        }
+    }
+
+    fn say_heard(&mut self) {
+        if let Some(n) = self.lines.news() {
             self.speak(&PeerMessage::Heard { n });
             self.lines.told(n);
         }

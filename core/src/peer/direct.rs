@@ -22,7 +22,7 @@ use rand_core::CryptoRng;
 use super::reach::Reach;
 use crate::fault::CloseReason;
 use crate::id::{ConnId, KeyId};
-use crate::limits::{DIRECT_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
+use crate::limits::{DIRECT_HEARD_TIME_MAX, DIRECT_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
 use crate::time::{Instant, Now};
 use crate::tls::{Dial, Doors};
@@ -111,6 +111,16 @@ struct Up {
     link: Link,
     heard_at: Instant,
     told_at: Instant,
+}
+
+impl Up {
+    /// When the connection is dead, if nothing comes until then: by its silence, or by a line of ours that has waited
+    /// for its confirmation `since` then. While they talk, the confirmation may stand behind what they said before.
+    fn dead_at(&self, waiting_since: Option<Instant>) -> Instant {
+        let unheard =
+            |since: Instant| since.max(self.heard_at).plus(DIRECT_HEARD_TIME_MAX).min(since.plus(SILENCE_TIME_MAX));
+        waiting_since.map(unheard).into_iter().fold(self.heard_at.plus(SILENCE_TIME_MAX), Instant::min)
+    }
 }
 
 impl Direct {
@@ -297,7 +307,7 @@ impl Direct {
     }
 
     /// Does what is due. A line of ours that nobody confirms shows a dead connection; `true`: say a sign of life.
-    pub(super) fn tick(&mut self, unheard_until: Option<Instant>, now: Now) -> bool {
+    pub(super) fn tick(&mut self, waiting_since: Option<Instant>, now: Now) -> bool {
         match &mut self.stage {
             Stage::Finding(until, _) | Stage::Proposed(until) | Stage::Binding(until) | Stage::Trying(until, _) => {
                 if *until <= now.mono {
@@ -306,9 +316,7 @@ impl Direct {
                 false
             }
             Stage::Up(up) => {
-                let dead = up.heard_at.plus(SILENCE_TIME_MAX) <= now.mono
-                    || unheard_until.is_some_and(|until| until <= now.mono);
-                if dead {
+                if up.dead_at(waiting_since) <= now.mono {
                     self.events.push_back(DirectEvent::Closed(CloseReason::TimedOut));
                     return false;
                 }
@@ -323,15 +331,12 @@ impl Direct {
     }
 
     /// When something is due next.
-    pub(super) fn next_deadline(&self, unheard_until: Option<Instant>) -> Option<Instant> {
+    pub(super) fn next_deadline(&self, waiting_since: Option<Instant>) -> Option<Instant> {
         match &self.stage {
             Stage::Finding(until, _) | Stage::Proposed(until) | Stage::Binding(until) | Stage::Trying(until, _) => {
                 Some(*until)
             }
-            Stage::Up(up) => {
-                let own = up.heard_at.plus(SILENCE_TIME_MAX).min(up.told_at.plus(PING_AFTER));
-                Some(unheard_until.map_or(own, |until| own.min(until)))
-            }
+            Stage::Up(up) => Some(up.dead_at(waiting_since).min(up.told_at.plus(PING_AFTER))),
             Stage::Idle | Stage::Over => None,
         }
     }

@@ -3,7 +3,7 @@
 use super::direct::DirectEvent;
 use super::{DirectEnd, Path, Peer, PeerEvent};
 use crate::fault::{CloseReason, Fault};
-use crate::limits::{DIRECT_HEARD_TIME_MAX, SILENCE_TIME_MAX};
+use crate::limits::SILENCE_TIME_MAX;
 use crate::time::{Instant, Now};
 use crate::wire::peer::PeerMessage;
 use crate::wire::{Code, Frame};
@@ -22,13 +22,12 @@ impl Peer {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Now) {
-        let unheard_until = self.unheard_until();
-        if !self.direct.is_up() && unheard_until.is_some_and(|until| until <= now.mono) {
+        if !self.direct.is_up() && self.unheard_until().is_some_and(|until| until <= now.mono) {
             // However lively the relay is: whoever confirms nothing for so long does not read.
             self.say_goodbye(Code::TIMED_OUT);
             return self.closed(CloseReason::TimedOut);
         }
-        if self.direct.tick(unheard_until, now) {
+        if self.direct.tick(self.lines.waiting_since(), now) {
             // A sign of life: it says nothing new.
             let n = self.lines.heard();
             self.speak(&PeerMessage::Heard { n });
@@ -41,13 +40,13 @@ impl Peer {
         if self.over {
             return None;
         }
-        let direct = self.direct.next_deadline(self.unheard_until());
+        let direct = self.direct.next_deadline(self.lines.waiting_since());
         if self.direct.is_up() { direct } else { direct.into_iter().chain(self.unheard_until()).min() }
     }
 
+    /// How long unconfirmed lines are waited for in the tunnel.
     fn unheard_until(&self) -> Option<Instant> {
-        let patience = if self.direct.is_up() { DIRECT_HEARD_TIME_MAX } else { SILENCE_TIME_MAX };
-        self.lines.waiting_since().map(|since| since.plus(patience))
+        self.lines.waiting_since().map(|since| since.plus(SILENCE_TIME_MAX))
     }
 
     /// Does what the direct way's news come to.

@@ -231,6 +231,39 @@ fn whoever_confirms_nothing_for_a_minute_does_not_read() {
     assert_eq!(call.caller.next_deadline(), None);
 }
 
+/// A review's find: there was never so little on the way that a confirmation went out.
+#[test]
+fn whoever_talks_without_pause_confirms_what_it_hears_all_the_same() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    call.callee.say("do you hear me", NOW).unwrap();
+    let filler = "x".repeat(LINE_BYTES_MAX / 16);
+    let mut on_the_way = VecDeque::new();
+    for second in 0..=SILENCE_TIME_MAX.as_secs() {
+        let now = Now { mono: NOW.mono.plus(Duration::from_secs(second)), wall: START };
+        while call.caller.has_room() {
+            call.caller.say(&filler, now).unwrap();
+        }
+        on_the_way.extend(std::iter::from_fn(|| call.caller.poll_forward()));
+        let piece = on_the_way.pop_front().unwrap();
+        call.callee.received(&piece, now);
+        while let Some(bytes) = call.callee.poll_forward() {
+            call.caller.received(&bytes, now);
+        }
+        if let Some(credit) = call.callee.poll_credit() {
+            call.caller.credited(credit);
+        }
+        call.caller.tick(now);
+        call.callee.tick(now);
+    }
+    let (caller, callee) = call.events();
+    assert_eq!(caller, [PeerEvent::Line { n: 0, text: "do you hear me".into() }]);
+    assert!(callee.iter().all(|event| matches!(event, PeerEvent::Line { .. })), "{:?}", callee.last());
+    assert_eq!(call.callee.lines.waiting_since(), None, "it knows that it was heard");
+}
+
 #[test]
 fn a_line_that_comes_twice_by_the_only_way_is_a_breach() {
     let [alice, bob, _] = people();

@@ -1,6 +1,6 @@
 //! The streets between the members' houses, for direct connections in core's own tests: addresses, listeners, pipes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use super::{MemberInput, Town};
@@ -23,6 +23,10 @@ pub(crate) struct Streets {
     pub(crate) no_ports: BTreeSet<usize>,
     /// While set, bytes on direct connections vanish.
     pub(crate) swallow: bool,
+    /// Members whose bytes on direct connections stand still on the way.
+    pub(crate) slow: BTreeSet<usize>,
+    /// What stands still: whose it is to be, and the bytes.
+    standing: VecDeque<((usize, ConnId), Vec<u8>)>,
     /// While set, what is written directly is altered on the way.
     pub(crate) meddle: bool,
     /// Where everybody is sent who asks for an address: a member who lies about theirs, in effect.
@@ -88,6 +92,15 @@ impl Town {
         self.settle();
     }
 
+    /// The oldest of the bytes that stand still arrive; whether there were any. Nothing else happens.
+    pub(crate) fn let_through(&mut self) -> bool {
+        let oldest = self.streets.standing.pop_front();
+        if let Some(((member, conn), bytes)) = &oldest {
+            self.tell_member(*member, MemberInput::Received(*conn, bytes));
+        }
+        oldest.is_some()
+    }
+
     pub(super) fn in_the_streets(&mut self, member: usize, output: Output) {
         match output {
             Output::FindAddresses(call) => {
@@ -137,6 +150,9 @@ impl Town {
             *last ^= 1;
         }
         if let Some((other, theirs)) = self.streets.pipes.get(&(member, conn)).copied() {
+            if self.streets.slow.contains(&member) {
+                return self.streets.standing.push_back(((other, theirs), bytes));
+            }
             self.tell_member(other, MemberInput::Received(theirs, &bytes));
         }
     }
@@ -145,7 +161,7 @@ impl Town {
         if dropped {
             self.streets.dropped.push((member, conn));
         }
-        if self.streets.swallow {
+        if self.streets.swallow || self.streets.slow.contains(&member) {
             return;
         }
         let other = if dropped {

@@ -109,6 +109,51 @@ fn a_dead_direct_connection_is_found_out_by_lines_that_nobody_confirms() {
     assert_eq!(moves(&town.news(alice.0)), [(Path::Direct, None), (Path::Tunnel, dead)]);
 }
 
+/// A review's find: whoever talks much confirms behind what it says, and its connection was taken for dead.
+#[test]
+fn a_direct_connection_on_which_much_comes_in_is_not_taken_for_dead() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.slow.insert(alice.0);
+    let seconds = 2 * DIRECT_HEARD_TIME_MAX.as_secs();
+    for n in 0..seconds {
+        say(&mut town, alice, n);
+    }
+    say(&mut town, bob, 0);
+    for _ in 0..seconds {
+        town.wait(Duration::from_secs(1));
+        assert!(town.let_through());
+        town.settle();
+    }
+    let told_bob = town.news(bob.0);
+    assert_eq!(lines(&told_bob), said(0..seconds));
+    assert_eq!(moves(&told_bob), [(Path::Direct, None)]);
+    while town.let_through() {}
+    town.wait(DIRECT_HEARD_TIME_MAX);
+    assert_eq!(moves(&town.news(bob.0)), [], "his line was confirmed in the end");
+}
+
+/// However much comes in, lines that are never confirmed are worth a try by the other way.
+#[test]
+fn a_direct_connection_that_confirms_nothing_is_left_in_the_end() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.slow.insert(alice.0);
+    let seconds = SILENCE_TIME_MAX.as_secs();
+    for n in 0..=seconds {
+        say(&mut town, alice, n);
+    }
+    say(&mut town, bob, 0);
+    for _ in 1..seconds {
+        town.wait(Duration::from_secs(1));
+        assert!(town.let_through());
+        town.settle();
+    }
+    assert_eq!(moves(&town.news(bob.0)), [(Path::Direct, None)]);
+    town.wait(Duration::from_secs(1));
+    let dead = Some(DirectEnd::Broken(CloseReason::TimedOut));
+    assert_eq!(moves(&town.news(bob.0)), [(Path::Tunnel, dead)]);
+    assert_eq!(lines(&town.news(alice.0)), said(0..1));
+}
+
 #[test]
 fn what_is_said_again_right_before_a_goodbye_is_heard() {
     let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
