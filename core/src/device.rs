@@ -29,7 +29,8 @@ use rand_core::CryptoRng;
 use crate::fault::{CloseReason, Fault};
 use crate::id::{CallId, ConnId, DeviceName, UserName};
 use crate::peer::{DirectInput, Reach};
-use crate::time::{Instant, Now};
+use crate::pki::Facts;
+use crate::time::{Instant, Now, Wall};
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
 use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use crate::wire::{Code, Extensions};
@@ -183,12 +184,14 @@ impl Device {
     /// A device. With `attend` it is present to others and can be called; without, it only asks.
     pub fn new(env: TlsEnv, identity: Identity, attend: bool) -> Self {
         let dial = Dial::relay(&env, &identity.credentials, &identity.trust);
+        // It was judged when it came, and is at every door.
+        let ends = Facts::read(&identity.credentials.leaf).map_or(Wall(0), |facts| facts.not_after);
         let calls = Calls::new(env.clone(), identity.clone());
         Self {
             env,
             identity,
             attend,
-            session: RelaySession::new(dial),
+            session: RelaySession::new(dial, ends),
             calls,
             asks: Asks::default(),
             quitting: false,

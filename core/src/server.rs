@@ -24,7 +24,9 @@ pub mod settings;
 mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand_core::CryptoRng;
 
@@ -33,7 +35,7 @@ use crate::effect::{Effect, Effects, Note, Room, Turn};
 use crate::id::{AppendId, ConnId, Fingerprint, LoadId, Realm};
 use crate::journal::state::RealmInfo;
 use crate::journal::{Record, RecordRefusal, State};
-use crate::limits::{RELAY_LIFETIME, RENEWAL_RETRY};
+use crate::limits::{BACKDATING, RELAY_LIFETIME, RENEWAL_RETRY};
 use crate::link::Step;
 use crate::operator::{Command, Operator};
 use crate::pki::{Authority, LintFailure, SecretKey};
@@ -71,8 +73,9 @@ pub struct Server {
     /// Connections that may have something for their socket.
     turned: BTreeSet<ConnId>,
     deadlines: Deadlines<Wake>,
-    /// When the relay's own certificate is made anew, by the civil clock: a host may sleep, and its other clock with it.
-    renew_at: Wall,
+    /// What the civil clock may read while the relay's own certificate is kept. A host may sleep, and its other clock
+    /// with it; and a clock may have been ahead when the certificate was made, which is not valid yet then.
+    kept: Range<Wall>,
     shutting_down: bool,
 }
 
@@ -104,7 +107,7 @@ impl Server {
             conns: BTreeMap::new(),
             strangers: Strangers::new(Settings::default().key_operations_per_second, now.mono),
             strangers_noted: (StrangersWork::default(), None),
-            renew_at: renew_at(now),
+            kept: kept_until(now, RELAY_LIFETIME * 2 / 3),
             appending: VecDeque::new(),
             loading: BTreeMap::new(),
             effects: Effects::default(),
@@ -113,7 +116,7 @@ impl Server {
             deadlines: Deadlines::default(),
             shutting_down: false,
         };
-        server.deadlines.set(Wake::Certificate, now.when(server.renew_at));
+        server.deadlines.set(Wake::Certificate, now.when(server.kept.end));
         if server.state.realm().is_none() {
             let realm = server.realm().clone();
             let record = Record::RealmFounded { realm, root, at: now.wall };
@@ -260,9 +263,9 @@ impl Server {
                 Wake::Expiry(conn) => self.expiry(conn, now),
                 Wake::Silence(conn) => self.silence(conn, now),
                 Wake::Linger(conn) => self.forget(conn),
-                Wake::Certificate if now.wall >= self.renew_at => self.renew(now, rng),
+                Wake::Certificate if !self.kept.contains(&now.wall) => self.renew(now, rng),
                 // The civil clock was set back meanwhile.
-                Wake::Certificate => self.deadlines.set(Wake::Certificate, now.when(self.renew_at)),
+                Wake::Certificate => self.deadlines.set(Wake::Certificate, now.when(self.kept.end)),
                 Wake::Slow(conn) => self.part(conn, Code::TOO_SLOW, now),
                 Wake::Turn => self.take_turns(now, rng),
                 Wake::StrangersNote => self.note_strangers(now),
@@ -275,20 +278,21 @@ impl Server {
         }
     }
 
-    /// Makes the relay's certificate anew, well before it expires. Connections that exist go on with theirs.
+    /// Makes the relay's certificate anew: well before it expires, or when it is one of the future. Connections that exist
+    /// go on with theirs.
     fn renew(&mut self, now: Now, rng: &mut dyn CryptoRng) {
         match doors(&self.env, self.ca.authority(), now, rng) {
             Ok(doors) => {
                 self.doors = doors;
                 self.effects.note(Note::RelayCertified(now.wall));
-                self.renew_at = renew_at(now);
+                self.kept = kept_until(now, RELAY_LIFETIME * 2 / 3);
             }
             Err(failure) => {
                 self.effects.note(Note::Alarm(format!("the relay's certificate can't be made anew: {failure}")));
-                self.renew_at = now.wall.plus(RENEWAL_RETRY);
+                self.kept = kept_until(now, RENEWAL_RETRY);
             }
         }
-        self.deadlines.set(Wake::Certificate, now.when(self.renew_at));
+        self.deadlines.set(Wake::Certificate, now.when(self.kept.end));
     }
 
     fn shutdown(&mut self, now: Now) {
@@ -322,9 +326,9 @@ impl Server {
     }
 }
 
-/// At two thirds of the relay's certificate.
-fn renew_at(now: Now) -> Wall {
-    now.wall.plus(RELAY_LIFETIME * 2 / 3)
+/// From the beginning of a certificate that is made now until after `time`.
+fn kept_until(now: Now, time: Duration) -> Range<Wall> {
+    now.wall.minus(BACKDATING)..now.wall.plus(time)
 }
 
 /// The relay's doors with a new key and certificate.

@@ -101,6 +101,8 @@ pub(crate) struct Town {
     admins: u64,
     /// While set, nobody can connect.
     pub(crate) unreachable: bool,
+    /// What the server's civil clock reads, where it is not right.
+    pub(crate) server_wall: Option<Wall>,
     /// Outputs that were polled and not carried out yet.
     later: Vec<(usize, device::Output)>,
     pub(crate) streets: Streets,
@@ -140,6 +142,7 @@ impl Town {
             conns: 0,
             admins: 0,
             unreachable: false,
+            server_wall: None,
             later: Vec::new(),
             streets: Streets::default(),
             reach: Reach::tunnel_only(),
@@ -173,11 +176,17 @@ impl Town {
         self.answered(id).unwrap()
     }
 
+    /// Feeds the server one input.
+    pub(crate) fn serve(&mut self, input: server::Input<'_>) {
+        let now = Now { wall: self.server_wall.unwrap_or(self.now.wall), ..self.now };
+        self.server.handle(input, now, &mut self.rng);
+    }
+
     /// Has the operator ask, and goes on until nothing more comes of it.
     pub(crate) fn ask(&mut self, command: &Operator) -> AdminId {
         self.admins += 1;
         let id = AdminId(self.admins);
-        self.server.handle(server::Input::Operator(id, command), self.now, &mut self.rng);
+        self.serve(server::Input::Operator(id, command));
         self.settle();
         id
     }
@@ -281,7 +290,7 @@ impl Town {
     /// Cuts a member's connection: both sides see the end.
     pub(crate) fn cut(&mut self, member: usize) {
         if let Some((at_server, at_member)) = self.members[member].wire.take() {
-            self.server.handle(server::Input::Ended(at_server), self.now, &mut self.rng);
+            self.serve(server::Input::Ended(at_server));
             self.tell_member(member, MemberInput::Ended(at_member));
         }
         self.settle();
@@ -293,7 +302,7 @@ impl Town {
         loop {
             let next = self.next_deadline().filter(|at| *at <= end).unwrap_or(end);
             self.go_to(next.max(self.now.mono));
-            self.server.handle(server::Input::Tick, self.now, &mut self.rng);
+            self.serve(server::Input::Tick);
             for member in 0..self.members.len() {
                 self.tell_member(member, MemberInput::Tick);
             }
@@ -326,7 +335,7 @@ impl Town {
     pub(crate) fn take(&mut self, conn: ConnId, bytes_max: usize) {
         let mut bytes = self.server.outbound(conn).to_vec();
         bytes.truncate(bytes_max);
-        self.server.handle(server::Input::Sent(conn, bytes.len()), self.now, &mut self.rng);
+        self.serve(server::Input::Sent(conn, bytes.len()));
         if let Some((member, at_member)) = self.member_at(conn) {
             self.tell_member(member, MemberInput::Received(at_member, &bytes));
         }
@@ -389,7 +398,7 @@ impl Town {
     fn durable(&mut self, id: AppendId, records: Vec<Vec<u8>>) {
         let first = self.journal.len() as u64 + 1;
         self.journal.extend(records);
-        self.server.handle(server::Input::Appended(id, first), self.now, &mut self.rng);
+        self.serve(server::Input::Appended(id, first));
     }
 
     fn poll_member(&mut self, member: usize) -> Option<device::Output> {

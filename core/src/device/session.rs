@@ -11,7 +11,7 @@ use crate::fault::{CloseReason, Fault};
 use crate::id::ConnId;
 use crate::limits::{BACKOFF_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
-use crate::time::{Deadlines, Instant, Now};
+use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tls::Dial;
 use crate::wire::frame::decode;
 use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
@@ -36,6 +36,8 @@ pub enum SessionEvent {
 #[derive(Debug)]
 pub struct RelaySession {
     dial: Dial,
+    /// The last second of our certificate.
+    ends: Wall,
     stage: Stage,
     last_conn: u64,
     /// The connection before, whose socket has not ended yet.
@@ -66,10 +68,11 @@ enum Stage {
 }
 
 impl RelaySession {
-    /// A way that was never gone.
-    pub fn new(dial: Dial) -> Self {
+    /// A way that was never gone, for a certificate that ends so.
+    pub fn new(dial: Dial, ends: Wall) -> Self {
         Self {
             dial,
+            ends,
             stage: Stage::Idle,
             last_conn: 0,
             leaving: None,
@@ -315,7 +318,7 @@ impl RelaySession {
             // A relay that admits and dies at once is dialled ever more slowly, too.
             self.backoff.succeeded();
         }
-        if useless(reason, self.secured, self.ever_admitted) {
+        if useless(reason, self.secured, self.ever_admitted, now.wall > self.ends) {
             self.stage = Stage::GivenUp;
             self.events.push_back(SessionEvent::GivenUp(reason));
         } else {
@@ -376,15 +379,15 @@ impl RelaySession {
 }
 
 /// Whether dialling again would end the same way. What the relay said inside the connection is final: its refusal of our
-/// certificate, too, which comes after ours, on a connection that is secured. An alert in the clear is anybody's, and never
+/// certificate, too, which comes after ours, on a connection that is secured; but that it has `expired` only if our own
+/// clock says so, since the relay's may be ahead for a moment. An alert in the clear is anybody's, and never
 /// is. Another certificate than the relay's can be shown by anybody, too, but to whom it never went well before it is a
 /// wrong address more often than a villain.
-fn useless(reason: CloseReason, secured: bool, ever_admitted: bool) -> bool {
+fn useless(reason: CloseReason, secured: bool, ever_admitted: bool, expired: bool) -> bool {
     match reason {
         CloseReason::Fault(Fault::Certificate(_) | Fault::Version(_)) => !ever_admitted,
-        CloseReason::Theirs(code) => {
-            matches!(code, Code::REPLACED | Code::EXPIRED | Code::UNKNOWN_DEVICE | Code::VERSION)
-        }
+        CloseReason::Theirs(Code::EXPIRED) => expired,
+        CloseReason::Theirs(code) => matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::VERSION),
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
         CloseReason::Alert(number) => secured && matches!(number, 42..=46 | 48 | 49 | 116) && !ever_admitted,
         CloseReason::Ours(_)

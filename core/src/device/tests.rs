@@ -264,6 +264,23 @@ fn a_call_whose_caller_is_gone_before_it_is_up_was_not_cut() {
     assert_eq!(call_events(&town.news(bob)).last(), Some(&CallEvent::Ended(CallEnd::Refused(Code::HUNG_UP))));
 }
 
+/// A review's find: a relay whose clock was ahead for a moment sent everybody home for good.
+#[test]
+fn a_certificate_is_expired_for_good_only_if_our_own_clock_says_so() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    town.news(alice);
+    town.server_wall = Some(town.now.wall.plus(crate::limits::DEVICE_LIFETIME * 2));
+    town.command(alice, Command::Who);
+    town.server_wall = None;
+    let expired = CloseReason::Theirs(Code::EXPIRED);
+    let news = town.news(alice);
+    assert!(matches!(news.last(), Some(Event::Offline(reason, _)) if *reason == expired), "{news:?}");
+    town.wait(crate::limits::BACKOFF_MAX);
+    let news = town.news(alice);
+    assert!(matches!(news.first(), Some(Event::Online(_))), "{news:?}");
+}
+
 #[test]
 fn a_relay_that_is_lost_before_it_answers_leaves_no_deadline_behind() {
     let mut town = Town::of(&["alice"]);

@@ -51,7 +51,7 @@ pub(super) enum Stage {
 
 impl Server {
     pub(super) fn opened(&mut self, conn: ConnId, source: Source, now: Now, rng: &mut dyn CryptoRng) {
-        if now.wall >= self.renew_at {
+        if !self.kept.contains(&now.wall) {
             self.renew(now, rng);
         }
         let is_full = self.conns.len() >= self.settings.connections_max;

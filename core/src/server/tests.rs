@@ -153,6 +153,35 @@ fn the_relays_own_certificate_is_made_anew_in_time() {
     assert!(town.news(alice).iter().any(|event| matches!(event, Event::Online(_))));
 }
 
+/// A review's find: the certificate that was made meanwhile was not valid yet, and nobody got in any more.
+#[test]
+fn a_clock_that_was_ahead_for_a_moment_keeps_nobody_out() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    town.server_wall = Some(START.plus(RELAY_LIFETIME));
+    let stranger = town.next_conn();
+    town.serve(Input::Opened(stranger, Source::default()));
+    town.settle();
+    assert!(town.notes.iter().any(|note| matches!(note, Note::RelayCertified(_))));
+    town.server_wall = None;
+    town.cut(alice);
+    town.news(alice);
+    town.wait(crate::limits::BACKOFF_MAX);
+    assert!(matches!(town.news(alice).first(), Some(Event::Online(_))));
+}
+
+#[test]
+fn without_anybody_coming_a_certificate_of_the_future_is_made_anew_too() {
+    let mut town = Town::new();
+    let certified = |town: &Town| town.notes.iter().filter(|note| matches!(note, Note::RelayCertified(_))).count();
+    town.server_wall = Some(START.plus(RELAY_LIFETIME * 4));
+    town.wait(RELAY_LIFETIME * 2 / 3 + Duration::from_secs(1));
+    assert_eq!(certified(&town), 1);
+    town.server_wall = None;
+    town.wait(RELAY_LIFETIME * 2 / 3 + Duration::from_secs(1));
+    assert_eq!(certified(&town), 2);
+}
+
 #[test]
 fn a_certificate_of_another_life_of_the_server_is_not_admitted() {
     let mut town = Town::new();

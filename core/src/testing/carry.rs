@@ -10,12 +10,12 @@ impl Town {
             server::Output::Append(id, records) => self.durable(id, records),
             server::Output::Load(id, n) => {
                 let record = self.journal.get(usize::try_from(n).unwrap() - 1).cloned();
-                self.server.handle(server::Input::Loaded(id, record.as_deref()), self.now, &mut self.rng);
+                self.serve(server::Input::Loaded(id, record.as_deref()));
             }
             server::Output::Write(conn) if self.deaf.contains(&conn) => {}
             server::Output::Write(conn) => {
                 let bytes = self.server.outbound(conn).to_vec();
-                self.server.handle(server::Input::Sent(conn, bytes.len()), self.now, &mut self.rng);
+                self.serve(server::Input::Sent(conn, bytes.len()));
                 if let Some((member, at_member)) = self.member_at(conn) {
                     self.tell_member(member, MemberInput::Received(at_member, &bytes));
                 }
@@ -46,11 +46,7 @@ impl Town {
             device::Output::Dial(conn) => {
                 let at_server = self.next_conn();
                 self.members[member].wire = Some((at_server, conn));
-                self.server.handle(
-                    server::Input::Opened(at_server, server::Source::default()),
-                    self.now,
-                    &mut self.rng,
-                );
+                self.serve(server::Input::Opened(at_server, server::Source::default()));
                 self.tell_member(member, MemberInput::Connected(conn));
             }
             output @ (device::Output::DialPeer(..)
@@ -68,7 +64,7 @@ impl Town {
                 };
                 self.tell_member(member, MemberInput::Sent(conn, bytes.len()));
                 if let Some(at_server) = self.server_at(member, conn) {
-                    self.server.handle(server::Input::Received(at_server, &bytes), self.now, &mut self.rng);
+                    self.serve(server::Input::Received(at_server, &bytes));
                 }
             }
             device::Output::Shut(conn) | device::Output::Drop(conn) => {
@@ -76,7 +72,7 @@ impl Town {
                     if let device::Output::Drop(_) = output {
                         self.members[member].wire = None;
                     }
-                    self.server.handle(server::Input::Ended(at_server), self.now, &mut self.rng);
+                    self.serve(server::Input::Ended(at_server));
                 }
             }
             device::Output::Tell(event) => self.members[member].told.push(event),

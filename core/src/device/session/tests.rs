@@ -26,9 +26,9 @@ fn an_alert_in_the_clear_does_not_end_a_device_that_was_never_admitted() {
 #[test]
 fn a_refusal_of_our_certificate_is_final_only_when_it_is_the_relays_word() {
     let refused = CloseReason::Alert(REVOKED);
-    assert!(useless(refused, true, false), "after the handshake");
-    assert!(!useless(refused, false, false), "in the clear");
-    assert!(!useless(refused, true, true), "it was good enough before");
+    assert!(useless(refused, true, false, false), "after the handshake");
+    assert!(!useless(refused, false, false, false), "in the clear");
+    assert!(!useless(refused, true, true, false), "it was good enough before");
     assert!(!useless(CloseReason::Alert(20), true, false), "that is no refusal of a certificate");
     assert!(useless(CloseReason::Theirs(Code::UNKNOWN_DEVICE), true, true));
 }

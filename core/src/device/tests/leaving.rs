@@ -6,9 +6,9 @@ use super::super::Output;
 use super::super::session::{RelaySession, SessionEvent};
 use super::*;
 use crate::id::ConnId;
-use crate::limits::{HANDSHAKE_TIME_MAX, SILENCE_TIME_MAX};
+use crate::limits::{DEVICE_LIFETIME, HANDSHAKE_TIME_MAX, SILENCE_TIME_MAX};
 use crate::peer::{Peer, PeerEvent, Reach};
-use crate::testing::{env, rng};
+use crate::testing::{START, env, rng};
 use crate::tls::Dial;
 
 #[test]
@@ -39,7 +39,8 @@ fn a_device_that_is_leaving_takes_no_call_and_does_not_wait_for_it_to_ring_out()
 #[test]
 fn leaving_waits_for_the_newest_connection_and_not_for_one_before_it() {
     let identity = Town::new().enrol("alice");
-    let mut session = RelaySession::new(Dial::relay(&env(), &identity.credentials, &identity.trust));
+    let dial = Dial::relay(&env(), &identity.credentials, &identity.trust);
+    let mut session = RelaySession::new(dial, START.plus(DEVICE_LIFETIME));
     let (mut now, mut rng) = (Town::new().now, rng(1));
     session.start(now);
     session.connected(ConnId(1), now);
