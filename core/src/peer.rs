@@ -419,6 +419,9 @@ impl Peer {
 
     fn closed(&mut self, reason: CloseReason) {
         if !self.over {
+            // What answers our goodbye is its good end, by whichever way it comes.
+            let answered = self.parted.filter(|_| reason == CloseReason::Theirs(Code::FINISHED));
+            let reason = answered.map_or(reason, CloseReason::Ours);
             self.over = true;
             self.over_directly = self.direct.is_up();
             self.direct.leave(if reason.is_polite() { Code::FINISHED } else { Code::GONE });

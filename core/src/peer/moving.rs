@@ -61,7 +61,7 @@ impl Peer {
                     let result = self.message(&message, Path::Direct, now);
                     self.judge(result);
                 }
-                DirectEvent::Closed(reason) if ends_the_session(reason) => self.closed(reason),
+                DirectEvent::Closed(reason) if ends_the_session(reason) => self.directly_closed(reason, now),
                 DirectEvent::Closed(reason) => self.back(Some(reason), DirectEnd::Broken(reason), now),
                 DirectEvent::Failed(_) if self.over => {}
                 DirectEvent::Failed(end) => {
@@ -70,6 +70,20 @@ impl Peer {
                 }
             }
         }
+    }
+
+    /// The session ends with its direct connection. A goodbye may have been long on its way, and its sender in the tunnel
+    /// by now: there it is answered, too, after what the sender may not have heard.
+    fn directly_closed(&mut self, reason: CloseReason, now: Now) {
+        if let CloseReason::Theirs(_) | CloseReason::Ours(_) = reason
+            && self.has_tunnel()
+            && !self.over
+        {
+            self.direct.leave(Code::FINISHED);
+            self.say_again(now);
+            self.say_goodbye(Code::FINISHED);
+        }
+        self.closed(reason);
     }
 
     /// Speaks in the tunnel again, or still. With a `broken` connection and no tunnel this is the end.

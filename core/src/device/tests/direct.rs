@@ -415,6 +415,43 @@ fn a_goodbye_on_a_dead_direct_connection_goes_through_the_tunnel() {
     assert_eq!(call_events(&told_bob).last(), Some(&finished(CloseReason::Theirs(Code::FINISHED))));
 }
 
+/// A review's find: the answer went by a way that nobody read any more.
+#[test]
+fn a_goodbye_that_comes_by_a_way_which_its_sender_has_left_is_answered_by_the_other_way_too() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.slow.extend([alice.0, bob.0]);
+    say(&mut town, alice, 0);
+    town.command(alice.0, Command::HangUp(alice.1, Code::HUNG_UP));
+    say(&mut town, bob, 0);
+    // She goes on in the tunnel; before that reaches him, what stood still on the direct connection does.
+    let later = town.now.mono.plus(PEER_GOODBYE_TIME_MAX);
+    town.now = crate::time::Now { mono: later, wall: town.now.wall.plus(PEER_GOODBYE_TIME_MAX) };
+    town.device(alice.0, super::super::Input::Tick);
+    town.streets.slow.clear();
+    while town.let_through() {}
+    town.settle();
+    let (told_alice, told_bob) = (town.news(alice.0), town.news(bob.0));
+    assert_eq!((lines(&told_bob), lines(&told_alice)), (said(0..1), said(0..1)));
+    let finished = |end| CallEvent::Ended(CallEnd::Closed(end));
+    assert_eq!(call_events(&told_bob).last(), Some(&finished(CloseReason::Theirs(Code::FINISHED))));
+    assert_eq!(call_events(&told_alice).last(), Some(&finished(CloseReason::Ours(Code::FINISHED))));
+}
+
+#[test]
+fn an_answer_that_comes_by_the_other_way_first_is_as_good_an_end() {
+    let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
+    town.streets.slow.insert(bob.0);
+    say(&mut town, bob, 0);
+    town.command(alice.0, Command::HangUp(alice.1, Code::HUNG_UP));
+    let told = town.news(alice.0);
+    assert_eq!(lines(&told), said(0..1));
+    let finished = CallEvent::Ended(CallEnd::Closed(CloseReason::Ours(Code::FINISHED)));
+    assert_eq!(call_events(&told).last(), Some(&finished));
+    while town.let_through() {}
+    town.settle();
+    assert_eq!(town.news(alice.0), []);
+}
+
 #[test]
 fn whoever_calls_again_is_not_told_that_the_other_is_busy_with_their_own_dead_call() {
     let (mut town, alice, bob) = neighbours(Reach::default(), |_| {});
