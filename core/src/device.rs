@@ -178,6 +178,8 @@ pub struct Device {
     quitting: bool,
     done: bool,
     outputs: VecDeque<Output>,
+    /// The moment of the last input: that of the turn.
+    turn: Option<Now>,
 }
 
 impl Device {
@@ -197,6 +199,7 @@ impl Device {
             quitting: false,
             done: false,
             outputs: VecDeque::new(),
+            turn: None,
         }
     }
 
@@ -215,6 +218,7 @@ impl Device {
     /// Takes one input.
     pub fn handle(&mut self, input: Input<'_>, now: Now, rng: &mut dyn CryptoRng) {
         self.env.clock.set(now.wall);
+        self.turn = Some(now);
         match input {
             Input::Start => self.session.start(now),
             Input::Connected(conn) if Calls::is_direct(conn) => {
@@ -253,10 +257,10 @@ impl Device {
     /// The next thing to be done outside. Frames of one turn are sealed together here: poll when a turn's inputs have
     /// all been handled.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if let Some(output) = self.outputs.pop_front() {
-            return Some(output);
+        if self.outputs.is_empty() {
+            self.seal();
         }
-        self.session.poll_output().or_else(|| self.calls.poll_output())
+        self.outputs.pop_front().or_else(|| self.session.poll_output()).or_else(|| self.calls.poll_output())
     }
 
     /// When the device next wants [`Input::Tick`], and why.
@@ -406,6 +410,18 @@ impl Device {
                 self.calls.credited(tunnel, bytes, now);
                 Ok(())
             }
+        }
+    }
+
+    /// Has the calls hand over what the turn has queued for their tunnels.
+    fn seal(&mut self) {
+        if let Some(now) = self.turn
+            && self.calls.seal(now)
+        {
+            while let Some(request) = self.calls.poll_request() {
+                self.session.request(&request);
+            }
+            self.quit_when_ready(now);
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Calls {
     sessions: u64,
     leaving: Leaving,
     outputs: VecDeque<Output>,
+    /// Whether a tunnel may have something to take.
+    turned: bool,
 }
 
 #[derive(Debug)]
@@ -113,6 +115,7 @@ impl Calls {
             sessions: 0,
             leaving: Leaving::default(),
             outputs: VecDeque::new(),
+            turned: false,
         }
     }
 

@@ -370,6 +370,23 @@ fn too_many_calls_are_refused() {
 }
 
 #[test]
+fn lines_of_one_turn_are_sealed_once_in_the_tunnel_too() {
+    let (mut town, (alice, call), (bob, _)) = talking();
+    town.news(bob);
+    let conn = town.conn_of(alice);
+    let mut sent = |lines: u8| {
+        for _ in 0..lines {
+            town.device(alice, super::Input::Command(Command::Say(call, "x".into())));
+        }
+        town.outbound_of(alice, conn).len()
+    };
+    let (one, many) = (sent(1), sent(20));
+    // Length, version, kind, number, and the text with its length: no record comes with each line, nor a message.
+    let frames = 19 * (4 + 1 + 1 + 1 + 2);
+    assert!(many < one + frames + crate::limits::RECORD_OVERHEAD_BYTES, "{one} and {many}");
+}
+
+#[test]
 fn quitting_in_a_call_delivers_what_was_said() {
     let (mut town, (alice, call), (bob, _)) = talking();
     town.device(alice, super::Input::Command(Command::Say(call, "last words".into())));

@@ -46,13 +46,27 @@ impl Calls {
             peer.credited(bytes);
             self.keep_leaving(id, now);
             self.pump(id, now);
-            self.hang_up_when_drained(id, now);
         }
     }
 
-    /// Moves what a peer session has to say to the relay and to the user.
+    /// Hands the tunnels what the turn has queued for them, sealed once. A call that was over but for that is so for the
+    /// relay now, too. Whether anything may have come of it.
+    pub fn seal(&mut self, now: Now) -> bool {
+        if !std::mem::take(&mut self.turned) {
+            return false;
+        }
+        let ids: Vec<CallId> = self.by_id.keys().copied().collect();
+        for id in ids {
+            self.forward(id);
+            self.hang_up_when_drained(id, now);
+        }
+        true
+    }
+
+    /// Moves what a peer session has to say to the user, and to its sockets. What goes through the tunnel is taken at the
+    /// turn's end ([`Calls::seal`]).
     pub(super) fn pump(&mut self, id: CallId, now: Now) {
-        self.forward(id);
+        self.turned = true;
         self.direct_outputs(id, now);
         let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) else { return };
         while let Some(event) = peer.poll_event() {
