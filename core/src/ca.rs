@@ -63,6 +63,8 @@ enum No {
     Busy,
     /// What was granted before has expired.
     Lapsed,
+    /// By our clock the CA can't sign.
+    OutOfOffice,
     Failed,
 }
 
@@ -197,9 +199,9 @@ impl Ca {
         Ok(())
     }
 
-    /// Nothing is granted that could not be signed.
+    /// Nothing is granted that could not be signed: what is written down is so for ever, name, key and invite with it.
     fn in_office(&self, turn: &Turn<'_>) -> Result<(), No> {
-        if turn.now.wall > self.authority.issuing_ends() { Err(No::Failed) } else { Ok(()) }
+        if self.authority.holds_at(turn.now.wall) { Ok(()) } else { Err(No::OutOfOffice) }
     }
 
     /// Has a grant written down, after what gives the right to it.
@@ -296,7 +298,7 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 No::Busy => OperatorRefusal::Busy,
                 No::Lapsed => OperatorRefusal::Lapsed,
                 // The operator's name was read before it came here.
-                No::Name(_) | No::Failed => OperatorRefusal::Issue,
+                No::Name(_) | No::OutOfOffice | No::Failed => OperatorRefusal::Issue,
             };
             out.push(Effect::Answer(id, Answer::Refused(refusal)));
         }
@@ -313,6 +315,9 @@ fn refuse_newcomer(conn: ConnId, no: No, out: &mut Effects) {
         No::Journal(refusal) => (refusal.code(), 0, refusal.to_string()),
         No::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
         No::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
+        No::OutOfOffice => {
+            (Code::ISSUE_FAILED, 0, "by this server's clock its CA is not valid: set the clock".to_owned())
+        }
         No::Failed => (Code::ISSUE_FAILED, 0, Code::ISSUE_FAILED.to_string()),
     };
     out.note(Note::EnrolRefused(conn, code, words));

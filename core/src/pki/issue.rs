@@ -50,6 +50,7 @@ pub fn found_realm(realm: &Realm, now: Wall, rng: &mut dyn CryptoRng) -> Founded
 pub struct Authority {
     trust: Trust,
     issuing: CertificateDer<'static>,
+    issuing_begins: Wall,
     issuing_ends: Wall,
     issuer: Issuer<'static, SecretKey>,
 }
@@ -114,7 +115,7 @@ impl Authority {
         }
         let issuer = Issuer::from_ca_cert_der(&issuing, issuing_key)
             .map_err(|_| AuthorityRefusal::Issuing(CertRefusal::Malformed))?;
-        Ok(Self { trust, issuing, issuing_ends: subject.not_after, issuer })
+        Ok(Self { trust, issuing, issuing_begins: subject.not_before, issuing_ends: subject.not_after, issuer })
     }
 
     /// Whom the realm's members trust.
@@ -130,6 +131,11 @@ impl Authority {
     /// The issuing CA's certificate.
     pub fn issuing(&self) -> &CertificateDer<'static> {
         &self.issuing
+    }
+
+    /// Whether what is signed at `now` could be believed: neither root nor issuing CA is yet to begin, or over.
+    pub fn holds_at(&self, now: Wall) -> bool {
+        (self.issuing_begins..=self.issuing_ends).contains(&now)
     }
 
     /// The last second of the issuing CA: nothing is signed that outlives it.

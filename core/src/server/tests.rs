@@ -182,6 +182,25 @@ fn without_anybody_coming_a_certificate_of_the_future_is_made_anew_too() {
     assert_eq!(certified(&town), 2);
 }
 
+/// A review's find: what was granted could never be signed, and name, key and invite were burnt.
+#[test]
+fn nothing_is_granted_while_the_clock_is_behind_what_would_sign_it() {
+    let mut town = Town::new();
+    let link = town.invite(None);
+    let (name, key) = (device_name("alice", "laptop"), SecretKey::draw(&mut rng(5)));
+    let journal = town.journal.len();
+    // The clock of the running server falls back to before its realm was founded.
+    town.server_wall = Some(START.minus(Duration::from_secs(24 * 3600)));
+    let alice = town.begin_enrolment(link.clone(), name.clone(), key.clone());
+    town.settle();
+    assert_eq!(refused(&town, alice), Code::ISSUE_FAILED);
+    assert_eq!(town.journal.len(), journal, "nothing was written down");
+    town.server_wall = None;
+    let alice = town.begin_enrolment(link, name, key);
+    town.settle();
+    assert!(matches!(town.enrolment_result(alice), Some(EnrolResult::Enrolled(_))));
+}
+
 #[test]
 fn a_certificate_of_another_life_of_the_server_is_not_admitted() {
     let mut town = Town::new();

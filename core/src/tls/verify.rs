@@ -237,6 +237,8 @@ impl Root {
 pub struct IssuingSubject {
     /// Its key.
     pub key: KeyId,
+    /// Its first second, or its root's if that is later.
+    pub not_before: Wall,
     /// Its last second.
     pub not_after: Wall,
 }
@@ -306,7 +308,7 @@ impl Trust {
         if now > not_after {
             return Err(CertRefusal::Expired);
         }
-        Ok(IssuingSubject { key: own_key(&parsed)?, not_after })
+        Ok(IssuingSubject { key: own_key(&parsed)?, not_before: not_before.max(self.root.not_before), not_after })
     }
 
     /// All but the root, borrowed.
