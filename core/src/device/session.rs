@@ -274,6 +274,10 @@ impl RelaySession {
 
     fn link_events(&mut self, events: Vec<LinkEvent>, now: Now, rng: &mut dyn CryptoRng) {
         for event in events {
+            if !matches!(self.stage, Stage::Greeting(..) | Stage::Admitted(..)) {
+                // What came before it in the same bite has ended the connection, which ends once.
+                return;
+            }
             match event {
                 LinkEvent::Secured(_) => self.secured = true,
                 LinkEvent::Message(message) => {
@@ -320,6 +324,7 @@ impl RelaySession {
         }
         if useless(reason, self.secured, self.ever_admitted, now.wall > self.ends) {
             self.stage = Stage::GivenUp;
+            self.deadlines.clear(Wake::Redial);
             self.events.push_back(SessionEvent::GivenUp(reason));
         } else {
             let wait = self.backoff.next(rng);

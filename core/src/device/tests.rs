@@ -15,6 +15,7 @@ use crate::wire::Code;
 mod asking;
 mod bounds;
 mod direct;
+mod faulty_relay;
 mod leaving;
 
 fn user(name: &str) -> UserName {

@@ -1,0 +1,85 @@
+//! A device against a relay with a genuine certificate that breaks the protocol.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::device::{Device, Input, Output};
+use crate::id::{ConnId, Position};
+use crate::link::Link;
+use crate::pki::SecretKey;
+use crate::testing::{START, authority, env, rng};
+use crate::time::{Instant, Now};
+use crate::tls::{Credentials, Doors};
+use crate::wire::relay::{RelayEvent, Welcome};
+use crate::wire::{Extensions, Frame};
+
+const NOW: Now = Now { mono: Instant(1_000_000), wall: START };
+
+/// A device that such a relay has admitted, and the relay's end.
+struct Admitted {
+    device: Device,
+    conn: ConnId,
+    relay: Link,
+    told: Vec<Event>,
+}
+
+impl Admitted {
+    fn new() -> Self {
+        let mut town = Town::new();
+        let identity = town.enrol("alice");
+        let authority = authority(&town.founded);
+        let key = SecretKey::draw(&mut rng(2));
+        let leaf = authority.issue_relay(&key, START, &mut rng(3)).unwrap();
+        let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key: key.into() };
+        let doors = Arc::new(Doors::of_relay(&env(), &credentials, authority.trust()));
+        let name = identity.name.clone();
+        let mut device = Device::new(env(), identity, false);
+        device.handle(Input::Start, NOW, &mut rng(4));
+        let Some(Output::Dial(conn)) = device.poll_output() else { panic!("it does not dial") };
+        device.handle(Input::Connected(conn), NOW, &mut rng(4));
+        let mut admitted = Self { device, conn, relay: Link::accept(doors), told: Vec::new() };
+        for _ in 0..3 {
+            admitted.move_up();
+            admitted.move_down();
+        }
+        let position = Position { incarnation: 7, n: 1 };
+        let welcome = Welcome { device: name, position, time: START, extensions: Extensions::default() };
+        admitted.relay.send(&Frame::message(&RelayEvent::Welcome(welcome))).unwrap();
+        admitted.move_down();
+        assert!(matches!(admitted.told.as_slice(), [Event::Online(_)]), "{:?}", admitted.told);
+        admitted
+    }
+
+    fn move_up(&mut self) {
+        while let Some(output) = self.device.poll_output() {
+            if let Output::Tell(event) = output {
+                self.told.push(event);
+            }
+        }
+        let bytes = self.device.outbound(self.conn).to_vec();
+        self.device.handle(Input::Sent(self.conn, bytes.len()), NOW, &mut rng(4));
+        self.relay.received(&bytes, &mut Vec::new());
+    }
+
+    fn move_down(&mut self) {
+        self.relay.flush();
+        let bytes = self.relay.outbound().to_vec();
+        self.relay.sent(bytes.len());
+        self.device.handle(Input::Received(self.conn, &bytes), NOW, &mut rng(4));
+        self.move_up();
+    }
+}
+
+/// A review's find: the loss was told twice, or dialling went on after it was given up.
+#[test]
+fn a_connection_is_lost_once_whatever_its_last_bite_holds() {
+    for code in [Code::FINISHED, Code::REPLACED] {
+        let mut admitted = Admitted::new();
+        admitted.relay.send(&Frame::message(&250_u8)).unwrap();
+        admitted.relay.part(code, 0);
+        admitted.move_down();
+        let fault = CloseReason::Fault(crate::fault::Fault::Malformed);
+        let told = admitted.told.split_off(1);
+        assert!(matches!(told.as_slice(), [Event::Offline(reason, _)] if *reason == fault), "{told:?}");
+    }
+}
