@@ -169,7 +169,11 @@ pub const PEER_LEAVING_TIME_MAX: Duration = Duration::from_secs(60);
 /// What each `Forward` costs of its window besides its bytes, about as much as it takes in a queue, so that many small
 /// ones fill no more memory than a few large ones.
 pub const FORWARD_OVERHEAD_BYTES: u32 = 32;
-/// Introductions that one connection may ask for within [`INTRODUCTIONS_SPAN`].
+/// How often one device may come, after it was absent, within [`ATTENDANCES_SPAN`]: each time all others are told twice.
+pub const ATTENDANCES_MAX: u32 = 60;
+/// The span for [`ATTENDANCES_MAX`].
+pub const ATTENDANCES_SPAN: Duration = Duration::from_secs(60);
+/// Introductions that one device may ask for within [`INTRODUCTIONS_SPAN`].
 pub const INTRODUCTIONS_MAX: u32 = 30;
 /// The span for [`INTRODUCTIONS_MAX`].
 pub const INTRODUCTIONS_SPAN: Duration = Duration::from_secs(60);

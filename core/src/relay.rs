@@ -5,6 +5,7 @@
 //! elsewhere.
 
 mod fetch;
+mod rate;
 pub mod roster;
 pub mod session;
 pub mod tunnel;
@@ -15,7 +16,7 @@ use crate::effect::Effects;
 use crate::fault::Fault;
 use crate::id::{AskId, ConnId, DeviceName, LoadId, TunnelId, UserName};
 use crate::journal::State;
-use crate::limits::WHO_PAGE_MAX;
+use crate::limits::{ATTENDANCES_MAX, ATTENDANCES_SPAN, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, WHO_PAGE_MAX};
 use crate::time::{Instant, Now};
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
 use crate::wire::{Code, Extensions, Frame};
@@ -23,15 +24,32 @@ use crate::wire::{Code, Extensions, Frame};
 pub use session::Admitted;
 
 use fetch::Fetches;
+use rate::Rate;
 use roster::Roster;
 use tunnel::{Tunnels, codes};
 
 /// The relay.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Relay {
     roster: Roster,
     tunnels: Tunnels,
     fetches: Fetches,
+    /// How often each device has come after it was absent: each time all others are told, and again when it goes.
+    attendances: Rate,
+    /// How often each has had somebody asked for.
+    introductions: Rate,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            roster: Roster::default(),
+            tunnels: Tunnels::default(),
+            fetches: Fetches::default(),
+            attendances: Rate::new(ATTENDANCES_MAX, ATTENDANCES_SPAN),
+            introductions: Rate::new(INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN),
+        }
+    }
 }
 
 impl Relay {
@@ -59,7 +77,7 @@ impl Relay {
         request.check()?;
         let conn = from.conn();
         match request {
-            RelayRequest::Attend { .. } => self.attend(from, out),
+            RelayRequest::Attend { .. } => self.attend(from, now, out),
             RelayRequest::Ping => out.send(conn, Frame::message(&RelayEvent::Pong)),
             RelayRequest::Who { ask, after } => {
                 out.send(conn, Frame::message(&self.people(ask, after.as_ref(), state)));
@@ -114,8 +132,11 @@ impl Relay {
     }
 
     /// The connection becomes the device's presence: the newest replaces an older one.
-    fn attend(&mut self, from: &Admitted, out: &mut Effects) {
+    fn attend(&mut self, from: &Admitted, now: Now, out: &mut Effects) {
         let conn = from.conn();
+        if !self.is_present(from.device()) && !self.attendances.allows(from.device(), now.mono) {
+            return out.push(crate::effect::Effect::Part(conn, Code::BUSY));
+        }
         match self.roster.attend(from) {
             roster::Attended::Again => return,
             roster::Attended::Outdated => return out.push(crate::effect::Effect::Part(conn, Code::REPLACED)),
@@ -174,6 +195,10 @@ impl Relay {
             return Err(Code::NO_SUCH_USER);
         }
         let (callee, callee_conn) = self.roster.device_of(to).ok_or(Code::OFFLINE)?;
+        // Nobody makes others ring without end.
+        if !self.introductions.allows(from.device(), now.mono) {
+            return Err(Code::TOO_MANY_CALLS);
+        }
         let tunnel = self.tunnels.introduce(from.conn(), callee_conn, now.mono)?;
         let extensions = Extensions::default();
         out.send(from.conn(), Frame::message(&RelayEvent::Ringing { ask, tunnel, device: callee }));

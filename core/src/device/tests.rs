@@ -283,6 +283,51 @@ fn a_certificate_is_expired_for_good_only_if_our_own_clock_says_so() {
 }
 
 #[test]
+fn nobody_makes_others_ring_without_end_by_coming_and_going_either() {
+    let mut town = Town::of(&["alice", "bob"]);
+    let [alice, _] = town.devices()[..] else { panic!("two devices") };
+    let call = |town: &mut Town, n| {
+        town.command(alice, Command::Call(CallId(n), user("bob"), NO_PATIENCE));
+        town.command(alice, Command::HangUp(CallId(n), Code::HUNG_UP));
+        call_events(&town.news(alice)).pop()
+    };
+    let most = u64::from(crate::limits::INTRODUCTIONS_MAX);
+    for n in 0..most {
+        assert_eq!(call(&mut town, n), Some(CallEvent::Ended(CallEnd::Refused(Code::HUNG_UP))));
+    }
+    town.cut(alice);
+    town.wait(crate::limits::BACKOFF_MIN);
+    assert_eq!(call(&mut town, most), Some(CallEvent::Ended(CallEnd::Refused(Code::TOO_MANY_CALLS))));
+    town.wait(crate::limits::INTRODUCTIONS_SPAN);
+    assert_eq!(call(&mut town, most + 1), Some(CallEvent::Ended(CallEnd::Refused(Code::HUNG_UP))));
+}
+
+#[test]
+fn whoever_comes_and_goes_without_end_is_not_announced_without_end() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    let identity = town.enrol("bob");
+    town.news(alice);
+    let come = |town: &mut Town| {
+        let bob = town.join(identity.clone(), true);
+        let news = town.news(bob);
+        town.command(bob, Command::Quit);
+        town.wait(crate::limits::KEY_OPERATIONS_SPAN);
+        news
+    };
+    for _ in 0..crate::limits::ATTENDANCES_MAX {
+        assert!(matches!(come(&mut town).last(), Some(Event::Here(_))));
+    }
+    assert_eq!(town.news(alice).len(), 2 * crate::limits::ATTENDANCES_MAX as usize);
+    let busy = CloseReason::Theirs(Code::BUSY);
+    let news = come(&mut town);
+    assert!(matches!(news.last(), Some(Event::Offline(reason, _)) if *reason == busy), "{news:?}");
+    assert_eq!(town.news(alice), []);
+    town.wait(crate::limits::ATTENDANCES_SPAN);
+    assert!(matches!(come(&mut town).last(), Some(Event::Here(_))));
+}
+
+#[test]
 fn a_relay_that_is_lost_before_it_answers_leaves_no_deadline_behind() {
     let mut town = Town::of(&["alice"]);
     let alice = town.devices()[0];

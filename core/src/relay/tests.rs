@@ -7,8 +7,7 @@ use super::tunnel::{Tunnels, forward_cost};
 use super::*;
 use crate::effect::Effect;
 use crate::limits::{
-    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, RING_TIME_MAX,
-    TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX,
+    FORWARD_BYTES_MAX, FORWARD_OVERHEAD_BYTES, RING_TIME_MAX, TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX,
 };
 use crate::wire::frame::decode;
 use crate::wire::{Body, FrameReader};
@@ -119,15 +118,19 @@ fn one_device_has_so_many_tunnels_and_no_more() {
 }
 
 #[test]
-fn nobody_makes_others_ring_without_end() {
-    let mut tunnels = Tunnels::default();
-    let mut out = Effects::default();
-    for _ in 0..INTRODUCTIONS_MAX {
-        let id = tunnels.introduce(CALLER, CALLEE, Instant(0)).unwrap();
-        tunnels.hang_up(CALLER, id, Code::HUNG_UP, &mut out);
-    }
-    assert_eq!(tunnels.introduce(CALLER, CALLEE, Instant(1)), Err(Code::TOO_MANY_CALLS));
-    tunnels.introduce(CALLER, CALLEE, Instant(0).plus(INTRODUCTIONS_SPAN)).unwrap();
+fn each_device_has_a_count_of_its_own_and_old_counts_are_forgotten() {
+    let mut rate = Rate::new(2, Duration::from_micros(10));
+    let [alice, bob] = ["alice", "bob"].map(|user| crate::testing::device_name(user, "laptop"));
+    assert!(rate.allows(&alice, Instant(0)));
+    assert!(rate.allows(&bob, Instant(5)));
+    assert!(rate.allows(&alice, Instant(9)));
+    assert!(!rate.allows(&alice, Instant(9)));
+    assert_eq!(rate.remembered(), 2);
+    assert!(rate.allows(&alice, Instant(10)), "the span began with the first");
+    assert!(rate.allows(&bob, Instant(10)));
+    assert!(!rate.allows(&bob, Instant(14)));
+    assert!(rate.allows(&bob, Instant(20)));
+    assert_eq!(rate.remembered(), 1);
 }
 
 #[test]

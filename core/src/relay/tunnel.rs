@@ -17,10 +17,7 @@ use serde_bytes::ByteBuf;
 use crate::effect::Effects;
 use crate::fault::Fault;
 use crate::id::{ConnId, TunnelId};
-use crate::limits::{
-    FORWARD_OVERHEAD_BYTES, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, RING_TIME_MAX, TUNNEL_WINDOW_BYTES,
-    TUNNELS_PER_DEVICE_MAX,
-};
+use crate::limits::{FORWARD_OVERHEAD_BYTES, RING_TIME_MAX, TUNNEL_WINDOW_BYTES, TUNNELS_PER_DEVICE_MAX};
 use crate::time::{Deadlines, Instant};
 use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Frame};
@@ -33,7 +30,6 @@ pub struct Tunnels {
     by_id: BTreeMap<TunnelId, Tunnel>,
     of_conn: BTreeMap<ConnId, BTreeSet<TunnelId>>,
     ringing: Deadlines<TunnelId>,
-    asks: BTreeMap<ConnId, Asks>,
 }
 
 impl Default for Tunnels {
@@ -44,16 +40,8 @@ impl Default for Tunnels {
             by_id: BTreeMap::new(),
             of_conn: BTreeMap::new(),
             ringing: Deadlines::default(),
-            asks: BTreeMap::new(),
         }
     }
-}
-
-/// How many introductions a connection has asked for since a moment.
-#[derive(Debug)]
-struct Asks {
-    since: Instant,
-    count: u32,
 }
 
 #[derive(Debug)]
@@ -91,7 +79,6 @@ impl Tunnels {
 
     /// Begins an introduction between two connections.
     pub fn introduce(&mut self, from: ConnId, to: ConnId, now: Instant) -> Result<TunnelId, Code> {
-        self.count_ask(from, now)?;
         let count = |conn| self.of_conn.get(&conn).map_or(0, BTreeSet::len);
         if count(from) >= TUNNELS_PER_DEVICE_MAX {
             return Err(Code::TOO_MANY_CALLS);
@@ -160,20 +147,6 @@ impl Tunnels {
         for id in self.of_conn.get(&conn).cloned().unwrap_or_default() {
             self.hang_up(conn, id, Code::GONE, out);
         }
-        self.asks.remove(&conn);
-    }
-
-    /// Nobody makes others ring without end.
-    fn count_ask(&mut self, conn: ConnId, now: Instant) -> Result<(), Code> {
-        let asks = self.asks.entry(conn).or_insert(Asks { since: now, count: 0 });
-        if now.since(asks.since) >= INTRODUCTIONS_SPAN {
-            *asks = Asks { since: now, count: 0 };
-        }
-        if asks.count >= INTRODUCTIONS_MAX {
-            return Err(Code::TOO_MANY_CALLS);
-        }
-        asks.count += 1;
-        Ok(())
     }
 
     /// When the next call has rung long enough.
