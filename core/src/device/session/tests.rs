@@ -29,6 +29,6 @@ fn a_refusal_of_our_certificate_is_final_only_when_it_is_the_relays_word() {
     assert!(useless(refused, true, false, false), "after the handshake");
     assert!(!useless(refused, false, false, false), "in the clear");
     assert!(!useless(refused, true, true, false), "it was good enough before");
-    assert!(!useless(CloseReason::Alert(20), true, false), "that is no refusal of a certificate");
-    assert!(useless(CloseReason::Theirs(Code::UNKNOWN_DEVICE), true, true));
+    assert!(!useless(CloseReason::Alert(20), true, false, false), "that is no refusal of a certificate");
+    assert!(useless(CloseReason::Theirs(Code::UNKNOWN_DEVICE), true, true, false));
 }
