@@ -97,8 +97,13 @@ enum Command {
         /// For so many minutes, instead of until it is stopped
         #[arg(long, value_name = "M")]
         minutes: Option<u64>,
+        /// At most so many runs
+        #[arg(long, value_name = "N")]
+        runs: Option<u64>,
         #[command(flatten)]
         threads: Threads,
+        #[command(flatten)]
+        changes: Changes,
         #[command(flatten)]
         failures: Failures,
     },
@@ -168,7 +173,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Shrink { file, seed, out, runs, changes, failures } => {
             keep::cut(file.as_ref(), seed, &changes, out.as_ref(), runs, &failures)
         }
-        Command::Hunt { from, minutes, threads, failures } => Ok(keep::hunt(from, minutes, &threads, &failures)),
+        Command::Hunt { from, minutes, runs, threads, changes, failures } => {
+            keep::hunt(from, [minutes, runs], &threads, &changes, &failures)
+        }
         Command::Corpus => keep::replay_corpus(),
         Command::Forge => Ok(plays::forge()),
         Command::Canary { threads } => Ok(plays::canary(&threads)),

@@ -116,14 +116,34 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { config, cause, step, at_us: _, hash } = self;
+        let cause = brief(cause);
         write!(f, "FAILED seed {}: {cause}\n  commit {COMMIT}, step {step}, hash {hash}", config.seed)
     }
+}
+
+/// How many characters of a cause are told: an oracle may quote a line that is as long as lines may be.
+const CAUSE_CHARS_MAX: usize = 400;
+
+/// What a cause says, in one line that a person reads.
+fn brief(cause: &Cause) -> String {
+    let words = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = words.chars().take(CAUSE_CHARS_MAX).collect();
+    if short.len() < words.len() { format!("{short} ... ({} bytes)", words.len()) } else { words }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::oracles::Panel;
+
+    #[test]
+    fn a_cause_that_quotes_a_long_line_stays_short_and_one_line() {
+        let objection =
+            Objection { oracle: "delivery", at_us: 7, words: format!("hears\n\"{}\"", "да ".repeat(9_000)) };
+        let words = brief(&Cause::Objection(objection));
+        assert!(words.starts_with("oracle delivery at 0.000007: hears \"да") && words.ends_with(" bytes)"), "{words}");
+        assert!(!words.contains('\n') && words.chars().count() < 450, "{words}");
+    }
 
     #[test]
     fn the_oracles_of_liveness_are_oracles_and_the_worst_kind_comes_last() {

@@ -161,12 +161,25 @@ fn a_failure_is_cut_and_what_is_left_fails_in_the_same_way() {
 }
 
 #[test]
-fn a_hunt_says_where_it_began_and_ends_in_time_and_the_corpus_holds() {
+fn a_hunt_says_where_it_began_saves_what_fails_and_ends_in_time_and_the_corpus_holds() {
     let folder = folder("hunt");
     let into = ["--failures", folder.to_str().expect("a path of text")];
     let said = sim(&[&["hunt", "--from", "77", "--minutes", "0"][..], &into].concat());
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.starts_with("hunting from seed 77; ") && said.out.contains("\n0 runs, 0 failed"), "{}", said.out);
+    let files = || fs::read_dir(&folder).map_or(0, Iterator::count);
+    assert_eq!(files(), 0);
+    // Four failures of one cause: three are kept, each with what it can be cut to.
+    let said = sim(&[&["hunt", "--from", "7", "--runs", "4"], &SLOW[..], &into].concat());
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(said.out.contains("\noracle progress: 4 times\n4 runs, 4 failed, "), "{}", said.out);
+    let count = |words: &str| said.err.matches(words).count();
+    assert_eq!(
+        (count("FAILED seed "), count("repeat with: "), count("  cut to "), files()),
+        (3, 3, 3, 6),
+        "{}",
+        said.err
+    );
     let corpus = sim(&["corpus"]);
     assert_eq!(corpus.code, Some(0), "{}", corpus.err);
     assert!(corpus.out.ends_with("failures of old, all hold\n"), "{}", corpus.out);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sim::config::SimConfig;
 use sim::corpus;
+use sim::failure::Failure;
 use sim::failure::saved::{Saved, save, save_as};
-use sim::failure::{Failure, Kind};
 use sim::hunt::Bag;
 use sim::run::attempt;
 use sim::shrink::shrink;
@@ -15,7 +15,7 @@ use sim::sweep::{Progress, sweep_all};
 use sim::trace::Keep;
 
 use super::progress::{Bar, rates};
-use super::run::configure;
+use super::run::{changed, configure};
 use super::tell::{complain, lines, print, save_and_tell};
 use super::{Changes, Ended, Failures, Threads, Wrong};
 
@@ -88,15 +88,22 @@ pub(crate) fn replay_corpus() -> Ended {
     Ok(worst)
 }
 
-/// `cargo sim hunt`.
-pub(crate) fn hunt(from: Option<u64>, minutes: Option<u64>, threads: &Threads, failures: &Failures) -> Option<Kind> {
+/// `cargo sim hunt`, for so many minutes and so many runs.
+pub(crate) fn hunt(
+    from: Option<u64>,
+    [minutes, runs]: [Option<u64>; 2],
+    threads: &Threads,
+    changes: &Changes,
+    failures: &Failures,
+) -> Ended {
     let from = from.unwrap_or_else(seed_of_the_day);
+    let changed = changed(from, changes)?;
     print(&format_args!("hunting from seed {from}; what fails is saved in {}\n", failures.folder.display()));
     let (bar, bag, told) = (Bar::new(None), Mutex::new(Bag::default()), Mutex::new(Instant::now()));
     let end = minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60)));
     let config = |n: u64| {
-        let in_time = end.is_none_or(|end| bar.elapsed() < end);
-        from.checked_add(n).filter(|_| in_time).map(SimConfig::draw)
+        let goes_on = end.is_none_or(|end| bar.elapsed() < end) && runs.is_none_or(|runs| n < runs);
+        from.checked_add(n).filter(|_| goes_on).map(&changed)
     };
     let witness = |progress: Progress, failure: Option<&Failure>| {
         if let Some(failure) = failure {
@@ -121,7 +128,7 @@ pub(crate) fn hunt(from: Option<u64>, minutes: Option<u64>, threads: &Threads, f
         }
     }
     super::sweep::summary(&sweep, &bar);
-    sweep.worst()
+    Ok(sweep.worst())
 }
 
 /// Saves a failure and what is left of it when it is cut, if there are not enough like it.

@@ -22,6 +22,19 @@ pub(crate) fn configure(seed: u64, changes: &Changes) -> Result<SimConfig, Wrong
     SimConfig::parse(&text).map_err(|refusal| Wrong::of(&refusal))
 }
 
+/// What makes each seed's configuration, with the changes of the command line.
+pub(crate) fn changed(first: u64, changes: &Changes) -> Result<impl Fn(u64) -> SimConfig, Wrong> {
+    // Read once with any seed, so that a wrong field is a wrong command line and not a failure of every seed.
+    configure(first, changes)?;
+    Ok(|seed| {
+        let mut config = SimConfig::draw(seed);
+        for (name, value) in changes.changes.iter().filter_map(|change| change.split_once('=')) {
+            config.set(name, value).expect("the changes were read before the first seed was run");
+        }
+        config
+    })
+}
+
 /// `cargo sim run`.
 pub(crate) fn seed(seed: u64, telling: &Telling, changes: &Changes, failures: &Failures) -> Ended {
     let config = configure(seed, changes)?;
@@ -43,6 +56,8 @@ fn replay_one(path: &Path, saved: &Saved, telling: &Telling) -> Option<Kind> {
     print(&format_args!("{}: {}\n", path.display(), expected(saved)));
     let (failure, differs) = run(&saved.config, telling);
     let came = match (&saved.fails, &failure) {
+        (_, None) if saved.bug.is_some() => "holds, as it must".to_owned(),
+        (_, Some(_)) if saved.bug.is_some() => "fails, and must hold".to_owned(),
         (Some(name), Some(failure)) if *name == failure.cause.name() => match saved.step {
             Some(step) if step != failure.step => format!("fails as expected, at step {} instead", failure.step),
             Some(_) | None => "fails as expected, at the same step".to_owned(),

@@ -2,27 +2,18 @@
 
 use std::ops::Range;
 
-use sim::config::SimConfig;
 use sim::failure::{Failure, Kind};
 use sim::sweep::{Progress, Sweep, ci, sweep_all};
 
 use super::progress::{Bar, rates};
-use super::run::configure;
+use super::run::changed;
 use super::tell::{complain, print, save_and_tell};
 use super::{Changes, Ended, Failures, Threads};
 
 /// `cargo sim sweep --seeds A..B`.
 pub(crate) fn seeds(seeds: &Range<u64>, threads: &Threads, changes: &Changes, failures: &Failures) -> Ended {
-    // Read once with any seed, so that a wrong field is a wrong command line and not a failure of every seed.
-    configure(seeds.start, changes)?;
-    let config = |n: u64| {
-        let seed = seeds.start.checked_add(n).filter(|seed| *seed < seeds.end)?;
-        let mut config = SimConfig::draw(seed);
-        for (name, value) in changes.changes.iter().filter_map(|change| change.split_once('=')) {
-            config.set(name, value).expect("the changes were read before the sweep began");
-        }
-        Some(config)
-    };
+    let changed = changed(seeds.start, changes)?;
+    let config = |n: u64| seeds.start.checked_add(n).filter(|seed| *seed < seeds.end).map(&changed);
     let bar = Bar::new(Some(seeds.end - seeds.start));
     let sweep = sweep_all(&config, threads.count(), &|progress, _| bar.show(progress));
     bar.clear();

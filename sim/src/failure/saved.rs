@@ -20,7 +20,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{COMMIT, Failure};
+use super::{COMMIT, Failure, brief};
 use crate::config::{ConfigRefusal, SimConfig};
 
 /// What a saved configuration says of itself.
@@ -88,8 +88,7 @@ impl Saved {
 /// A failure as the text of its file.
 pub fn text(failure: &Failure) -> String {
     let Failure { config, cause, step, at_us: _, hash } = failure;
-    // Whatever it says, it stays in the head.
-    let words = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = brief(cause);
     let mut text = format!("# fails: {}\n# words: {words}\n# step: {step}\n", cause.name());
     write!(text, "# hash: {hash}\n# commit: {COMMIT}\n# whole: {WHOLE}\n{config}")
         .expect("a String takes whatever is written to it");
