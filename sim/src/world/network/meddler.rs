@@ -13,6 +13,8 @@ use crate::story::weather::{Deed, Weather};
 use crate::story::{Phase, Side};
 use crate::world::World;
 
+/// Half of the meddlers begin within so many bytes: there they meet what is said in the clear.
+const HANDSHAKE_BYTES: u64 = 1_000;
 /// How many earlier records of each direction are kept for later.
 const OWN_MAX: usize = 6;
 /// How many of all connections.
@@ -66,7 +68,10 @@ impl Meddlers {
         let meddler = self.on.entry(conn).or_insert_with(|| {
             let mut rng = streams.stream(&format!("network/meddler/{conn}"));
             let meddles = rng.chance(config.meddled_percent, 100);
-            let mut tap = || Tap { rest: rng.between(0, 2 * config.meddle_mean_bytes), ..Tap::default() };
+            let mut tap = || {
+                let (early, late) = (rng.between(0, HANDSHAKE_BYTES), rng.between(0, 2 * config.meddle_mean_bytes));
+                Tap { rest: if rng.chance(1, 2) { early } else { late }, ..Tap::default() }
+            };
             let (to_listener, to_dialler) = (tap(), tap());
             meddles.then_some(Meddler { rng, to_listener, to_dialler })
         });
