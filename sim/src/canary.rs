@@ -10,7 +10,7 @@ use std::thread;
 
 use crate::actors::saboteur::weakness;
 use crate::config::SimConfig;
-use crate::crypto::weakness::suffer;
+use crate::crypto::weakness::{Weakness, suffer};
 use crate::oracles::Panel;
 use crate::run::{self, Outcome};
 use crate::trace::Keep;
@@ -111,7 +111,12 @@ impl Canary {
 
     /// Runs one configuration with the saboteur, and with its oracle alone.
     pub fn run(&self, config: &SimConfig, keep: Keep) -> Outcome {
-        let _suffered = weakness(self.sabotage).map(suffer);
+        self.run_over(weakness(self.sabotage), config, keep)
+    }
+
+    /// The same over a crypto library with another weakness, or none.
+    pub fn run_over(&self, weakness: Option<Weakness>, config: &SimConfig, keep: Keep) -> Outcome {
+        let _suffered = weakness.map(suffer);
         run::finish(config, World::new(config.clone(), Some(self.sabotage), Panel::only(self.oracle, config), keep))
     }
 
@@ -177,7 +182,7 @@ impl fmt::Display for Table<'_> {
 
 /// The first words of an objection.
 fn beginning(words: &str) -> String {
-    const LENGTH: usize = 60;
+    const LENGTH: usize = 72;
     let first: String = words.chars().take(LENGTH).collect();
     if first.len() < words.len() { format!("{} ...", first.trim_end()) } else { first }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use sim::canary::{CATALOGUE, Canary, Verdict};
 use sim::config::SimConfig;
+use sim::crypto::weakness::Weakness;
 use sim::oracles::Panel;
 use sim::trace::Keep;
 
@@ -45,6 +46,15 @@ fn impostor_objects_to_an_altered_line_another_name_a_leak_and_two_forgers() {
     for forger in ["stolen-key", "any-signature"] {
         let words = objection(forger);
         assert!(words.contains("who never wished to speak with") || words.contains("and speaks with"), "{words}");
+    }
+}
+
+#[test]
+fn a_forger_without_the_key_gets_nowhere_where_signatures_are_looked_at() {
+    let canary = Canary::named("any-signature").expect("it is in the table");
+    for seed in 0..SEEDS {
+        let outcome = canary.run_over(Some(Weakness::AnyKey), &config(seed), Keep::default());
+        assert_eq!(outcome.objection, None, "seed {seed}");
     }
 }
 

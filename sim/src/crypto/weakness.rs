@@ -22,6 +22,8 @@ pub enum Weakness {
     OpenCiphers,
     /// It takes every signature for a good one, and signs with whatever key there is for whatever certificate.
     AnySignature,
+    /// It signs with whatever key there is for whatever certificate, and looks at signatures as it should.
+    AnyKey,
 }
 
 thread_local! {
@@ -47,10 +49,12 @@ impl Drop for Suffered {
 
 /// The provider as the weakness in force makes it; the same one if there is none.
 pub(super) fn applied(provider: CryptoProvider) -> CryptoProvider {
-    if IN_FORCE.get() == Some(Weakness::AnySignature) {
-        CryptoProvider { signature_verification_algorithms: *CREDULOUS, key_provider: &AnyKey, ..provider }
-    } else {
-        provider
+    match IN_FORCE.get() {
+        Some(Weakness::AnySignature) => {
+            CryptoProvider { signature_verification_algorithms: *CREDULOUS, key_provider: &AnyKey, ..provider }
+        }
+        Some(Weakness::AnyKey) => CryptoProvider { key_provider: &AnyKey, ..provider },
+        Some(Weakness::OpenCiphers) | None => provider,
     }
 }
 

@@ -9,7 +9,7 @@ use countersign_core::id::ConnId;
 use countersign_core::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 
 use crate::story::weather::Weather;
-use crate::story::{Program, Seen, is_direct};
+use crate::story::{Phase, Program, Seen, is_direct};
 
 /// How long the other side may take to learn of an end that it is told of, in microseconds.
 pub(super) const TOLD_US: u64 = micros(LINGER_TIME_MAX.as_secs() + 7);
@@ -98,6 +98,7 @@ impl Connections {
             }
             Seen::Noted(Note::TurnedAway(conn)) => return self.closed(*conn, false, at_us),
             Seen::Crashed(..) => self.relay_gone(at_us),
+            Seen::Phase(Phase::Over) => return self.all_closed(),
             Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason)) => {
                 let conn = self.device_knows(who.program, Knows::Over, at_us);
                 if *reason == CloseReason::TimedOut && conn.is_some_and(|conn| self.is_unharmed(conn)) {
@@ -159,6 +160,15 @@ impl Connections {
                 Err(format!("the device left connection {conn} in good order, and to the relay it broke off"))
             }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The run is over, and the relay has shut down.
+    fn all_closed(&self) -> Result<(), String> {
+        let open = |known: &Conn| known.relay == Knows::Open && known.device == Knows::Open;
+        match self.conns.iter().find(|(_, known)| open(known)) {
+            Some((conn, _)) => Err(format!("connection {conn} is open at both ends, and the run is over")),
+            None => Ok(()),
         }
     }
 

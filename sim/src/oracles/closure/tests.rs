@@ -175,3 +175,27 @@ fn a_call_that_is_over_does_not_go_on_by_another_way() {
         assert_eq!(stage.told(0, ended(code)).show(&mut oracle).is_ok(), fine);
     }
 }
+
+#[test]
+fn a_connection_that_outlives_the_run_is_objected_to() {
+    let (_, mut oracle) = connected();
+    assert!(oracle.see(2, &Seen::Phase(Phase::Over)).is_err());
+}
+
+#[test]
+fn an_attempt_to_connect_comes_to_an_end() {
+    let stage = Stage::of(&["alice"]);
+    let program = stage.who(0).program;
+    let over = Seen::Phase(Phase::Over);
+    let ends = [Seen::Unreachable(program), Seen::Abandoned(program), Seen::Killed(stage.who(0))];
+    for end in &ends {
+        let mut oracle = Closure::default();
+        oracle.see(0, &Seen::Dialled(program)).expect("trying is free");
+        oracle.see(1, end).expect("ending is free");
+        assert_eq!(oracle.see(2 * UNTOLD_US, &over), Ok(()));
+    }
+    let mut oracle = Closure::default();
+    oracle.see(0, &Seen::Dialled(program)).expect("trying is free");
+    assert!(oracle.see(2 * UNTOLD_US, &over).is_err());
+    assert!(oracle.see(1, &Seen::Dialled(program)).is_err(), "twice at once");
+}
