@@ -4,6 +4,7 @@
 //! when the drawing below has changed. The faults come in families, each of which is off in about half of all runs:
 //! faults that are all slightly on hide each other's bugs.
 
+mod disk;
 mod draw;
 mod flip;
 mod network;
@@ -271,6 +272,33 @@ config! {
     nap_max_s,
     /// How many hours everybody is away in the middle of the storm: laptops asleep or off, the server on; 0 for none.
     away_h,
+
+    /// How many percent of the appends a crash of the relay tears.
+    torn_percent,
+    /// How many percent of the appends find the relay's disk full, and the process ends.
+    disk_full_percent,
+    /// How long the relay's disk stays full, at most, in milliseconds.
+    disk_full_max_ms,
+    /// How many percent of the appends fail in their sync: nobody knows whether they are there, and the process ends.
+    sync_fail_percent,
+    /// How long a device takes to write down its key or its identity, at most, in microseconds.
+    store_max_us,
+    /// How many percent of a device's writes fail, since its disk is full or a sync fails.
+    store_fail_percent,
+    /// In how many percent of a device's writes its program is killed, before or after the write.
+    store_crash_percent,
+    /// The second of the storm at which the operator takes a backup, if there will be a restore.
+    backup_after_s,
+    /// The second of the storm at which the operator restores the backup; 0 for never.
+    restore_after_s,
+    /// The append of the storm that goes wrong for certain, counted from 1; 0 for none.
+    fail_append,
+    /// How: 1 a crash before it, 2 one after it, 3 it is torn, 4 no room, 5 and 6 a failed sync, without and with it.
+    fail_append_how,
+    /// The write of a device in the storm that goes wrong for certain, counted from 1; 0 for none.
+    fail_store,
+    /// How: 1 no room, 2 and 3 a failed sync, without and with it, 4 and 5 the program is killed before and after it.
+    fail_store_how,
 }
 
 impl SimConfig {
@@ -338,6 +366,8 @@ impl SimConfig {
             _ if self.segments_max == 0 => Err(ConfigRefusal::Range("segments_max")),
             _ if self.drift_ppm > 1_000 => Err(ConfigRefusal::Range("drift_ppm")),
             _ if self.clock_step_max_s > 120 => Err(ConfigRefusal::Range("clock_step_max_s")),
+            _ if self.fail_store_how > 5 => Err(ConfigRefusal::Range("fail_store_how")),
+            _ if self.fail_append_how > 6 => Err(ConfigRefusal::Range("fail_append_how")),
             // The issuing CA lives for a year.
             _ if self.away_h > 8_000 => Err(ConfigRefusal::Range("away_h")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
@@ -364,7 +394,7 @@ mod tests {
     #[test]
     fn each_family_of_faults_is_off_in_some_runs_and_on_in_others() {
         let configs: Vec<_> = (0..100).map(SimConfig::draw).collect();
-        let families: [fn(&SimConfig) -> u64; 9] = [
+        let families: [fn(&SimConfig) -> u64; 12] = [
             |config| config.cut_mean_ms,
             |config| config.crash_mean_ms,
             |config| config.crash_before_percent,
@@ -374,6 +404,9 @@ mod tests {
             |config| config.drift_ppm,
             |config| config.clock_step_mean_ms,
             |config| config.nap_mean_ms,
+            |config| config.torn_percent,
+            |config| config.sync_fail_percent,
+            |config| config.store_fail_percent,
         ];
         for family in families {
             let off = configs.iter().filter(|config| family(config) == 0).count();

@@ -1,4 +1,6 @@
 //! Decides which of the relay's appends survive a crash: those that had become durable, in order and each as a whole.
+//!
+//! An append whose sync fails is there afterwards, or is not; one that is torn is not, whatever lies there of it.
 
 use std::collections::VecDeque;
 
@@ -13,6 +15,8 @@ pub struct Disk {
     durable: Vec<Vec<u8>>,
     /// Appends on their way, oldest first.
     pending: VecDeque<(AppendId, Vec<Vec<u8>>)>,
+    /// What a crash left of an append in the middle of being written, behind the last whole one.
+    torn: Vec<Vec<u8>>,
     rng: Choices,
     append_max_us: u64,
     /// When the newest append on its way becomes durable: none overtakes another.
@@ -33,7 +37,7 @@ pub struct Committed {
 impl Disk {
     /// An empty disk on which an append takes at most `append_max_us`.
     pub fn new(rng: Choices, append_max_us: u64) -> Self {
-        Self { durable: Vec::new(), pending: VecDeque::new(), rng, append_max_us, newest_us: 0 }
+        Self { durable: Vec::new(), pending: VecDeque::new(), torn: Vec::new(), rng, append_max_us, newest_us: 0 }
     }
 
     /// Takes an append, and says when it becomes durable unless a crash comes first.
@@ -57,6 +61,33 @@ impl Disk {
         let lost = self.pending.len();
         self.pending.clear();
         lost
+    }
+
+    /// The oldest append on its way is written in part, as the machine goes down.
+    pub fn tear(&mut self) {
+        let Some((_, records)) = self.pending.front() else { return };
+        self.torn.clone_from(records);
+        if let Some(last) = self.torn.last_mut() {
+            last.truncate(last.len() / 2);
+        }
+    }
+
+    /// The disk is opened again. The beginning of an append is none: it goes as a whole. How many records that were.
+    pub fn recover(&mut self) -> usize {
+        std::mem::take(&mut self.torn).len()
+    }
+
+    /// How many appends are on their way.
+    pub fn on_their_way(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// A copy of an older state takes the place of what was there: its first `keep` records. How many are gone.
+    pub fn restore(&mut self, keep: usize) -> usize {
+        self.pending.clear();
+        let gone = self.durable.len().saturating_sub(keep);
+        self.durable.truncate(keep);
+        gone
     }
 
     /// The record at a place.
@@ -118,5 +149,29 @@ mod tests {
         disk.append(AppendId(1), vec![vec![5]], 0);
         assert_eq!(disk.commit().map(|committed| committed.first), Some(2));
         assert_eq!(all(&disk), [[1], [5]]);
+    }
+
+    #[test]
+    fn a_torn_append_is_gone_as_a_whole_once_the_disk_is_opened_again() {
+        let mut disk = disk();
+        disk.append(AppendId(1), vec![vec![1]], 0);
+        disk.commit();
+        disk.append(AppendId(2), vec![vec![2; 4], vec![3; 4]], 0);
+        disk.tear();
+        assert_eq!((disk.crash(), disk.recover(), disk.recover()), (1, 2, 0));
+        assert_eq!(all(&disk), [&[1]]);
+        disk.append(AppendId(3), vec![vec![4]], 0);
+        assert_eq!(disk.commit().map(|committed| committed.first), Some(2));
+    }
+
+    #[test]
+    fn a_restored_disk_has_the_beginning_and_nothing_that_was_on_its_way() {
+        let mut disk = disk();
+        for id in 1..=3 {
+            disk.append(AppendId(id), vec![vec![0]], 0);
+            disk.commit();
+        }
+        disk.append(AppendId(4), vec![vec![0]], 0);
+        assert_eq!((disk.restore(1), disk.records().count(), disk.commit()), (2, 1, None));
     }
 }

@@ -21,6 +21,7 @@ use countersign_core::operator::Answer;
 use countersign_core::tls::CertRefusal;
 
 use crate::node::Node;
+use crate::node::device::Item;
 use crate::world::streets::Host;
 
 /// One of the two ends of a connection.
@@ -93,6 +94,14 @@ pub enum Crash {
     AfterAppend,
     /// At any other moment.
     Whenever,
+    /// In the middle of writing an append.
+    TornAppend,
+    /// There was no room for an append, and the process ended itself.
+    DiskFull,
+    /// A sync failed, so that nobody knows whether the append is there, and the process ended itself.
+    SyncFailed,
+    /// The operator stopped it.
+    Stopped,
 }
 
 /// One thing that happened.
@@ -250,6 +259,25 @@ pub enum Seen<'a> {
     NotStarted(Who<'a>, CertRefusal),
     /// A person's device is of no use any more, and they make a new one.
     Anew(Who<'a>),
+
+    // Disks.
+    /// A device's program has written something down, in order to use this key, or has failed to.
+    Stored(Who<'a>, Item, Stored, KeyId),
+    /// The relay's disk holds an older copy of itself: so many records of the journal, and so many are gone.
+    Restored(usize, usize),
+}
+
+/// What came of writing something down on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stored {
+    /// It is there.
+    Kept,
+    /// There was no room.
+    Full,
+    /// Nobody knows: the program ended.
+    SyncFailed,
+    /// Nobody was left to hear of it.
+    Killed,
 }
 
 /// What has become of the sockets of a machine that slept.

@@ -10,6 +10,7 @@
 //! moment is over. So a machine sees what it sees under a real reactor, several segments in one turn included.
 
 pub mod carry;
+pub mod disks;
 pub mod event;
 pub mod faults;
 pub mod hours;
@@ -17,6 +18,7 @@ pub mod network;
 pub mod people;
 pub mod secrets;
 pub mod slips;
+pub mod stores;
 pub mod streets;
 pub mod watch;
 pub mod wire;
@@ -39,6 +41,7 @@ use crate::queue::Queue;
 use crate::rng::{Choices, Draw};
 use crate::story::{Phase, Program, Seen, Side};
 use crate::trace::Keep;
+use disks::Disks;
 use event::Event;
 use hours::Hours;
 use network::Network;
@@ -94,6 +97,8 @@ pub struct World {
     network: Network,
     /// The machines' clocks and sleep.
     hours: Hours,
+    /// What goes wrong with disks.
+    disks: Disks,
 }
 
 impl World {
@@ -133,6 +138,7 @@ impl World {
             storm_bytes: BTreeMap::new(),
             network: Network::new(&config, streams),
             hours: Hours::new(streams, count),
+            disks: Disks::new(streams),
             config,
         };
         world.begin();
@@ -182,6 +188,7 @@ impl World {
         self.plan_weather();
         self.see_authority();
         let calm_us = self.begin_hours();
+        self.plan_restore();
         self.later(calm_us, Event::Phase(Phase::Calm));
         self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
         self.later(calm_us + CALM_US + ROLL_CALL_US, Event::Phase(Phase::Shutdown));
@@ -241,6 +248,9 @@ impl World {
             Event::Awaken(device, nap) => self.awaken(device, nap),
             Event::Leave => self.leave(),
             Event::Return => self.come_back(),
+            Event::Stored(program) => self.stored(program),
+            Event::BackUp => self.back_up(),
+            Event::Restore => self.restore(),
         }
     }
 

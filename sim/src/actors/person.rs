@@ -170,6 +170,16 @@ impl Person {
         Vec::new()
     }
 
+    /// What their enrolment needed or brought could not be written down, and they were told so: they make room.
+    pub fn not_kept(&mut self, now_us: u64) {
+        self.away_us = now_us + self.rng.between(100_000, 3_000_000);
+    }
+
+    /// Their device has a certificate already.
+    pub fn has_joined(&mut self) {
+        self.enrolled = true;
+    }
+
     /// Their program has ended, however.
     pub fn stopped(&mut self) {
         self.program = Program::Off;

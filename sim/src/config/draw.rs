@@ -71,6 +71,7 @@ impl SimConfig {
         config.draw_direct();
         config.draw_network();
         config.draw_time();
+        config.draw_disk();
         config
     }
 
@@ -120,6 +121,12 @@ impl SimConfig {
             &mut self.wrong_clock_percent,
             &mut self.nap_mean_ms,
             &mut self.away_h,
+            &mut self.torn_percent,
+            &mut self.disk_full_percent,
+            &mut self.sync_fail_percent,
+            &mut self.store_fail_percent,
+            &mut self.store_crash_percent,
+            &mut self.restore_after_s,
         ] {
             *field = 0;
         }

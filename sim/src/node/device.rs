@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use countersign_core::device::calls::FIRST_ACCEPTED;
 use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment, check_own};
 use countersign_core::device::{Command, Device, Identity, Input, Output};
-use countersign_core::id::{CallId, ConnId, DeviceName};
+use countersign_core::id::{CallId, ConnId, DeviceName, KeyId};
 use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
 use countersign_core::pki::SecretKey;
@@ -42,6 +42,24 @@ pub struct Store {
     pub asked_by: Option<TokenHash>,
     /// The identity, once it was enrolled.
     pub identity: Option<Identity>,
+    /// What is being written at the moment, and is not there yet.
+    writing: Option<Writing>,
+}
+
+/// What a device writes down.
+#[derive(Debug)]
+enum Writing {
+    Key(SecretKey),
+    Identity(Box<Identity>),
+}
+
+/// What a device writes down, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Item {
+    /// The secret key.
+    Key,
+    /// Who the device is.
+    Identity,
 }
 
 /// A socket of a device.
@@ -56,6 +74,8 @@ pub enum Socket {
 #[derive(Debug)]
 enum Machine {
     Off,
+    /// It is about to enrol, and has to keep its key first.
+    Keeping(Box<(InviteLink, DeviceName)>),
     Enrolling(Box<Enrolment>),
     On(Box<Device>),
 }
@@ -105,21 +125,69 @@ impl DeviceNode {
 
     /// Whether the program that runs enrols the device.
     pub fn is_enrolling(&self) -> bool {
-        matches!(self.machine, Machine::Enrolling(_))
+        matches!(self.machine, Machine::Enrolling(_) | Machine::Keeping(_))
     }
 
-    /// Starts an attempt at enrolment, with the key that is stored or a new one that is stored first.
+    /// Starts an attempt at enrolment on a disk without fault.
     pub fn enrol(&mut self, invite: InviteLink, name: DeviceName, at_us: u64) {
-        let now = self.clocks.now(at_us);
+        self.prepare(invite, name);
+        self.written();
+        self.ask(at_us);
+    }
+
+    /// A program begins that will enrol the device. Where there is no key, one is drawn and has to be written first.
+    pub fn prepare(&mut self, invite: InviteLink, name: DeviceName) {
         self.store.asked_by = Some(invite.token.hash());
-        let stored = &mut self.store.key;
-        let machine = self.chance.lend(|rng| {
-            let key = stored.get_or_insert_with(|| SecretKey::draw(rng)).clone();
+        if self.store.key.is_none() {
+            self.store.writing = Some(Writing::Key(self.chance.lend(|rng| SecretKey::draw(rng))));
+        }
+        self.begin(Machine::Keeping(Box::new((invite, name))));
+    }
+
+    /// With the key in its place the program asks for a certificate.
+    pub fn ask(&mut self, at_us: u64) {
+        let now = self.clocks.now(at_us);
+        let (Machine::Keeping(wish), Some(key)) = (&self.machine, self.store.key.clone()) else { return };
+        let (invite, name) = (**wish).clone();
+        let machine = self.chance.lend(|_| {
             let mut machine = Enrolment::new(tls_env(), invite, name, key);
             machine.handle(&EnrolInput::Start, now);
             machine
         });
-        self.begin(Machine::Enrolling(Box::new(machine)));
+        self.machine = Machine::Enrolling(Box::new(machine));
+    }
+
+    /// What the enrolment brought is to be written down.
+    pub fn keep(&mut self, identity: Identity) {
+        self.store.writing = Some(Writing::Identity(Box::new(identity)));
+    }
+
+    /// What is being written.
+    pub fn writing(&self) -> Option<Item> {
+        Some(match self.store.writing.as_ref()? {
+            Writing::Key(_) => Item::Key,
+            Writing::Identity(_) => Item::Identity,
+        })
+    }
+
+    /// The key that is there or is being written.
+    pub fn newest_key(&self) -> Option<KeyId> {
+        let new = if let Some(Writing::Key(key)) = &self.store.writing { Some(key) } else { None };
+        new.or(self.store.key.as_ref()).map(|key| key.spki().id())
+    }
+
+    /// What was being written is in its place.
+    pub fn written(&mut self) {
+        match self.store.writing.take() {
+            Some(Writing::Key(key)) => self.store.key = Some(key),
+            Some(Writing::Identity(identity)) => self.store.identity = Some(*identity),
+            None => {}
+        }
+    }
+
+    /// What was being written is lost.
+    pub fn unwritten(&mut self) {
+        self.store.writing = None;
     }
 
     /// Why the program that is to be started would not believe what is stored, if so: the shell looks at it first.
@@ -169,6 +237,7 @@ impl DeviceNode {
     /// The program ends at once. The sockets that the kernel closes for it.
     pub fn stop(&mut self) -> BTreeMap<ConnId, Socket> {
         self.machine = Machine::Off;
+        self.unwritten();
         std::mem::take(&mut self.sockets)
     }
 
@@ -176,7 +245,7 @@ impl DeviceNode {
     pub fn handle(&mut self, nudge: Nudge<'_>, at_us: u64) {
         let now = self.clocks.now(at_us);
         match &mut self.machine {
-            Machine::Off => {}
+            Machine::Off | Machine::Keeping(_) => {}
             Machine::Enrolling(machine) => self.chance.lend(|_| machine.handle(&enrol_input(nudge), now)),
             Machine::On(machine) => self.chance.lend(|rng| machine.handle(input(nudge), now, rng)),
         }
@@ -193,7 +262,7 @@ impl DeviceNode {
     /// The program's next output.
     pub fn poll_output(&mut self) -> Option<Output> {
         match &mut self.machine {
-            Machine::Off => None,
+            Machine::Off | Machine::Keeping(_) => None,
             Machine::Enrolling(machine) => self.chance.lend(|_| machine.poll_output()),
             Machine::On(machine) => self.chance.lend(|_| machine.poll_output()),
         }
@@ -203,14 +272,14 @@ impl DeviceNode {
     pub fn enrol_result(&self) -> Option<EnrolResult> {
         match &self.machine {
             Machine::Enrolling(machine) => machine.result().cloned(),
-            Machine::Off | Machine::On(_) => None,
+            Machine::Off | Machine::Keeping(_) | Machine::On(_) => None,
         }
     }
 
     /// When the program wants to be woken, and why.
     pub fn next_deadline(&self) -> Option<Deadline> {
         let (at, why) = match &self.machine {
-            Machine::Off => return None,
+            Machine::Off | Machine::Keeping(_) => return None,
             Machine::Enrolling(machine) => (machine.next_deadline()?, Why::Enrolment),
             Machine::On(machine) => {
                 let (at, wake) = machine.next_deadline()?;
@@ -223,7 +292,7 @@ impl DeviceNode {
     /// What waits for a socket.
     pub fn outbound(&self, conn: ConnId) -> &[u8] {
         match &self.machine {
-            Machine::Off => &[],
+            Machine::Off | Machine::Keeping(_) => &[],
             Machine::Enrolling(machine) => machine.outbound(),
             Machine::On(machine) => machine.outbound(conn),
         }
@@ -233,7 +302,7 @@ impl DeviceNode {
     pub fn has_room(&self, call: CallId) -> bool {
         match &self.machine {
             Machine::On(machine) => machine.has_room(call),
-            Machine::Off | Machine::Enrolling(_) => false,
+            Machine::Off | Machine::Keeping(_) | Machine::Enrolling(_) => false,
         }
     }
 }

@@ -45,6 +45,7 @@ impl RelayNode {
     /// If the server refuses its own files, or a record of its own.
     pub fn start(&mut self, at_us: u64) -> State {
         let now = self.clocks.now(at_us);
+        self.disk.recover();
         let founded = &self.founded;
         let state = self.replay();
         let replayed = state.clone();
@@ -77,6 +78,13 @@ impl RelayNode {
             state.digest()
         };
         (1..).zip(self.disk.records()).map(digest).collect()
+    }
+
+    /// While the process is down an older copy of the journal takes its place: the first `keep` records, as another life
+    /// of the journal. How many records are gone.
+    pub fn restore(&mut self, keep: usize, incarnation: u64) -> usize {
+        self.incarnation = incarnation;
+        self.disk.restore(keep)
     }
 
     /// The process ends at once. How many appends it takes with it.

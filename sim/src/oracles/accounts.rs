@@ -1,14 +1,20 @@
-//! A certificate is one person's: nobody gets two, no name, key or certificate is two people's, no invite admits twice.
+//! A certificate is one person's: nobody gets two, no name, key or certificate is two people's, no invite admits twice; and
+//! each asked with a key that they had kept before.
+//!
+//! Where the operator restores an older journal, those who came after it have no account any more, and their names and
+//! invites are free again: only a log that others keep, too, could say that they were ever taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::id::{DeviceName, KeyId};
 use countersign_core::invite::TokenHash;
+use countersign_core::journal::Record;
 
 use super::Oracle;
 use super::clocks::Clocks;
-use crate::story::{Seen, Who};
+use crate::node::device::Item;
+use crate::story::{Seen, Stored, Who};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -21,6 +27,12 @@ pub struct Accounts {
     leaves: BTreeMap<Vec<u8>, DeviceName>,
     users: BTreeMap<String, DeviceName>,
     clocks: Clocks,
+    /// The keys that lie on a device's disk.
+    kept: BTreeSet<KeyId>,
+    /// At which place of the journal each certificate stands.
+    issued: BTreeMap<Vec<u8>, u64>,
+    /// The certificates of which a restored journal knows nothing.
+    void: BTreeSet<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -42,6 +54,26 @@ impl Oracle for Accounts {
             Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), ..) if identity.name != *who.name => {
                 Err(format!("{} was given the certificate of {}", who.name.user, identity.name.user))
             }
+            // A write that nobody heard of may have come to pass; a key that is asked with is known for certain.
+            Seen::Stored(_, Item::Key, stored, key) if *stored != Stored::Full => {
+                self.kept.insert(*key);
+                Ok(())
+            }
+            Seen::Durable(first, records) => {
+                for (n, record) in (*first..).zip(*records) {
+                    if let Ok((_, Record::CertificateIssued { der, .. })) = Record::decode(record) {
+                        self.issued.insert(der.to_vec(), n);
+                    }
+                }
+                Ok(())
+            }
+            Seen::Restored(kept, _) => {
+                self.restored(*kept);
+                Ok(())
+            }
+            Seen::EnrolEnded(who, _, key, _) if !self.kept.contains(key) => {
+                Err(format!("{} asked for a certificate with a key that was not kept", who.name.user))
+            }
             Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), key, token) => {
                 self.enrolled(who, &identity.credentials.leaf, *key, *token)
             }
@@ -56,7 +88,31 @@ impl Oracle for Accounts {
 }
 
 impl Accounts {
+    /// Whoever got their certificate after the first `kept` records has no account any more.
+    fn restored(&mut self, kept: usize) {
+        let kept = u64::try_from(kept).unwrap_or(u64::MAX);
+        let void = self.issued.iter().filter(|(_, n)| **n > kept).map(|(leaf, _)| leaf.clone());
+        self.void.extend(void);
+        self.issued.retain(|_, n| *n <= kept);
+        let gone: Vec<DeviceName> = self
+            .members
+            .iter()
+            .filter(|(_, member)| self.void.contains(&member.leaf))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in gone {
+            self.members.remove(&name);
+            self.invites.retain(|_, other| *other != name);
+            self.keys.retain(|_, other| *other != name);
+            self.leaves.retain(|_, other| *other != name);
+            self.users.retain(|_, other| *other != name);
+        }
+    }
+
     fn enrolled(&mut self, who: &Who<'_>, leaf: &[u8], key: KeyId, token: TokenHash) -> Result<(), String> {
+        if self.void.contains(leaf) {
+            return Ok(());
+        }
         let (name, user, device) = (who.name.clone(), who.name.user.to_string(), who.program.device);
         if let Some(before) = self.members.get(&name) {
             // The same request again gives the same certificate again, and nothing else does.
@@ -100,5 +156,30 @@ mod tests {
         assert!(oracle.enrolled(&bob, b"leaf", KeyId([2; 32]), hash(1)).is_err());
         assert!(oracle.enrolled(&bob, b"leaf", KeyId([1; 32]), hash(2)).is_err());
         assert!(oracle.enrolled(&bob, b"leaf", KeyId([3; 32]), hash(3)).is_err());
+    }
+
+    #[test]
+    fn a_key_is_kept_before_it_is_asked_with() {
+        let stage = Stage::of(&["alice"]);
+        let (mut oracle, key) = (Accounts::default(), KeyId([1; 32]));
+        let result = EnrolResult::Refused(countersign_core::wire::Code::BUSY, 0);
+        assert!(oracle.see(0, &Seen::EnrolEnded(stage.who(0), &result, key, hash(1))).is_err());
+        oracle.see(1, &Seen::Stored(stage.who(0), Item::Key, Stored::Full, key)).expect("writing is free");
+        assert!(oracle.see(2, &Seen::EnrolEnded(stage.who(0), &result, key, hash(1))).is_err());
+        oracle.see(3, &Seen::Stored(stage.who(0), Item::Key, Stored::Kept, key)).expect("writing is free");
+        assert_eq!(oracle.see(4, &Seen::EnrolEnded(stage.who(0), &result, key, hash(1))), Ok(()));
+    }
+
+    #[test]
+    fn an_older_journal_frees_what_was_given_out_after_it_and_nothing_else() {
+        let stage = Stage::of(&["alice", "bob"]);
+        let mut oracle = Accounts::default();
+        oracle.enrolled(&stage.who(0), b"early", KeyId([1; 32]), hash(1)).expect("the first");
+        oracle.enrolled(&stage.who(1), b"late", KeyId([2; 32]), hash(2)).expect("the second");
+        oracle.issued.extend([(b"early".to_vec(), 3), (b"late".to_vec(), 6)]);
+        oracle.restored(3);
+        assert_eq!(oracle.enrolled(&stage.who(1), b"late", KeyId([2; 32]), hash(2)), Ok(()), "the answer was late");
+        assert_eq!(oracle.enrolled(&stage.who(1), b"again", KeyId([3; 32]), hash(2)), Ok(()));
+        assert!(oracle.enrolled(&stage.who(0), b"again", KeyId([4; 32]), hash(4)).is_err());
     }
 }

@@ -1,6 +1,9 @@
 //! What the relay once folded, it folds again: each replay gives the live states, and nothing that it heard of is lost.
+//!
+//! Where its operator restores an older journal, what is gone is gone, and that is another life of the journal: no
+//! position of it may be taken for one of the life before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::effect::Note;
 use countersign_core::id::Fingerprint;
@@ -14,6 +17,8 @@ pub struct Agreement {
     /// The digest of the live state at each place of the journal.
     live: BTreeMap<u64, Fingerprint>,
     incarnation: Option<u64>,
+    /// The lives of the journal that an older copy has ended.
+    former: BTreeSet<u64>,
 }
 
 impl Oracle for Agreement {
@@ -31,6 +36,11 @@ impl Oracle for Agreement {
             },
             // What the relay itself takes for a contradiction in the journal, or in its own work.
             Seen::Noted(Note::Alarm(words)) => Err(format!("the relay raises an alarm: {words}")),
+            Seen::Restored(..) => {
+                self.live.clear();
+                self.former.extend(self.incarnation.take());
+                Ok(())
+            }
             Seen::Replayed(state, digests) => self.replayed(state.position(), digests),
             _ => Ok(()),
         }
@@ -39,6 +49,9 @@ impl Oracle for Agreement {
 
 impl Agreement {
     fn replayed(&mut self, position: countersign_core::id::Position, digests: &[Fingerprint]) -> Result<(), String> {
+        if self.former.contains(&position.incarnation) {
+            return Err("the journal was restored and has the same incarnation again".to_owned());
+        }
         if *self.incarnation.get_or_insert(position.incarnation) != position.incarnation {
             return Err("the journal has another incarnation than before".to_owned());
         }
@@ -78,6 +91,19 @@ mod tests {
         assert_eq!(replay(&[digest(1), digest(2), digest(3)]), Ok(()));
         assert!(replay(&[digest(1)]).is_err());
         assert!(replay(&[digest(1), digest(9)]).is_err());
+    }
+
+    #[test]
+    fn a_restored_journal_may_lack_records_and_must_have_another_incarnation() {
+        let restored = |incarnation| {
+            let mut oracle = Agreement::default();
+            oracle.see(0, &Seen::Replayed(&State::new(7), &[])).expect("an empty journal agrees");
+            oracle.see(1, &Seen::Folded(1, digest(1))).expect("folding is free");
+            oracle.see(2, &Seen::Restored(0, 1)).expect("restoring is free");
+            oracle.see(3, &Seen::Replayed(&State::new(incarnation), &[]))
+        };
+        assert_eq!(restored(8), Ok(()));
+        assert!(restored(7).is_err());
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use countersign_core::device::calls::{CallEvent, Path};
 use countersign_core::device::{Command, Event};
+use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
 use countersign_core::tls::CertRefusal;
+use countersign_core::wire::Code;
 
 use super::Oracle;
 use super::clocks::Clocks;
@@ -27,6 +29,8 @@ pub struct Progress {
     /// Which user is on which device.
     users: BTreeMap<String, usize>,
     clocks: Clocks,
+    /// Whether the operator has restored an older journal, which may not know everybody.
+    restored: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +52,7 @@ impl Progress {
     pub fn new(devices: usize) -> Self {
         let devices = (0..devices).map(|device| (device, Reached::default())).collect();
         let (calls, open_hosts, users) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { phase: Phase::Storm, devices, calls, open_hosts, users, clocks: Clocks::default() }
+        Self { phase: Phase::Storm, devices, calls, open_hosts, users, clocks: Clocks::default(), restored: false }
     }
 }
 
@@ -62,6 +66,10 @@ impl Oracle for Progress {
         match seen {
             Seen::NotStarted(who, refusal) => {
                 self.not_started(who.program, &who.name.user.to_string(), *refusal, at_us)
+            }
+            Seen::Restored(..) => {
+                self.restored = true;
+                Ok(())
             }
             Seen::Phase(phase) => {
                 self.phase = *phase;
@@ -111,6 +119,9 @@ impl Progress {
             }
             Event::Offline(..) | Event::Done => self.set_online(program.device, false),
             Event::GivenUp(reason) if self.clocks.excuse(program.device, *reason, at_us) => {
+                self.set_online(program.device, false);
+            }
+            Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE)) if self.restored => {
                 self.set_online(program.device, false);
             }
             Event::GivenUp(reason) => {
@@ -191,8 +202,6 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::fault::CloseReason;
-
     use super::*;
     use crate::oracles::tests::{Stage, name, welcome};
 

@@ -342,6 +342,17 @@ impl<'a> Fields<'a> {
                 self.program(who.program);
                 "anew"
             }
+            Seen::Stored(who, item, stored, key) => {
+                self.program(who.program);
+                self.value(&(item, stored));
+                self.bytes(&key.0);
+                "stored"
+            }
+            Seen::Restored(kept, gone) => {
+                self.size(*kept);
+                self.size(*gone);
+                "restored"
+            }
         }
     }
 }

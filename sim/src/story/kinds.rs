@@ -202,6 +202,10 @@ kinds! {
         Crash::BeforeAppend => "crash BeforeAppend",
         Crash::AfterAppend => "crash AfterAppend",
         Crash::Whenever => "crash Whenever",
+        Crash::TornAppend => "crash TornAppend",
+        Crash::DiskFull => "crash DiskFull",
+        Crash::SyncFailed => "crash SyncFailed",
+        Crash::Stopped => "crash Stopped",
     }
 }
 

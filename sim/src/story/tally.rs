@@ -144,6 +144,8 @@ impl Tally {
             Seen::Away(true) => self.add("time", "absences of everybody"),
             Seen::NotStarted(_, refusal) => self.add("device", format!("did not start, own certificate {refusal:?}")),
             Seen::Anew(_) => self.add("device", "begun anew"),
+            Seen::Stored(_, item, stored, _) => self.add("device disk", format!("{item:?} {stored:?}")),
+            Seen::Restored(..) => self.add("journal", "restored from a backup"),
             Seen::Phase(_)
             | Seen::Dialled(_)
             | Seen::Connected(..)

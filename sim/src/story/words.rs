@@ -8,8 +8,9 @@ use countersign_core::id::{CallId, ConnId, DeviceName};
 use countersign_core::operator::Answer;
 
 use super::tally::{code_name, end_name, moved_name, reason_name};
-use super::{Crash, Phase, Program, Seen, Side, Waking, Who};
+use super::{Crash, Phase, Program, Seen, Side, Stored, Waking, Who};
 use crate::node::Node;
+use crate::node::device::Item;
 
 /// The line for an event, if it has one: when, who, what.
 pub fn line(at_us: u64, seen: &Seen<'_>) -> Option<String> {
@@ -88,8 +89,12 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 Crash::BeforeAppend => "before an append is durable",
                 Crash::AfterAppend => "after an append is durable, unheard",
                 Crash::Whenever => "all of a sudden",
+                Crash::TornAppend => "in the middle of an append",
+                Crash::DiskFull => "since there is no room for an append",
+                Crash::SyncFailed => "since a sync has failed",
+                Crash::Stopped => "as the operator wishes",
             };
-            (relay(), format!("crashes {when}; {lost} appends are lost"))
+            (relay(), format!("ends {when}; {lost} appends are lost"))
         }
         Seen::Replayed(state, _) => (disk(), format!("is read up to record {}", state.position().n)),
         Seen::Noted(note) => (relay(), noted(note)?),
@@ -128,7 +133,9 @@ fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Awoke(..)
         | Seen::Away(_)
         | Seen::NotStarted(..)
-        | Seen::Anew(_) => return machines(seen),
+        | Seen::Anew(_)
+        | Seen::Stored(..)
+        | Seen::Restored(..) => return machines(seen),
         Seen::Dialled(_)
         | Seen::Abandoned(_)
         | Seen::Opened(..)
@@ -177,6 +184,22 @@ fn machines(seen: &Seen<'_>) -> Option<(String, String)> {
         Seen::Away(false) => ("run".to_owned(), "everybody is back".to_owned()),
         Seen::NotStarted(who, refusal) => (name(who), format!("can't start: {refusal}")),
         Seen::Anew(who) => (name(who), "begins anew, without key and certificate".to_owned()),
+        Seen::Stored(who, item, stored, _) => {
+            let what = match item {
+                Item::Key => "the key",
+                Item::Identity => "the certificate",
+            };
+            let how = match stored {
+                Stored::Kept => "keeps",
+                Stored::Full => "has no room for",
+                Stored::SyncFailed => "does not know whether it keeps",
+                Stored::Killed => "is killed while it writes down",
+            };
+            (name(who), format!("{how} {what}"))
+        }
+        Seen::Restored(kept, gone) => {
+            ("operator".to_owned(), format!("restores a backup of {kept} records; {gone} records are gone"))
+        }
         _ => return None,
     })
 }

@@ -89,4 +89,10 @@ pub enum Event {
     Leave,
     /// Everybody comes back.
     Return,
+    /// What a device's program wrote down is there, or is not.
+    Stored(Program),
+    /// The operator takes a backup.
+    BackUp,
+    /// The operator restores the backup.
+    Restore,
 }

@@ -2,8 +2,8 @@
 
 use countersign_core::id::ConnId;
 
-use super::World;
 use super::event::Event;
+use super::{World, disks};
 use crate::node::Node;
 use crate::rng::Draw;
 use crate::story::{Crash, FIRST_DIRECT, Phase, Seen, Side, is_direct};
@@ -68,16 +68,13 @@ impl World {
         }
         let (before, after) = (self.config.crash_before_percent, self.config.crash_after_percent);
         let (crash_before, crash_after) = (self.faults.chance(before, 100), self.faults.chance(after, 100));
-        let storm = self.phase == Phase::Storm;
-        if storm && crash_before {
-            return self.crash(Crash::BeforeAppend);
+        let fate = self.append_fate(crash_before, crash_after);
+        if let Some(how) = fate.filter(|how| *how != Crash::AfterAppend) {
+            return self.crash(how);
         }
-        let Some(committed) = self.relay.disk.commit() else { return };
-        let places = (committed.first..).take(committed.count);
-        let records: Vec<Vec<u8>> = places.filter_map(|n| self.relay.disk.read(n).map(<[u8]>::to_vec)).collect();
-        self.see(&Seen::Durable(committed.first, &records));
+        let Some(committed) = self.commit() else { return };
         self.saboteur.committed(self.relay.disk.records().map(|_| 1).sum(), self.now_us);
-        if storm && crash_after {
+        if fate == Some(Crash::AfterAppend) {
             return self.crash(Crash::AfterAppend);
         }
         self.later(1, Event::Appended(life, committed.append, committed.first));
@@ -118,7 +115,7 @@ impl World {
             self.sweep_wire(conn);
         }
         let after_us = self.faults.between(1, self.config.down_max_ms.max(1)) * 1_000;
-        self.later(after_us, Event::StartRelay);
+        self.later(after_us.max(disks::rest_us(how)), Event::StartRelay);
     }
 
     pub(super) fn start_relay(&mut self) {

@@ -122,9 +122,10 @@ impl World {
             Event::Deliver { conn, to: side, .. } | Event::Ended(conn, side) | Event::Writable(conn, side) => {
                 at(conn, *side)
             }
-            Event::Unreachable(program, _) | Event::Found(program, _) | Event::Bind(program, ..) => {
-                Some(program.device)
-            }
+            Event::Unreachable(program, _)
+            | Event::Found(program, _)
+            | Event::Bind(program, ..)
+            | Event::Stored(program) => Some(program.device),
             Event::Prompt(person, _)
             | Event::Handed(person, _)
             | Event::InviteRefused(person)
@@ -380,5 +381,7 @@ fn waits(event: &Event) -> bool {
             | Event::SetClock
             | Event::MendClock(_)
             | Event::Doze
+            | Event::BackUp
+            | Event::Restore
     )
 }

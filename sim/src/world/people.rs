@@ -53,10 +53,10 @@ impl World {
                     let after_us = self.faults.between(1_000, 500_000);
                     self.later(after_us, Event::AskOperator(person));
                 }
+                Act::Enrol(..) if self.has_joined(person) => {}
                 Act::Enrol(link, name) => {
-                    let now_us = self.now_us;
-                    self.start(person, true, |node| node.enrol(*link, name, now_us));
-                    self.see_request(person);
+                    self.start(person, true, |node| node.prepare(*link, name));
+                    self.write_key(person);
                 }
                 Act::Start if self.is_disbelieved(person) => {}
                 Act::Anew => self.begin_anew(person),
@@ -183,24 +183,24 @@ impl World {
         }
     }
 
-    /// If a device's enrolment is over, its program ends, and with a certificate the device itself begins.
+    /// If a device's enrolment is over, what it brought is written down, or else its program ends.
     pub(super) fn see_enrolment(&mut self, device: usize) {
-        let Some(node) = self.devices.get_mut(device) else { return };
+        let Some(node) = self.devices.get_mut(device).filter(|node| node.writing().is_none()) else { return };
         let Some(result) = node.enrol_result().map(|result| self.saboteur.enrolled(result)) else { return };
         let (program, key, token) = (node.program(), node.store.key.clone(), node.store.asked_by);
         if let EnrolResult::Enrolled(identity) = &result {
-            node.store.identity = Some((**identity).clone());
+            node.keep((**identity).clone());
         }
         let (now_us, name) = (self.now_us, self.person(device).name().clone());
         if let (Some(key), Some(token)) = (key, token) {
             self.see(&Seen::EnrolEnded(Who { program, name: &name }, &result, key.spki().id(), token));
         }
+        if let EnrolResult::Enrolled(_) = result {
+            return self.write_down(device);
+        }
         let acts = self.person(device).enrol_ended(&result, now_us);
         self.stop(device, false);
         self.act(device, acts);
-        if let EnrolResult::Enrolled(_) = result {
-            self.act(device, vec![Act::Start]);
-        }
     }
 
     /// Faults have stopped. The relay is started if it is down, and everybody is left in peace.
