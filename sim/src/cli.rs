@@ -40,6 +40,9 @@ enum Command {
         /// Where every random number comes from
         #[arg(long, value_name = "N")]
         seed: u64,
+        /// Writes what happened as one page to look at, which needs nothing but a browser
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
         #[command(flatten)]
         telling: Telling,
         #[command(flatten)]
@@ -164,7 +167,9 @@ impl Threads {
 /// Carries out what the command line says.
 pub(crate) fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
-        Command::Run { seed, telling, changes, failures } => run::seed(seed, &telling, &changes, &failures),
+        Command::Run { seed, html, telling, changes, failures } => {
+            run::seed(seed, html.as_deref(), &telling, &changes, &failures)
+        }
         Command::Replay { files, telling } => run::replay(&files, &telling),
         Command::Sweep { seeds: Some(seeds), ci: _, threads, changes, failures } => {
             sweep::seeds(&seeds, &threads, &changes, &failures)

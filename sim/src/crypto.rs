@@ -10,6 +10,7 @@
 //! `aws_lc_rs::Ticketer`. They draw from the operating system inside aws-lc. Ed25519 draws nothing.
 
 pub mod suites;
+pub mod tap;
 pub mod weakness;
 mod work;
 
@@ -35,7 +36,8 @@ thread_local! {
     static LENT: RefCell<Option<ChaCha20Rng>> = const { RefCell::new(None) };
 }
 
-/// The stock aws-lc-rs provider, drawing from the generator that is lent, with X25519 as its only key exchange.
+/// The stock aws-lc-rs provider, drawing from the generator that is lent, with X25519 as its only key exchange. What
+/// it seals is noted if a [`tap`] is open on this thread.
 ///
 /// X25519MLKEM768 is left out: aws-lc-rs offers no ML-KEM key from a seed and no encapsulation with given randomness.
 #[must_use]

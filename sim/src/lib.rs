@@ -13,6 +13,7 @@
 //! | [`actors`] | what people, the operator and a saboteur do |
 //! | [`story`] | what happened, as data: its hash, its words, its counts |
 //! | [`oracles`] | whether a promise was broken |
+//! | [`page`] | how a run is shown: one self-contained page |
 //! | [`run`], [`sweep`] | one seed, and many |
 //! | [`shrink`] | what a failure needs, and what can be left out |
 //! | [`corpus`], [`hunt`] | which failures are kept: for good, and of a night's search |
@@ -42,6 +43,7 @@ pub mod forge;
 pub mod hunt;
 pub mod node;
 pub mod oracles;
+pub mod page;
 pub mod pipe;
 pub mod queue;
 pub mod records;

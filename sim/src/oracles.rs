@@ -76,6 +76,11 @@ impl Panel {
         ])
     }
 
+    /// These oracles and no others.
+    pub fn of(oracles: Vec<Box<dyn Oracle>>) -> Self {
+        Self(oracles)
+    }
+
     /// The oracle of that name alone.
     #[must_use]
     pub fn only(name: &str, config: &SimConfig) -> Self {

@@ -37,6 +37,7 @@ use crate::node::device::{DeviceNode, Nudge};
 use crate::node::relay::RelayNode;
 use crate::node::{Deadline, Node};
 use crate::oracles::Panel;
+use crate::page::collector::Collector;
 use crate::queue::Queue;
 use crate::rng::{Choices, Draw};
 use crate::story::{Phase, Program, Seen, Side};
@@ -143,6 +144,14 @@ impl World {
         };
         world.begin();
         world
+    }
+
+    /// The same world with one more watcher, who collects what a page of the run shows.
+    #[must_use]
+    pub fn with_page(mut self) -> Self {
+        let names = self.people.iter().map(|person| person.name().user.to_string());
+        self.watch.page = Some(Box::new(Collector::new(names.collect())));
+        self
     }
 
     /// Lets everything happen, until the run is over or an oracle objects.

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use sim::check;
 use sim::config::SimConfig;
 use sim::failure::saved::Saved;
 use sim::failure::{Failure, Kind};
 use sim::run::attempt;
 use sim::trace::Keep;
+use sim::{check, page};
 
 use super::tell::{complain, lines, print, save_and_tell};
 use super::{Changes, Ended, Failures, Telling, Wrong};
@@ -36,8 +36,13 @@ pub(crate) fn changed(first: u64, changes: &Changes) -> Result<impl Fn(u64) -> S
 }
 
 /// `cargo sim run`.
-pub(crate) fn seed(seed: u64, telling: &Telling, changes: &Changes, failures: &Failures) -> Ended {
+pub(crate) fn seed(seed: u64, html: Option<&Path>, telling: &Telling, changes: &Changes, failures: &Failures) -> Ended {
     let config = configure(seed, changes)?;
+    if let Some(file) = html {
+        let advice = "name a file in a folder that is there";
+        std::fs::write(file, page::render(&config, None))
+            .map_err(|error| Wrong(format!("{} can't be written ({error}): {advice}", file.display())))?;
+    }
     let (failure, differs) = run(&config, telling);
     if let Some(failure) = &failure {
         complain(&save_and_tell(failure, &failures.folder));

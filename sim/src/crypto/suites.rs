@@ -13,6 +13,7 @@ use rustls::crypto::cipher::{
 };
 use rustls::{CipherSuiteCommon, ConnectionTrafficSecrets, Error, SupportedCipherSuite, Tls13CipherSuite};
 
+use super::tap::{self, Sealed};
 use super::{weakness, work};
 
 thread_local! {
@@ -71,13 +72,18 @@ impl Tls13AeadAlgorithm for WithEar {
     }
 }
 
-/// Seals records, and counts them.
+/// Seals records, counts them, and lets a tap note what is in them.
 struct Sealer(Box<dyn MessageEncrypter>);
 
 impl MessageEncrypter for Sealer {
     fn encrypt(&mut self, message: OutboundPlainMessage<'_>, seq: u64) -> Result<OutboundOpaqueMessage, Error> {
         work::sealed(message.payload.len());
-        self.0.encrypt(message, seq)
+        let sealed = tap::is_open().then(|| Sealed { content: message.typ, plain: message.payload.to_vec() });
+        let record = self.0.encrypt(message, seq)?;
+        if let Some(sealed) = sealed {
+            tap::note(sealed, record.payload.as_ref());
+        }
+        Ok(record)
     }
 
     fn encrypted_payload_len(&self, payload_len: usize) -> usize {

@@ -19,6 +19,11 @@ pub fn fold(trace: &mut Trace, at_us: u64, seen: &Seen<'_>) {
     trace.step(at_us, kind, &parts);
 }
 
+/// What kind of event it is, by the name that goes into the hash.
+pub fn kind(seen: &Seen<'_>) -> &'static str {
+    Fields::default().of(seen)
+}
+
 /// The parts of one event.
 #[derive(Default)]
 struct Fields<'a>(Vec<Cow<'a, [u8]>>);
@@ -241,7 +246,7 @@ impl<'a> Fields<'a> {
                 self.program(who.program);
                 self.number(call.0);
                 self.bytes(text.as_bytes());
-                "wished-to-say"
+                "wished"
             }
             Seen::Wished(who, command) => {
                 self.program(who.program);
@@ -264,7 +269,7 @@ impl<'a> Fields<'a> {
                 self.number(call.0);
                 self.number(*n);
                 self.bytes(text.as_bytes());
-                "heard"
+                "told"
             }
             Seen::Told(who, event) => {
                 self.program(who.program);

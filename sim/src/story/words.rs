@@ -42,8 +42,9 @@ fn side(side: Side) -> String {
     }
 }
 
+/// Who did what, if the event has words.
 #[allow(clippy::too_many_lines, reason = "one arm for each kind of event, each a line or three")]
-fn words(seen: &Seen<'_>) -> Option<(String, String)> {
+pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
     let (relay, network, disk) = (|| "relay".to_owned(), || "network".to_owned(), || "disk".to_owned());
     Some(match seen {
         Seen::Phase(phase) => (

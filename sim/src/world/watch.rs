@@ -8,6 +8,7 @@ use countersign_core::fault::CloseReason;
 use countersign_core::id::ConnId;
 
 use crate::oracles::{Objection, Panel};
+use crate::page::collector::Collector;
 use crate::story::tally::{Tally, reason_name};
 use crate::story::{Program, Seen, fold, words};
 use crate::trace::{Keep, Trace};
@@ -35,6 +36,8 @@ pub struct Watch {
     pub storm_bytes: BTreeMap<ConnId, [u64; 2]>,
     /// How long the run was, on the world's clock.
     pub virtual_us: u64,
+    /// What a page of the run shows, if one is wished for.
+    pub page: Option<Box<Collector>>,
 }
 
 impl Watch {
@@ -49,18 +52,26 @@ impl Watch {
             current: BTreeMap::new(),
             storm_bytes: BTreeMap::new(),
             virtual_us: 0,
+            page: None,
         }
     }
 
     /// Shows one event to all. Oracles are asked until the first objection.
     pub fn see(&mut self, at_us: u64, seen: &Seen<'_>) {
+        let step = self.trace.steps();
         fold::fold(&mut self.trace, at_us, seen);
         self.trace.describe(at_us, seen);
         self.trace.tell_some(|| words::line(at_us, seen));
         self.tally.see(seen);
         self.follow(seen);
+        if let Some(page) = &mut self.page {
+            page.see(step, at_us, seen);
+        }
         if self.objection.is_none() {
             self.objection = self.panel.see(at_us, seen).err();
+            if let (Some(page), Some(objection)) = (&mut self.page, &self.objection) {
+                page.object(step, objection);
+            }
         }
     }
 
