@@ -5,12 +5,15 @@
 pub mod operator;
 pub mod person;
 pub mod saboteur;
+pub mod villains;
 
 use std::time::Duration;
 
 use countersign_core::device::Command;
 use countersign_core::id::{CallId, DeviceName, UserName};
 use countersign_core::invite::InviteLink;
+
+use person::slips::Slip;
 
 /// What a person gets round to after a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub enum Act {
     AskOperator,
     /// Starts an enrolment.
     Enrol(Box<InviteLink>, DeviceName),
+    /// Sees that what they have just typed was not what they meant, and whether their program took it.
+    Slip(Slip, bool),
     /// Starts the device.
     Start,
     /// Ends the device's program without a goodbye.

@@ -10,6 +10,7 @@ mod flip;
 mod network;
 mod standard;
 mod time;
+mod villains;
 
 use std::fmt;
 
@@ -299,6 +300,38 @@ config! {
     fail_store,
     /// How: 1 no room, 2 and 3 a failed sync, without and with it, 4 and 5 the program is killed before and after it.
     fail_store_how,
+
+    // Villains, and slips of the hand.
+    /// The time between two attempts of somebody with a forged certificate, on average, in milliseconds; 0 for none.
+    forge_mean_ms,
+    /// The time between two connections of somebody who says nothing, on average, in milliseconds; 0 for none.
+    mute_mean_ms,
+    /// The time between two crowds at the relay's door, on average, in milliseconds; 0 for none.
+    crowd_mean_ms,
+    /// How many connections a crowd has, at most.
+    crowd_max,
+    /// From how many addresses crowds come: 1 to 200.
+    crowd_sources,
+    /// How many connections that have not been admitted the relay's operator allows.
+    strangers_max,
+    /// How many public-key operations a second they allow strangers.
+    key_operations,
+    /// The time between two acts of a member who reads little, on average, in milliseconds; 0 for no such member.
+    slow_mean_ms,
+    /// How many bytes a second they read; 0 for none at all.
+    slow_bytes,
+    /// The time between two bursts of a member who asks without end, on average, in milliseconds; 0 for no such member.
+    hasty_mean_ms,
+    /// How much they ask in a burst, at most.
+    hasty_max,
+    /// The weight of asking for somebody's certificates among the acts of a person.
+    fetch_weight,
+    /// How many percent of what people type in the storm, invite links and names, has a mistake in it.
+    slip_percent,
+    /// How many percent of what the relay says to devices is a lie: 0 for an honest one.
+    lie_percent,
+    /// Whether a relay that lies is replaced by an honest one when the storm is over (1), or stays (0).
+    liar_leaves,
 }
 
 impl SimConfig {
@@ -371,7 +404,7 @@ impl SimConfig {
             // The issuing CA lives for a year.
             _ if self.away_h > 8_000 => Err(ConfigRefusal::Range("away_h")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
-            _ => self.check_network(),
+            _ => self.check_network().and_then(|()| self.check_villains()),
         }
     }
 }

@@ -21,7 +21,7 @@ mod direct;
 mod doors;
 mod enrolments;
 mod frames;
-mod mint;
+pub(crate) mod mint;
 mod relays;
 pub(crate) mod stage;
 pub(crate) mod villain;
@@ -192,10 +192,13 @@ pub struct Forgery {
     act: Act,
 }
 
+/// What makes a certificate, unless the forgery is to show none.
+pub(crate) type Make = fn(&mut mint::Mint<'_>) -> Option<Shown>;
+
 /// How a forgery is carried out.
 enum Act {
     /// A certificate is shown, at whichever door.
-    Shows(fn(&mut mint::Mint<'_>) -> Option<Shown>),
+    Shows(Make),
     /// A scene of its own.
     Plays(fn(&mut Stage) -> Result<Verdict, String>),
 }
@@ -259,6 +262,16 @@ pub fn catalogue() -> &'static [Forgery] {
         all
     });
     &CATALOGUE
+}
+
+/// The certificates that somebody may show at a door of the world: the name of each forgery, and what makes it.
+pub(crate) fn shown_at(door: Door) -> Vec<(&'static str, Make)> {
+    let at_door = |forgery: &&Forgery| forgery.tries.iter().any(|(tried, _)| *tried == door);
+    let make = |forgery: &Forgery| match forgery.act {
+        Act::Shows(make) => Some((forgery.name, make)),
+        Act::Plays(_) => None,
+    };
+    catalogue().iter().filter(at_door).filter_map(make).collect()
 }
 
 /// The honest ones: the same scenes with nothing forged. Each must pass.

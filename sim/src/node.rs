@@ -1,6 +1,7 @@
 //! Decides what a node is made of: its machine, its own chance, its own clocks. Nothing is shared between two nodes.
 
 pub mod device;
+pub(crate) mod liar;
 pub mod relay;
 
 use std::fmt;
@@ -148,7 +149,7 @@ impl fmt::Display for Why {
 }
 
 /// What TLS needs of a node that starts: the seeded provider and a clock of its own.
-fn tls_env() -> TlsEnv {
+pub(crate) fn tls_env() -> TlsEnv {
     TlsEnv::new(Arc::new(crypto::provider()))
 }
 

@@ -8,14 +8,17 @@ pub mod accounts;
 pub mod agreement;
 pub mod blame;
 pub mod bounds;
+pub mod certificates;
 mod clocks;
 pub mod closure;
 pub mod delivery;
+pub mod door;
 pub mod durability;
 pub mod impostor;
 pub mod presence;
 pub mod progress;
 pub mod secrecy;
+pub mod slow;
 pub mod spin;
 
 use std::fmt;
@@ -58,21 +61,38 @@ pub struct Panel(Vec<Box<dyn Oracle>>);
 
 impl Panel {
     /// Every oracle that a run of this configuration has to satisfy.
+    ///
+    /// Where the relay lies some promises are void, and no others: who is here, whether a call comes about, and whom a
+    /// device has reason to blame are for the relay alone to say. They hold again once it is gone, so a run whose liar
+    /// leaves with the storm is judged by all of them in the calm. Whoever is believed to be somebody, what is heard, what
+    /// is bounded and what ends are nobody's to lie about.
     pub fn all(config: &SimConfig) -> Self {
         let devices = usize::try_from(config.devices).unwrap_or(usize::MAX);
+        let lies = config.lie_percent > 0;
+        let mut all = Self::of_honest_people(config, devices, lies);
+        if lies && config.liar_leaves == 0 {
+            all.0.retain(|oracle| !["presence", "progress"].contains(&oracle.name()));
+        }
+        all
+    }
+
+    fn of_honest_people(config: &SimConfig, devices: usize, lies: bool) -> Self {
         Self(vec![
             Box::new(impostor::Impostor::default()),
             Box::new(delivery::Delivery::default()),
             Box::new(agreement::Agreement::default()),
             Box::new(accounts::Accounts::default()),
-            Box::new(presence::Presence::default()),
-            Box::new(progress::Progress::new(devices)),
+            Box::new(presence::Presence::new(lies)),
+            Box::new(progress::Progress::new(devices, lies)),
             Box::new(closure::Closure::default()),
-            Box::new(blame::Blame::default()),
+            Box::new(blame::Blame::new(lies)),
             Box::new(spin::Spin::default()),
             Box::new(bounds::Bounds::default()),
             Box::new(secrecy::Secrecy::default()),
             Box::new(durability::Durability::default()),
+            Box::new(door::Door::new(config)),
+            Box::new(certificates::Certificates::new(!lies)),
+            Box::new(slow::Slow::default()),
         ])
     }
 

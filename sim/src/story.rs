@@ -20,6 +20,9 @@ use countersign_core::journal::State;
 use countersign_core::operator::Answer;
 use countersign_core::tls::CertRefusal;
 
+use crate::actors::person::slips::Slip;
+use crate::actors::villains::{Guise, Lie};
+use crate::forge::Heard;
 use crate::node::Node;
 use crate::node::device::Item;
 use crate::world::streets::Host;
@@ -265,6 +268,22 @@ pub enum Seen<'a> {
     Stored(Who<'a>, Item, Stored, KeyId),
     /// The relay's disk holds an older copy of itself: so many records of the journal, and so many are gone.
     Restored(usize, usize),
+
+    // Villains, and slips of the hand.
+    /// A villain's connection reached the relay, or a device that listens.
+    Knocked(ConnId, Guise),
+    /// A villain is told why its connection ends.
+    Sent(ConnId, Guise, Heard),
+    /// A villain has become a member, in order.
+    Infiltrated(&'a DeviceName),
+    /// A person has typed something else than they meant, and their program took it or not.
+    Slipped(Who<'a>, Slip, bool),
+    /// A device's connection reached a relay that lies.
+    Lured(ConnId, Program),
+    /// A relay lies to a device.
+    Lied(Program, Lie),
+    /// A relay that lies looks at what goes through a tunnel.
+    Overheard(&'a [u8]),
 }
 
 /// What came of writing something down on a device.

@@ -20,6 +20,7 @@ pub mod secrets;
 pub mod slips;
 pub mod stores;
 pub mod streets;
+pub mod villains;
 pub mod watch;
 pub mod wire;
 
@@ -47,6 +48,7 @@ use event::Event;
 use hours::Hours;
 use network::Network;
 use streets::{Host, Place};
+use villains::Villains;
 use watch::Watch;
 use wire::{Party, Wire};
 
@@ -100,6 +102,7 @@ pub struct World {
     hours: Hours,
     /// What goes wrong with disks.
     disks: Disks,
+    villains: Villains,
 }
 
 impl World {
@@ -140,8 +143,10 @@ impl World {
             network: Network::new(&config, streams),
             hours: Hours::new(streams, count),
             disks: Disks::new(streams),
+            villains: Villains::new(&config, streams),
             config,
         };
+        world.relay.settings = world.config.settings();
         world.begin();
         world
     }
@@ -198,6 +203,7 @@ impl World {
         self.see_authority();
         let calm_us = self.begin_hours();
         self.plan_restore();
+        self.plan_villains();
         self.later(calm_us, Event::Phase(Phase::Calm));
         self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
         self.later(calm_us + CALM_US + ROLL_CALL_US, Event::Phase(Phase::Shutdown));
@@ -260,6 +266,7 @@ impl World {
             Event::Stored(program) => self.stored(program),
             Event::BackUp => self.back_up(),
             Event::Restore => self.restore(),
+            Event::Villain(doing) => self.villain(doing),
         }
     }
 
@@ -290,7 +297,8 @@ impl World {
         match party {
             Party::Relay => self.tell_relay(Input::Received(conn, &bytes)),
             Party::Device(program, local) => self.tell_device(program.device, Nudge::Received(local, &bytes)),
-            Party::Stranger => {}
+            Party::Stranger => self.villain_hears(conn, &bytes),
+            Party::Liar => self.at_liar(|liar, genuine, at_us| liar.received(conn, &bytes, genuine, at_us)),
         }
     }
 
@@ -308,7 +316,8 @@ impl World {
         match party {
             Party::Relay => self.tell_relay(Input::Ended(conn)),
             Party::Device(program, local) => self.tell_device(program.device, Nudge::Ended(local)),
-            Party::Stranger => {}
+            Party::Stranger => self.villain_ended(conn),
+            Party::Liar => self.at_liar(|liar, genuine, at_us| liar.ended(conn, genuine, at_us)),
         }
     }
 
@@ -393,7 +402,10 @@ impl World {
                 self.calm_down();
             }
             Phase::RollCall => self.roll_call(),
-            Phase::Shutdown => self.tell_relay(Input::Shutdown),
+            Phase::Shutdown => {
+                self.stop_liar();
+                self.tell_relay(Input::Shutdown);
+            }
             Phase::Over => self.close_the_books(),
         }
     }

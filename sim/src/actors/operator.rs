@@ -11,7 +11,7 @@ use crate::config::SimConfig;
 use crate::rng::{Choices, Draw, Streams};
 
 /// How long an invite lives that isn't a brief one.
-const LIFETIME: Duration = Duration::from_secs(3600);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The operator.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! In the storm they follow their whims, which are drawn from their own stream. In the calm they only see to it that
 //! they are online, take every call, and call whom they are told to.
 
+pub mod slips;
 pub mod whims;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use countersign_core::wire::Code;
 use super::{Act, Prompt};
 use crate::config::SimConfig;
 use crate::rng::{Choices, Draw, Streams};
+use slips::Hands;
 use whims::Whims;
 
 /// How many lines each side says in a call of the roll call. Long ones, they are more than a tunnel carries on credit.
@@ -48,6 +50,9 @@ pub struct Person {
     lines: u64,
     known: BTreeSet<UserName>,
     calm: bool,
+    hands: Hands,
+    /// Whether what they typed last was not what they meant.
+    slipped: bool,
     /// How many times slower they are than others: some do little else than listen.
     slowness: u64,
 }
@@ -101,6 +106,8 @@ impl Person {
             lines: 0,
             known: whims::everybody(config),
             calm: false,
+            hands: Hands::new(config, streams, number),
+            slipped: false,
         }
     }
 
@@ -149,6 +156,8 @@ impl Person {
     pub fn enrol_ended(&mut self, result: &EnrolResult, now_us: u64) -> Vec<Act> {
         match result {
             EnrolResult::Enrolled(_) => self.enrolled = true,
+            // They look at the link again.
+            EnrolResult::Refused(..) if self.slipped => {}
             EnrolResult::Refused(code, _) => match *code {
                 Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN | Code::SECOND_DEVICE => self.rename(),
                 Code::BUSY | Code::ISSUE_FAILED => {}
@@ -182,6 +191,7 @@ impl Person {
 
     /// Their program has ended, however.
     pub fn stopped(&mut self) {
+        self.slipped = false;
         self.program = Program::Off;
         self.calls.clear();
     }
@@ -271,7 +281,15 @@ impl Person {
             return vec![Act::Start];
         }
         if let Some(invite) = &self.invite {
-            let mut acts = vec![Act::Enrol(Box::new(invite.clone()), self.name.clone())];
+            let slip = if self.calm { None } else { self.hands.link(invite) };
+            let mut acts = match slip {
+                None => vec![Act::Enrol(Box::new(invite.clone()), self.name.clone())],
+                Some((slip, None)) => return vec![Act::Slip(slip, false)],
+                Some((slip, Some(typed))) => {
+                    self.slipped = true;
+                    vec![Act::Enrol(Box::new(typed), self.name.clone()), Act::Slip(slip, true)]
+                }
+            };
             if self.whims.trips(&mut self.rng) {
                 acts.push(Act::Later(self.rng.between(1, 600_000), Prompt::Trip));
             }
@@ -292,9 +310,11 @@ impl Person {
         match self.whims.draw(&mut self.rng) {
             whims::Whim::Call => {
                 let patience = Duration::from_millis(self.rng.between(0, 20_000));
-                match self.whims.target(&self.known, &mut self.rng) {
-                    Some(user) => vec![self.call(user, patience)],
-                    None => Vec::new(),
+                let Some(user) = self.whims.target(&self.known, &mut self.rng) else { return Vec::new() };
+                match self.hands.user(&user) {
+                    None => vec![self.call(user, patience)],
+                    Some((slip, None)) => vec![Act::Slip(slip, false)],
+                    Some((slip, Some(typed))) => vec![self.call(typed, patience), Act::Slip(slip, true)],
                 }
             }
             whims::Whim::HangUp => {
@@ -302,6 +322,10 @@ impl Person {
                 self.rng.pick(&calls).map(|call| hang_up(*call, Code::HUNG_UP)).into_iter().collect()
             }
             whims::Whim::Who => vec![Act::Wish(Command::Who)],
+            whims::Whim::Fetch => {
+                let whose = self.whims.target(&self.known, &mut self.rng);
+                whose.map(|user| Act::Wish(Command::Fetch(user))).into_iter().collect()
+            }
             whims::Whim::Quit => vec![Act::Wish(Command::Quit)],
             whims::Whim::Kill => {
                 self.away_us = 0;

@@ -72,6 +72,7 @@ impl SimConfig {
         config.draw_network();
         config.draw_time();
         config.draw_disk();
+        config.draw_villains();
         config
     }
 
@@ -131,6 +132,7 @@ impl SimConfig {
             *field = 0;
         }
         self.still_network();
+        self.without_villains();
         self
     }
 }

@@ -48,7 +48,18 @@ pub(crate) struct Mint<'a> {
     pub(super) rng: ChaCha20Rng,
 }
 
-impl Mint<'_> {
+impl<'a> Mint<'a> {
+    /// A mint with a realm's genuine keys, for certificates of this name and with this key.
+    pub(crate) fn new(
+        (genuine, realm): (&'a Founded, &'a Realm),
+        name: DeviceName,
+        key: SecretKey,
+        now: Wall,
+        rng: ChaCha20Rng,
+    ) -> Self {
+        Self { genuine, realm, name, key, now, rng }
+    }
+
     /// What the genuine CA would certify, with one thing changed, by the genuine issuing key.
     pub(super) fn misissued(&mut self, change: impl FnOnce(&mut CertificateParams)) -> Shown {
         let mut params = self.device();

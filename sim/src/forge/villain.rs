@@ -157,11 +157,18 @@ impl Villain {
     }
 
     /// Takes ciphertext. What comes after the end is passed over.
-    pub(super) fn give(&mut self, mut bytes: &[u8]) {
+    pub(super) fn give(&mut self, bytes: &[u8]) {
         self.overheard.extend_from_slice(bytes);
+        if let Err(error) = self.hear(bytes) {
+            unreachable!("core's TLS can't be read: {error}");
+        }
+    }
+
+    /// The same, where bytes may have been damaged on their way: then nothing more can be read, and why.
+    pub(crate) fn hear(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         let _lent = lend(&mut self.rng);
         while !bytes.is_empty() && self.heard == Heard::Nothing {
-            self.tls.read_tls(&mut bytes).expect("a slice can be read");
+            self.tls.read_tls(&mut bytes).map_err(|error| Error::General(error.to_string()))?;
             match self.tls.process_new_packets() {
                 Ok(io) => {
                     let mut plaintext = vec![0; io.plaintext_bytes_to_read()];
@@ -176,9 +183,15 @@ impl Villain {
                     }
                 }
                 Err(Error::AlertReceived(alert)) => self.heard = Heard::Alert(alert.into()),
-                Err(error) => unreachable!("core's TLS can't be read: {error}"),
+                Err(error) => return Err(error),
             }
         }
+        Ok(())
+    }
+
+    /// Whether the handshake is over and something can be said.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.tls.is_handshaking()
     }
 
     /// Takes out the ciphertext that waits to be sent.
@@ -205,12 +218,12 @@ impl Villain {
     }
 
     /// Says a message as it should be said.
-    pub(super) fn say(&mut self, frame: &Frame) {
+    pub(crate) fn say(&mut self, frame: &Frame) {
         self.say_bytes(frame.bytes());
     }
 
     /// Says anything at all, inside TLS.
-    pub(super) fn say_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn say_bytes(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(16 * 1024) {
             self.tls.writer().write_all(chunk).expect("a record fits the buffer, which is emptied each time");
             self.collect();
@@ -218,17 +231,17 @@ impl Villain {
     }
 
     /// The messages that came since the last time, still encoded.
-    pub(super) fn messages(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn messages(&mut self) -> Vec<Vec<u8>> {
         self.messages.drain(..).collect()
     }
 
     /// What it was told of the end.
-    pub(super) fn heard(&self) -> Heard {
+    pub(crate) fn heard(&self) -> Heard {
         self.heard
     }
 
     /// The session's name, as core asks TLS for it.
-    pub(super) fn exporter(&self) -> [u8; 32] {
+    pub(crate) fn exporter(&self) -> [u8; 32] {
         self.tls.export_keying_material([0; 32], b"EXPORTER-countersign", None).expect("the handshake is over")
     }
 }

@@ -3,7 +3,7 @@
 use countersign_core::id::{ConnId, Fingerprint, Realm};
 use countersign_core::journal::State;
 use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
-use countersign_core::server::{Input, Output, Server, replay};
+use countersign_core::server::{Input, Output, Server, Settings, replay};
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
 use crate::crypto::suites::overhear;
@@ -23,6 +23,8 @@ pub struct RelayNode {
     server: Option<Server>,
     /// What the process has read inside of its TLS connections since somebody asked: a record an entry.
     pub heard: Vec<Vec<u8>>,
+    /// What the operator has chosen.
+    pub settings: Settings,
     /// The journal.
     pub disk: Disk,
 }
@@ -36,7 +38,17 @@ impl RelayNode {
         let wall = clocks.now(0).wall;
         let (founded, incarnation) = chance.lend(|rng| (found_realm(&realm, wall, rng), rng.next_u64()));
         let disk = Disk::new(streams.stream("disk"), append_max_us);
-        Self { chance, clocks, founded, realm, incarnation, server: None, heard: Vec::new(), disk }
+        Self {
+            chance,
+            clocks,
+            founded,
+            realm,
+            incarnation,
+            server: None,
+            heard: Vec::new(),
+            settings: Settings::default(),
+            disk,
+        }
     }
 
     /// Starts the process over what the disk holds, and gives the state that was replayed.
@@ -53,7 +65,9 @@ impl RelayNode {
             let key = founded.issuing_key.clone();
             let authority = Authority::new(self.realm.clone(), &founded.root, &founded.issuing, key, now.wall)
                 .expect("the realm's files belong together");
-            Server::start(tls_env(), authority, state, now, rng).expect("a server starts over its own journal")
+            let server = Server::start(tls_env(), authority, state, now, rng);
+            let server = server.expect("a server starts over its own journal");
+            server.with_settings(self.settings).expect("the configuration was checked")
         });
         self.server = Some(server);
         replayed
@@ -131,6 +145,11 @@ impl RelayNode {
     /// The realm's secret keys, each with what it is.
     pub fn keys(&self) -> [(&'static str, &SecretKey); 2] {
         [("a root's key", &self.founded.root_key), ("an issuing CA's key", &self.founded.issuing_key)]
+    }
+
+    /// The realm's keys: for what the genuine CA has signed and should not have.
+    pub(crate) fn founded(&self) -> &Founded {
+        &self.founded
     }
 
     /// The realm.

@@ -21,7 +21,7 @@ use super::Oracle;
 use super::clocks::Clocks;
 use crate::story::tally::reason_name;
 use crate::story::weather::Weather;
-use crate::story::{Program, Seen, Who};
+use crate::story::{Program, Seen, Who, is_direct};
 use tunnels::Tunnels;
 
 /// See the module.
@@ -37,6 +37,17 @@ pub struct Blame {
     /// Who was led to somebody else than they dialled.
     astray: BTreeSet<Program>,
     clocks: Clocks,
+    /// Who was given the wrong idea of whose server it is.
+    misled: BTreeSet<Program>,
+    /// Whether the relay lies: then devices blame it, and each other for what it has made of their calls, with reason.
+    lied_to: bool,
+}
+
+impl Blame {
+    /// The oracle of a run with an honest relay, or with one that lies.
+    pub fn new(lied_to: bool) -> Self {
+        Self { lied_to, ..Self::default() }
+    }
 }
 
 impl Oracle for Blame {
@@ -55,10 +66,14 @@ impl Oracle for Blame {
 impl Blame {
     fn judge(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
+            Seen::Slipped(who, slip, true) if slip.doubts_the_server() => drop(self.misled.insert(who.program)),
+            Seen::Opened(conn, program) if self.misled.contains(program) => drop(self.damaged.insert(*conn)),
             Seen::Connected(conn, who) => drop(self.current.insert(who.program, *conn)),
             Seen::Delivered { conn, flipped: true, .. } | Seen::Network(Weather::Meddled(conn, ..)) => {
                 self.damaged.insert(*conn);
             }
+            // A villain is blamed with reason.
+            Seen::Knocked(conn, _) if !is_direct(*conn) => drop(self.damaged.insert(*conn)),
             Seen::Met { conn, dialler, listener, astray } => {
                 for program in dialler.iter().chain(listener.iter().map(|(program, _)| program)) {
                     self.direct.entry(*program).or_default().insert(*conn);
@@ -80,6 +95,8 @@ impl Blame {
             {
                 return Err(format!("the relay blames connection {conn}: {}", reason_name(*reason)));
             }
+            Seen::Told(_, Event::Offline(..) | Event::GivenUp(_) | Event::Call(_, CallEvent::Ended(_)))
+                if self.lied_to => {}
             Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason))
             | Seen::EnrolEnded(who, EnrolResult::Lost(reason), ..) => return self.device(who, *reason, at_us),
             Seen::Told(who, Event::Call(call, CallEvent::Ended(CallEnd::Closed(reason))))

@@ -13,6 +13,17 @@ use crate::story::{Phase, Seen};
 pub struct Presence {
     /// Who is online, by their own account, and whom each of them sees.
     views: BTreeMap<usize, (DeviceName, BTreeSet<DeviceName>)>,
+    /// Members who are villains: they come and go as they like, and give no account of it.
+    villains: BTreeSet<DeviceName>,
+    /// Whether the relay lies until the calm.
+    lied_to: bool,
+}
+
+impl Presence {
+    /// The oracle of a run with an honest relay, or with one that lies until the calm.
+    pub fn new(lied_to: bool) -> Self {
+        Self { lied_to, ..Self::default() }
+    }
 }
 
 impl Oracle for Presence {
@@ -36,7 +47,7 @@ impl Oracle for Presence {
                         if let Some((_, view)) = self.views.get_mut(&device) {
                             // A coming twice or a going of nobody would be a view that is wrong by luck alone.
                             let changed = if *here { view.insert(other.clone()) } else { view.remove(other) };
-                            if !changed {
+                            if !changed && !self.lied_to {
                                 let what = if *here { "come who was here" } else { "go who was not here" };
                                 return Err(format!("{} sees {} {what}", who.name.user, other.user));
                             }
@@ -46,11 +57,20 @@ impl Oracle for Presence {
                 }
                 Ok(())
             }
+            Seen::Infiltrated(name) => {
+                self.villains.insert((*name).clone());
+                Ok(())
+            }
             Seen::Killed(who) => {
                 self.views.remove(&who.program.device);
                 Ok(())
             }
-            Seen::Phase(Phase::RollCall | Phase::Shutdown) => self.compare(),
+            // From here on whoever comes online is told the truth.
+            Seen::Phase(Phase::RollCall) => {
+                self.lied_to = false;
+                self.compare()
+            }
+            Seen::Phase(Phase::Shutdown) => self.compare(),
             _ => Ok(()),
         }
     }
@@ -63,7 +83,7 @@ impl Presence {
             if let Some(missed) = here.iter().find(|other| **other != name && !view.contains(**other)) {
                 return Err(format!("{} does not see {}, who is here", name.user, missed.user));
             }
-            if let Some(ghost) = view.iter().find(|other| !here.contains(other)) {
+            if let Some(ghost) = view.iter().find(|other| !here.contains(other) && !self.villains.contains(other)) {
                 return Err(format!("{} sees {}, who is not here", name.user, ghost.user));
             }
             if view.contains(name) {

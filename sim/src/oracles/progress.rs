@@ -31,6 +31,8 @@ pub struct Progress {
     clocks: Clocks,
     /// Whether the operator has restored an older journal, which may not know everybody.
     restored: bool,
+    /// Whether the relay lies until the calm: then it may have told a device something that makes it give up.
+    lied_to: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,11 +50,20 @@ struct Called {
 }
 
 impl Progress {
-    /// The oracle of a run with so many devices.
-    pub fn new(devices: usize) -> Self {
+    /// The oracle of a run with so many devices, and an honest relay or one that lies until the calm.
+    pub fn new(devices: usize, lied_to: bool) -> Self {
         let devices = (0..devices).map(|device| (device, Reached::default())).collect();
         let (calls, open_hosts, users) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { phase: Phase::Storm, devices, calls, open_hosts, users, clocks: Clocks::default(), restored: false }
+        Self {
+            phase: Phase::Storm,
+            devices,
+            calls,
+            open_hosts,
+            users,
+            clocks: Clocks::default(),
+            restored: false,
+            lied_to,
+        }
     }
 }
 
@@ -124,6 +135,7 @@ impl Progress {
             Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE)) if self.restored => {
                 self.set_online(program.device, false);
             }
+            Event::GivenUp(_) if self.lied_to => self.set_online(program.device, false),
             Event::GivenUp(reason) => {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
             }
@@ -207,7 +219,7 @@ mod tests {
 
     /// A roll call in which two people each hear `lines` lines, if the call opens at all.
     fn roll_call(online: bool, opens: bool, lines: u64) -> Result<(), String> {
-        let (stage, mut oracle) = (Stage::of(&["alice", "bob"]), Progress::new(2));
+        let (stage, mut oracle) = (Stage::of(&["alice", "bob"]), Progress::new(2, false));
         stage.told(0, Event::Online(welcome("alice"))).show(&mut oracle)?;
         if online {
             stage.told(1, Event::Online(welcome("bob"))).show(&mut oracle)?;
@@ -238,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_device_that_gives_up_is_objected_to() {
-        let (stage, mut oracle) = (Stage::of(&["alice"]), Progress::new(1));
+        let (stage, mut oracle) = (Stage::of(&["alice"]), Progress::new(1, false));
         assert!(stage.told(0, Event::GivenUp(CloseReason::Truncated)).show(&mut oracle).is_err());
     }
 }

@@ -92,6 +92,9 @@ fn every_oracle_has_a_name_of_its_own_and_is_found_by_it() {
         "bounds",
         "secrecy",
         "durability",
+        "door",
+        "certificates",
+        "slow",
     ];
     assert_eq!(names, expected);
     for name in names {

@@ -358,6 +358,41 @@ impl<'a> Fields<'a> {
                 self.size(*gone);
                 "restored"
             }
+            Seen::Knocked(conn, guise) => {
+                self.number(conn.0);
+                self.value(guise);
+                "knocked"
+            }
+            Seen::Sent(conn, guise, heard) => {
+                self.number(conn.0);
+                self.value(guise);
+                self.value(heard);
+                "sent-away"
+            }
+            Seen::Infiltrated(name) => {
+                self.value(name);
+                "infiltrated"
+            }
+            Seen::Slipped(who, slip, taken) => {
+                self.program(who.program);
+                self.value(slip);
+                self.value(taken);
+                "slipped"
+            }
+            Seen::Lured(conn, program) => {
+                self.number(conn.0);
+                self.program(*program);
+                "lured"
+            }
+            Seen::Lied(program, lie) => {
+                self.program(*program);
+                self.value(lie);
+                "lied"
+            }
+            Seen::Overheard(bytes) => {
+                self.bytes(bytes);
+                "overheard"
+            }
         }
     }
 }

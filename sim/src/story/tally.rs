@@ -14,7 +14,8 @@ use countersign_core::id::UserName;
 use countersign_core::wire::Code;
 
 pub use super::kinds::code as code_name;
-use super::{Seen, Side, is_direct, kinds};
+use super::{Program, Seen, Side, is_direct, kinds};
+use crate::actors::villains::{Guise, Lie};
 use crate::node::Node;
 
 /// How often each thing happened.
@@ -23,6 +24,8 @@ pub struct Tally {
     counts: BTreeMap<(&'static str, String), u64>,
     /// Who has called whom and was neither put through nor refused: for counting those who call each other at once.
     calling: BTreeSet<(UserName, UserName)>,
+    /// The newest lie that each program was told: what it complains of next is taken for that.
+    lies: BTreeMap<Program, Lie>,
 }
 
 impl Tally {
@@ -130,7 +133,10 @@ impl Tally {
                 }
             }
             Seen::Said(..) => self.add("call", "lines said"),
-            Seen::Told(who, event) => self.told(&who.name.user, event),
+            Seen::Told(who, event) => {
+                self.found_out(who.program, event);
+                self.told(&who.name.user, event);
+            }
             Seen::EnrolEnded(_, result, ..) => self.enrolled(result),
             Seen::Woken { node, why, .. } => {
                 let kind = why.split('(').next().unwrap_or(why);
@@ -146,6 +152,23 @@ impl Tally {
             Seen::Anew(_) => self.add("device", "begun anew"),
             Seen::Stored(_, item, stored, _) => self.add("device disk", format!("{item:?} {stored:?}")),
             Seen::Restored(..) => self.add("journal", "restored from a backup"),
+            Seen::Knocked(conn, guise) => {
+                self.add("villain", format!("{guise}{}", if is_direct(*conn) { " at a port" } else { "" }));
+                if let Guise::Forger(forgery) = guise {
+                    self.add("forgery", *forgery);
+                }
+            }
+            Seen::Sent(_, guise, heard) => self.add("villain told", format!("{guise} {heard}")),
+            Seen::Slipped(_, slip, taken) => {
+                self.add("slip", format!("{slip:?}{}", if *taken { "" } else { ", refused by the program" }));
+            }
+            Seen::Lured(..) => self.add("network", "connections to a relay that lies"),
+            Seen::Lied(program, lie) => {
+                self.add("lie", format!("{lie:?}"));
+                self.lies.insert(*program, *lie);
+            }
+            Seen::Overheard(_) => self.add("lie", "looked into a tunnel"),
+            Seen::Infiltrated(_) => self.add("villain", "has become a member"),
             Seen::Phase(_)
             | Seen::Dialled(_)
             | Seen::Connected(..)
@@ -218,6 +241,29 @@ impl Tally {
             self.add("call", "made by both at once");
         }
         self.calling.insert((caller.clone(), called.clone()));
+    }
+
+    /// A lie is found out where a device finds fault with somebody after it.
+    fn found_out(&mut self, program: Program, event: &Event) {
+        let reason = match event {
+            Event::Offline(reason, _)
+            | Event::GivenUp(reason)
+            | Event::Call(_, CallEvent::Ended(CallEnd::Closed(reason))) => *reason,
+            Event::Asked(Asked::Certificates(_, fetched)) if fetched.iter().any(|one| one.verdict.is_err()) => {
+                CloseReason::Fault(Fault::Malformed)
+            }
+            Event::Online(_)
+            | Event::Here(_)
+            | Event::Presence(..)
+            | Event::Asked(_)
+            | Event::Call(..)
+            | Event::Denied(..)
+            | Event::Done => return,
+        };
+        if let (CloseReason::Fault(_), Some(lie)) = (reason, self.lies.get(&program).copied()) {
+            self.lies.remove(&program);
+            self.add("lie found out", format!("{lie:?}"));
+        }
     }
 
     fn told(&mut self, user: &UserName, event: &Event) {

@@ -9,6 +9,7 @@ use countersign_core::operator::Answer;
 
 use super::tally::{code_name, end_name, moved_name, reason_name};
 use super::{Crash, Phase, Program, Seen, Side, Stored, Waking, Who};
+use crate::actors::villains::Guise;
 use crate::node::Node;
 use crate::node::device::Item;
 
@@ -137,7 +138,16 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Anew(_)
         | Seen::Stored(..)
         | Seen::Restored(..) => return machines(seen),
-        Seen::Dialled(_)
+        Seen::Knocked(conn, guise) => knocked(*conn, *guise),
+        Seen::Sent(conn, guise, heard) => (guise.to_string(), format!("{heard} on connection {conn}")),
+        Seen::Slipped(who, slip, taken) => {
+            (name(who), format!("mistypes: {slip:?}{}", if *taken { "" } else { ", which the program refuses" }))
+        }
+        Seen::Lied(program, lie) => (relay(), format!("lies to device {}: {lie:?}", program.device)),
+        Seen::Infiltrated(name) => (name.user.to_string(), "is a member now, and a villain".to_owned()),
+        Seen::Lured(..)
+        | Seen::Overheard(_)
+        | Seen::Dialled(_)
         | Seen::Abandoned(_)
         | Seen::Opened(..)
         | Seen::Unreachable(_)
@@ -229,6 +239,12 @@ fn met(
         ),
         (Some(_), None) => return None,
     })
+}
+
+/// A villain's connection.
+fn knocked(conn: ConnId, guise: Guise) -> (String, String) {
+    let what = if let Guise::Forger(forgery) = guise { format!("shows {forgery}") } else { "comes".to_owned() };
+    (guise.to_string(), format!("{what} on connection {conn}"))
 }
 
 fn noted(note: &Note) -> Option<String> {

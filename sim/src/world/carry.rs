@@ -3,7 +3,7 @@
 use countersign_core::device;
 use countersign_core::device::calls::Calls;
 use countersign_core::id::ConnId;
-use countersign_core::server::{Input, Output, Source};
+use countersign_core::server::{Input, Output};
 
 use super::World;
 use super::event::Event;
@@ -36,6 +36,9 @@ impl World {
                 Output::Shut(conn) => self.shut(conn, Side::Listener),
                 Output::Drop(conn) => self.forget(conn, Side::Listener),
                 Output::Answer(id, answer) => {
+                    if self.villain_answered(id, &answer) {
+                        continue;
+                    }
                     let Some(person) = self.operator.answered(id) else { continue };
                     self.see_token(&answer);
                     self.see(&Seen::Answered(person, &answer));
@@ -126,6 +129,9 @@ impl World {
             self.later(after_us, Event::Unreachable(program, local));
             return;
         }
+        if self.lure(program, local) {
+            return;
+        }
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
         let mut wire = Wire::new(&self.config, conn, Party::Device(program, local), Party::Relay);
@@ -133,7 +139,8 @@ impl World {
         let connected_us = wire.connect(self.now_us);
         self.wires.insert(conn, wire);
         self.see(&Seen::Opened(conn, program));
-        self.tell_relay(Input::Opened(conn, Source::default()));
+        let source = self.source_of(program.device);
+        self.tell_relay(Input::Opened(conn, source));
         if let Some(at_us) = connected_us {
             self.at(at_us, Event::Connected(conn));
         }
@@ -196,16 +203,19 @@ impl World {
                 self.devices.get(program.device).map(|node| node.outbound(local)).unwrap_or_default()
             }
             Party::Stranger => &[],
+            Party::Liar => self.villains.liar.as_ref().map(|liar| liar.outbound(conn)).unwrap_or_default(),
         };
         let waiting = outbound.len();
-        let Some(taken) = wire.room(by, waiting, self.config.short_write_percent) else {
+        let takes = waiting.min(self.villains.takes(conn));
+        let Some(taken) = wire.room(by, takes, self.config.short_write_percent) else {
             return self.see_if_full(conn, by);
         };
         let bytes = outbound.get(..taken).unwrap_or_default().to_vec();
         let bytes = self.meddle(conn, by, bytes);
         let Some(wire) = self.wires.get_mut(&conn) else { return };
         let arrivals = wire.write(by, &bytes, self.now_us);
-        let blocked_us = (taken < waiting).then(|| wire.block(by, self.config.blocked_max_us));
+        self.villains.took(conn, taken);
+        let blocked_us = (taken < takes).then(|| wire.block(by, self.config.blocked_max_us));
         for (at_us, event) in arrivals {
             self.at(at_us, event);
         }
@@ -223,6 +233,11 @@ impl World {
             Party::Relay => self.tell_relay(Input::Sent(conn, taken)),
             Party::Device(program, local) => self.tell_device(program.device, Nudge::Sent(local, taken)),
             Party::Stranger => {}
+            Party::Liar => {
+                if let Some(liar) = &mut self.villains.liar {
+                    liar.sent(conn, taken);
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use countersign_core::id::{AppendId, CallId, ConnId, LoadId};
 use countersign_core::invite::InviteLink;
 
+use super::villains::Doing;
 use crate::actors::Prompt;
 use crate::node::Node;
 use crate::story::{Phase, Program, Side};
@@ -95,4 +96,6 @@ pub enum Event {
     BackUp,
     /// The operator restores the backup.
     Restore,
+    /// A villain gets round to something.
+    Villain(Doing),
 }

@@ -115,7 +115,7 @@ impl World {
     fn whose(&self, event: &Event) -> Option<usize> {
         let at = |conn: &ConnId, side: Side| match self.wires.get(conn)?.party(side) {
             Party::Device(program, _) => Some(program.device),
-            Party::Relay | Party::Stranger => None,
+            Party::Relay | Party::Stranger | Party::Liar => None,
         };
         match event {
             Event::Connected(conn) => at(conn, Side::Dialler),

@@ -101,7 +101,7 @@ impl Network {
 /// The node at an end, if it is one of the realm.
 fn node(party: Party) -> Option<Node> {
     match party {
-        Party::Relay => Some(Node::Relay),
+        Party::Relay | Party::Liar => Some(Node::Relay),
         Party::Device(program, _) => Some(Node::Device(program.device)),
         Party::Stranger => None,
     }

@@ -60,6 +60,12 @@ impl World {
                 }
                 Act::Start if self.is_disbelieved(person) => {}
                 Act::Anew => self.begin_anew(person),
+                Act::Slip(slip, taken) => {
+                    let name = self.person(person).name().clone();
+                    if let Some(program) = self.devices.get(person).map(crate::node::device::DeviceNode::program) {
+                        self.see(&Seen::Slipped(Who { program, name: &name }, slip, taken));
+                    }
+                }
                 Act::Start => {
                     let (now_us, host) = (self.now_us, self.hosts.get(person).cloned());
                     let reach = host.as_ref().map(Host::reach).unwrap_or_default();
@@ -210,6 +216,9 @@ impl World {
         }
         if !self.saboteur.lets_relay_run(self.phase) && self.relay.is_up() {
             self.crash(Crash::Whenever);
+        }
+        if self.config.liar_leaves > 0 {
+            self.stop_liar();
         }
         self.start_relay();
         let now_us = self.now_us;

@@ -118,6 +118,7 @@ impl World {
             at.push(address);
         }
         self.see(&Seen::Listens(program, call, &at));
+        self.tempt();
         self.tell_program(program, Input::Listening(call, &at));
     }
 
@@ -200,6 +201,18 @@ impl World {
 
     /// A connection is there: from a device or a stranger, to a listener or a stranger.
     fn meet(&mut self, dialler: Party, place: Option<Place>, astray: bool) {
+        let (conn, party) = self.join(dialler, place, astray);
+        for (side, party) in [(Side::Dialler, dialler), (Side::Listener, party)] {
+            if party == Party::Stranger {
+                let (says_us, leaves_us) = (self.streets.between(1, 200_000), self.streets.between(1, STRANGER_US));
+                self.later(says_us, Event::StrangerSays(conn, side));
+                self.later(leaves_us, Event::StrangerLeaves(conn, side));
+            }
+        }
+    }
+
+    /// The same, without a word about what a stranger does there: the connection, and who was reached.
+    pub(super) fn join(&mut self, dialler: Party, place: Option<Place>, astray: bool) -> (ConnId, Party) {
         self.last_direct += 1;
         let conn = ConnId(FIRST_DIRECT.0 + self.last_direct);
         let listener = place.and_then(|place| self.listeners.get(&place)).copied();
@@ -219,13 +232,7 @@ impl World {
         if let Some(at_us) = connected_us {
             self.at(at_us, Event::Connected(conn));
         }
-        for (side, party) in [(Side::Dialler, dialler), (Side::Listener, party)] {
-            if party == Party::Stranger {
-                let (says_us, leaves_us) = (self.streets.between(1, 200_000), self.streets.between(1, STRANGER_US));
-                self.later(says_us, Event::StrangerSays(conn, side));
-                self.later(leaves_us, Event::StrangerLeaves(conn, side));
-            }
-        }
+        (conn, party)
     }
 
     /// Whatever strangers say: nothing, noise, another protocol, the beginning of a TLS record that never comes.
@@ -255,18 +262,19 @@ impl World {
         if self.phase != Phase::Storm {
             return;
         }
-        let filtered =
-            |device: usize| self.hosts.get(device).is_none_or(|host| host.filtered) || self.hours.sleeps(device);
-        let open: Vec<Place> = self
-            .listeners
-            .keys()
-            .filter(|(device, at)| !filtered(*device) && !at.ip().is_loopback())
-            .copied()
-            .collect();
+        let open = self.open_places();
         if let Some(place) = self.streets.pick(&open).copied() {
             self.meet(Party::Stranger, Some(place), false);
         }
         self.plan_scan();
+    }
+
+    /// The listeners that anybody can reach.
+    pub(super) fn open_places(&self) -> Vec<Place> {
+        let filtered =
+            |device: usize| self.hosts.get(device).is_none_or(|host| host.filtered) || self.hours.sleeps(device);
+        let open = |(device, at): &&Place| !filtered(*device) && !at.ip().is_loopback();
+        self.listeners.keys().filter(open).copied().collect()
     }
 
     pub(super) fn plan_scan(&mut self) {

@@ -31,6 +31,8 @@ pub enum Party {
     Device(Program, ConnId),
     /// Somebody who is no part of the realm.
     Stranger,
+    /// A relay that lies.
+    Liar,
 }
 
 /// One direction, with the state of the end that reads from it.

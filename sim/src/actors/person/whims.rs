@@ -29,6 +29,8 @@ pub enum Whim {
     HangUp,
     /// Ask who there is.
     Who,
+    /// Ask for somebody's certificates.
+    Fetch,
     /// Leave in good order.
     Quit,
     /// Pull the plug.
@@ -50,7 +52,7 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug)]
 pub struct Whims {
     pace_ms: u64,
-    weights: [(Whim, u64); 5],
+    weights: [(Whim, u64); 6],
     accept_percent: u64,
     decline_percent: u64,
     lines_max: u64,
@@ -68,6 +70,7 @@ impl Whims {
                 (Whim::Who, config.who_weight),
                 (Whim::Quit, config.quit_weight),
                 (Whim::Kill, config.kill_weight),
+                (Whim::Fetch, config.fetch_weight),
             ],
             accept_percent: config.accept_percent,
             decline_percent: config.decline_percent,

@@ -76,6 +76,7 @@ impl Connections {
         self.overdue(at_us)?;
         match seen {
             Seen::Opened(conn, _) => self.opened(*conn),
+            Seen::Knocked(conn, _) if !is_direct(*conn) => self.opened(*conn),
             Seen::Connected(conn, who) => {
                 self.current.insert(who.program, *conn);
                 self.set(*conn, at_us, |known| known.device = Knows::Open);

@@ -1,0 +1,286 @@
+//! A relay that lies: the genuine one's key and certificate, core's own rooms behind them, and somebody who changes what
+//! is said on its way out.
+//!
+//! It takes the place of the genuine relay for everybody who has a certificate. The CA and the journal stay with the
+//! genuine process: what a CA may not do is tried by [`crate::forge`], and what one can do that lies about keys will be
+//! found out by a log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use countersign_core::effect::{Effect, Effects};
+use countersign_core::id::{ConnId, DeviceName};
+use countersign_core::journal::State;
+use countersign_core::limits::FRAME_HEADER_BYTES;
+use countersign_core::link::{Link, LinkEvent, Step};
+use countersign_core::pki::{Authority, Founded, SecretKey};
+use countersign_core::relay::{Admitted, Relay};
+use countersign_core::time::Now;
+use countersign_core::tls::{Credentials, Doors, TlsEnv};
+use countersign_core::wire::frame::decode;
+use countersign_core::wire::relay::{RelayEvent, RelayRequest, Welcome};
+use countersign_core::wire::{Code, Extensions, Frame};
+
+use super::{Chance, Clocks, tls_env};
+use crate::actors::villains::lies::{Lie, Lies, Said};
+use crate::config::SimConfig;
+use crate::rng::Streams;
+
+/// Where a frame's message begins: after its length and its version.
+const BODY_AT: usize = FRAME_HEADER_BYTES + 1;
+
+/// The lying relay.
+pub(crate) struct Liar {
+    chance: Chance,
+    clocks: Clocks,
+    env: TlsEnv,
+    doors: Arc<Doors>,
+    issuing: Vec<u8>,
+    relay: Relay,
+    effects: Effects,
+    conns: BTreeMap<ConnId, Conn>,
+    lies: Lies,
+    turned: BTreeSet<ConnId>,
+}
+
+struct Conn {
+    link: Link,
+    admitted: Option<Admitted>,
+    over: bool,
+}
+
+/// What the lying relay wants done on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// Its socket is to take what waits.
+    Write(ConnId),
+    /// Its socket is to be closed.
+    Drop(ConnId),
+}
+
+/// What the lying relay has of the genuine one.
+pub(crate) struct Genuine<'a> {
+    /// The folded journal.
+    pub(crate) state: &'a State,
+    /// A record of it, by its place.
+    pub(crate) record: &'a dyn Fn(u64) -> Option<Vec<u8>>,
+    /// The realm's keys.
+    pub(crate) founded: &'a Founded,
+}
+
+impl Liar {
+    /// A lying relay of a realm, with a certificate that is as genuine as the other one's.
+    pub(crate) fn new(config: &SimConfig, streams: Streams, life: u64, genuine: &Genuine<'_>, at_us: u64) -> Self {
+        let name = format!("liar/{life}");
+        let mut chance = Chance::new(streams, &name);
+        let clocks = Clocks::draw(streams, "liar", config.skew_max_s);
+        let (env, now) = (tls_env(), clocks.now(at_us));
+        env.clock.set(now.wall);
+        let founded = genuine.founded;
+        let realm = genuine.state.realm().map(|info| info.realm.clone()).unwrap_or_default();
+        let issuing_key = founded.issuing_key.clone();
+        let authority = Authority::new(realm, &founded.root, &founded.issuing, issuing_key, now.wall)
+            .expect("the realm's files belong together");
+        let doors = chance.lend(|rng| {
+            let key = SecretKey::draw(rng);
+            let leaf = authority.issue_relay(&key, now.wall, rng).expect("the relay's certificate is in order");
+            let issuing = authority.issuing().clone();
+            let credentials = Credentials { leaf: leaf.into(), issuing, key: key.into() };
+            Arc::new(Doors::of_relay(&env, &credentials, authority.trust()))
+        });
+        Self {
+            chance,
+            clocks,
+            env,
+            doors,
+            issuing: founded.issuing.clone(),
+            relay: Relay::default(),
+            effects: Effects::default(),
+            conns: BTreeMap::new(),
+            lies: Lies::new(config, streams, &name),
+            turned: BTreeSet::new(),
+        }
+    }
+
+    /// A device has connected.
+    pub(crate) fn opened(&mut self, conn: ConnId) {
+        let link = Link::accept(self.doors.clone());
+        self.conns.insert(conn, Conn { link, admitted: None, over: false });
+    }
+
+    /// Bytes came in.
+    pub(crate) fn received(&mut self, conn: ConnId, bytes: &[u8], genuine: &Genuine<'_>, at_us: u64) {
+        let now = self.now(at_us);
+        let Some(known) = self.conns.get_mut(&conn) else { return };
+        let mut events = Vec::new();
+        self.chance.lend(|_| known.link.received(bytes, &mut events));
+        self.turned.insert(conn);
+        for event in events {
+            match event {
+                LinkEvent::Secured(secured) => {
+                    let admitted = secured.device.and_then(|device| Admitted::admit(conn, device, genuine.state).ok());
+                    match admitted {
+                        Some(admitted) => self.admitted(conn, admitted, genuine, now),
+                        None => self.part(conn, Code::UNKNOWN_DEVICE),
+                    }
+                }
+                LinkEvent::Message(message) => self.message(conn, &message, genuine, now),
+                LinkEvent::Closed(_) => self.over(conn),
+            }
+            self.carry_out(genuine);
+        }
+    }
+
+    /// A device's socket has ended.
+    pub(crate) fn ended(&mut self, conn: ConnId, genuine: &Genuine<'_>, at_us: u64) {
+        self.now(at_us);
+        self.over(conn);
+        self.carry_out(genuine);
+    }
+
+    /// A socket took bytes.
+    pub(crate) fn sent(&mut self, conn: ConnId, bytes: usize) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            known.link.sent(bytes);
+            self.turned.insert(conn);
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, genuine: &Genuine<'_>, at_us: u64) {
+        let now = self.now(at_us);
+        self.relay.tick(now, &mut self.effects);
+        for (conn, said) in self.lies.tick(genuine.founded, now.wall) {
+            self.say(conn, said);
+        }
+        self.carry_out(genuine);
+    }
+
+    /// What waits for a socket.
+    pub(crate) fn outbound(&self, conn: ConnId) -> &[u8] {
+        self.conns.get(&conn).map(|known| known.link.outbound()).unwrap_or_default()
+    }
+
+    /// What is to be done next.
+    pub(crate) fn poll(&mut self) -> Option<Wants> {
+        loop {
+            let conn = self.turned.pop_first()?;
+            let known = self.conns.get_mut(&conn)?;
+            match self.chance.lend(|_| known.link.step()) {
+                Some(Step::Write) => return Some(Wants::Write(conn)),
+                _ if known.over && known.link.waiting() == 0 => {
+                    self.conns.remove(&conn);
+                    return Some(Wants::Drop(conn));
+                }
+                Some(Step::Shut) | None => {}
+            }
+        }
+    }
+
+    /// The lies that were told since the last time, and to whom.
+    pub(crate) fn take_told(&mut self) -> Vec<(ConnId, Lie)> {
+        self.lies.take_told()
+    }
+
+    /// What passed through tunnels since the last time: all that a relay can look at.
+    pub(crate) fn take_overheard(&mut self) -> Vec<Vec<u8>> {
+        self.lies.take_overheard()
+    }
+
+    fn now(&mut self, at_us: u64) -> Now {
+        let now = self.clocks.now(at_us);
+        self.env.clock.set(now.wall);
+        now
+    }
+
+    fn admitted(&mut self, conn: ConnId, admitted: Admitted, genuine: &Genuine<'_>, now: Now) {
+        self.lies.admitted(conn, admitted.device());
+        let (device, position) = (admitted.device().clone(), genuine.state.position());
+        let welcome = Welcome { device, position, time: now.wall, extensions: Extensions::default() };
+        self.effects.send(conn, Frame::message(&RelayEvent::Welcome(welcome)));
+        self.relay.admitted(&admitted, &mut self.effects);
+        if let Some(known) = self.conns.get_mut(&conn) {
+            known.admitted = Some(admitted);
+        }
+    }
+
+    fn message(&mut self, conn: ConnId, message: &[u8], genuine: &Genuine<'_>, now: Now) {
+        let Some(admitted) = self.conns.get(&conn).and_then(|known| known.admitted.clone()) else { return };
+        let Ok(request) = decode::<RelayRequest>(message) else { return self.part(conn, Code::MALFORMED) };
+        let names = names(genuine.state);
+        self.lies.know(&names);
+        let Some(request) = self.lies.asked(conn, request, genuine.founded, now.wall) else { return self.answer() };
+        let result = self.relay.request(&admitted, request, genuine.state, now, &mut self.effects);
+        if let Err(fault) = result {
+            self.part(conn, fault.code());
+        }
+        self.answer();
+    }
+
+    /// Says what the one who lies says of its own accord.
+    fn answer(&mut self) {
+        for (conn, said) in self.lies.take_own() {
+            self.say(conn, said);
+        }
+    }
+
+    /// Does what the rooms want done, or something else.
+    fn carry_out(&mut self, genuine: &Genuine<'_>) {
+        while let Some(effect) = self.effects.pop() {
+            match effect {
+                Effect::Send(conn, frame) => {
+                    let body = frame.bytes().get(BODY_AT..).unwrap_or_default();
+                    let event: RelayEvent = decode(body).expect("core's own frames can be read");
+                    for (to, said) in self.lies.tell(conn, event) {
+                        self.say(to, said);
+                    }
+                }
+                Effect::Part(conn, code) => self.part(conn, code),
+                Effect::Load(id, _, n) => {
+                    let record = (genuine.record)(n);
+                    self.relay.loaded(id, record.as_deref(), &self.issuing, &mut self.effects);
+                }
+                Effect::Append(..) | Effect::Answer(..) | Effect::Note(_) => {}
+            }
+        }
+    }
+
+    fn say(&mut self, conn: ConnId, said: Said) {
+        let event = match said {
+            Said::Event(event) => event,
+            Said::Goodbye(code) => return self.part(conn, code),
+        };
+        if let Some(known) = self.conns.get_mut(&conn).filter(|known| !known.over && known.admitted.is_some()) {
+            // Whoever does not read hears less.
+            let _ = known.link.send(&Frame::message(&event));
+            self.turned.insert(conn);
+        }
+    }
+
+    fn part(&mut self, conn: ConnId, code: Code) {
+        if let Some(known) = self.conns.get_mut(&conn) {
+            self.chance.lend(|_| known.link.part(code, 0));
+        }
+        self.over(conn);
+    }
+
+    fn over(&mut self, conn: ConnId) {
+        let Some(known) = self.conns.get_mut(&conn).filter(|known| !known.over) else { return };
+        known.over = true;
+        self.turned.insert(conn);
+        if let Some(admitted) = known.admitted.take() {
+            self.relay.gone(&admitted, &mut self.effects);
+        }
+        self.lies.gone(conn);
+    }
+}
+
+/// Every device that the journal knows.
+fn names(state: &State) -> Vec<DeviceName> {
+    let of = |(user, account): (&_, &countersign_core::journal::state::User)| {
+        let user: &countersign_core::id::UserName = user;
+        let named = |device: &_| DeviceName { user: user.clone(), device: Clone::clone(device) };
+        account.devices.keys().map(named).collect::<Vec<_>>()
+    };
+    state.users().iter().flat_map(of).collect()
+}

@@ -1,0 +1,149 @@
+//! A certificate that is shown for somebody is one that the CA has issued to them; whom the relay names, it knows; and
+//! nobody lets themselves be taken for somebody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::device::{Asked, Event, Fetched};
+use countersign_core::id::{DeviceName, Serial, UserName};
+use countersign_core::journal::Record;
+use countersign_core::tls::CertRefusal;
+use countersign_core::wire::relay::Person;
+
+use super::Oracle;
+use crate::story::Seen;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Certificates {
+    /// Whether the relay is believed where nothing has to be believed: in who there is, and that what it sends is any
+    /// good.
+    honest: bool,
+    granted: BTreeMap<Serial, DeviceName>,
+    issued: BTreeMap<Vec<u8>, DeviceName>,
+    users: BTreeSet<UserName>,
+}
+
+impl Certificates {
+    /// The oracle of a run with an honest relay, or with one that lies.
+    pub fn new(honest: bool) -> Self {
+        Self { honest, granted: BTreeMap::new(), issued: BTreeMap::new(), users: BTreeSet::new() }
+    }
+}
+
+impl Oracle for Certificates {
+    fn name(&self) -> &'static str {
+        "certificates"
+    }
+
+    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        match seen {
+            Seen::Durable(_, records) => {
+                for record in *records {
+                    self.written(record);
+                }
+                Ok(())
+            }
+            Seen::Told(who, Event::Asked(Asked::Certificates(user, fetched))) => {
+                fetched.iter().try_for_each(|fetched| self.shown(&who.name.user, user, fetched))
+            }
+            Seen::Told(who, Event::Online(welcome)) if welcome.device != *who.name => {
+                Err(format!("{} goes on with a relay that welcomes {}", who.name.user, welcome.device.user))
+            }
+            Seen::Told(who, Event::Asked(Asked::People(people))) if self.honest => self.people(&who.name.user, people),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Certificates {
+    /// What the journal says: to whom a certificate was granted, and which one was issued then.
+    fn written(&mut self, record: &[u8]) {
+        match Record::decode(record) {
+            Ok((_, Record::CertificateGranted(grant))) => {
+                self.users.insert(grant.name.user.clone());
+                self.granted.insert(grant.serial, grant.name);
+            }
+            Ok((_, Record::CertificateIssued { serial, der })) => {
+                if let Some(name) = self.granted.get(&serial) {
+                    self.issued.insert(der.into_vec(), name.clone());
+                }
+            }
+            Ok((_, Record::RealmFounded { .. } | Record::InviteCreated { .. })) | Err(_) => {}
+        }
+    }
+
+    fn shown(&self, to: &UserName, user: &UserName, fetched: &Fetched) -> Result<(), String> {
+        let issued = self.issued.get(fetched.leaf.as_ref());
+        match &fetched.verdict {
+            Ok(judged) if judged.device.user != *user || issued != Some(&judged.device) => Err(format!(
+                "{to} is shown a certificate of {} for {user}, which the CA has issued to {issued:?}",
+                judged.device.user
+            )),
+            Err(refusal) if self.honest && !is_of_time(*refusal) => {
+                Err(format!("{to} does not believe a certificate of {user}: {refusal}"))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn people(&self, to: &UserName, people: &[Person]) -> Result<(), String> {
+        if let Some(person) = people.iter().find(|person| !self.users.contains(&person.user)) {
+            return Err(format!("{to} is told of {}, whom the journal does not know", person.user));
+        }
+        let mut pairs = people.iter().zip(people.iter().skip(1));
+        match pairs.find(|(one, next)| one.user >= next.user) {
+            Some((one, next)) => Err(format!("{to} is told of {} before {}", one.user, next.user)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a refusal may be due to a clock that is far off.
+fn is_of_time(refusal: CertRefusal) -> bool {
+    matches!(refusal, CertRefusal::Expired | CertRefusal::NotYetValid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracles::tests::{Stage, name, welcome};
+
+    #[test]
+    fn a_welcome_for_another_is_never_right() {
+        for (user, fine) in [("alice", true), ("bob", false)] {
+            let welcomed = Event::Online(welcome(user));
+            assert_eq!(Stage::of(&["alice"]).told(0, welcomed).show(&mut Certificates::new(false)).is_ok(), fine);
+        }
+    }
+
+    fn people(names: &[&str]) -> Event {
+        let person = |user: &&str| Person { user: name(user).user, online: true };
+        Event::Asked(Asked::People(names.iter().map(person).collect()))
+    }
+
+    #[test]
+    fn somebody_unknown_or_out_of_order_is_objected_to_unless_the_relay_lies_anyway() {
+        for honest in [true, false] {
+            let (stage, mut oracle) = (Stage::of(&["alice"]), Certificates::new(honest));
+            oracle.users.extend(["alice", "bob"].map(|user| name(user).user));
+            assert_eq!(stage.told(0, people(&["alice", "bob"])).show(&mut oracle), Ok(()));
+            for wrong in [&["alice", "carol"][..], &["bob", "alice"], &["bob", "bob"]] {
+                assert_eq!(stage.told(0, people(wrong)).show(&mut oracle).is_err(), honest, "{wrong:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_believed_is_the_fault_of_an_honest_relay_alone() {
+        for honest in [true, false] {
+            let (stage, mut oracle) = (Stage::of(&["alice"]), Certificates::new(honest));
+            let fetched = |refusal| {
+                let (leaf, issuing) = (vec![1].into(), vec![2].into());
+                let fetched = Fetched { leaf, issuing, verdict: Err(refusal) };
+                Event::Asked(Asked::Certificates(name("bob").user, vec![fetched]))
+            };
+            assert_eq!(stage.told(0, fetched(CertRefusal::OtherName)).show(&mut oracle).is_err(), honest);
+            assert_eq!(stage.told(0, fetched(CertRefusal::Expired)).show(&mut oracle), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Whoever has no place in the realm stays outside, soon is gone, and costs no more than the operator allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::effect::Note;
+use countersign_core::id::{ConnId, DeviceName};
+use countersign_core::limits::{HANDSHAKE_TIME_MAX, KEY_OPERATIONS_PER_STRANGER};
+use countersign_core::server::StrangersWork;
+
+use super::Oracle;
+use crate::actors::villains::Guise;
+use crate::config::SimConfig;
+use crate::story::{Seen, is_direct};
+
+/// How long after its time a stranger may be there: a machine is woken a little late, and its clock may be slow.
+const LATE_US: u64 = 1_000_000;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Door {
+    now_us: u64,
+    strangers_max: usize,
+    key_operations: u64,
+    /// When the relay's process began.
+    since_us: u64,
+    /// Those who have not been admitted: since when.
+    strangers: BTreeMap<ConnId, u64>,
+    villains: BTreeMap<ConnId, Guise>,
+    /// Villains with certificates of their own, in order.
+    members: BTreeSet<DeviceName>,
+}
+
+impl Door {
+    /// The oracle of a run whose relay's operator has chosen so.
+    pub fn new(config: &SimConfig) -> Self {
+        let settings = config.settings();
+        Self {
+            now_us: 0,
+            strangers_max: settings.strangers_max,
+            key_operations: u64::from(settings.key_operations_per_second),
+            since_us: 0,
+            strangers: BTreeMap::new(),
+            villains: BTreeMap::new(),
+            members: BTreeSet::new(),
+        }
+    }
+}
+
+impl Oracle for Door {
+    fn name(&self) -> &'static str {
+        "door"
+    }
+
+    fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        if at_us > self.now_us {
+            self.count(at_us)?;
+        }
+        match seen {
+            Seen::Knocked(conn, guise) if !is_direct(*conn) => {
+                self.villains.insert(*conn, *guise);
+                self.strangers.insert(*conn, at_us);
+            }
+            Seen::Opened(conn, _) => drop(self.strangers.insert(*conn, at_us)),
+            Seen::Infiltrated(name) => drop(self.members.insert((*name).clone())),
+            Seen::Noted(Note::Admitted(conn, name)) => {
+                self.strangers.remove(conn);
+                return self.admitted(*conn, name);
+            }
+            Seen::Noted(Note::Closed(conn, ..) | Note::TurnedAway(conn)) => drop(self.strangers.remove(conn)),
+            Seen::Noted(Note::Strangers(work)) => return self.paid(*work, at_us),
+            Seen::Crashed(..) => self.strangers.clear(),
+            Seen::Replayed(..) => self.since_us = at_us,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Door {
+    fn admitted(&self, conn: ConnId, name: &DeviceName) -> Result<(), String> {
+        match self.villains.get(&conn) {
+            None => Ok(()),
+            Some(guise) if guise.is_member() && self.members.contains(name) => Ok(()),
+            Some(guise) => Err(format!("connection {conn} of a villain ({guise}) is admitted as {}", name.user)),
+        }
+    }
+
+    /// A moment is over: how many strangers there are, and for how long.
+    fn count(&mut self, at_us: u64) -> Result<(), String> {
+        self.now_us = at_us;
+        let (count, most) = (self.strangers.len(), self.strangers_max);
+        if count > most {
+            return Err(format!("{count} strangers are connected, and the operator allows {most}"));
+        }
+        let patience_us = u64::try_from(HANDSHAKE_TIME_MAX.as_micros()).unwrap_or(u64::MAX) + LATE_US;
+        match self.strangers.first_key_value() {
+            Some((conn, since_us)) if at_us > since_us + patience_us => {
+                Err(format!("connection {conn} is a stranger's, and still there"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What strangers have cost: no more than came in since the relay began, and what it keeps for a rush.
+    fn paid(&self, work: StrangersWork, at_us: u64) -> Result<(), String> {
+        // A clock may run a little faster than the world's.
+        let seconds = (at_us - self.since_us) / 1_000_000 + 2;
+        let most = self.key_operations * seconds * 11 / 10 + KEY_OPERATIONS_PER_STRANGER;
+        if work.key_operations > most {
+            return Err(format!(
+                "strangers have cost {} public-key operations, and {most} came in",
+                work.key_operations
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::fault::CloseReason;
+
+    use super::*;
+    use crate::oracles::tests::name;
+
+    fn door() -> Door {
+        Door::new(&SimConfig { strangers_max: 48, key_operations: 100, ..SimConfig::draw(1) })
+    }
+
+    fn knocked(conn: u64) -> Seen<'static> {
+        Seen::Knocked(ConnId(conn), Guise::Mute)
+    }
+
+    #[test]
+    fn a_villain_is_admitted_only_as_the_member_that_it_is() {
+        let (mut oracle, trudy) = (door(), name("trudy"));
+        oracle.see(1, &knocked(1)).expect("knocking is free");
+        oracle.see(1, &Seen::Knocked(ConnId(2), Guise::Hasty)).expect("knocking is free");
+        let admitted = |conn, name: &DeviceName| Note::Admitted(ConnId(conn), name.clone());
+        assert!(oracle.see(2, &Seen::Noted(&admitted(1, &trudy))).is_err());
+        assert!(oracle.see(2, &Seen::Noted(&admitted(2, &trudy))).is_err());
+        oracle.see(2, &Seen::Infiltrated(&trudy)).expect("enrolling is free");
+        assert_eq!(oracle.see(2, &Seen::Noted(&admitted(2, &trudy))), Ok(()));
+        assert!(oracle.see(2, &Seen::Noted(&admitted(2, &name("alice")))).is_err());
+        assert_eq!(oracle.see(2, &Seen::Noted(&admitted(3, &name("alice")))), Ok(()));
+    }
+
+    #[test]
+    fn strangers_are_few_and_do_not_stay() {
+        let later = Seen::Phase(crate::story::Phase::Calm);
+        let mut oracle = door();
+        assert!((1..=48).try_for_each(|conn| oracle.see(1, &knocked(conn))).is_ok());
+        assert_eq!(oracle.see(2, &later), Ok(()));
+        oracle.see(2, &knocked(49)).expect("one comes before another goes");
+        assert!(oracle.see(3, &later).is_err());
+        let mut oracle = door();
+        oracle.see(1, &knocked(1)).expect("knocking is free");
+        assert_eq!(oracle.see(11_000_000, &later), Ok(()));
+        assert!(oracle.see(11_000_002, &later).is_err());
+        let closed = Note::Closed(ConnId(1), None, CloseReason::TimedOut);
+        let mut oracle = door();
+        oracle.see(1, &knocked(1)).expect("knocking is free");
+        oracle.see(9_000_000, &Seen::Noted(&closed)).expect("closing is free");
+        assert_eq!(oracle.see(20_000_000, &later), Ok(()));
+    }
+
+    #[test]
+    fn strangers_cost_what_came_in() {
+        let work = |key_operations| Note::Strangers(StrangersWork { key_operations, ..StrangersWork::default() });
+        assert_eq!(door().see(1_000_000, &Seen::Noted(&work(330))), Ok(()));
+        assert!(door().see(1_000_000, &Seen::Noted(&work(400))).is_err());
+    }
+}

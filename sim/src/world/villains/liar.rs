@@ -1,0 +1,114 @@
+//! Puts a relay that lies in the genuine one's place, for everybody who has a certificate.
+//!
+//! It lives and dies with the genuine process, whose journal it reads. In some runs it stays for good; in others the
+//! storm's end is its own, and everybody has to find back from whatever they were told.
+
+use countersign_core::id::ConnId;
+
+use super::super::World;
+use super::super::event::Event;
+use super::super::wire::{Party, Wire};
+use super::Doing;
+use crate::node::liar::{Genuine, Liar, Wants};
+use crate::rng::Draw;
+use crate::story::{Phase, Program, Seen, Side};
+
+/// How often the lying relay thinks of something new, in microseconds.
+const THINK_US: u64 = 1_000_000;
+/// How long the news of its end takes, at most, in microseconds.
+const NEWS_US: u64 = 1_500_000;
+
+impl World {
+    /// The relay's process has started: what in it lies starts, too.
+    pub(in crate::world) fn start_liar(&mut self) {
+        let leaves = self.config.liar_leaves > 0 && self.phase >= Phase::Calm;
+        if self.config.lie_percent == 0 || leaves || self.phase >= Phase::Shutdown {
+            return;
+        }
+        let (streams, life, at_us) = (self.villains.streams, self.relay_life, self.now_us);
+        let Self { relay, villains, config, .. } = self;
+        let record = |n: u64| relay.disk.read(n).map(<[u8]>::to_vec);
+        if let Some(server) = relay.server() {
+            let genuine = Genuine { state: server.state(), record: &record, founded: relay.founded() };
+            villains.liar = Some(Liar::new(config, streams, life, &genuine, at_us));
+        }
+    }
+
+    /// It is gone with its process, or with the storm.
+    pub(in crate::world) fn stop_liar(&mut self) {
+        if self.villains.liar.take().is_none() {
+            return;
+        }
+        let lured = |(conn, wire): (&ConnId, &Wire)| (wire.party(Side::Listener) == Party::Liar).then_some(*conn);
+        let conns: Vec<ConnId> = self.wires.iter().filter_map(lured).collect();
+        for conn in conns {
+            if let Some(wire) = self.wires.get_mut(&conn) {
+                wire.vanish(Side::Listener);
+                wire.cut(self.now_us);
+            }
+            let after_us = self.villains.choices.between(1, NEWS_US);
+            self.later(after_us, Event::Ended(conn, Side::Dialler));
+            self.sweep_wire(conn);
+        }
+    }
+
+    /// Whether a device's attempt to connect leads to the one who lies, and if so, it does.
+    pub(in crate::world) fn lure(&mut self, program: Program, local: ConnId) -> bool {
+        let enrols = self.devices.get(program.device).is_none_or(crate::node::device::DeviceNode::is_enrolling);
+        if enrols || self.villains.liar.is_none() {
+            return false;
+        }
+        self.last_conn += 1;
+        let conn = ConnId(self.last_conn);
+        let mut wire = Wire::new(&self.config, conn, Party::Device(program, local), Party::Liar);
+        let connected_us = wire.connect(self.now_us);
+        self.wires.insert(conn, wire);
+        self.see(&Seen::Lured(conn, program));
+        if let Some(liar) = &mut self.villains.liar {
+            liar.opened(conn);
+        }
+        if let Some(at_us) = connected_us {
+            self.at(at_us, Event::Connected(conn));
+        }
+        true
+    }
+
+    /// Lets it do something that needs what it has of the genuine relay, and carries out what it wants then.
+    pub(in crate::world) fn at_liar(&mut self, act: impl FnOnce(&mut Liar, &Genuine<'_>, u64)) {
+        let at_us = self.now_us;
+        let Self { relay, villains, .. } = self;
+        let record = |n: u64| relay.disk.read(n).map(<[u8]>::to_vec);
+        let (Some(liar), Some(server)) = (&mut villains.liar, relay.server()) else { return };
+        let genuine = Genuine { state: server.state(), record: &record, founded: relay.founded() };
+        act(liar, &genuine, at_us);
+        let (told, overheard) = (liar.take_told(), liar.take_overheard());
+        for (conn, lie) in told {
+            let party = self.wires.get(&conn).map(|wire| wire.party(Side::Dialler));
+            if let Some(Party::Device(program, _)) = party {
+                self.see(&Seen::Lied(program, lie));
+            }
+        }
+        for bytes in overheard {
+            self.see(&Seen::Overheard(&bytes));
+        }
+        self.carry_out_liar();
+    }
+
+    /// Carries out what it wants.
+    pub(in crate::world) fn carry_out_liar(&mut self) {
+        while let Some(wants) = self.villains.liar.as_mut().and_then(Liar::poll) {
+            match wants {
+                Wants::Write(conn) => self.write(conn, Side::Listener),
+                Wants::Drop(conn) => self.forget(conn, Side::Listener),
+            }
+        }
+    }
+
+    /// It thinks of something that nobody asked for.
+    pub(super) fn think_of_lies(&mut self) {
+        self.at_liar(Liar::tick);
+        if self.phase < Phase::Shutdown {
+            self.later(THINK_US, Event::Villain(Doing::ThinkOfLies));
+        }
+    }
+}
