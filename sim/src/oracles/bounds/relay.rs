@@ -9,11 +9,15 @@ use countersign_core::effect::Note;
 use countersign_core::id::{ConnId, DeviceName};
 use countersign_core::journal::State;
 use countersign_core::limits::{
-    APPENDS_PENDING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_DEVICE_MAX, INVITES_OPEN_MAX, STRANGERS_MAX, USERS_MAX,
+    ADMIN_VISITORS_MAX, APPENDS_PENDING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_DEVICE_MAX, INVITES_OPEN_MAX,
+    STRANGERS_MAX, USERS_MAX,
 };
 use countersign_core::time::Wall;
 
 use crate::story::{Seen, Side, is_direct};
+
+/// Appends that nobody has answered: the CA's, and one for each who stands at the operator's desk.
+const APPENDS_MAX: usize = APPENDS_PENDING_MAX + ADMIN_VISITORS_MAX;
 
 /// What can be known from outside of what the relay's process holds.
 #[derive(Debug, Default)]
@@ -72,7 +76,7 @@ impl Relay {
     fn check(&self) -> Result<(), String> {
         bound(self.conns.len(), "connections are open at the relay", CONNECTIONS_MAX)?;
         bound(self.strangers.len(), "strangers are connected to the relay", STRANGERS_MAX)?;
-        bound(self.appends, "appends wait for the disk", APPENDS_PENDING_MAX)?;
+        bound(self.appends, "appends wait for the disk", APPENDS_MAX)?;
         for (device, conns) in &self.members {
             let what = format!("connections of {}'s device are admitted", device.user);
             bound(conns.len(), &what, CONNECTIONS_PER_DEVICE_MAX)?;
@@ -146,7 +150,7 @@ mod tests {
     #[test]
     fn appends_wait_for_the_disk_up_to_a_bound_and_a_crash_ends_their_waiting() {
         let mut relay = Relay::default();
-        for _ in 0..APPENDS_PENDING_MAX {
+        for _ in 0..APPENDS_MAX {
             relay.change(&Seen::Appending(AppendId(1), &[]));
         }
         assert_eq!(relay.check(), Ok(()));
