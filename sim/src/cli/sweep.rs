@@ -36,7 +36,10 @@ pub(crate) fn fixed(threads: &Threads, failures: &Failures) -> Option<Kind> {
     }
     tell(&ci.sweep, &failures.folder, &bar);
     let (wrong, lacks) = (ci.wrong.len(), ci.lacks.len());
-    print(&format_args!("{wrong} forgeries or scenes wrong, {lacks} things did not happen as they must\n"));
+    print(&match (wrong, lacks) {
+        (0, 0) => "every forgery was refused, every scene ended as it may, and all that must happen did\n".to_owned(),
+        _ => format!("{wrong} forgeries or scenes wrong; {lacks} counts that are not as they must be\n"),
+    });
     ci.worst()
 }
 
