@@ -327,6 +327,7 @@ impl World {
     }
 
     /// It reads again, first what has arrived.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "bytes and an end wait at its door, and nothing else does")]
     fn resume(&mut self, conn: ConnId) {
         for event in self.unread.remove(&conn).unwrap_or_default() {
             match event {

@@ -109,7 +109,7 @@ fn in_a_sweep_there_is_weather_of_every_kind() {
         (config.storm_s, config.pace_ms) = (config.storm_s.min(60), config.pace_ms.max(1_000));
         let seed = config.seed;
         // Everything at once hides what comes late, so each run has a half of it.
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             (config.meddled_percent, config.meddle_mean_bytes) = (30, 2_000);
             (config.part_mean_ms, config.part_forget_percent) = (8_000, 30);
             config.window_bytes = 32_768;

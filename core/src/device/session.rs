@@ -33,6 +33,7 @@ pub enum SessionEvent {
 }
 
 /// The way to the relay.
+#[allow(clippy::struct_excessive_bools, reason = "each may be so or not, whatever the others are")]
 #[derive(Debug)]
 pub struct RelaySession {
     dial: Dial,
@@ -384,10 +385,9 @@ impl RelaySession {
 }
 
 /// Whether dialling again would end the same way. What the relay said inside the connection is final: its refusal of our
-/// certificate, too, which comes after ours, on a connection that is secured; but that it has `expired` only if our own
-/// clock says so, since the relay's may be ahead for a moment. An alert in the clear is anybody's, and never
-/// is. Another certificate than the relay's can be shown by anybody, too, but to whom it never went well before it is a
-/// wrong address more often than a villain.
+/// certificate, too, which comes once it is secured, but that it has `expired` only if our own clock says so; an alert in
+/// the clear is anybody's. So is another certificate than the relay's, but to whom it never went well before it is a wrong
+/// address more often than a villain.
 fn useless(reason: CloseReason, secured: bool, ever_admitted: bool, expired: bool) -> bool {
     match reason {
         CloseReason::Fault(Fault::Certificate(_) | Fault::Version(_)) => !ever_admitted,

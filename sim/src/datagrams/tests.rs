@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::rng::Streams;
 
+/// What was sent and when, what of it arrived, and the path.
+type Life = (Vec<(u64, Vec<u8>)>, Vec<Arrival>, Path);
+
 /// A path as wild as `seed` says, that config changed, with many random datagrams at growing times.
-fn run(seed: u64, change: impl FnOnce(&mut PathConfig)) -> (Vec<(u64, Vec<u8>)>, Vec<Arrival>, Path) {
+fn run(seed: u64, change: impl FnOnce(&mut PathConfig)) -> Life {
     let mut rng = Streams::new(seed).stream("path");
     let min = rng.below(1_000);
     let mut config = PathConfig {

@@ -5,7 +5,7 @@ use super::*;
 use crate::device::{Device, Event, Input};
 use crate::testing::{Town, env, rng};
 
-/// certificate_revoked, fatal (RFC 8446 §6.2).
+/// The alert `certificate_revoked` (RFC 8446 §6.2).
 const REVOKED: u8 = 44;
 
 #[test]

@@ -101,7 +101,10 @@ mod tests {
         for rest in 1..=70 {
             let mut fuse = Fuse { to: Side::Dialler, rest, records: Records::default() };
             let kept = fuse.burn(&stream).expect("there is a place");
-            assert!(kept % record.len() != 0 && kept >= usize::try_from(rest).expect("small"), "{rest}: {kept}");
+            assert!(
+                !kept.is_multiple_of(record.len()) && kept >= usize::try_from(rest).expect("small"),
+                "{rest}: {kept}"
+            );
         }
         let mut fuse = Fuse { to: Side::Dialler, rest: 8, records: Records::default() };
         assert_eq!((fuse.burn(&record), fuse.burn(&record)), (None, Some(1)), "over two pieces, too");

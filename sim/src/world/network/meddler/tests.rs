@@ -7,8 +7,11 @@ use super::*;
 const CONN: ConnId = ConnId(1);
 const WAY: (ConnId, Side) = (CONN, Side::Listener);
 
+/// The weight of one family of deeds.
+type Weight = fn(&mut SimConfig) -> &mut u64;
+
 /// A config in which everybody is met by a meddler who does this alone, often.
-fn config(weight: fn(&mut SimConfig) -> &mut u64) -> SimConfig {
+fn config(weight: Weight) -> SimConfig {
     let mut config = SimConfig { meddled_percent: 100, meddle_mean_bytes: 60, ..SimConfig::draw(1) };
     for field in [
         &mut config.meddle_flip_weight,
@@ -44,7 +47,7 @@ fn pass(config: &SimConfig, seed: u64) -> (Vec<u8>, BTreeSet<Deed>) {
 
 #[test]
 fn each_weight_brings_its_deeds_and_no_others() {
-    let kinds: [(fn(&mut SimConfig) -> &mut u64, &[Deed]); 5] = [
+    let kinds: [(Weight, &[Deed]); 5] = [
         (|config| &mut config.meddle_flip_weight, &[Deed::FlippedBit]),
         (|config| &mut config.meddle_drop_weight, &[Deed::DroppedBytes, Deed::DroppedRecord]),
         (|config| &mut config.meddle_double_weight, &[Deed::DoubledBytes, Deed::DoubledRecord]),
