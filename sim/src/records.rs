@@ -33,6 +33,11 @@ impl Records {
         over
     }
 
+    /// Whether the next byte is one of the two that say how long the record is.
+    pub fn is_at_length(&self) -> bool {
+        matches!(self.header.len(), 3 | 4)
+    }
+
     /// Whether some bytes of a record were read, and not all.
     pub fn is_inside(&self) -> bool {
         !self.header.is_empty()
@@ -60,7 +65,9 @@ mod tests {
     #[test]
     fn a_record_without_content_ends_with_its_header() {
         let mut records = Records::default();
-        assert_eq!(ends(&mut records, &[23, 3, 3, 0, 0]), [false, false, false, false, true]);
+        assert_eq!(ends(&mut records, &[23, 3, 3]), [false, false, false]);
+        assert!(records.is_at_length());
+        assert_eq!(ends(&mut records, &[0, 0]), [false, true]);
         assert!(!records.is_inside());
     }
 }

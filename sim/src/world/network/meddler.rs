@@ -48,8 +48,10 @@ struct Tap {
     seen: VecDeque<Vec<u8>>,
     /// How many bytes pass before the next deed.
     rest: u64,
-    /// What is done as soon as a record begins.
+    /// What is done at the next place for it.
     wish: Option<Deed>,
+    /// Whether a bit is to be flipped in a record's length: what follows is taken for the rest of it.
+    aims: bool,
     /// How many more bytes are dropped.
     dropping: u64,
     drops_record: bool,
@@ -99,11 +101,15 @@ impl Meddler {
         for byte in bytes {
             if tap.rest == 0 && tap.wish.is_none() {
                 tap.wish = draw_deed(config, rng);
+                tap.aims = rng.chance(1, 2);
                 tap.rest = rng.between(1, 2 * config.meddle_mean_bytes);
             }
             tap.rest = tap.rest.saturating_sub(1);
             let mut passes = *byte;
-            let wish = tap.wish.take_if(|deed| is_for_bytes(*deed) || !tap.records.is_inside());
+            let wish = tap.wish.filter(|deed| tap.is_place_for(*deed));
+            if wish.is_some() {
+                tap.wish = None;
+            }
             if let Some(deed) = wish
                 && tap.act(deed, rng, &mut passes, &mut out, &Others { conn, back, all })
             {
@@ -137,6 +143,20 @@ struct Others<'a> {
 }
 
 impl Tap {
+    /// Whether it can be done to, or before, the byte that passes next.
+    fn is_place_for(&self, deed: Deed) -> bool {
+        match deed {
+            Deed::FlippedBit => !self.aims || self.records.is_at_length(),
+            Deed::DroppedBytes | Deed::DoubledBytes | Deed::InsertedBytes => true,
+            Deed::DroppedRecord
+            | Deed::DoubledRecord
+            | Deed::ReplayedRecord
+            | Deed::ReflectedRecord
+            | Deed::ForeignRecord
+            | Deed::InsertedRecord => !self.records.is_inside(),
+        }
+    }
+
     /// Does it before, or to, the byte that passes: whether there was something to do.
     fn act(&mut self, deed: Deed, rng: &mut Choices, byte: &mut u8, out: &mut Vec<u8>, others: &Others<'_>) -> bool {
         let count = rng.between(1, BYTES_MAX);
@@ -194,10 +214,6 @@ fn draw_deed(config: &SimConfig, rng: &mut Choices) -> Option<Deed> {
         left -= weight;
     }
     None
-}
-
-fn is_for_bytes(deed: Deed) -> bool {
-    matches!(deed, Deed::FlippedBit | Deed::DroppedBytes | Deed::DoubledBytes | Deed::InsertedBytes)
 }
 
 fn pick<'a>(rng: &mut Choices, records: impl Iterator<Item = &'a Vec<u8>>) -> Option<Vec<u8>> {
