@@ -350,7 +350,8 @@ impl fmt::Display for HomeError {
             Self::Expired { name, at } => {
                 write!(
                     f,
-                    "the certificate of {name} expired on {at}, and renewal is not built yet: join again under another user name"
+                    "by this machine's clock the certificate of {name} expired on {at}: if the clock is right join again under \
+                     another user name, since renewal is not built yet"
                 )
             }
             Self::NotYetValid { name, at } => {

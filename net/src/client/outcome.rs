@@ -21,6 +21,7 @@ use countersign_core::device::calls::CallEnd;
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::UserName;
 use countersign_core::invite::Endpoint;
+use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
 
 use crate::exit::{Exit, Failure};
@@ -143,6 +144,13 @@ fn number(reason: CloseReason) -> Code {
 pub fn of_connection(reason: CloseReason, endpoint: &Endpoint, no_connection: &str, known: bool) -> Failure {
     let words = connection_words(reason, endpoint, no_connection);
     match reason {
+        // The server makes its certificate anew long before it ends, so the clock is the first suspect (design 4).
+        CloseReason::Fault(Fault::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid)) => {
+            Failure::refused(format_args!(
+                "NOT CONNECTED: by this machine's clock the certificate of the server at {endpoint} is of another time \
+                 ({reason}): check the clock, and if it is right ask the operator"
+            ))
+        }
         CloseReason::Fault(Fault::Certificate(_)) => Failure::refused(format_args!(
             "NOT CONNECTED: what answers at {endpoint} did not prove to be this realm's server ({reason}): ask the operator"
         )),
@@ -213,6 +221,10 @@ impl fmt::Display for EnrolWords {
                  name a new folder with --data-dir)",
             ),
             Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN => f.write_str(": choose another with --user"),
+            Code::EXPIRED => f.write_str(
+                " (this folder's key was certified before, and renewal is not built yet: name a new folder with --data-dir \
+                 and choose another user name)",
+            ),
             Code::INVITE_UNKNOWN => f.write_str(": copy the whole link, or ask for a new one"),
             Code::INVITE_FOR_OTHER => f.write_str(": join under the name that it was made for"),
             _ if self.detail != 0 => write!(f, " (detail {})", self.detail),

@@ -97,6 +97,18 @@ fn each_end_of_a_connection_has_its_exit_code_before_and_after_the_server_was_kn
 }
 
 #[test]
+fn a_certificate_of_another_time_is_first_the_clocks_fault() {
+    let endpoint = Endpoint::parse("127.0.0.1:7443").unwrap();
+    for refusal in [CertRefusal::Expired, CertRefusal::NotYetValid] {
+        let failure = of_connection(CloseReason::Fault(Fault::Certificate(refusal)), &endpoint, "", true);
+        assert_eq!(failure.exit, Exit::Refused);
+        assert!(failure.sentence.contains("check the clock"), "{failure}");
+    }
+    let lapsed = of_enrolment(Code::EXPIRED, 0);
+    assert!(lapsed.sentence.contains("--data-dir"), "{lapsed}");
+}
+
+#[test]
 fn a_refused_enrolment_is_the_servers_refusal_unless_the_server_failed() {
     for (code, name) in Code::ALL {
         let exit = match *code {
