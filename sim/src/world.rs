@@ -17,6 +17,7 @@ pub mod hours;
 pub mod network;
 pub mod people;
 pub mod secrets;
+pub mod sleep;
 pub mod slips;
 pub mod stores;
 pub mod streets;
@@ -98,7 +99,7 @@ pub struct World {
     storm_bytes: BTreeMap<ConnId, [u64; 2]>,
     /// What the network does besides cutting connections.
     network: Network,
-    /// The machines' clocks and sleep.
+    /// What goes wrong with clocks, and who sleeps.
     hours: Hours,
     /// What goes wrong with disks.
     disks: Disks,

@@ -10,7 +10,7 @@ use crate::rng::{Choices, Draw, Streams};
 use crate::story::{Crash, Phase, Seen};
 
 /// How long whoever watches over the server lets it rest when it says that there is no room, in microseconds.
-const FULL_REST_US: u64 = 200_000;
+const FULL_REST_US: u64 = 1_000_000;
 
 /// The shortest time until the relay is started again.
 pub(super) fn rest_us(how: Crash) -> u64 {

@@ -1,4 +1,4 @@
-//! How a device writes down its key and its certificate, what of it fails, and where its program is cut off meanwhile.
+//! How a device writes down its key and its certificate, what of it fails, and what its user does with what is there.
 //!
 //! As `client join` does (`net/src/client/home.rs`): the key before anybody hears of it, the identity once it was checked.
 //! A write is there as a whole or not at all; where it fails the program ends with a sentence, and its user runs it again.
@@ -110,5 +110,27 @@ impl World {
             self.act(person, vec![Act::Start]);
         }
         joined
+    }
+
+    /// Whether a person's program refuses to start with the certificate that it has now. The person is told.
+    pub(super) fn is_disbelieved(&mut self, person: usize) -> bool {
+        let Some(node) = self.devices.get(person) else { return false };
+        let (Some(refusal), program) = (node.disbelief(self.now_us), node.program()) else { return false };
+        let (now_us, wrong) = (self.now_us, self.hours.wrong.contains(&person));
+        let name = self.person(person).name().clone();
+        self.see(&Seen::NotStarted(Who { program, name: &name }, refusal));
+        let acts = self.person(person).not_started(wrong, now_us);
+        self.act(person, acts);
+        true
+    }
+
+    /// A person makes a new device in place of theirs.
+    pub(super) fn begin_anew(&mut self, person: usize) {
+        let Some(node) = self.devices.get_mut(person).filter(|node| !node.is_on()) else { return };
+        node.store = crate::node::device::Store::default();
+        let program = node.program();
+        let name = self.person(person).name().clone();
+        self.see(&Seen::Anew(Who { program, name: &name }));
+        self.person(person).begin_anew();
     }
 }
