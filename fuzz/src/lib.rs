@@ -12,6 +12,7 @@ pub mod invite_link;
 pub mod journal;
 pub mod link;
 pub mod message;
+pub mod scenario;
 pub mod script;
 
 pub use certificate::certificate;
@@ -20,12 +21,13 @@ pub use frame::frame;
 pub use invite_link::invite_link;
 pub use journal::journal;
 pub use link::link;
+pub use scenario::scenario;
 
 /// A target: any bytes are to pass.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its program and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("certificate", certificate),
     ("csr", csr),
     ("frame", frame),
@@ -37,4 +39,5 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("message_peer", message::peer),
     ("message_relay_event", message::relay_event),
     ("message_relay_request", message::relay_request),
+    ("scenario", scenario),
 ];

@@ -452,7 +452,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let config = SimConfig::draw_from(Tape::new(&[byte; Tape::BYTES_MAX]));
             assert_eq!(config.check(), Ok(()), "a tape of {byte}");
-            assert!(config.devices <= 4 && config.storm_s < 30);
+            assert!(config.devices <= 4 && config.storm_s < 60);
         }
         let silent = SimConfig::draw_from(Tape::new(&[]));
         let calm = SimConfig { split_percent: 0, merge_percent: 0, ..silent.clone().without_faults() };

@@ -42,6 +42,7 @@ replays! {
     message_peer
     message_relay_event
     message_relay_request
+    scenario
 }
 
 fn replay(name: &str) {

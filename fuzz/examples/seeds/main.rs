@@ -7,6 +7,7 @@ mod certificates;
 mod links;
 mod requests;
 mod wire;
+mod worlds;
 
 use std::fs;
 use std::path::Path;
@@ -23,6 +24,7 @@ fn main() -> std::io::Result<()> {
         ("invite_link", wire::links()),
         ("journal", wire::journals()),
         ("link", links::seeds()),
+        ("scenario", worlds::seeds()),
     ];
     all.extend(wire::messages());
     for (target, seeds) in all {

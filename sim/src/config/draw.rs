@@ -5,8 +5,10 @@ use crate::rng::{Chooser, Draw, Tape};
 
 /// A small run has two devices and up to so many more, without this number itself.
 const SMALL_DEVICES: u64 = 3;
-/// The storm of a small run takes three seconds and up to so many more, without this number itself.
-const SMALL_STORM_S: u64 = 20;
+/// The storm of a small run takes twenty seconds and up to so many more, without this number itself.
+const SMALL_STORM_S: u64 = 40;
+/// How many times faster people act and things break in a small run.
+const SMALL_HURRY: u64 = 3;
 /// The most lines that somebody says in a call of a small run.
 const SMALL_LINES: u64 = 8;
 
@@ -21,7 +23,13 @@ impl SimConfig {
     pub fn draw_from(tape: Tape) -> Self {
         let mut config = Self { tape: Some(tape), ..Self::blank(0) }.drawn();
         config.devices = 2 + (config.devices - 2) % SMALL_DEVICES;
-        config.storm_s = 3 + config.storm_s % SMALL_STORM_S;
+        config.storm_s = 20 + config.storm_s % SMALL_STORM_S;
+        // As much happens in less time.
+        for mean_ms in
+            [&mut config.pace_ms, &mut config.cut_mean_ms, &mut config.crash_mean_ms, &mut config.direct_cut_mean_ms]
+        {
+            *mean_ms /= SMALL_HURRY;
+        }
         config.lines_max = config.lines_max.min(SMALL_LINES);
         config
     }
