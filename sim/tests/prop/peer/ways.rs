@@ -90,7 +90,7 @@ pub(super) struct Pair {
     pub(super) listening: bool,
     /// Whether the direct connection still carries.
     pub(super) carries: bool,
-    /// Whether anything was broken or left undone that an undisturbed call needs.
+    /// Whether anything was broken, or was on its way for seconds.
     pub(super) disturbed: bool,
 }
 
@@ -251,6 +251,9 @@ impl Pair {
 
     /// Time passes, and what is due is done.
     pub(super) fn wait(&mut self, time: Duration) {
+        // To wait for seconds while something is on its way is a fault of the network's.
+        let idle = |end: &End| end.mail.is_empty() && end.socket.inbox.is_empty() && !end.socket.finished;
+        self.disturbed |= !self.ends.iter().all(idle);
         let until = self.now.mono.plus(time);
         loop {
             let due = |end: &End| end.peer.next_deadline().filter(|at| end.ended.is_none() && *at <= until);
