@@ -1,4 +1,4 @@
-//! Who acts in a run: people with their whims, the operator, and for the canaries a saboteur.
+//! Who acts in a run: people with their whims, the operator, villains, and for the canaries a saboteur.
 //!
 //! An actor decides and the world carries out: it is given what a person would see and answers with what it does.
 

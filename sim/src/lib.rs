@@ -10,7 +10,7 @@
 //! | [`world`] | the loop: events in, outputs carried out |
 //! | [`node`] | what a node is made of, and what of it survives its process |
 //! | [`disk`] | which appends survive a crash |
-//! | [`actors`] | what people, the operator and a saboteur do |
+//! | [`actors`] | what people, the operator, villains and a saboteur do |
 //! | [`story`] | what happened, as data: its hash, its words, its counts |
 //! | [`oracles`] | whether a promise was broken |
 //! | [`page`] | how a run is shown: one self-contained page |

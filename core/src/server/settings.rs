@@ -1,7 +1,7 @@
 //! What an operator may choose of a server's behaviour, each within hard bounds of [`crate::limits`].
 //!
 //! Plain data: the shell reads it from wherever it likes, [`Settings::check`] says what is wrong with it, and
-//! [`super::Server::with_settings`] takes it only if nothing is. The simulator runs with the default.
+//! [`super::Server::with_settings`] takes it only if nothing is.
 
 use std::fmt;
 use std::time::Duration;

@@ -4,27 +4,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::effect::Note;
 use countersign_core::id::{ConnId, DeviceName};
-use countersign_core::limits::{HANDSHAKE_TIME_MAX, KEY_OPERATIONS_PER_STRANGER};
-use countersign_core::server::StrangersWork;
+use countersign_core::limits::{HANDSHAKE_TIME_MAX, KEY_OPERATIONS_PER_STRANGER, KEY_OPERATIONS_SPAN};
 
 use super::Oracle;
 use crate::actors::villains::Guise;
 use crate::config::SimConfig;
-use crate::story::{Seen, is_direct};
+use crate::story::{Seen, Side, is_direct};
 
 /// How long after its time a stranger may be there: a machine is woken a little late, and its clock may be slow.
 const LATE_US: u64 = 1_000_000;
+
+/// The longest answer to a stranger that costs no public-key work, an alert, in bytes; a handshake's is far longer.
+const ALERT_BYTES_MAX: usize = 100;
+/// A second, in the unit of time.
+const SECOND_US: u64 = 1_000_000;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Door {
     now_us: u64,
     strangers_max: usize,
+    /// Millionths of public-key operations: how many come in with each microsecond, and how many are left, with what the
+    /// relay keeps for a rush.
     key_operations: u64,
-    /// When the relay's process began.
-    since_us: u64,
+    left: u64,
+    filled_us: u64,
     /// Those who have not been admitted: since when.
     strangers: BTreeMap<ConnId, u64>,
+    /// Those among them whose handshake was answered.
+    answered: BTreeSet<ConnId>,
     villains: BTreeMap<ConnId, Guise>,
     /// Villains with certificates of their own, in order.
     members: BTreeSet<DeviceName>,
@@ -37,9 +45,12 @@ impl Door {
         Self {
             now_us: 0,
             strangers_max: settings.strangers_max,
-            key_operations: u64::from(settings.key_operations_per_second),
-            since_us: 0,
+            // A clock may run a little faster than the world's.
+            key_operations: u64::from(settings.key_operations_per_second) * 11 / 10,
+            left: 0,
+            filled_us: 0,
             strangers: BTreeMap::new(),
+            answered: BTreeSet::new(),
             villains: BTreeMap::new(),
             members: BTreeSet::new(),
         }
@@ -67,9 +78,12 @@ impl Oracle for Door {
                 return self.admitted(*conn, name);
             }
             Seen::Noted(Note::Closed(conn, ..) | Note::TurnedAway(conn)) => drop(self.strangers.remove(conn)),
-            Seen::Noted(Note::Strangers(work)) => return self.paid(*work, at_us),
+            Seen::Written { conn, by: Side::Listener, waiting, .. } if *waiting > ALERT_BYTES_MAX => {
+                return self.answers(*conn, at_us);
+            }
             Seen::Crashed(..) => self.strangers.clear(),
-            Seen::Replayed(..) => self.since_us = at_us,
+            // It starts with what it keeps for a rush.
+            Seen::Replayed(..) => self.left = self.most(),
             _ => {}
         }
         Ok(())
@@ -101,18 +115,28 @@ impl Door {
         }
     }
 
-    /// What strangers have cost: no more than came in since the relay began, and what it keeps for a rush.
-    fn paid(&self, work: StrangersWork, at_us: u64) -> Result<(), String> {
-        // A clock may run a little faster than the world's.
-        let seconds = (at_us - self.since_us) / 1_000_000 + 2;
-        let most = self.key_operations * seconds * 11 / 10 + KEY_OPERATIONS_PER_STRANGER;
-        if work.key_operations > most {
-            return Err(format!(
-                "strangers have cost {} public-key operations, and {most} came in",
-                work.key_operations
-            ));
+    /// A stranger's handshake is answered, which costs public-key work: never more than came in since the last one, and
+    /// what is kept for a rush.
+    fn answers(&mut self, conn: ConnId, at_us: u64) -> Result<(), String> {
+        if !self.strangers.contains_key(&conn) || !self.answered.insert(conn) {
+            return Ok(());
         }
-        Ok(())
+        self.left = self.most().min(self.left + (at_us - self.filled_us) * self.key_operations);
+        self.filled_us = at_us;
+        match self.left.checked_sub(KEY_OPERATIONS_PER_STRANGER * SECOND_US) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(format!("connection {conn} of a stranger has its turn before there is work to be had for it")),
+        }
+    }
+
+    /// What is kept for a rush, and one turn more.
+    fn most(&self) -> u64 {
+        let span = u64::try_from(KEY_OPERATIONS_SPAN.as_micros()).unwrap_or(SECOND_US);
+        let price = KEY_OPERATIONS_PER_STRANGER * SECOND_US;
+        (span * self.key_operations).max(price) + price
     }
 }
 
@@ -165,9 +189,18 @@ mod tests {
     }
 
     #[test]
-    fn strangers_cost_what_came_in() {
-        let work = |key_operations| Note::Strangers(StrangersWork { key_operations, ..StrangersWork::default() });
-        assert_eq!(door().see(1_000_000, &Seen::Noted(&work(330))), Ok(()));
-        assert!(door().see(1_000_000, &Seen::Noted(&work(400))).is_err());
+    fn handshakes_are_answered_as_fast_as_work_comes_in_and_alerts_at_any_time() {
+        let answer =
+            |waiting| move |conn| Seen::Written { conn: ConnId(conn), by: Side::Listener, taken: waiting, waiting };
+        let all_at = |answer: &dyn Fn(u64) -> Seen<'static>, gap_us: u64| {
+            let mut oracle = door();
+            (1..=40).try_for_each(|conn| {
+                oracle.see(conn * gap_us, &knocked(conn))?;
+                oracle.see(conn * gap_us, &answer(conn))
+            })
+        };
+        assert_eq!(all_at(&answer(1_500), 70_000), Ok(()), "a hundred a second, seven each");
+        assert!(all_at(&answer(1_500), 30_000).is_err());
+        assert_eq!(all_at(&answer(7), 1), Ok(()));
     }
 }
