@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::effect::Note;
+use countersign_core::fault::CloseReason;
 use countersign_core::id::{ConnId, DeviceName};
 use countersign_core::limits::{HANDSHAKE_TIME_MAX, KEY_OPERATIONS_PER_STRANGER, KEY_OPERATIONS_SPAN};
+use countersign_core::wire::Code;
 
 use super::Oracle;
 use crate::actors::villains::Guise;
@@ -16,6 +18,8 @@ const LATE_US: u64 = 1_000_000;
 
 /// The longest answer to a stranger that costs no public-key work, an alert, in bytes; a handshake's is far longer.
 const ALERT_BYTES_MAX: usize = 100;
+/// How many connections of one device may be over and have their places still.
+const LINGERING_MAX: usize = 4;
 /// A second, in the unit of time.
 const SECOND_US: u64 = 1_000_000;
 
@@ -33,6 +37,10 @@ pub struct Door {
     strangers: BTreeMap<ConnId, u64>,
     /// Those among them whose handshake was answered.
     answered: BTreeSet<ConnId>,
+    /// Whose they are, if they are honest people's.
+    devices: BTreeMap<ConnId, usize>,
+    /// From how many addresses villains come.
+    villain_sources: usize,
     villains: BTreeMap<ConnId, Guise>,
     /// Villains with certificates of their own, in order.
     members: BTreeSet<DeviceName>,
@@ -51,6 +59,9 @@ impl Door {
             filled_us: 0,
             strangers: BTreeMap::new(),
             answered: BTreeSet::new(),
+            devices: BTreeMap::new(),
+            // Besides the crowd: the forger, the mute, and those who enrol and are members.
+            villain_sources: usize::try_from(config.crowd_sources).unwrap_or(0) + 4,
             villains: BTreeMap::new(),
             members: BTreeSet::new(),
         }
@@ -71,7 +82,15 @@ impl Oracle for Door {
                 self.villains.insert(*conn, *guise);
                 self.strangers.insert(*conn, at_us);
             }
-            Seen::Opened(conn, _) => drop(self.strangers.insert(*conn, at_us)),
+            Seen::Opened(conn, program) => {
+                self.devices.insert(*conn, program.device);
+                self.strangers.insert(*conn, at_us);
+            }
+            Seen::Noted(Note::Closed(conn, None, CloseReason::Ours(Code::FULL))) => {
+                let fair = self.yields(*conn);
+                self.strangers.remove(conn);
+                return fair;
+            }
             Seen::Infiltrated(name) => drop(self.members.insert((*name).clone())),
             Seen::Noted(Note::Admitted(conn, name)) => {
                 self.strangers.remove(conn);
@@ -97,6 +116,22 @@ impl Door {
             Some(guise) if guise.is_member() && self.members.contains(name) => Ok(()),
             Some(guise) => Err(format!("connection {conn} of a villain ({guise}) is admitted as {}", name.user)),
         }
+    }
+
+    /// Somebody has to give their place to another: nobody of whom there are few, while there is a crowd.
+    fn yields(&self, conn: ConnId) -> Result<(), String> {
+        let Some(device) = self.devices.get(&conn) else { return Ok(()) };
+        let of_device = |conn: &&ConnId| self.devices.get(conn) == Some(device);
+        let own = self.strangers.keys().filter(of_device).count();
+        let crowd = self.strangers.keys().filter(|conn| self.villains.contains_key(conn)).count();
+        // One address has at least its share of the crowd. A connection that is over keeps its place for a while.
+        if crowd / self.villain_sources > own + LINGERING_MAX {
+            return Err(format!(
+                "device {device} gives its place to a crowd of {crowd} from {} addresses",
+                self.villain_sources
+            ));
+        }
+        Ok(())
     }
 
     /// A moment is over: how many strangers there are, and for how long.
@@ -142,8 +177,6 @@ impl Door {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::fault::CloseReason;
-
     use super::*;
     use crate::oracles::tests::name;
 
@@ -186,6 +219,19 @@ mod tests {
         oracle.see(1, &knocked(1)).expect("knocking is free");
         oracle.see(9_000_000, &Seen::Noted(&closed)).expect("closing is free");
         assert_eq!(oracle.see(20_000_000, &later), Ok(()));
+    }
+
+    #[test]
+    fn whoever_comes_alone_does_not_yield_to_a_crowd() {
+        for (crowd, fair) in [(40, true), (47, false)] {
+            let mut oracle = Door::new(&SimConfig { strangers_max: 48, crowd_sources: 3, ..SimConfig::draw(1) });
+            let alice = crate::story::Program { device: 0, life: 1 };
+            oracle.see(1, &Seen::Opened(ConnId(100), alice)).expect("coming is free");
+            (1..=crowd).try_for_each(|conn| oracle.see(1, &knocked(conn))).expect("knocking is free");
+            let full = |conn| Note::Closed(ConnId(conn), None, CloseReason::Ours(Code::FULL));
+            assert_eq!(oracle.see(1, &Seen::Noted(&full(1))), Ok(()), "one of the crowd may");
+            assert_eq!(oracle.see(1, &Seen::Noted(&full(100))).is_ok(), fair, "{crowd}");
+        }
     }
 
     #[test]
