@@ -61,6 +61,9 @@ const ROLL_CALL_US: u64 = 30_000_000;
 /// How long the shutdown may take.
 const SHUTDOWN_US: u64 = 12_000_000;
 
+/// How many events a run has at most: far more than any that comes to an end.
+const EVENTS_MAX: u64 = 20_000_000;
+
 /// Everything there is in a run.
 pub struct World {
     config: SimConfig,
@@ -95,6 +98,8 @@ pub struct World {
     last_port: u64,
     last_direct: u64,
     watch: Watch,
+    /// How many events there were.
+    events: u64,
     /// How many bytes each connection had carried, to the relay and to the device, when the storm was over.
     storm_bytes: BTreeMap<ConnId, [u64; 2]>,
     /// What the network does besides cutting connections.
@@ -140,6 +145,7 @@ impl World {
             last_port: 0,
             last_direct: 0,
             watch: Watch::new(panel, keep),
+            events: 0,
             storm_bytes: BTreeMap::new(),
             network: Network::new(&config, streams),
             hours: Hours::new(streams, count),
@@ -173,6 +179,8 @@ impl World {
         while self.phase != Phase::Over && self.watch.objection().is_none() {
             let Some((at_us, event)) = self.queue.pop().filter(|(at_us, _)| *at_us <= end_us) else { break };
             self.now_us = at_us;
+            self.events += 1;
+            assert!(self.events <= EVENTS_MAX, "a run of {EVENTS_MAX} events comes to no end: {event:?}");
             self.happen(event);
             if self.queue.peek_time() != Some(at_us) {
                 self.settle();

@@ -2,12 +2,12 @@
 
 use super::SimConfig;
 use super::draw::family;
-use crate::rng::{Draw, Streams};
+use crate::rng::Draw;
 
 impl SimConfig {
     /// What disks are like: nothing else is drawn from this stream.
     pub(super) fn draw_disk(&mut self) {
-        let rng = &mut Streams::new(self.seed).stream("config/disk");
+        let rng = &mut self.streams().stream("config/disk");
         self.torn_percent = family(rng, 15);
         self.disk_full_percent = family(rng, 8);
         self.disk_full_max_ms = rng.between(1, 6_000);

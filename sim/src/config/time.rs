@@ -2,7 +2,7 @@
 
 use super::SimConfig;
 use super::draw::{family, rare};
-use crate::rng::{Draw, Streams};
+use crate::rng::Draw;
 
 /// An absence: some hours, a month, and longer than any certificate lives.
 const AWAY_H: [u64; 5] = [1, 10, 40, 720, 2_400];
@@ -10,7 +10,7 @@ const AWAY_H: [u64; 5] = [1, 10, 40, 720, 2_400];
 impl SimConfig {
     /// What time is like: nothing else is drawn from this stream.
     pub(super) fn draw_time(&mut self) {
-        let rng = &mut Streams::new(self.seed).stream("config/time");
+        let rng = &mut self.streams().stream("config/time");
         self.drift_ppm = family(rng, 500);
         self.clock_step_mean_ms = rare(rng, 1_000, 30_000);
         self.clock_step_max_s = rng.between(1, 120);

@@ -5,7 +5,7 @@ use countersign_core::server::Settings;
 
 use super::draw::{family, rare};
 use super::{ConfigRefusal, SimConfig};
-use crate::rng::{Draw, Streams};
+use crate::rng::Draw;
 
 /// The fewest places for strangers that a run's relay has: enough for everybody at once, and for the sockets that they
 /// have lost.
@@ -14,7 +14,7 @@ const PLACES_MIN: u64 = 48;
 impl SimConfig {
     /// The villains, and what the relay's operator has chosen against crowds: from a stream of their own.
     pub(super) fn draw_villains(&mut self) {
-        let rng = &mut Streams::new(self.seed).stream("config/villains");
+        let rng = &mut self.streams().stream("config/villains");
         self.forge_mean_ms = rare(rng, 300, 10_000);
         self.mute_mean_ms = rare(rng, 200, 10_000);
         self.crowd_mean_ms = rare(rng, 3_000, 20_000);

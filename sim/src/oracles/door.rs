@@ -236,8 +236,9 @@ mod tests {
 
     #[test]
     fn handshakes_are_answered_as_fast_as_work_comes_in_and_alerts_at_any_time() {
-        let answer =
-            |waiting| move |conn| Seen::Written { conn: ConnId(conn), by: Side::Listener, taken: waiting, waiting, bytes: &[] };
+        let answer = |waiting| {
+            move |conn| Seen::Written { conn: ConnId(conn), by: Side::Listener, taken: waiting, waiting, bytes: &[] }
+        };
         let all_at = |answer: &dyn Fn(u64) -> Seen<'static>, gap_us: u64| {
             let mut oracle = door();
             (1..=40).try_for_each(|conn| {

@@ -3,15 +3,20 @@
 /// The kinds of event that each oracle looks at, by their names in the hash.
 #[rustfmt::skip]
 const SIGHT: &[(&str, &[&str])] = &[
-    ("accounts", &["enrol-ended", "replayed"]),
-    ("agreement", &["folded", "noted", "replayed"]),
-    ("blame", &["connected", "delivered", "enrol-ended", "met", "noted", "told"]),
-    ("bounds", &["appending", "dialled-peer", "listens", "met", "room-broken", "told", "written"]),
-    ("closure", &["connected", "crashed", "cut", "cut-one-way", "delivered", "dropped", "enrol-ended", "killed", "listens", "met", "noted", "opened", "phase", "reached", "stalled", "told", "unlistens", "wished"]),
+    ("accounts", &["durable", "enrol-ended", "restored", "stored"]),
+    ("agreement", &["folded", "noted", "replayed", "restored"]),
+    ("blame", &["connected", "delivered", "enrol-ended", "killed", "knocked", "met", "network", "noted", "opened", "slipped", "told", "wished"]),
+    ("bounds", &["appending", "crashed", "dialled-peer", "dropped", "durable", "listens", "met", "noted", "opened", "replayed", "room-broken", "told", "wished", "written"]),
+    ("certificates", &["durable", "told"]),
+    ("closure", &["abandoned", "awoke", "connected", "crashed", "cut", "cut-one-way", "delivered", "dialled", "dropped", "enrol-ended", "killed", "knocked", "listens", "met", "network", "noted", "opened", "phase", "reached", "slept", "stalled", "told", "unlistens", "unreachable", "wished"]),
     ("delivery", &["killed", "said", "told", "wished"]),
+    ("door", &["crashed", "infiltrated", "knocked", "noted", "opened", "replayed", "written"]),
+    ("durability", &["answered", "asked-by", "enrol-ended", "on-disk", "replayed", "told"]),
     ("impostor", &["killed", "said", "told", "wished"]),
-    ("presence", &["killed", "phase", "told"]),
-    ("progress", &["hosted", "killed", "phase", "shut-down", "told", "wished"]),
+    ("presence", &["infiltrated", "killed", "phase", "told"]),
+    ("progress", &["hosted", "killed", "not-started", "phase", "restored", "shut-down", "told", "wished"]),
+    ("secrecy", &["answered", "appending", "dropped", "held", "noted", "on-disk", "phase", "secret", "unsealed", "wished", "written"]),
+    ("slow", &["crashed", "delivered", "noted"]),
     ("spin", &["dialled", "woken"]),
 ];
 

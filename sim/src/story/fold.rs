@@ -367,7 +367,7 @@ impl<'a> Fields<'a> {
                 self.number(conn.0);
                 self.value(guise);
                 self.value(heard);
-                "sent-away"
+                "sent"
             }
             Seen::Infiltrated(name) => {
                 self.value(name);
