@@ -89,7 +89,7 @@ impl Panel {
             Box::new(spin::Spin::default()),
             Box::new(bounds::Bounds::default()),
             Box::new(secrecy::Secrecy::default()),
-            Box::new(durability::Durability::default()),
+            Box::new(durability::Durability::new(lies)),
             Box::new(door::Door::new(config)),
             Box::new(certificates::Certificates::new(!lies)),
             Box::new(slow::Slow::default()),

@@ -62,7 +62,7 @@ const ROLL_CALL_US: u64 = 30_000_000;
 const SHUTDOWN_US: u64 = 12_000_000;
 
 /// How many events a run has at most: far more than any that comes to an end.
-const EVENTS_MAX: u64 = 20_000_000;
+const EVENTS_MAX: u64 = 5_000_000;
 
 /// Everything there is in a run.
 pub struct World {
@@ -222,6 +222,11 @@ impl World {
     fn happen(&mut self, event: Event) {
         let Some(event) = self.weather(event) else { return };
         let Some(event) = self.put_off(event) else { return };
+        self.come(event);
+    }
+
+    /// What neither the network holds up nor a machine sleeps through comes to whom it is for.
+    fn come(&mut self, event: Event) {
         match event {
             Event::Phase(phase) => self.enter(phase),
             Event::Dialled(program, local) => self.dialled(program, local),

@@ -26,6 +26,16 @@ pub struct Durability {
     incarnation: Option<u64>,
     /// The key with which each device has asked for a certificate.
     asked_by: BTreeMap<usize, KeyId>,
+    /// Whether the relay lies to devices: then whom they were shown, and which place they were told of, is nothing that
+    /// anybody has promised.
+    lied_to: bool,
+}
+
+impl Durability {
+    /// The oracle of a run with an honest relay, or with one that lies.
+    pub fn new(lied_to: bool) -> Self {
+        Self { lied_to, ..Self::default() }
+    }
 }
 
 /// What somebody was told.
@@ -66,8 +76,14 @@ impl Oracle for Durability {
                 self.told.invites.insert(token.hash(), *until);
                 Ok(())
             }
+            Seen::Told(..) if self.lied_to => Ok(()),
             Seen::Told(_, event) => {
                 self.told.hear(event);
+                Ok(())
+            }
+            // The device that had the key is of no use any more.
+            Seen::Anew(who) => {
+                self.asked_by.remove(&who.program.device);
                 Ok(())
             }
             Seen::AskedBy(who, key, _) => {

@@ -13,6 +13,7 @@ use crate::forge::Door;
 use crate::scenes;
 use crate::story::kinds;
 use crate::story::tally::Tally;
+use crate::story::weather::{Deed, Weather};
 
 /// What must happen of one family of counts.
 pub struct Family {
@@ -120,6 +121,7 @@ pub fn families() -> Vec<Family> {
     let doors: Vec<String> = Door::ALL.iter().map(ToString::to_string).collect();
     let doors: Vec<&str> = doors.iter().map(String::as_str).collect();
     let scenes: Vec<&str> = scenes::scenes().iter().map(|scene| scene.name).collect();
+    let deeds = Deed::ALL.map(Deed::name);
     let device_wakes = [kinds::DEVICE_WAKES, &[kinds::ENROLMENT_WAKE]].concat();
     vec![
         // From the types of core.
@@ -145,6 +147,18 @@ pub fn families() -> Vec<Family> {
         Family::all("journal", &JOURNAL, &[]),
         Family::all("device", &[kinds::ANSWERS, &DEVICE].concat(), &NO_ANSWER),
         Family::all("call", &CALL, &[]),
+        // What the network, clocks, disks and villains do, by their own lists.
+        Family::all("weather", &Weather::COUNTED, &[]),
+        Family::all("meddler", &deeds, &[]),
+        Family::all("time", &TIME, &[]),
+        Family::all("device disk", &DEVICE_DISK, &[]),
+        Family::some("villain", &VILLAINS),
+        Family::some("slip", &SLIPS),
+        Family::some("lie", &LIES),
+        Family::free("lie found out"),
+        Family::free("villain told"),
+        Family::free("forgery"),
+        Family::free("secrecy"),
         Family::some("enrolment", &ENROLMENT),
         Family::some("call ended", &CALL_ENDED),
         Family::some("call moved", &CALL_MOVED),
@@ -232,7 +246,66 @@ const DIRECT: [&str; 11] = [
 
 const RELAY: [&str; 5] = ["admitted", "invited", "issued", "starts", "turned away"];
 
-const JOURNAL: [&str; 3] = ["appends", "crashes that lost an append", "records read for a repeated request"];
+const JOURNAL: [&str; 4] =
+    ["appends", "crashes that lost an append", "records read for a repeated request", "restored from a backup"];
+
+const TIME: [&str; 7] = [
+    "absences of everybody",
+    "clocks beyond what certificates allow",
+    "clocks set",
+    "machines that fell asleep",
+    "machines that woke, sockets Reset",
+    "machines that woke, sockets Silent",
+    "machines that woke, sockets Whole",
+];
+
+const DEVICE_DISK: [&str; 8] = [
+    "Identity Full",
+    "Identity Kept",
+    "Identity Killed",
+    "Identity SyncFailed",
+    "Key Full",
+    "Key Kept",
+    "Key Killed",
+    "Key SyncFailed",
+];
+
+const VILLAINS: [&str; 9] = [
+    "crowd, a guessed token",
+    "crowd, a hello and no more",
+    "crowd, half a hello",
+    "crowd, noise",
+    "forger",
+    "hasty member",
+    "mute",
+    "slow reader",
+    "villain who enrols",
+];
+
+const SLIPS: [&str; 2] = ["OtherName", "OtherLetter"];
+
+const LIES: [&str; 20] = [
+    "Alters",
+    "Couples",
+    "Crosses",
+    "Duplicates",
+    "FalseAccept",
+    "FalseCertificate",
+    "FalseCredit",
+    "FalseEnd",
+    "FalsePeople",
+    "FalsePresence",
+    "FalseRefusal",
+    "MakesCall",
+    "Reorders",
+    "Replays",
+    "SameNumber",
+    "TakesCall",
+    "Withholds",
+    "WrongCaller",
+    "WrongPerson",
+    "WrongRinging",
+];
 
 const DEVICE: [&str; 6] = ["done", "enrolments begun", "killed", "online", "presence", "starts"];
 

@@ -91,6 +91,8 @@ impl Connections {
                 self.set(*conn, at_us, |known| known.harm = Harm::Untold);
             }
             Seen::Network(weather) => self.weather(weather, at_us),
+            // Nobody is there to answer, villains neither.
+            Seen::Away(true) => self.conns.values_mut().for_each(|known| known.harm = Harm::Untold),
             Seen::Noted(Note::Closed(conn, device, reason)) => {
                 if device.is_some() && *reason == CloseReason::TimedOut && self.is_unharmed(*conn) {
                     return Err(format!("the relay gives up connection {conn}, with which nothing is wrong"));
