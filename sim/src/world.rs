@@ -174,6 +174,9 @@ impl World {
     }
 
     /// As [`World::run`], of a world that is still there when something panics on the way.
+    ///
+    /// # Panics
+    /// If it comes to no end.
     pub fn go(&mut self) {
         let end_us = if self.config.end_ms == 0 { u64::MAX } else { self.config.end_ms.saturating_mul(1_000) };
         while self.phase != Phase::Over && self.watch.objection().is_none() {

@@ -30,6 +30,7 @@ const OWN_CALLS: CallId = CallId(1 << 32);
 
 /// A person.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a thing that a person knows of themselves")]
 pub struct Person {
     number: usize,
     rng: Choices,

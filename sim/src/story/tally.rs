@@ -87,6 +87,7 @@ impl Tally {
     }
 
     /// Counts what an event shows.
+    #[allow(clippy::too_many_lines, reason = "one arm for each kind of event, each a line or three")]
     pub fn see(&mut self, seen: &Seen<'_>) {
         match seen {
             Seen::Opened(..) => self.add("network", "connections"),

@@ -37,8 +37,10 @@ pub fn arranged() -> Vec<Arranged> {
                 lines_max: 1_000,
                 long_line_percent: 100,
                 tunnel_only_percent: 100,
-                short_write_percent: 30,
-                stall_percent: 5,
+                slow_reader_percent: 100,
+                slow_read_bytes_max: 4_000,
+                slow_read_max_ms: 500,
+                window_bytes: 32_768,
                 ..SimConfig::draw(1).without_faults()
             },
         },

@@ -9,6 +9,7 @@ use countersign_core::id::ConnId;
 use super::World;
 use super::event::Event;
 use super::hours::away_us;
+use super::network::Gust;
 use super::wire::{Party, Wire};
 use crate::node::Node;
 use crate::rng::Draw;
@@ -53,9 +54,11 @@ impl World {
         };
         match event {
             Event::Connected(conn) => at(conn, Side::Dialler),
-            Event::Deliver { conn, to: side, .. } | Event::Ended(conn, side) | Event::Writable(conn, side) => {
-                at(conn, *side)
-            }
+            Event::Deliver { conn, to: side, .. }
+            | Event::Ended(conn, side)
+            | Event::Writable(conn, side)
+            // A slow machine that sleeps reads nothing at all.
+            | Event::Gust(Gust::Read(conn, side)) => at(conn, *side),
             Event::Unreachable(program, _)
             | Event::Found(program, _)
             | Event::Bind(program, ..)
