@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn config() -> SimConfig {
-        SimConfig { devices: 2, storm_s: 5, end_ms: 5_000, ..SimConfig::draw(3) }
+        SimConfig { devices: 2, storm_s: 5, end_ms: 5_000, away_h: 0, ..SimConfig::draw(3).without_faults() }
     }
 
     #[test]

@@ -25,9 +25,47 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// A disk that takes minutes: nobody is enrolled when they should be.
-const SLOW: [&str; 6] = ["--set", "append_max_us=1000000000", "--set", "storm_s=5", "--set", "devices=2"];
+const SLOW: [&str; 18] = [
+    "--set",
+    "append_max_us=1000000000",
+    "--set",
+    "storm_s=5",
+    "--set",
+    "devices=2",
+    "--set",
+    "crowd_mean_ms=0",
+    "--set",
+    "forge_mean_ms=0",
+    "--set",
+    "mute_mean_ms=0",
+    "--set",
+    "hasty_mean_ms=0",
+    "--set",
+    "slow_mean_ms=0",
+    "--set",
+    "lie_percent=0",
+];
 /// Machines that are woken minutes late, and break promises by that.
-const LATE: [&str; 6] = ["--set", "late_max_us=1000000000", "--set", "storm_s=5", "--set", "devices=3"];
+const LATE: [&str; 18] = [
+    "--set",
+    "late_max_us=1000000000",
+    "--set",
+    "storm_s=5",
+    "--set",
+    "devices=3",
+    "--set",
+    "crowd_mean_ms=0",
+    "--set",
+    "forge_mean_ms=0",
+    "--set",
+    "mute_mean_ms=0",
+    "--set",
+    "hasty_mean_ms=0",
+    "--set",
+    "slow_mean_ms=0",
+    "--set",
+    "lie_percent=0",
+];
 
 /// The value after a word in the failure's last lines.
 fn after<'a>(lines: &'a str, word: &str) -> &'a str {
