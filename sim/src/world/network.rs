@@ -1,6 +1,6 @@
 //! What the network does besides cutting connections: its state, and when the next of it begins.
 //!
-//! Whatever arrives anywhere passes [`World::weather`] first. All of it stops with the storm.
+//! Whatever arrives anywhere passes `World::weather` first. All of it stops with the storm.
 
 mod held;
 mod meddler;
