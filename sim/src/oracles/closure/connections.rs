@@ -201,8 +201,9 @@ impl Connections {
         }
     }
 
+    /// Whether an honest device is at the other end and nothing has happened to it: a villain may fall silent.
     fn is_unharmed(&self, conn: ConnId) -> bool {
-        self.conns.get(&conn).is_some_and(|known| known.harm == Harm::None)
+        self.conns.get(&conn).is_some_and(|known| known.device != Knows::Never && known.harm == Harm::None)
     }
 
     /// The device's side of its current connection is over; which one that was.

@@ -13,6 +13,7 @@ use countersign_core::wire::Code;
 use super::connections::{TOLD_US, UNTOLD_US};
 use super::direct::{ATTEMPT_US, LEAVING_US};
 use super::*;
+use crate::actors::villains::Guise;
 use crate::oracles::tests::{Stage, name};
 use crate::story::{Crash, FIRST_DIRECT, Phase, Side};
 
@@ -94,6 +95,14 @@ fn giving_up_a_connection_with_which_nothing_is_wrong_is_objected_to() {
     let (_, mut oracle) = connected();
     oracle.see(2, &Seen::Cut { conn: CONN, silent: true }).expect("in time");
     assert_eq!(oracle.see(3, &Seen::Noted(&timed_out)), Ok(()));
+}
+
+#[test]
+fn a_villain_who_falls_silent_may_be_given_up() {
+    let (stage, mut oracle) = (Stage::of(&["alice"]), Closure::default());
+    oracle.see(0, &Seen::Knocked(CONN, Guise::SlowReader)).expect("opening is free");
+    let timed_out = Note::Closed(CONN, Some(stage.who(0).name.clone()), CloseReason::TimedOut);
+    assert_eq!(oracle.see(2, &Seen::Noted(&timed_out)), Ok(()));
 }
 
 #[test]
