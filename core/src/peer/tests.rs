@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::*;
 use crate::device::Identity;
 use crate::device::calls::FIRST_DIALLED;
-use crate::limits::{SILENCE_TIME_MAX, TUNNEL_WINDOW_BYTES};
+use crate::limits::{DEVICE_LIFETIME, SILENCE_TIME_MAX, TUNNEL_WINDOW_BYTES};
 use crate::relay::tunnel::forward_cost;
 use crate::testing::{START, Town, device_name, env, rng};
 use crate::time::Instant;
 use crate::tls::CertRefusal;
+use crate::wire::peer::Nonce;
 
 const NOW: Now = Now { mono: Instant(1), wall: START };
 
@@ -289,4 +290,80 @@ fn half_of_a_ways_outbox_is_kept_for_what_is_said_again() {
     }
     assert!(!call.caller.has_room());
     assert_eq!(call.caller.say(&filler, NOW), Err(SayRefusal::Full));
+}
+
+#[test]
+fn whoever_parts_twice_has_parted_once_for_the_first_reason() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    assert!(!call.caller.has_parted());
+    call.caller.part(Code::FINISHED);
+    assert!(call.caller.has_parted());
+    call.caller.part(Code::HUNG_UP);
+    call.pump();
+    let (caller, callee) = call.events();
+    assert_eq!(caller, [PeerEvent::Closed(CloseReason::Ours(Code::FINISHED))]);
+    assert_eq!(callee, [PeerEvent::Closed(CloseReason::Theirs(Code::FINISHED))]);
+}
+
+#[test]
+fn an_abandoned_session_says_and_hears_no_more() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    call.caller.abandon();
+    assert_eq!(call.caller.say("to nobody", NOW), Err(SayRefusal::NotOpen));
+    call.callee.say("from nobody", NOW).unwrap();
+    call.pump();
+    assert_eq!(call.events(), (vec![], vec![]));
+    assert!(call.caller.was_open());
+}
+
+#[test]
+fn a_session_knows_how_long_the_other_ends_proof_holds() {
+    let [alice, bob, _] = people();
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    assert_eq!(call.caller.proof_ends(), None);
+    call.pump();
+    for ours in [&call.caller, &call.callee] {
+        assert_eq!(ours.proof_ends(), Some(START.plus(DEVICE_LIFETIME)));
+    }
+}
+
+#[test]
+fn what_comes_out_of_turn_is_a_breach() {
+    let [alice, bob, _] = people();
+    let welcome = PeerMessage::Welcome { extensions: Extensions::default() };
+    let breach = PeerEvent::Closed(CloseReason::Fault(Fault::Unexpected));
+    // A second welcome, and one from the end that asked to be let in.
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.callee.tunnelled(&welcome);
+    call.pump();
+    assert_eq!(call.events().0.last(), Some(&breach));
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.caller.tunnelled(&welcome);
+    call.pump();
+    assert_eq!(call.events().1.last(), Some(&breach));
+    // Anything before the welcome.
+    let early = [
+        PeerMessage::Line { n: 0, text: "hello".into() },
+        PeerMessage::Heard { n: 0 },
+        PeerMessage::Propose { from: Vec::new() },
+        PeerMessage::Listening { nonce: Nonce::draw(&mut rng(1)), at: vec!["192.0.2.1:443".parse().unwrap()] },
+        PeerMessage::Detach,
+    ];
+    for message in early {
+        let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+        call.pump();
+        call.events();
+        call.caller.open = false;
+        call.callee.tunnelled(&message);
+        call.pump();
+        assert_eq!(call.events().0, [breach.clone()], "{message:?}");
+    }
 }
