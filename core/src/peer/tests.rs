@@ -349,12 +349,35 @@ fn what_comes_out_of_turn_is_a_breach() {
     call.caller.tunnelled(&welcome);
     call.pump();
     assert_eq!(call.events().1.last(), Some(&breach));
+    // What only the other end says, and a second wish after the first was declined.
+    let propose = PeerMessage::Propose { from: Vec::new() };
+    let listening =
+        || PeerMessage::Listening { nonce: Nonce::draw(&mut rng(1)), at: vec!["192.0.2.1:443".parse().unwrap()] };
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.callee.tunnelled(&propose);
+    call.pump();
+    assert_eq!(call.events().0.last(), Some(&breach));
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.caller.tunnelled(&listening());
+    call.pump();
+    assert_eq!(call.events().1.last(), Some(&breach));
+    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    call.pump();
+    call.events();
+    call.caller.tunnelled(&propose);
+    call.pump();
+    assert_eq!(call.events().1, [], "declined");
+    call.caller.tunnelled(&propose);
+    call.pump();
+    assert_eq!(call.events().1, [breach.clone()]);
     // Anything before the welcome.
     let early = [
         PeerMessage::Line { n: 0, text: "hello".into() },
         PeerMessage::Heard { n: 0 },
-        PeerMessage::Propose { from: Vec::new() },
-        PeerMessage::Listening { nonce: Nonce::draw(&mut rng(1)), at: vec!["192.0.2.1:443".parse().unwrap()] },
+        propose,
+        listening(),
         PeerMessage::Detach,
     ];
     for message in early {
