@@ -31,6 +31,11 @@ pub fn arranged() -> Vec<Arranged> {
             config: SimConfig {
                 devices: 2,
                 storm_s: 100,
+                // Whatever seeds are drawn like: they call soon, and do nothing else.
+                pace_ms: 1_000,
+                call_weight: 10,
+                who_weight: 0,
+                fetch_weight: 0,
                 accept_percent: 100,
                 decline_percent: 0,
                 hang_up_weight: 0,
@@ -54,4 +59,20 @@ pub fn arranged() -> Vec<Arranged> {
 fn damaged(what: &'static str, flip: Flip) -> Arranged {
     let quiet = SimConfig::draw(1).without_faults();
     Arranged { what, config: SimConfig { devices: 2, storm_s: 10, flip: Some(flip), ..quiet } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::run;
+    use crate::trace::Keep;
+
+    #[test]
+    fn the_room_of_a_call_is_used_up_where_two_people_say_more_than_their_sockets_take() {
+        let named = |arranged: &Arranged| arranged.what == "two people say more than their sockets take";
+        let found = arranged().into_iter().find(named).expect("it is arranged");
+        let outcome = run(&found.config, Keep::default());
+        assert_eq!(outcome.objection, None);
+        assert!(outcome.tally.count("call denied", "Full") > 100, "{}", outcome.tally);
+    }
 }

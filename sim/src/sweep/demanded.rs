@@ -189,10 +189,7 @@ const NO_CODE: [(&str, &str); 4] = [
 
 const NO_RELAY_WAKE: [(&str, &str); 1] = [("Expiry", "no run lasts as long as a certificate")];
 
-const NO_DENIAL: [(&str, &str); 2] = [
-    ("Full", "people pause after a few lines, and no call of a run is held up for so long that its room is used up"),
-    ("TooLong", "people say nothing that is longer than a line may be"),
-];
+const NO_DENIAL: [(&str, &str); 1] = [("TooLong", "people say nothing that is longer than a line may be")];
 
 const NO_NEWS: [(&str, &str); 1] = [("ALARM", "an alarm is told when the relay contradicts itself")];
 
