@@ -282,7 +282,7 @@ pub enum Seen<'a> {
     Lured(ConnId, Program),
     /// A relay lies to a device.
     Lied(Program, Lie),
-    /// A relay that lies looks at what goes through a tunnel.
+    /// A relay that lies looks at what goes through a tunnel, or is told something by one who takes it for somebody else.
     Overheard(&'a [u8]),
 }
 

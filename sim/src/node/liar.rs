@@ -182,7 +182,7 @@ impl Liar {
         self.lies.take_told()
     }
 
-    /// What passed through tunnels since the last time: all that a relay can look at.
+    /// What passed through tunnels since the last time, and what it was told itself: all that a relay can look at.
     pub(crate) fn take_overheard(&mut self) -> Vec<Vec<u8>> {
         self.lies.take_overheard()
     }

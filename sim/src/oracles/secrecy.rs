@@ -67,6 +67,7 @@ impl Oracle for Secrecy {
                 Some(found) => Err(self.words(found, bytes, "in what the relay reads of a connection")),
                 None => Ok(()),
             },
+            Seen::Overheard(bytes) => self.nothing_in(bytes, "in what a relay that lies has looked at"),
             Seen::Appending(_, records) => {
                 records.iter().try_for_each(|record| self.nothing_in(record, "in a record that the relay writes down"))
             }

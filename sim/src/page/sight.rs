@@ -15,7 +15,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("impostor", &["killed", "said", "told", "wished"]),
     ("presence", &["infiltrated", "killed", "phase", "told"]),
     ("progress", &["hosted", "killed", "not-started", "phase", "restored", "shut-down", "told", "wished"]),
-    ("secrecy", &["answered", "appending", "dropped", "held", "noted", "on-disk", "phase", "secret", "unsealed", "wished", "written"]),
+    ("secrecy", &["answered", "appending", "dropped", "held", "noted", "on-disk", "overheard", "phase", "secret", "unsealed", "wished", "written"]),
     ("slow", &["crashed", "delivered", "noted"]),
     ("spin", &["dialled", "woken"]),
 ];

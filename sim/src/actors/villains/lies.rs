@@ -163,7 +163,7 @@ impl Lies {
         std::mem::take(&mut self.told)
     }
 
-    /// What it heard in tunnels since the last time.
+    /// What it heard in tunnels since the last time, and in calls of its own.
     pub(crate) fn take_overheard(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.overheard)
     }
@@ -202,6 +202,7 @@ impl Lies {
         let request = match self.calls.asked(conn, request) {
             Ok(words) => {
                 self.own.extend(words);
+                self.overheard.extend(self.calls.take_heard());
                 return None;
             }
             Err(request) => request,

@@ -66,6 +66,17 @@ fn a_secret_is_found_wherever_the_relay_holds_it() {
 }
 
 #[test]
+fn a_relay_that_lies_finds_no_secret_in_a_tunnel_that_it_looks_into() {
+    let (line, token) = (line(), b"AbCdEfGhIjKlMnOpQrStUv");
+    for bytes in [line.as_bytes(), &KEY, token] {
+        assert!(oracle().see(0, &Seen::Overheard(bytes)).is_err(), "{bytes:?}");
+    }
+    assert_eq!(oracle().see(0, &Seen::Overheard(b"\x17\x03\x03\x00\x13 sealed")), Ok(()));
+    let words = oracle().see(0, &Seen::Overheard(line.as_bytes())).expect_err("it is all there");
+    assert_eq!(words, "a line of alice can be read in what a relay that lies has looked at");
+}
+
+#[test]
 fn a_token_may_be_told_to_the_relay_and_may_not_be_kept_by_it() {
     let token = b"AbCdEfGhIjKlMnOpQrStUv";
     assert_eq!(oracle().see(0, &Seen::Unsealed(token)), Ok(()));

@@ -30,6 +30,8 @@ pub(super) struct OwnCalls {
     calls: BTreeMap<Way, OwnCall>,
     /// The two ends of calls that neither of them has made.
     couples: BTreeMap<Way, Way>,
+    /// What was said to it since somebody asked.
+    heard: Vec<Vec<u8>>,
 }
 
 struct OwnCall {
@@ -49,7 +51,13 @@ impl OwnCalls {
             last: FIRST_OWN,
             calls: BTreeMap::new(),
             couples: BTreeMap::new(),
+            heard: Vec::new(),
         }
+    }
+
+    /// What somebody has said to it who believed it, since the last time.
+    pub(super) fn take_heard(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.heard)
     }
 
     pub(super) fn gone(&mut self, conn: ConnId) {
@@ -151,7 +159,9 @@ impl OwnCalls {
     fn speak(&mut self, (conn, tunnel): Way) -> Words {
         let Some(call) = self.calls.get_mut(&(conn, tunnel)).filter(|call| call.up) else { return Vec::new() };
         // Who calls speaks once it is welcome.
-        let welcome = !call.tls.messages().is_empty();
+        let messages = call.tls.messages();
+        let welcome = !messages.is_empty();
+        self.heard.extend(messages);
         if call.tls.is_open() && !call.spoke && (call.takes || welcome) {
             call.spoke = true;
             if call.takes {
