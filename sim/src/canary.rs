@@ -59,6 +59,7 @@ saboteurs! {
     ThirdPerson "third-person" impostor "A tunnel leaks: what is said in one call is heard in somebody else's as well.",
     StolenKey "stolen-key" impostor "A forger has somebody's genuine certificate, with its key.",
     AnySignature "any-signature" impostor "The verifier takes every signature, and a forger shows a certificate without its key.",
+    SkipName "skipped-name" impostor "Verifiers skip a check: any member's certificate passes for the one who was called.",
     DoubleLine "doubled-line" delivery "A line is shown twice.",
     SwapLines "swapped-lines" delivery "Two lines are shown in the wrong order.",
     SwallowLines "swallowed-lines" delivery "Nobody is shown a line of any call.",
@@ -90,6 +91,14 @@ saboteurs! {
     TokenInLog "token-in-log" secrecy "The relay's log has a token in it.",
     KeyOnWire "key-on-wire" secrecy "A device's shell sends its key to the relay, to have it kept.",
     OpenCiphers "open-ciphers" secrecy "The ciphers of TLS encrypt nothing.",
+    TellLiar "told-to-a-liar" secrecy "Verifiers skip a check, and a relay that lies is told what was meant for others.",
+    SkipTime "skipped-expiry" door "Verifiers skip a check: a lapsed certificate is believed at the relay's door.",
+    ForgetSettings "forgotten-settings" door "The server is started without what the operator has chosen.",
+    NoAlarmForStrangers "no-alarm-for-strangers" door "The server is not woken when a stranger's time is over.",
+    SwapCertificates "swapped-certificates" certificates "Who asks for somebody's certificates is shown somebody else's.",
+    MakeUpPerson "made-up-person" certificates "The list of people has somebody in it whom nobody has invited.",
+    OthersWelcome "others-welcome" certificates "A device goes on where somebody else is welcomed.",
+    NoAlarmForSlow "no-alarm-for-slow" slow "The server is not woken when a member has not read for long enough.",
 }
 
 /// How a saboteur was caught, or not.

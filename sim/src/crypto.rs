@@ -9,6 +9,7 @@
 //! What no provider can make repeatable, and a simulated node must not use: ECDSA and RSA signatures, and
 //! `aws_lc_rs::Ticketer`. They draw from the operating system inside aws-lc. Ed25519 draws nothing.
 
+pub mod lenient;
 pub mod suites;
 pub mod tap;
 pub mod weakness;

@@ -35,6 +35,7 @@ use crate::actors::person::Person;
 use crate::actors::saboteur::Saboteur;
 use crate::canary::Sabotage;
 use crate::config::SimConfig;
+use crate::crypto::weakness;
 use crate::node::device::{DeviceNode, Nudge};
 use crate::node::relay::RelayNode;
 use crate::node::{Deadline, Node};
@@ -153,7 +154,8 @@ impl World {
             villains: Villains::new(&config, streams),
             config,
         };
-        world.relay.settings = world.config.settings();
+        world.relay.settings = world.saboteur.settings(world.config.settings());
+        weakness::founded(world.relay.founded(), world.relay.realm(), world.relay.clocks.now(0).wall);
         world.begin();
         world
     }
@@ -387,10 +389,11 @@ impl World {
     }
 
     fn deadline(&self, node: Node) -> Option<Deadline> {
-        match node {
+        let deadline = match node {
             Node::Relay => self.relay.next_deadline(),
             Node::Device(device) => self.devices.get(device)?.next_deadline(),
-        }
+        };
+        deadline.filter(|deadline| self.saboteur.sets_alarm(deadline.why))
     }
 
     /// Sees to it that a node is woken at its deadline, or a little after, as a busy machine wakes a program.
@@ -429,6 +432,7 @@ impl World {
     }
 
     fn tell_relay(&mut self, input: Input<'_>) {
+        weakness::runs(self.relay.clocks.now(self.now_us).wall, None);
         self.relay.handle(input, self.now_us);
         self.dirty.insert(Node::Relay);
         self.see_unsealed();
@@ -437,6 +441,7 @@ impl World {
     fn tell_device(&mut self, device: usize, nudge: Nudge<'_>) {
         let now_us = self.now_us;
         if let Some(node) = self.devices.get_mut(device) {
+            weakness::runs(node.clocks.now(now_us).wall, self.saboteur.meant(device));
             node.handle(nudge, now_us);
             self.dirty.insert(Node::Device(device));
         }

@@ -7,17 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::calls::{CallEvent, Calls, DirectEnd};
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Event, Identity};
+use countersign_core::device::{Asked, Event, Fetched, Identity};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
-use countersign_core::id::{CallId, ConnId};
+use countersign_core::id::{CallId, ConnId, DeviceName, UserName};
 use countersign_core::limits::LINE_BYTES_MAX;
+use countersign_core::server::{Settings, Wake};
+use countersign_core::wire::relay::Person;
 
+use crate::actors::person::whims::other_name;
 use crate::canary::Sabotage;
+use crate::crypto::lenient::Skipped;
 use crate::crypto::weakness::Weakness;
 use crate::disk::Disk;
-use crate::node::Node;
 use crate::node::device::Store;
+use crate::node::{Node, Why};
 use crate::story::{Phase, Program};
 
 /// How long a disk that answers too early takes in truth, in microseconds.
@@ -41,6 +45,10 @@ pub struct Saboteur {
     first: Option<Identity>,
     /// When the disk answered for how many records in all.
     answered: Vec<(u64, u64)>,
+    /// Whose certificates were shown to somebody last, and which.
+    fetched: Option<(UserName, Vec<Fetched>)>,
+    /// Whom the user of each device has in mind: the one who was said to ring, or to call, last.
+    meant: BTreeMap<usize, DeviceName>,
 }
 
 impl Saboteur {
@@ -56,6 +64,9 @@ impl Saboteur {
     /// What a user is shown instead of what their device tells them.
     pub fn told(&mut self, program: Program, event: Event) -> Vec<Event> {
         let Some(plan) = self.plan else { return vec![event] };
+        if let Event::Call(_, CallEvent::Ringing(device) | CallEvent::Incoming(device)) = &event {
+            self.meant.insert(program.device, device.clone());
+        }
         match (plan, event) {
             (Sabotage::AlterLine, Event::Call(call, CallEvent::Line(n, text))) => {
                 vec![Event::Call(call, CallEvent::Line(n, format!("{text}!")))]
@@ -75,8 +86,21 @@ impl Saboteur {
                 }
             }
             (Sabotage::OtherName, Event::Call(call, CallEvent::Open(mut device, path))) => {
-                device.user = crate::actors::person::whims::other_name(0, 8);
+                device.user = other_name(0, 8);
                 vec![Event::Call(call, CallEvent::Open(device, path))]
+            }
+            (Sabotage::SwapCertificates, Event::Asked(Asked::Certificates(user, fetched))) => {
+                let last = self.fetched.replace((user.clone(), fetched.clone()));
+                let others = last.filter(|(other, _)| *other != user).map(|(_, others)| others);
+                vec![Event::Asked(Asked::Certificates(user, others.unwrap_or(fetched)))]
+            }
+            (Sabotage::MakeUpPerson, Event::Asked(Asked::People(mut people))) => {
+                people.push(Person { user: other_name(0, 8), online: true });
+                vec![Event::Asked(Asked::People(people))]
+            }
+            (Sabotage::OthersWelcome, Event::Online(mut welcome)) => {
+                welcome.device.user = other_name(0, 8);
+                vec![Event::Online(welcome)]
             }
             (Sabotage::DropPresence, Event::Presence(..)) if program.device == BAD_DEVICE => Vec::new(),
             (Sabotage::EmptyPage, Event::Here(_)) => vec![Event::Here(Vec::new())],
@@ -90,6 +114,11 @@ impl Saboteur {
             }
             (_, event) => vec![event],
         }
+    }
+
+    /// Whom a device's user has in mind.
+    pub fn meant(&self, device: usize) -> Option<&DeviceName> {
+        self.meant.get(&device)
     }
 
     /// A third person's device that is told of a line as well, and in which call of theirs.
@@ -177,6 +206,20 @@ impl Saboteur {
         !(self.is(Sabotage::NeverWake) && node == Node::Device(BAD_DEVICE))
     }
 
+    /// Whether a machine's shell sets an alarm for this.
+    pub fn sets_alarm(&self, why: Why) -> bool {
+        match why {
+            Why::Relay(Wake::Handshake(_)) => !self.is(Sabotage::NoAlarmForStrangers),
+            Why::Relay(Wake::Slow(_)) => !self.is(Sabotage::NoAlarmForSlow),
+            Why::Relay(_) | Why::Device(_) | Why::Enrolment => true,
+        }
+    }
+
+    /// What the server is told of its operator's choices.
+    pub fn settings(&self, chosen: Settings) -> Settings {
+        if self.is(Sabotage::ForgetSettings) { Settings::default() } else { chosen }
+    }
+
     /// What the clock shows a machine that is woken.
     pub fn woken_at(&self, now_us: u64) -> u64 {
         if self.is(Sabotage::SlowClock) { now_us.saturating_sub(1_000_000) } else { now_us }
@@ -240,6 +283,12 @@ impl Saboteur {
 
 /// What a saboteur makes of the crypto library.
 pub fn weakness(plan: Sabotage) -> Option<Weakness> {
-    let weak = [(Sabotage::OpenCiphers, Weakness::OpenCiphers), (Sabotage::AnySignature, Weakness::AnySignature)];
+    let weak = [
+        (Sabotage::OpenCiphers, Weakness::OpenCiphers),
+        (Sabotage::AnySignature, Weakness::AnySignature),
+        (Sabotage::SkipName, Weakness::Skips(Skipped::Name)),
+        (Sabotage::SkipTime, Weakness::Skips(Skipped::Time)),
+        (Sabotage::TellLiar, Weakness::Skips(Skipped::Name)),
+    ];
     weak.into_iter().find(|(of, _)| *of == plan).map(|(_, weakness)| weakness)
 }

@@ -1,6 +1,6 @@
 //! Decides what can be known of the inside of TLS: what a process reads of it, for an ear that stands beside it.
 //!
-//! The suites are the stock ones. Each record that one of them opens is also given to the ear of the thread, if one is
+//! The suites are the stock ones, but for what a [`weakness`] makes of them. Each record that one of them opens is also given to the ear of the thread, if one is
 //! [lent](overhear): so what the relay's process can read is known, whatever it does with it.
 
 use std::cell::RefCell;
@@ -11,6 +11,7 @@ use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter, OutboundOpaqueMessage,
     OutboundPlainMessage, Tls13AeadAlgorithm, UnsupportedOperationError,
 };
+use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 use rustls::{CipherSuiteCommon, ConnectionTrafficSecrets, Error, SupportedCipherSuite, Tls13CipherSuite};
 
 use super::tap::{self, Sealed};
@@ -40,9 +41,12 @@ pub fn overhear<R>(heard: &mut Vec<Vec<u8>>, call: impl FnOnce() -> R) -> R {
 
 fn with_ear(suite: &'static Tls13CipherSuite) -> Tls13CipherSuite {
     Tls13CipherSuite {
-        common: CipherSuiteCommon { ..suite.common },
+        // One for each suite of the process, here and below.
+        common: CipherSuiteCommon {
+            hash_provider: Box::leak(Box::new(Transcript(suite.common.hash_provider))),
+            ..suite.common
+        },
         hkdf_provider: suite.hkdf_provider,
-        // One for each suite of the process.
         aead_alg: Box::leak(Box::new(WithEar(suite.aead_alg))),
         quic: suite.quic,
     }
@@ -65,6 +69,31 @@ impl Tls13AeadAlgorithm for WithEar {
 
     fn extract_keys(&self, key: AeadKey, iv: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
         self.0.extract_keys(key, iv)
+    }
+
+    fn fips(&self) -> bool {
+        self.0.fips()
+    }
+}
+
+/// Hashes transcripts.
+struct Transcript(&'static dyn Hash);
+
+impl Hash for Transcript {
+    fn start(&self) -> Box<dyn Context> {
+        weakness::transcript(self.0.start())
+    }
+
+    fn hash(&self, data: &[u8]) -> Output {
+        self.0.hash(data)
+    }
+
+    fn output_len(&self) -> usize {
+        self.0.output_len()
+    }
+
+    fn algorithm(&self) -> HashAlgorithm {
+        self.0.algorithm()
     }
 
     fn fips(&self) -> bool {

@@ -4,16 +4,22 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::LazyLock;
 
+use countersign_core::id::{DeviceName, Realm};
+use countersign_core::pki::Founded;
+use countersign_core::time::Wall;
 use rustls::crypto::cipher::{
     InboundOpaqueMessage, InboundPlainMessage, MessageDecrypter, MessageEncrypter, OutboundOpaqueMessage,
     OutboundPlainMessage, PrefixedPayload,
 };
+use rustls::crypto::hash::Context;
 use rustls::crypto::{CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, PrivateKeyDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer,
 };
 use rustls::sign::{Signer, SigningKey};
 use rustls::{ContentType, Error, ProtocolVersion, SignatureAlgorithm, SignatureScheme};
+
+use super::lenient::{self, AsItCame, Lenient, Skipped};
 
 /// What is wrong with the crypto library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub enum Weakness {
     AnySignature,
     /// It signs with whatever key there is for whatever certificate, and looks at signatures as it should.
     AnyKey,
+    /// Its verifiers skip a check.
+    Skips(Skipped),
 }
 
 thread_local! {
@@ -44,6 +52,7 @@ pub struct Suffered(PhantomData<*const ()>);
 impl Drop for Suffered {
     fn drop(&mut self) {
         IN_FORCE.set(None);
+        lenient::close();
     }
 }
 
@@ -54,8 +63,20 @@ pub(super) fn applied(provider: CryptoProvider) -> CryptoProvider {
             CryptoProvider { signature_verification_algorithms: *CREDULOUS, key_provider: &AnyKey, ..provider }
         }
         Some(Weakness::AnyKey) => CryptoProvider { key_provider: &AnyKey, ..provider },
-        Some(Weakness::OpenCiphers) | None => provider,
+        Some(Weakness::OpenCiphers | Weakness::Skips(_)) | None => provider,
     }
+}
+
+/// A realm was founded: who skips checks has its keys.
+pub(crate) fn founded(founded: &Founded, realm: &Realm, wall: Wall) {
+    if let Some(Weakness::Skips(_)) = IN_FORCE.get() {
+        lenient::open(founded, realm, wall);
+    }
+}
+
+/// A machine is about to run, at which it is that late, and whose user has that one in mind.
+pub(crate) fn runs(wall: Wall, meant: Option<&DeviceName>) {
+    lenient::look(wall, meant);
 }
 
 /// What seals records.
@@ -65,7 +86,16 @@ pub(super) fn encrypter(sound: Box<dyn MessageEncrypter>) -> Box<dyn MessageEncr
 
 /// What opens them.
 pub(super) fn decrypter(sound: Box<dyn MessageDecrypter>) -> Box<dyn MessageDecrypter> {
-    if IN_FORCE.get() == Some(Weakness::OpenCiphers) { Box::new(Open) } else { sound }
+    match IN_FORCE.get() {
+        Some(Weakness::OpenCiphers) => Box::new(Open),
+        Some(Weakness::Skips(skipped)) => Box::new(Lenient(sound, skipped)),
+        Some(Weakness::AnySignature | Weakness::AnyKey) | None => sound,
+    }
+}
+
+/// What hashes a transcript.
+pub(super) fn transcript(sound: Box<dyn Context>) -> Box<dyn Context> {
+    if let Some(Weakness::Skips(_)) = IN_FORCE.get() { Box::new(AsItCame(sound)) } else { sound }
 }
 
 /// The length of a record's tag.
