@@ -281,7 +281,7 @@ impl Ca {
 
 /// The name of the invite that the operator's word for this key and name is. A token has 16 bytes, so nobody has one with
 /// this hash.
-fn operators_word(key: KeyId, name: &DeviceName) -> TokenHash {
+pub(crate) fn operators_word(key: KeyId, name: &DeviceName) -> TokenHash {
     let mut word = b"countersign operator's word v1\0".to_vec();
     word.extend_from_slice(&key.0);
     word.extend_from_slice(format!("{}/{}", name.user, name.device).as_bytes());

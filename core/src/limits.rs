@@ -55,6 +55,8 @@ pub const CHAIN_CERTIFICATES_MAX: usize = 3;
 pub const ROOT_LIFETIME: Duration = days(3652);
 /// How long an issuing CA lives.
 pub const ISSUING_LIFETIME: Duration = days(365);
+/// With no more than this left to the issuing CA its operator is warned, if not earlier.
+pub const ISSUING_NOTICE: Duration = days(60);
 /// How long a device's certificate lives.
 pub const DEVICE_LIFETIME: Duration = days(90);
 /// How long the relay's own certificate lives; it is made anew at two thirds.
@@ -228,6 +230,8 @@ pub const ADMIN_VISITORS_MAX: usize = 16;
 pub const ADMIN_REQUEST_BYTES_MAX: usize = 8 * 1024;
 /// One reply to an operator: a full realm's `users` takes a quarter of it.
 pub const ADMIN_REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Certificates or devices in one page of an answer to an operator; a full page takes less than a megabyte.
+pub const ADMIN_PAGE_MAX: usize = 1_000;
 /// Typed lines that wait for the client's loop.
 pub const TYPED_LINES_WAITING_MAX: usize = 64;
 

@@ -1,4 +1,8 @@
 //! What the operator asks of a running server, and the answers (design 8: `server invite`, `users`, `ca sign`).
+//!
+//! What only looks (`ca show`, `ca list`, `devices`, `sessions`) is made in [`views`].
+
+pub mod views;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +17,8 @@ use crate::limits::{INVITE_LIFETIME_MAX, INVITES_OPEN_MAX};
 use crate::pki::CsrRefusal;
 use crate::time::Wall;
 use crate::wire::Code;
+
+use views::{AuthorityView, CertificateLine, CertificatesQuery, DeviceLine, DevicesQuery, Page, SessionsView};
 
 /// What an operator may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +39,14 @@ pub enum Command {
         /// Whose it is to be.
         name: DeviceName,
     },
+    /// Shows the realm's CAs and what they have signed.
+    Authority,
+    /// Lists the certificates of devices, a page of them.
+    Certificates(CertificatesQuery),
+    /// Lists the devices, a page of them.
+    Devices(DevicesQuery),
+    /// Lists who is connected.
+    Sessions,
 }
 
 /// What an operator is told.
@@ -46,6 +60,14 @@ pub enum Answer {
     Refused(OperatorRefusal),
     /// A certificate with its issuers.
     Signed(Signed),
+    /// The realm's CAs and what they have signed.
+    Authority(Box<AuthorityView>),
+    /// Certificates of devices, the oldest first.
+    Certificates(Page<CertificateLine>),
+    /// Devices in order of name.
+    Devices(Page<DeviceLine>),
+    /// Who is connected.
+    Sessions(SessionsView),
 }
 
 /// The answer to [`Command::Sign`]: three certificates in DER.
@@ -91,6 +113,8 @@ pub enum OperatorRefusal {
     Lapsed,
     /// The certificate could not be issued.
     Issue,
+    /// The list of a person was asked for whom there is not.
+    NoSuchUser,
 }
 
 impl fmt::Display for OperatorRefusal {
@@ -109,6 +133,7 @@ impl fmt::Display for OperatorRefusal {
                 "that key's certificate has expired, and renewal is not built yet: make a new key and choose another user name",
             ),
             Self::Issue => write!(f, "{}", Code::ISSUE_FAILED),
+            Self::NoSuchUser => f.write_str("nobody of that name has joined: server users lists who has"),
             Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),
         }
     }
@@ -137,6 +162,9 @@ impl Operator {
             }
             Command::Users => turn.out.push(Effect::Answer(id, Answer::Users(users(turn.state, present)))),
             Command::Sign { .. } => unreachable!("the server takes it to the CA"),
+            Command::Authority | Command::Certificates(_) | Command::Devices(_) | Command::Sessions => {
+                unreachable!("the server answers them at once (`server/desk.rs`)")
+            }
         }
     }
 

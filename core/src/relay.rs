@@ -118,7 +118,17 @@ impl Relay {
 
     /// Whether a device is present.
     pub fn is_present(&self, device: &DeviceName) -> bool {
-        self.roster.attending(device).is_some()
+        self.attending(device).is_some()
+    }
+
+    /// The connection by which a device is present.
+    pub fn attending(&self, device: &DeviceName) -> Option<ConnId> {
+        self.roster.attending(device)
+    }
+
+    /// How many open tunnels end at a connection; those that ring are not open.
+    pub fn open_tunnels(&self, conn: ConnId) -> usize {
+        self.tunnels.open_at(conn)
     }
 
     /// When the next call has rung long enough.

@@ -19,6 +19,7 @@
 mod budget;
 mod conn;
 mod contract;
+mod desk;
 mod pause;
 pub mod settings;
 mod strangers;
@@ -31,13 +32,13 @@ use std::time::Duration;
 use rand_core::CryptoRng;
 
 use crate::ca::Ca;
-use crate::effect::{Effect, Effects, Note, Room, Turn};
+use crate::effect::{Effect, Effects, Note, Room};
 use crate::id::{AppendId, ConnId, Fingerprint, LoadId, Realm};
 use crate::journal::state::RealmInfo;
 use crate::journal::{Record, RecordRefusal, State};
 use crate::limits::{BACKDATING, RELAY_LIFETIME, RENEWAL_RETRY};
 use crate::link::Step;
-use crate::operator::{Command, Operator};
+use crate::operator::Operator;
 use crate::pki::{Authority, LintFailure, SecretKey};
 use crate::relay::Relay;
 use crate::time::{Deadlines, Instant, Now, Wall};
@@ -57,6 +58,8 @@ pub struct Server {
     settings: Settings,
     env: TlsEnv,
     doors: Arc<Doors>,
+    /// The relay's own certificate, in DER: what the doors show.
+    leaf: Vec<u8>,
     state: State,
     ca: Ca,
     relay: Relay,
@@ -95,11 +98,12 @@ impl Server {
             return Err(StartRefusal::OtherRealm);
         }
         env.clock.set(now.wall);
-        let doors = doors(&env, &authority, now, rng).map_err(StartRefusal::Certificate)?;
+        let (doors, leaf) = doors(&env, &authority, now, rng).map_err(StartRefusal::Certificate)?;
         let mut server = Self {
             settings: Settings::default(),
             env,
             doors,
+            leaf,
             state,
             ca: Ca::new(authority),
             relay: Relay::default(),
@@ -174,14 +178,7 @@ impl Server {
                     }
                 }
             }
-            Input::Operator(id, command) => {
-                let present = |device: &_| self.relay.is_present(device);
-                let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
-                match command {
-                    Command::Sign { csr, name } => self.ca.sign(id, csr, name, turn),
-                    Command::Invite { .. } | Command::Users => self.operator.command(id, command, &present, turn),
-                }
-            }
+            Input::Operator(id, command) => self.operate(id, command, now, rng),
             Input::Tick => self.tick(now, rng),
             Input::Shutdown => self.shutdown(now),
         }
@@ -282,8 +279,8 @@ impl Server {
     /// go on with theirs.
     fn renew(&mut self, now: Now, rng: &mut dyn CryptoRng) {
         match doors(&self.env, self.ca.authority(), now, rng) {
-            Ok(doors) => {
-                self.doors = doors;
+            Ok((doors, leaf)) => {
+                (self.doors, self.leaf) = (doors, leaf);
                 self.effects.note(Note::RelayCertified(now.wall));
                 self.kept = kept_until(now, RELAY_LIFETIME * 2 / 3);
             }
@@ -331,12 +328,17 @@ fn kept_until(now: Now, time: Duration) -> Range<Wall> {
     now.wall.minus(BACKDATING)..now.wall.plus(time)
 }
 
-/// The relay's doors with a new key and certificate.
-fn doors(env: &TlsEnv, authority: &Authority, now: Now, rng: &mut dyn CryptoRng) -> Result<Arc<Doors>, LintFailure> {
+/// The relay's doors with a new key and certificate, and the certificate.
+fn doors(
+    env: &TlsEnv,
+    authority: &Authority,
+    now: Now,
+    rng: &mut dyn CryptoRng,
+) -> Result<(Arc<Doors>, Vec<u8>), LintFailure> {
     let key = SecretKey::draw(rng);
     let leaf = authority.issue_relay(&key, now.wall, rng)?;
-    let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key: key.into() };
-    Ok(Arc::new(Doors::of_relay(env, &credentials, authority.trust())))
+    let credentials = Credentials { leaf: leaf.clone().into(), issuing: authority.issuing().clone(), key: key.into() };
+    Ok((Arc::new(Doors::of_relay(env, &credentials, authority.trust())), leaf))
 }
 
 /// Folds a stored journal record by record. The shell and the simulator start with it.

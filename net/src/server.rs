@@ -4,6 +4,7 @@
 //! - `open_files`: how many connections the system lets it have.
 //! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
 //! - [`admin`]: the operator's desk, which `server invite`, `server users` and `server ca sign` come to; [`sign`]: the last.
+//! - [`show`]: what `server ca show`, `server ca list`, `server devices` and `server sessions` print.
 //! - [`announce`]: what is printed on stdout.
 
 pub mod admin;
@@ -17,6 +18,7 @@ mod open_files;
 mod place;
 mod port;
 mod reactor;
+pub mod show;
 pub mod sign;
 
 use std::net::SocketAddr;

@@ -130,6 +130,11 @@ impl State {
         self.invites.values().filter(|invite| invite.used.is_none() && invite.expires >= now).count()
     }
 
+    /// Everything that was ever granted, in order of serial.
+    pub fn grants(&self) -> impl Iterator<Item = &Progress> {
+        self.grants.values()
+    }
+
     /// What has come of a grant.
     pub fn progress(&self, serial: Serial) -> Option<&Progress> {
         self.grants.get(&serial)

@@ -1,5 +1,7 @@
 //! What a certificate says of itself, for showing it to people. It decides nothing: whom to believe is `tls/verify.rs`.
 
+use std::time::Duration;
+
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -41,6 +43,12 @@ impl Facts {
             fingerprint: Fingerprint::of(der),
         })
     }
+
+    /// Whether it is time for a successor: the last third of its time has begun, or no more than `notice` of it is left.
+    pub fn ends_soon(&self, now: Wall, notice: Duration) -> bool {
+        let left = self.not_after.since(now);
+        left <= notice || left <= self.not_after.since(self.not_before) / 3
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -59,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::id::Realm;
-    use crate::limits::{BACKDATING, ROOT_LIFETIME};
+    use crate::limits::{BACKDATING, ISSUING_NOTICE, ROOT_LIFETIME};
     use crate::pki::found_realm;
 
     #[test]
@@ -72,5 +80,24 @@ mod tests {
         assert_eq!(facts.serial.len(), 32);
         assert_eq!(Facts::read(founded.root.get(1..).unwrap()), None);
         assert_eq!(Facts::read(&[0; CERTIFICATE_BYTES_MAX + 1]), None);
+    }
+
+    #[test]
+    fn a_certificate_ends_soon_in_its_last_third_or_when_little_of_it_is_left() {
+        let lives = |days: u64| Facts {
+            subject: String::new(),
+            issuer: String::new(),
+            serial: String::new(),
+            not_before: Wall(0),
+            not_after: Wall(days * 86_400),
+            fingerprint: Fingerprint([0; 32]),
+        };
+        let first = |facts: &Facts| {
+            (0..=facts.not_after.0).find(|second| facts.ends_soon(Wall(*second), ISSUING_NOTICE)).unwrap()
+        };
+        assert_eq!(first(&lives(300)), 200 * 86_400);
+        let notice = ISSUING_NOTICE.as_secs();
+        assert_eq!(first(&lives(90)), 90 * 86_400 - notice);
+        assert!(lives(300).ends_soon(Wall(u64::MAX), ISSUING_NOTICE));
     }
 }

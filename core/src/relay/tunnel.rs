@@ -149,6 +149,12 @@ impl Tunnels {
         }
     }
 
+    /// How many tunnels that are open end at a connection.
+    pub fn open_at(&self, conn: ConnId) -> usize {
+        let is_open = |id: &&TunnelId| self.by_id.get(id).is_some_and(|tunnel| tunnel.open);
+        self.of_conn.get(&conn).map_or(0, |ids| ids.iter().filter(is_open).count())
+    }
+
     /// When the next call has rung long enough.
     pub fn next_deadline(&self) -> Option<(Instant, TunnelId)> {
         self.ringing.next()

@@ -28,6 +28,8 @@ use crate::wire::{Channel, Code, Extensions, Frame};
 pub(super) struct Conn {
     pub(super) link: Link,
     pub(super) stage: Stage,
+    pub(super) opened: Instant,
+    pub(super) source: Source,
     pub(super) heard: Instant,
     /// Set while it is not read.
     pub(super) pause: Option<Box<Pause>>,
@@ -65,7 +67,8 @@ impl Server {
             return;
         }
         let link = Link::accept_held(self.doors.clone());
-        let old = self.conns.insert(conn, Conn { link, stage: Stage::Stranger, heard: now.mono, pause: None });
+        let known = Conn { link, stage: Stage::Stranger, opened: now.mono, source, heard: now.mono, pause: None };
+        let old = self.conns.insert(conn, known);
         assert!(old.is_none(), "a connection's number was used twice");
         self.strangers.enter(conn, source);
         self.deadlines.set(Wake::Handshake(conn), now.mono.plus(self.settings.handshake_time));

@@ -28,7 +28,8 @@
 //! closed like any other that is too slow.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rand_core::CryptoRng;
 
@@ -50,6 +51,17 @@ impl Source {
             IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
             // No address in use begins with 32 zeros, so the two kinds don't meet.
             IpAddr::V6(v6) => Self(u64::try_from(v6.to_bits() >> 64).unwrap_or(0)),
+        }
+    }
+}
+
+/// The address, or the IPv6 network of half an address: `127.0.0.1`, `2001:db8:1:2::/64`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match u32::try_from(self.0) {
+            // What begins with zeros alone is this machine's own `::1`.
+            Ok(v4) if v4 != 0 => Ipv4Addr::from_bits(v4).fmt(f),
+            Ok(_) | Err(_) => f.pad(&format!("{}/64", Ipv6Addr::from_bits(u128::from(self.0) << 64))),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::wire::Frame;
 use crate::wire::relay::{RelayEvent, RelayRequest};
 
 mod bounds;
+mod desk;
 mod flood;
 mod signing;
 mod slow;

@@ -16,14 +16,14 @@ use net::config::layers::Flags;
 use net::config::server::{FILE, LISTEN, PUBLIC, REALM, ServerConfig, TABLE};
 use net::exit::{self, Failure, print_line};
 use net::logging;
-use net::server::admin::ask::ask;
+use net::server::admin::ask::{ask, mixed_up};
 use net::server::admin::protocol::{Reply, Request, UserEntry};
 use net::server::announce::Voice;
 use net::server::{self, Options};
 use serde_json::json;
 
 /// The known words of later versions.
-const NOT_BUILT: [&str; 7] = ["devices", "sessions", "revoke", "log", "backup", "check", "restore"];
+const NOT_BUILT: [&str; 5] = ["revoke", "log", "backup", "check", "restore"];
 
 /// A group's own chat server: its certificate authority, directory and relay
 #[derive(Debug, Parser)]
@@ -56,6 +56,14 @@ enum Command {
     },
     /// List the people and their devices
     Users,
+    /// List the devices, their keys and certificates, and which are online
+    Devices {
+        /// Those of one person alone
+        #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+        user: Option<UserName>,
+    },
+    /// List who is connected right now, since when and from where
+    Sessions,
     /// Show what the server would run with, or an example of its config file
     Config {
         /// What of it.
@@ -73,6 +81,17 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum CaCommand {
+    /// Show the root, the issuing CA, the relay's own certificate, and how many were issued to devices
+    Show,
+    /// List every certificate that was ever issued to a device, the oldest first
+    List {
+        /// Those alone by which a device lives now, and which end within a time: a number and s, m, h or d
+        #[arg(long, value_name = "TIME", value_parser = args::duration)]
+        expiring: Option<Duration>,
+        /// Those of one person alone
+        #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+        user: Option<UserName>,
+    },
     /// Certify a key that was made elsewhere (openssl req), for a new user; print the link and certificates for client
     /// cert import
     Sign {
@@ -144,12 +163,18 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
             example::file(TABLE, "server").iter().try_for_each(print_line)
         }
         Some(Command::Users) => users(&folder()?, json),
+        Some(Command::Devices { user }) => server::show::devices(&folder()?, user.as_ref(), json),
+        Some(Command::Sessions) => server::show::sessions(&folder()?, json),
+        Some(Command::Ca { command: CaCommand::Show }) => server::show::authority(&folder()?, json),
+        Some(Command::Ca { command: CaCommand::List { expiring, user } }) => {
+            server::show::certificates(&folder()?, user.as_ref(), expiring, json)
+        }
         Some(Command::Ca { command: CaCommand::Sign { csr, user, device } }) => {
             server::sign::sign(&folder()?, &csr, &user, &device, json)
         }
         Some(Command::Ca { command: CaCommand::Other(words) }) => {
             let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
-            Err(Failure::usage(format_args!("server ca {word} is not built yet: server ca sign is")))
+            Err(Failure::usage(format_args!("server ca {word} is not built yet: server ca show, list and sign are")))
         }
         Some(Command::Other(words)) => Err(other(&words)),
     }
@@ -172,11 +197,8 @@ fn show(data_dir: &Path, run: RunArgs, origin: bool, json: bool) -> Result<(), F
 
 fn invite(folder: &Path, user: Option<UserName>, expires: Option<Duration>, json: bool) -> Result<(), Failure> {
     let request = Request::Invite { user: user.map(String::from), seconds: expires.map(|time| time.as_secs()) };
-    match ask(folder, &request)? {
-        Reply::Invite { link, expires } if json => print_line(json!({ "link": link, "expires": expires })),
-        Reply::Invite { link, .. } => print_line(link),
-        Reply::Users { .. } | Reply::Signed { .. } | Reply::Refused { .. } | Reply::Wrong { .. } => Err(mixed_up()),
-    }
+    let Reply::Invite { link, expires } = ask(folder, &request)? else { return Err(mixed_up()) };
+    if json { print_line(json!({ "link": link, "expires": expires })) } else { print_line(link) }
 }
 
 fn users(folder: &Path, json: bool) -> Result<(), Failure> {
@@ -196,10 +218,6 @@ fn line(entry: &UserEntry, width: usize) -> String {
         format!("{}{online}", device.device)
     });
     format!("{:width$}  {}", entry.user, devices.collect::<Vec<_>>().join(", "))
-}
-
-fn mixed_up() -> Failure {
-    Failure::failed("the server answers another question than was asked: use the program of its version")
 }
 
 fn other(words: &[OsString]) -> Failure {

@@ -65,7 +65,7 @@ pub fn show(world: &World, json: bool) -> Result<(), Failure> {
             serial: &leaf.serial,
             not_before: leaf.not_before.0,
             not_after: leaf.not_after.0,
-            days_left: days_left(&leaf, now),
+            days_left: days_left(leaf.not_after, now),
             fingerprint: leaf.fingerprint.to_string(),
             issuers: [&issuing, &root]
                 .map(|facts| Issuer {
@@ -115,15 +115,20 @@ pub(super) fn write_public<D: AsRef<[u8]>>(path: &Path, ders: &[D]) -> Result<()
 }
 
 /// Whole days until the end; below zero once it is past.
-fn days_left(facts: &Facts, now: Wall) -> i64 {
+pub(crate) fn days_left(not_after: Wall, now: Wall) -> i64 {
     let days = |span: Duration| i64::try_from(span.as_secs() / DAY.as_secs()).unwrap_or(i64::MAX);
-    if now <= facts.not_after { days(facts.not_after.since(now)) } else { -1 - days(now.since(facts.not_after)) }
+    if now <= not_after { days(not_after.since(now)) } else { -1 - days(now.since(not_after)) }
 }
 
 /// How much of its time a certificate has left, in words.
 pub(super) fn rest(facts: &Facts, now: Wall) -> String {
-    match days_left(facts, now) {
-        _ if now < facts.not_before => "not valid yet: check this machine's clock".to_owned(),
+    rest_of(facts.not_before, facts.not_after, now)
+}
+
+/// How much of a time is left, in words.
+pub(crate) fn rest_of(not_before: Wall, not_after: Wall, now: Wall) -> String {
+    match days_left(not_after, now) {
+        _ if now < not_before => "not valid yet: check this machine's clock".to_owned(),
         1 => "1 day left".to_owned(),
         days @ 0.. => format!("{days} days left"),
         -1 => "expired today".to_owned(),

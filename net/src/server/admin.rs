@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod protocol;
+pub mod views;
 mod visitor;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use std::path::Path;
 use countersign_core::id::{DeviceLabel, UserName};
 use serde_json::json;
 
-use super::admin::ask::ask;
+use super::admin::ask::{ask, mixed_up};
 use super::admin::protocol::{Reply, Request};
 use crate::exit::{Failure, print_line};
 use crate::store::folder::{FolderError, read_file};
@@ -21,19 +21,13 @@ const STDIN: &str = "-";
 pub fn sign(folder: &Path, path: &Path, user: &UserName, device: &DeviceLabel, json: bool) -> Result<(), Failure> {
     let der = from_bytes(&read(path)?).map_err(|error| refused(path, &error))?;
     let request = Request::Sign { csr: to_pem(&der), user: user.to_string(), device: device.to_string() };
-    match ask(folder, &request)? {
-        Reply::Signed { link, certificates } if json => {
-            print_line(json!({ "link": link, "certificates": certificates }))
-        }
-        Reply::Signed { link, certificates } => {
-            print_line(link)?;
-            // Each ends its own last line.
-            print_line(certificates.concat().trim_end())
-        }
-        Reply::Invite { .. } | Reply::Users { .. } | Reply::Refused { .. } | Reply::Wrong { .. } => {
-            Err(Failure::failed("the server answers another question than was asked: use the program of its version"))
-        }
+    let Reply::Signed { link, certificates } = ask(folder, &request)? else { return Err(mixed_up()) };
+    if json {
+        return print_line(json!({ "link": link, "certificates": certificates }));
     }
+    print_line(link)?;
+    // Each ends its own last line.
+    print_line(certificates.concat().trim_end())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

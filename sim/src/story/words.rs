@@ -107,6 +107,10 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 Answer::Users(users) => format!("sees {} users", users.len()),
                 Answer::Refused(refusal) => format!("is refused: {refusal}"),
                 Answer::Signed(_) => "has a key certified".to_owned(),
+                Answer::Authority(_) => "looks at the CA".to_owned(),
+                Answer::Certificates(page) => format!("sees {} certificates", page.entries.len()),
+                Answer::Devices(page) => format!("sees {} devices", page.entries.len()),
+                Answer::Sessions(view) => format!("sees {} sessions", view.sessions.len()),
             },
         ),
         Seen::ShutDown(in_time) => {

@@ -30,6 +30,14 @@ fn wrong_usage_is_exit_2() {
         (&["invite", "--expires", "0s"], "between one second and 30 days"),
         (&["invite", "--expires", "31d"], "between one second and 30 days"),
         (&["users", "--jsno"], "--jsno"),
+        (&["ca", "show", "root"], "root"),
+        (&["ca", "list", "--expiring", "1w"], "for example 24h"),
+        (&["ca", "list", "--expiring"], "--expiring"),
+        (&["ca", "list", "--user", "Bob"], "lower case"),
+        (&["ca", "list", "bob"], "bob"),
+        (&["devices", "--user", "bob/laptop"], "--user"),
+        (&["devices", "bob"], "bob"),
+        (&["sessions", "--user", "bob"], "--user"),
         (&["frobnicate"], "frobnicate"),
     ] {
         let sentence = Ended::run(command(&folder).args(args)).refused(2);
@@ -44,11 +52,8 @@ fn wrong_usage_is_exit_2() {
 fn what_is_not_built_yet_says_so_with_exit_2() {
     let (_kept, folder) = nowhere();
     for args in [
-        &["devices"][..],
-        &["sessions"],
-        &["revoke", "bob", "--reason", "lost"],
-        &["ca", "show"],
-        &["ca", "list"],
+        &["revoke", "bob", "--reason", "lost"][..],
+        &["ca", "rotate"],
         &["log", "--verify"],
         &["backup", "x"],
         &["restore", "x"],
@@ -62,7 +67,7 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
 #[test]
 fn subcommands_without_a_running_server_are_exit_4() {
     let (_kept, folder) = nowhere();
-    for args in [["invite"], ["users"]] {
+    for args in [&["invite"][..], &["users"], &["ca", "show"], &["ca", "list"], &["devices"], &["sessions"]] {
         let sentence = Ended::run(command(&folder).args(args)).refused(4);
         assert!(sentence.starts_with("no server is running on"), "{sentence}");
     }

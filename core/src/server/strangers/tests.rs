@@ -117,3 +117,15 @@ fn an_address_of_version_6_counts_by_its_first_half_and_one_of_version_4_as_a_wh
     assert_ne!(source("127.0.0.1"), source("127.0.0.2"));
     assert_ne!(source("127.0.0.1"), source("::1"));
 }
+
+#[test]
+fn a_source_reads_as_its_address_or_as_the_network_that_it_is() {
+    for (address, shown) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+    ] {
+        assert_eq!(Source::of(address.parse().unwrap()).to_string(), shown);
+    }
+}

@@ -22,11 +22,18 @@ pub fn ask(folder: &Path, request: &Request) -> Result<Reply, Failure> {
     check_path(&path)?;
     let stream = UnixStream::connect(&path).map_err(|error| nobody(folder, &path, error))?;
     let reply = exchange(&stream, request).map_err(|error| silence(&error))?;
-    match reply {
-        Reply::Refused { sentence } => Err(Failure::refused(sentence)),
-        Reply::Wrong { sentence } => Err(Failure::usage(sentence)),
-        Reply::Invite { .. } | Reply::Users { .. } | Reply::Signed { .. } => Ok(reply),
+    if let Reply::Refused { sentence } = reply {
+        Err(Failure::refused(sentence))
+    } else if let Reply::Wrong { sentence } = reply {
+        Err(Failure::usage(sentence))
+    } else {
+        Ok(reply)
     }
+}
+
+/// The failure of a reply that belongs to another request.
+pub fn mixed_up() -> Failure {
+    Failure::failed("the server answers another question than was asked: use the program of its version")
 }
 
 fn exchange(mut stream: &UnixStream, request: &Request) -> io::Result<Reply> {

@@ -8,14 +8,20 @@
 //!                                                        {"reply":"refused","sentence":"..."}     what the server denies
 //!                                                        {"reply":"wrong","sentence":"..."}       what is no request
 //! ```
+//!
+//! The rest, which only looks, is in [`super::views`].
 
 use std::time::Duration;
 
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, UserName};
 use countersign_core::invite::{Endpoint, InviteLink, ServerLink};
+use countersign_core::operator::views::{CertificateLine, CertificatesQuery, DevicesQuery};
 use countersign_core::operator::{Answer, Command, Signed, UserLine};
 use serde::{Deserialize, Serialize};
 
+use super::views::{
+    AuthorityEntry, CertificateEntry, FullDeviceEntry, SessionEntry, place_text, read_device, read_place,
+};
 use crate::store::keys::certificate_pem;
 use crate::store::request;
 
@@ -41,6 +47,26 @@ pub enum Request {
         /// What the device is called.
         device: String,
     },
+    /// Show the realm's CAs and what they have signed.
+    Authority {},
+    /// List the certificates of devices, a page of them.
+    Certificates {
+        /// Of one person alone.
+        user: Option<String>,
+        /// Those alone by which a device lives now, and which end within so many seconds.
+        expiring: Option<u64>,
+        /// What the page before this one named as next.
+        after: Option<String>,
+    },
+    /// List the devices, a page of them.
+    Devices {
+        /// Of one person alone.
+        user: Option<String>,
+        /// What the page before this one named as next.
+        after: Option<String>,
+    },
+    /// List who is connected.
+    Sessions {},
 }
 
 /// What it is told. It may hold an invite's secret, so it has no `Debug`.
@@ -65,6 +91,32 @@ pub enum Reply {
         link: String,
         /// The device's certificate, the issuing CA's and the root's, each PEM.
         certificates: Vec<String>,
+    },
+    /// The realm's CAs and what they have signed.
+    Authority {
+        /// All of it.
+        authority: Box<AuthorityEntry>,
+    },
+    /// Certificates of devices, the oldest first.
+    Certificates {
+        /// One entry a certificate.
+        certificates: Vec<CertificateEntry>,
+        /// Where the list goes on, if it does.
+        next: Option<String>,
+    },
+    /// Devices in order of name.
+    Devices {
+        /// One entry a device.
+        devices: Vec<FullDeviceEntry>,
+        /// Where the list goes on, if it does.
+        next: Option<String>,
+    },
+    /// Who is connected.
+    Sessions {
+        /// One entry for each admitted connection, in order of device.
+        sessions: Vec<SessionEntry>,
+        /// How many connections there are besides.
+        strangers: usize,
     },
     /// A sound request was denied.
     Refused {
@@ -118,9 +170,7 @@ impl Request {
             serde_json::from_slice(line).map_err(|error| format!("this is no request of an operator ({error})"))?;
         match request {
             Self::Invite { user, seconds } => {
-                let user =
-                    user.map(|user| UserName::parse(&user)).transpose().map_err(|refusal| refusal.to_string())?;
-                Ok(Command::Invite { user, lifetime: seconds.map_or(usual, Duration::from_secs) })
+                Ok(Command::Invite { user: read_user(user)?, lifetime: seconds.map_or(usual, Duration::from_secs) })
             }
             Self::Users {} => Ok(Command::Users),
             Self::Sign { csr, user, device } => {
@@ -129,8 +179,23 @@ impl Request {
                 let csr = request::from_text(csr.as_bytes()).map_err(|refusal| refusal.to_string())?;
                 Ok(Command::Sign { csr, name: DeviceName { user, device } })
             }
+            Self::Authority {} => Ok(Command::Authority),
+            Self::Certificates { user, expiring, after } => Ok(Command::Certificates(CertificatesQuery {
+                user: read_user(user)?,
+                expiring: expiring.map(Duration::from_secs),
+                after: after.map(|after| read_place(&after)).transpose()?,
+            })),
+            Self::Devices { user, after } => Ok(Command::Devices(DevicesQuery {
+                user: read_user(user)?,
+                after: after.map(|after| read_device(&after)).transpose()?,
+            })),
+            Self::Sessions {} => Ok(Command::Sessions),
         }
     }
+}
+
+fn read_user(user: Option<String>) -> Result<Option<UserName>, String> {
+    user.map(|user| UserName::parse(&user)).transpose().map_err(|refusal| refusal.to_string())
 }
 
 impl Reply {
@@ -150,6 +215,21 @@ impl Reply {
                 let certificates = [leaf, issuing, root].map(|der| certificate_pem(der));
                 Self::Signed { link: link.to_string(), certificates: certificates.into() }
             }
+            Answer::Authority(view) => Self::Authority { authority: Box::new(AuthorityEntry::new(view)) },
+            Answer::Certificates(page) => {
+                let last = page.entries.last().filter(|_| page.more).map(CertificateLine::place);
+                let certificates = page.entries.iter().map(CertificateEntry::new).collect();
+                Self::Certificates { certificates, next: last.map(place_text) }
+            }
+            Answer::Devices(page) => {
+                let last = page.entries.last().filter(|_| page.more);
+                let devices = page.entries.iter().map(FullDeviceEntry::new).collect();
+                Self::Devices { devices, next: last.map(|line| line.device.to_string()) }
+            }
+            Answer::Sessions(view) => Self::Sessions {
+                sessions: view.sessions.iter().map(SessionEntry::new).collect(),
+                strangers: view.strangers,
+            },
         }
     }
 
