@@ -22,3 +22,4 @@ mod shutdown;
 mod slow;
 mod strangers;
 mod tidy;
+mod views;
