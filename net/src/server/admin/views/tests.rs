@@ -156,6 +156,8 @@ fn each_answer_is_one_line_of_json() {
         )
     );
     assert_eq!(reply(&page(vec![], false)), r#"{"reply":"certificates","certificates":[],"next":null}"#);
+    let last = reply(&page(vec![certificate(device("bob"), None)], false));
+    assert!(last.ends_with(r#""next":null}"#), "{last}");
 
     let key = "ab".repeat(32);
     let entry = |online: &str| {
