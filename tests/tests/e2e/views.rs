@@ -119,10 +119,10 @@ fn every_certificate_is_listed_the_oldest_first_and_those_that_end_soon_are_foun
             (300, 90 * DAY)
         );
     }
-    assert_eq!(objects(&server, &["ca", "list", "--user", "bob"]), [second.clone()]);
+    assert_eq!(objects(&server, &["ca", "list", "--user", "bob"]), std::slice::from_ref(second));
     assert_eq!(objects(&server, &["ca", "list", "--expiring", "89d"]), [json!(null); 0]);
     assert_eq!(objects(&server, &["ca", "list", "--expiring", "90d"]), all);
-    assert_eq!(objects(&server, &["ca", "list", "--expiring", "90d", "--user", "zoe"]), [first.clone()]);
+    assert_eq!(objects(&server, &["ca", "list", "--expiring", "90d", "--user", "zoe"]), std::slice::from_ref(first));
 
     let shown = lines(&server, &["ca", "list"]);
     assert_eq!(shown[0].split_whitespace().collect::<Vec<_>>().join(" "), "DEVICE KEY ASKED FOR BY ENDS STATUS SERIAL");
