@@ -48,6 +48,7 @@ pub mod pki;
 pub mod relay;
 pub mod server;
 pub mod time;
+pub mod tlog;
 pub mod tls;
 pub mod wire;
 

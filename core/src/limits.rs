@@ -214,6 +214,11 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 /// One record, encoded.
 pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
 
+// --- the transparency log (design 4) ---
+
+/// Hashes in a proof of the log.
+pub const PROOF_HASHES_MAX: usize = 64;
+
 // --- the shell (what is read in a turn, and what waits beside the machines) ---
 
 /// New connections that are taken in one turn of the loop, so that a crowd at the door does not hold up those inside.
