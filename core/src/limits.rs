@@ -218,6 +218,10 @@ pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
 
 /// Hashes in a proof of the log.
 pub const PROOF_HASHES_MAX: usize = 64;
+/// One leaf of the log, encoded.
+pub const LEAF_BYTES_MAX: usize = 2 * 1024;
+/// The name of a log or of a key that signs notes, in bytes.
+pub const NOTE_NAME_BYTES_MAX: usize = 255;
 
 // --- the shell (what is read in a turn, and what waits beside the machines) ---
 

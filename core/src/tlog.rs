@@ -8,9 +8,13 @@
 //! Nothing here is a machine: these are values and functions, without time, randomness or storage.
 
 pub mod hash;
+pub mod leaf;
+pub mod name;
 pub mod proof;
 pub mod tree;
 
 pub use hash::Hash;
+pub use leaf::{Basis, Certified, Endorsement, Leaf, LeafRefusal, ReasonCode};
+pub use name::NoteName;
 pub use proof::{ConsistencyProof, InclusionProof, ProofRefusal};
 pub use tree::{Head, Tree};
