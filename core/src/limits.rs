@@ -218,8 +218,14 @@ pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
 
 /// Hashes in a proof of the log.
 pub const PROOF_HASHES_MAX: usize = 64;
+/// Entries of one log: a size up to it is also a whole number in SQLite, and no proof needs more hashes than it may have.
+pub const LOG_ENTRIES_MAX: u64 = 1 << 62;
 /// One leaf of the log, encoded.
 pub const LEAF_BYTES_MAX: usize = 2 * 1024;
+/// A signed note, signatures included.
+pub const NOTE_BYTES_MAX: usize = 8 * 1024;
+/// Signatures under one note: the least that everybody has to take.
+pub const NOTE_SIGNATURES_MAX: usize = 16;
 /// The name of a log or of a key that signs notes, in bytes.
 pub const NOTE_NAME_BYTES_MAX: usize = 255;
 
@@ -280,6 +286,11 @@ const _: () = {
     assert!(PING_AFTER.as_secs() * 2 < SILENCE_TIME_LEAST.as_secs(), "nor does it where an operator chose so");
     assert!(RING_TIME_MOST.as_secs() < RING_TIME_MAX.as_secs() * 2, "a caller's patience outlasts the ringing");
     assert!(STRANGERS_MAX < CONNECTIONS_MAX, "strangers never take the members' places");
+    assert!((LOG_ENTRIES_MAX.ilog2() as usize) < PROOF_HASHES_MAX, "the largest log's proofs fit");
+    assert!(
+        NOTE_SIGNATURES_MAX * (NOTE_NAME_BYTES_MAX + 128) + NOTE_NAME_BYTES_MAX + 128 <= NOTE_BYTES_MAX,
+        "a checkpoint with as many cosignatures as allowed, all under the longest names, is a note",
+    );
     assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");
 };
 

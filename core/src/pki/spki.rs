@@ -128,6 +128,16 @@ impl Spki {
         Self(ByteBuf::from([&ED25519_PREFIX, public].concat()))
     }
 
+    /// The Ed25519 key of these 32 bytes (RFC 8032 §5.1.5); `None` if it is none of ours.
+    pub fn from_ed25519_bytes(public: &[u8; 32]) -> Option<Self> {
+        Self::ed25519(&[&ED25519_PREFIX[..], public].concat())
+    }
+
+    /// The 32 bytes of the key, if it is Ed25519.
+    pub fn ed25519_bytes(&self) -> Option<[u8; 32]> {
+        if self.kind() == Ok(KeyKind::Ed25519) { self.0.strip_prefix(&ED25519_PREFIX)?.try_into().ok() } else { None }
+    }
+
     /// What it is. One that came out of the journal may be none of ours.
     pub fn kind(&self) -> Result<KeyKind, KeyRefusal> {
         kind(&self.0)
