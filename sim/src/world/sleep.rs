@@ -218,8 +218,7 @@ fn waits(event: &Event) -> bool {
             | Event::Restore
             // A month of a villain who comes every few seconds would be millions of events, and as many looks.
             | Event::Villain(_)
-            // What the weather begins waits; what it ends does not: no partition is to last a month.
-            | Event::Gust(Gust::Stall | Gust::Part | Gust::SwitchOff | Gust::ShutPort)
+            | Event::Gust(_)
             | Event::LookInside
     )
 }
