@@ -92,7 +92,7 @@ impl Connections {
             }
             Seen::Network(weather) => self.weather(weather, at_us),
             // Nobody is there to answer, villains neither.
-            Seen::Away(true) => self.conns.values_mut().for_each(|known| known.harm = Harm::Untold),
+            Seen::Away(true) => self.everybody_is_away(at_us),
             Seen::Noted(Note::Closed(conn, device, reason)) => {
                 if device.is_some() && *reason == CloseReason::TimedOut && self.is_unharmed(*conn) {
                     return Err(format!("the relay gives up connection {conn}, with which nothing is wrong"));
@@ -173,6 +173,11 @@ impl Connections {
             Some((conn, _)) => Err(format!("connection {conn} is open at both ends, and the run is over")),
             None => Ok(()),
         }
+    }
+
+    fn everybody_is_away(&mut self, at_us: u64) {
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        conns.into_iter().for_each(|conn| self.set(conn, at_us, |known| known.harm = Harm::Untold));
     }
 
     fn relay_gone(&mut self, at_us: u64) {

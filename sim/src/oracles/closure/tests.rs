@@ -105,6 +105,16 @@ fn a_villain_who_falls_silent_may_be_given_up() {
     assert_eq!(oracle.see(2, &Seen::Noted(&timed_out)), Ok(()));
 }
 
+/// A seed's find: the deadline that the crash had set stood although everybody went away.
+#[test]
+fn who_is_away_when_the_relay_goes_has_all_its_time_after_that() {
+    let (_, mut oracle) = connected();
+    oracle.see(2, &Seen::Crashed(Crash::Whenever, 0)).expect("in time");
+    oracle.see(3, &Seen::Away(true)).expect("in time");
+    oracle.see(3, &Seen::Slept(0)).expect("in time");
+    assert_eq!(oracle.see(9 * UNTOLD_US, &Seen::Phase(Phase::Storm)), Ok(()));
+}
+
 #[test]
 fn a_goodbye_that_does_not_arrive_is_objected_to_unless_something_came_between() {
     for cut in [false, true] {
