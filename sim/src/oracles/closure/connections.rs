@@ -177,7 +177,9 @@ impl Connections {
 
     fn everybody_is_away(&mut self, at_us: u64) {
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
-        conns.into_iter().for_each(|conn| self.set(conn, at_us, |known| known.harm = Harm::Untold));
+        for conn in conns {
+            self.set(conn, at_us, |known| known.harm = Harm::Untold);
+        }
     }
 
     fn relay_gone(&mut self, at_us: u64) {
