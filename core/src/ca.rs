@@ -17,13 +17,16 @@ use std::collections::BTreeMap;
 use serde_bytes::ByteBuf;
 
 use crate::effect::{Effect, Effects, Note, Room, Turn};
-use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Fingerprint, KeyId, LoadId, Serial, UserName};
+use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::journal::fold::{JournalFault, allowed, free};
 use crate::journal::{EnrolRefusal, Outcome, Record, State};
 use crate::limits::APPENDS_PENDING_MAX;
 use crate::operator::{Answer, OperatorRefusal, Signed};
 use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued};
+use crate::relay::Books;
+use crate::tlog::Keeper;
+use crate::tlog::keeper::proof;
 use crate::tls::Exporter;
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
 use crate::wire::{Code, Extensions, Frame};
@@ -32,6 +35,7 @@ use crate::wire::{Code, Extensions, Frame};
 #[derive(Debug)]
 pub struct Ca {
     authority: Authority,
+    keeper: Keeper,
     appending: BTreeMap<AppendId, Step>,
     loading: BTreeMap<LoadId, Asker>,
     /// Who waits for a certificate that is being signed.
@@ -69,9 +73,15 @@ enum No {
 }
 
 impl Ca {
-    /// The CA of an authority.
-    pub fn new(authority: Authority) -> Self {
-        Self { authority, appending: BTreeMap::new(), loading: BTreeMap::new(), waiting: BTreeMap::new() }
+    /// The CA of an authority, which keeps its log in this life of the server's journal.
+    pub fn new(authority: Authority, incarnation: u64) -> Self {
+        let keeper = Keeper::new(authority.log_signer(incarnation), authority.log().clone());
+        Self { authority, keeper, appending: BTreeMap::new(), loading: BTreeMap::new(), waiting: BTreeMap::new() }
+    }
+
+    /// What the relay looks up.
+    pub fn books<'a>(&'a mut self, state: &'a State) -> Books<'a> {
+        Books { state, keeper: &mut self.keeper, issuing: self.authority.issuing() }
     }
 
     /// The authority.
@@ -127,7 +137,7 @@ impl Ca {
                     out.note(Note::Issued(progress.grant.name.clone(), *serial));
                 }
                 for asker in self.waiting.remove(serial).unwrap_or_default() {
-                    self.answer(asker, issued.der(), state, out);
+                    self.answer(asker, *serial, issued.der(), state, out);
                 }
             }
             (step, outcome) => {
@@ -150,7 +160,7 @@ impl Ca {
     pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, state: &State, out: &mut Effects) {
         let asker = self.loading.remove(&id).expect("a load of the CA's was remembered when it was made");
         match record.map(Record::decode) {
-            Some(Ok((_, Record::CertificateIssued { der, .. }))) => self.answer(asker, &der, state, out),
+            Some(Ok((_, Record::CertificateIssued { serial, der }))) => self.answer(asker, serial, &der, state, out),
             other => {
                 out.note(Note::Alarm(format!("the journal has no certificate where one was: {other:?}")));
                 refuse(asker, No::Failed, out);
@@ -180,7 +190,7 @@ impl Ca {
             .and_then(|csr| csr.check_made_elsewhere(name.clone(), self.authority.realm()))
             .map_err(No::Csr)?;
         let (key, at) = (checked.key().id(), turn.now.wall);
-        let token = operators_word(key, name);
+        let token = TokenHash::of_operators_word(key, name);
         if let Some(serial) = turn.state.invite(token).and_then(|word| word.used) {
             return self.again(asker, serial, turn);
         }
@@ -245,8 +255,8 @@ impl Ca {
     /// Hands out a certificate that was granted before: from the journal, or once it is signed.
     fn deliver(&mut self, asker: Asker, serial: Serial, state: &State, out: &mut Effects) {
         match state.progress(serial).and_then(|progress| progress.issued) {
-            Some(n) => {
-                let id = out.load(Room::Ca, n);
+            Some(issued) => {
+                let id = out.load(Room::Ca, issued.n);
                 self.loading.insert(id, asker);
             }
             None if self.is_being_issued(serial) => self.waiting.entry(serial).or_default().push(asker),
@@ -254,11 +264,21 @@ impl Ca {
         }
     }
 
+    /// The log's head, and the proof that it has this certificate.
+    fn proof(&mut self, serial: Serial, state: &State) -> Extensions {
+        let tree = state.log();
+        let progress = state.progress(serial);
+        let logged = progress.and_then(|progress| Some((progress.issued?.leaf, progress.leaf()?)));
+        let proof = logged.and_then(|(index, leaf)| proof(tree, index, &leaf));
+        let head = self.keeper.head(tree, 0);
+        Extensions([head.extension()].into_iter().chain(proof.map(|proof| proof.extension())).collect())
+    }
+
     fn is_being_issued(&self, serial: Serial) -> bool {
         self.appending.values().any(|step| matches!(step, Step::Issuing(issued) if issued.serial() == serial))
     }
 
-    fn answer(&self, asker: Asker, der: &[u8], state: &State, out: &mut Effects) {
+    fn answer(&mut self, asker: Asker, serial: Serial, der: &[u8], state: &State, out: &mut Effects) {
         let (issuing, root) = (self.authority.issuing().to_vec(), self.authority.trust().root().der().to_vec());
         match asker {
             Asker::Newcomer(conn) => {
@@ -267,7 +287,7 @@ impl Ca {
                     issuing: ByteBuf::from(issuing),
                     root: ByteBuf::from(root),
                     incarnation: state.position().incarnation,
-                    extensions: Extensions::default(),
+                    extensions: self.proof(serial, state),
                 };
                 out.send(conn, Frame::message(&EnrolEvent::Granted(certified)));
                 out.push(Effect::Part(conn, Code::FINISHED));
@@ -277,15 +297,6 @@ impl Ca {
             }
         }
     }
-}
-
-/// The name of the invite that the operator's word for this key and name is. A token has 16 bytes, so nobody has one with
-/// this hash.
-pub(crate) fn operators_word(key: KeyId, name: &DeviceName) -> TokenHash {
-    let mut word = b"countersign operator's word v1\0".to_vec();
-    word.extend_from_slice(&key.0);
-    word.extend_from_slice(format!("{}/{}", name.user, name.device).as_bytes());
-    TokenHash(Fingerprint::of(&word).0)
 }
 
 fn refuse(asker: Asker, no: No, out: &mut Effects) {

@@ -17,6 +17,7 @@ pub mod asks;
 pub mod backoff;
 pub mod calls;
 pub mod enrol;
+pub mod following;
 mod leaving;
 pub mod session;
 
@@ -32,12 +33,15 @@ use crate::peer::{DirectInput, Reach};
 use crate::pki::Facts;
 use crate::time::{Instant, Now, Wall};
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
+use crate::wire::log::LogHead;
 use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use crate::wire::{Code, Extensions};
 
 use asks::Asks;
 pub use asks::{Asked, Fetched};
 use calls::{CallDenied, CallEvent, Calls};
+use following::News;
+pub use following::{Followed, Following, LogRefusal};
 use session::{RelaySession, SessionEvent};
 
 /// What happened outside.
@@ -74,6 +78,8 @@ pub enum Command {
     Who,
     /// Asks for somebody's certificates: answered by [`Event::Asked`].
     Fetch(UserName),
+    /// Reads the whole log: answered by [`Event::Asked`].
+    ReadLog,
     /// Calls somebody, by a number of the user's choosing; waits this long for them to come online if they are not.
     Call(CallId, UserName, Duration),
     /// Takes a call.
@@ -124,6 +130,13 @@ pub enum Event {
     Presence(DeviceName, bool),
     /// What came of an ask.
     Asked(Asked),
+    /// The log has grown: this is to be kept, before anything that is believed under it is told.
+    Followed(Followed),
+    /// The server has begun another log, as one does that was restored from a backup. To be kept as well.
+    AnotherLog(Followed),
+    /// What the server shows as the log is not to be believed. Where it contradicts what it has shown before, it is left for
+    /// good; otherwise a clock may be wrong, and it is tried again.
+    LogRefused(LogRefusal),
     /// Something happened in a call.
     Call(CallId, CallEvent),
     /// A wish about a call was denied.
@@ -153,6 +166,8 @@ pub enum Wake {
     Who,
     /// The relay has not given somebody's certificates in time.
     Fetch,
+    /// The relay has not given the next page of the log in time.
+    ReadLog,
 }
 
 /// Who this device is and whom it trusts.
@@ -164,6 +179,8 @@ pub struct Identity {
     pub credentials: Credentials,
     /// The realm and its root.
     pub trust: Trust,
+    /// What was seen of the realm's log; nothing if it is yet to be followed.
+    pub log: Following,
 }
 
 /// A device.
@@ -172,6 +189,8 @@ pub struct Device {
     env: TlsEnv,
     identity: Identity,
     attend: bool,
+    /// Which life of its journal the relay is in.
+    incarnation: u64,
     session: RelaySession,
     calls: Calls,
     asks: Asks,
@@ -193,6 +212,7 @@ impl Device {
             env,
             identity,
             attend,
+            incarnation: 0,
             session: RelaySession::new(dial, ends),
             calls,
             asks: Asks::default(),
@@ -283,6 +303,7 @@ impl Device {
         match command {
             Command::Who => self.asks.who(now),
             Command::Fetch(user) => self.asks.fetch(user, now),
+            Command::ReadLog => self.asks.read_log(now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
@@ -334,7 +355,9 @@ impl Device {
                 self.session.fault(Fault::Unexpected, now, rng);
             }
             SessionEvent::Admitted(welcome) => {
+                self.incarnation = welcome.position.incarnation;
                 self.tell(Event::Online(welcome));
+                self.session.request(&RelayRequest::Follow { seen: self.identity.log.seen() });
                 if self.attend {
                     self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
                 }
@@ -385,7 +408,9 @@ impl Device {
                 Ok(())
             }
             RelayEvent::People { ask, people, more } => self.asks.people(ask, people, more, now),
-            RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity.trust, now),
+            RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
+            RelayEvent::Log(head) => self.log(&head, now),
+            RelayEvent::Leaves { ask, page } => self.asks.leaves(ask, page, now),
             RelayEvent::Ringing { ask, tunnel, device } => self.calls.ringing(ask, tunnel, device, now),
             RelayEvent::Introduced { tunnel, from, .. } => {
                 self.calls.introduced(tunnel, from, now);
@@ -409,6 +434,27 @@ impl Device {
             RelayEvent::Credited { tunnel, bytes } => {
                 self.calls.credited(tunnel, bytes, now);
                 Ok(())
+            }
+        }
+    }
+
+    /// The server says what the log is. One that is not the log that this device knows is left.
+    fn log(&mut self, head: &LogHead, now: Now) -> Result<(), Fault> {
+        let Identity { trust, log, .. } = &mut self.identity;
+        match log.hear(trust, self.incarnation, head, now.wall) {
+            Ok(News::None) => Ok(()),
+            Ok(News::Grown(followed)) => {
+                self.tell(Event::Followed(followed));
+                Ok(())
+            }
+            Ok(News::Another(followed)) => {
+                self.tell(Event::AnotherLog(followed));
+                Ok(())
+            }
+            Err(refusal) => {
+                let fault = if let LogRefusal::History(_) = refusal { Fault::History } else { Fault::Log };
+                self.tell(Event::LogRefused(refusal));
+                Err(fault)
             }
         }
     }

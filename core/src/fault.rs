@@ -36,6 +36,10 @@ pub enum Fault {
     Unexpected,
     /// A message with an extension that it says we must understand, and we do not.
     UnknownExtension,
+    /// What it shows as the realm's log is not to be believed as it stands.
+    Log,
+    /// What it shows as the realm's log contradicts what it has shown before.
+    History,
     /// More tunnelled bytes than credit was given for, or more credit than the window.
     Credit,
 }
@@ -53,7 +57,7 @@ impl Fault {
             | Self::HandshakeTooLong => Code::TLS_FAILED,
             Self::FrameLength | Self::Malformed | Self::UnknownExtension => Code::MALFORMED,
             Self::Version(_) => Code::VERSION,
-            Self::Unexpected => Code::UNEXPECTED,
+            Self::Unexpected | Self::Log | Self::History => Code::UNEXPECTED,
             Self::Credit => Code::CREDIT,
         }
     }
@@ -76,6 +80,10 @@ impl fmt::Display for Fault {
             Self::Malformed => f.write_str("it sent a message that cannot be read"),
             Self::Unexpected => f.write_str("it sent a message out of turn"),
             Self::UnknownExtension => f.write_str("it demands an extension that this program does not know"),
+            Self::Log => f.write_str(
+                "what it shows as the realm's log is not to be believed: compare the clocks, then ask the operator",
+            ),
+            Self::History => f.write_str("the log that it shows is not the one that this device has followed"),
             Self::Credit => f.write_str("it sent more than it had been allowed to"),
         }
     }

@@ -15,7 +15,7 @@ use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use crate::id::{Fingerprint, NameRefusal, Realm};
+use crate::id::{DeviceName, Fingerprint, KeyId, NameRefusal, Realm};
 use crate::limits::HOST_BYTES_MAX;
 
 /// The link's scheme with what separates it from the rest.
@@ -65,6 +65,17 @@ impl fmt::Debug for Token {
 /// The SHA-256 of a token: the invite's name in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenHash(pub [u8; 32]);
+
+impl TokenHash {
+    /// The name of the invite that the operator's word for this key and name is. A token has 16 bytes, so nobody has one
+    /// with this hash. The journal's rules know it.
+    pub fn of_operators_word(key: KeyId, name: &DeviceName) -> Self {
+        let mut word = b"countersign operator's word v1\0".to_vec();
+        word.extend_from_slice(&key.0);
+        word.extend_from_slice(format!("{}/{}", name.user, name.device).as_bytes());
+        Self(Fingerprint::of(&word).0)
+    }
+}
 
 /// Where a server is reached: a host name or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@
 //! clock and no chance, replay is the same call as live running, and any number of relays that fold one journal agree.
 //! Where the bytes are kept is not known here: SQLite in the shell, a disk that tears in the simulator.
 
+mod book;
 pub mod fold;
 pub mod record;
 pub mod state;

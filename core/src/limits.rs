@@ -222,6 +222,10 @@ pub const PROOF_HASHES_MAX: usize = 64;
 pub const LOG_ENTRIES_MAX: u64 = 1 << 62;
 /// One leaf of the log, encoded.
 pub const LEAF_BYTES_MAX: usize = 2 * 1024;
+/// Leaves of a log that a device reads at a time. Longer ones are yet to be read from where they were known.
+pub const LOG_READ_MAX: usize = 100_000;
+/// Leaves in one page of the log.
+pub const LOG_PAGE_MAX: usize = 15;
 /// A signed note, signatures included.
 pub const NOTE_BYTES_MAX: usize = 8 * 1024;
 /// Signatures under one note: the least that everybody has to take.
@@ -245,7 +249,8 @@ pub const ADMIN_VISITORS_MAX: usize = 16;
 pub const ADMIN_REQUEST_BYTES_MAX: usize = 8 * 1024;
 /// One reply to an operator: a full realm's `users` takes a quarter of it.
 pub const ADMIN_REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Certificates or devices in one page of an answer to an operator; a full page takes less than a megabyte.
+/// Certificates, devices or entries of the log in one page of an answer to an operator; a full page takes less than three
+/// megabytes.
 pub const ADMIN_PAGE_MAX: usize = 1_000;
 /// Typed lines that wait for the client's loop.
 pub const TYPED_LINES_WAITING_MAX: usize = 64;
@@ -256,6 +261,7 @@ const fn days(n: u64) -> Duration {
 
 const _: () = {
     assert!(FORWARD_BYTES_MAX + 64 <= FRAME_BYTES_MAX, "a Forward fits a frame");
+    assert!(LOG_PAGE_MAX * (LEAF_BYTES_MAX + 2) + 64 <= FRAME_BYTES_MAX, "a page of the log fits a frame");
     assert!(LINE_BYTES_MAX + 64 <= FRAME_BYTES_MAX, "a line fits a frame");
     assert!(4 * CERTIFICATE_BYTES_MAX <= FRAME_BYTES_MAX, "the certificates of an enrolment fit a frame");
     assert!(WHO_PAGE_MAX * (2 * LABEL_BYTES_MAX + 16) <= FRAME_BYTES_MAX, "a page of who fits a frame");

@@ -1,6 +1,6 @@
 //! What the operator asks of a running server, and the answers (design 8: `server invite`, `users`, `ca sign`).
 //!
-//! What only looks (`ca show`, `ca list`, `devices`, `sessions`) is made in [`views`].
+//! What only looks (`ca show`, `ca list`, `devices`, `sessions`, `log`) is made in [`views`].
 
 pub mod views;
 
@@ -18,7 +18,7 @@ use crate::pki::CsrRefusal;
 use crate::time::Wall;
 use crate::wire::Code;
 
-use views::{AuthorityView, CertificateLine, CertificatesQuery, DeviceLine, DevicesQuery, Page, SessionsView};
+use views::{AuthorityView, CertificateLine, CertificatesQuery, DeviceLine, DevicesQuery, LogView, Page, SessionsView};
 
 /// What an operator may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,11 @@ pub enum Command {
     Devices(DevicesQuery),
     /// Lists who is connected.
     Sessions,
+    /// Shows the realm's log, a page of it.
+    Log {
+        /// The index of the page's first entry.
+        first: u64,
+    },
 }
 
 /// What an operator is told.
@@ -68,6 +73,8 @@ pub enum Answer {
     Devices(Page<DeviceLine>),
     /// Who is connected.
     Sessions(SessionsView),
+    /// Entries of the realm's log, the oldest first.
+    Log(LogView),
 }
 
 /// The answer to [`Command::Sign`]: three certificates in DER.
@@ -162,7 +169,11 @@ impl Operator {
             }
             Command::Users => turn.out.push(Effect::Answer(id, Answer::Users(users(turn.state, present)))),
             Command::Sign { .. } => unreachable!("the server takes it to the CA"),
-            Command::Authority | Command::Certificates(_) | Command::Devices(_) | Command::Sessions => {
+            Command::Authority
+            | Command::Certificates(_)
+            | Command::Devices(_)
+            | Command::Sessions
+            | Command::Log { .. } => {
                 unreachable!("the server answers them at once (`server/desk.rs`)")
             }
         }

@@ -5,7 +5,7 @@
 //!          csr.rs  csr.rs         journal/fold.rs     grant.rs   issue.rs, after lint.rs
 //! ```
 //!
-//! Two tiers of Ed25519 keys: a root, needed only for a new issuing CA; the issuing CA, held to the realm by a critical
+//! Two tiers of Ed25519 keys: a root, needed only for a new issuing CA or a new log; the issuing CA, held to the realm by a critical
 //! name constraint; and under it the devices and the relay. [`profile`] says what each contains, [`issue`] alone
 //! touches the issuing key, [`lint`] distrusts our own work. Every check on a CSR has a number in [`csr`].
 
@@ -25,7 +25,7 @@ pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};
 pub use device_key::DeviceKey;
 pub use facts::Facts;
 pub use grant::{Grant, Granted};
-pub use issue::{Authority, AuthorityRefusal, Founded, Issued, found_realm};
+pub use issue::{Authority, AuthorityFiles, AuthorityRefusal, Founded, Issued, found_log, found_realm};
 pub use key::SecretKey;
 pub use lint::LintFailure;
 pub use spki::{KeyKind, KeyRefusal, Spki};

@@ -5,6 +5,7 @@
 //! elsewhere.
 
 mod fetch;
+mod follow;
 mod rate;
 pub mod roster;
 pub mod session;
@@ -23,7 +24,10 @@ use crate::wire::{Code, Extensions, Frame};
 
 pub use session::Admitted;
 
+pub use follow::Books;
+
 use fetch::Fetches;
+use follow::Followers;
 use rate::Rate;
 use roster::Roster;
 use tunnel::{Tunnels, codes};
@@ -34,6 +38,7 @@ pub struct Relay {
     roster: Roster,
     tunnels: Tunnels,
     fetches: Fetches,
+    followers: Followers,
     /// How often each device has come after it was absent: each time all others are told, and again when it goes.
     attendances: Rate,
     /// How often each has had somebody asked for.
@@ -46,6 +51,7 @@ impl Default for Relay {
             roster: Roster::default(),
             tunnels: Tunnels::default(),
             fetches: Fetches::default(),
+            followers: Followers::default(),
             attendances: Rate::new(ATTENDANCES_MAX, ATTENDANCES_SPAN),
             introductions: Rate::new(INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN),
         }
@@ -70,12 +76,12 @@ impl Relay {
         &mut self,
         from: &Admitted,
         request: RelayRequest,
-        state: &State,
+        books: &mut Books<'_>,
         now: Now,
         out: &mut Effects,
     ) -> Result<(), Fault> {
         request.check()?;
-        let conn = from.conn();
+        let (conn, state) = (from.conn(), books.state);
         match request {
             RelayRequest::Attend { .. } => self.attend(from, now, out),
             RelayRequest::Ping => out.send(conn, Frame::message(&RelayEvent::Pong)),
@@ -96,21 +102,25 @@ impl Relay {
             RelayRequest::HangUp { tunnel, code } => self.tunnels.hang_up(conn, tunnel, codes::allowed(code), out),
             RelayRequest::Forward { tunnel, bytes } => self.tunnels.forward(conn, tunnel, bytes, out)?,
             RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
+            RelayRequest::Follow { seen } => self.followers.follow(conn, seen, books, out),
+            RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
         }
         Ok(())
     }
 
-    /// The journal gave a record that we asked for. Certificates go out with the CA that issued them.
+    /// The journal gave a record that we asked for. Certificates go out with the CA that issued them, and with the log's
+    /// proof for whoever follows the log.
     ///
     /// # Panics
     /// If we did not ask.
-    pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, issuing: &[u8], out: &mut Effects) {
-        self.fetches.loaded(id, record, issuing, out);
+    pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, books: &mut Books<'_>, out: &mut Effects) {
+        self.fetches.loaded(id, record, &mut self.followers, books, out);
     }
 
     /// A connection is over.
     pub fn gone(&mut self, admitted: &Admitted, out: &mut Effects) {
         self.tunnels.gone(admitted.conn(), out);
+        self.followers.gone(admitted.conn());
         if self.roster.gone(admitted) {
             self.announce(admitted.device(), false, None, out);
         }

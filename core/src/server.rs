@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand_core::CryptoRng;
+use serde_bytes::ByteBuf;
 
 use crate::ca::Ca;
 use crate::effect::{Effect, Effects, Note, Room};
@@ -99,13 +100,14 @@ impl Server {
         }
         env.clock.set(now.wall);
         let (doors, leaf) = doors(&env, &authority, now, rng).map_err(StartRefusal::Certificate)?;
+        let incarnation = state.position().incarnation;
         let mut server = Self {
             settings: Settings::default(),
             env,
             doors,
             leaf,
             state,
-            ca: Ca::new(authority),
+            ca: Ca::new(authority, incarnation),
             relay: Relay::default(),
             operator: Operator::default(),
             conns: BTreeMap::new(),
@@ -121,11 +123,7 @@ impl Server {
             shutting_down: false,
         };
         server.deadlines.set(Wake::Certificate, now.when(server.kept.end));
-        if server.state.realm().is_none() {
-            let realm = server.realm().clone();
-            let record = Record::RealmFounded { realm, root, at: now.wall };
-            server.effects.append(Room::Nobody, vec![record]);
-        }
+        server.write_down_who_certifies(now.wall);
         server.ca.resume(&server.state, &mut server.effects);
         server.carry_out(now);
         Ok(server)
@@ -170,8 +168,7 @@ impl Server {
                 let room = self.loading.remove(&id).expect("a load was answered that nobody asked for");
                 match room {
                     Room::Relay => {
-                        let issuing = self.ca.authority().issuing();
-                        self.relay.loaded(id, record, issuing, &mut self.effects);
+                        self.relay.loaded(id, record, &mut self.ca.books(&self.state), &mut self.effects);
                     }
                     Room::Ca | Room::Operator | Room::Nobody => {
                         self.ca.loaded(id, record, &self.state, &mut self.effects);
@@ -237,6 +234,18 @@ impl Server {
         self.shutting_down && self.conns.is_empty() && self.appending.is_empty()
     }
 
+    /// The journal begins with the realm; and no CA of ours, and no relay, is to be seen that the log does not have.
+    fn write_down_who_certifies(&mut self, at: Wall) {
+        let (realm, root) = (self.realm().clone(), self.root());
+        let founded = self.state.realm().is_none().then_some(Record::RealmFounded { realm, root, at });
+        let issuing = self.ca.authority().issuing();
+        let is_known = self.state.issuing() == Some(Fingerprint::of(issuing));
+        let certifies = (!is_known).then(|| Record::IssuingCertified { der: ByteBuf::from(issuing.as_ref()), at });
+        let relay = Record::RelayCertified { der: ByteBuf::from(self.leaf.as_slice()), at };
+        let records = founded.into_iter().chain(certifies).chain([relay]).collect();
+        self.effects.append(Room::Nobody, records);
+    }
+
     fn appended(&mut self, id: AppendId, first: u64) {
         let (expected, room, records) = self.appending.pop_front().expect("an append was answered that nobody made");
         assert_eq!(id, expected, "appends were answered out of order");
@@ -281,6 +290,7 @@ impl Server {
         match doors(&self.env, self.ca.authority(), now, rng) {
             Ok((doors, leaf)) => {
                 (self.doors, self.leaf) = (doors, leaf);
+                self.write_down_who_certifies(now.wall);
                 self.effects.note(Note::RelayCertified(now.wall));
                 self.kept = kept_until(now, RELAY_LIFETIME * 2 / 3);
             }

@@ -63,7 +63,7 @@ pub(crate) fn device_name(user: &str, device: &str) -> DeviceName {
 /// The authority of a founded realm.
 pub(crate) fn authority(founded: &Founded) -> Authority {
     let realm = Realm::default();
-    Authority::new(realm, &founded.root, &founded.issuing, founded.issuing_key.clone(), START).unwrap()
+    Authority::new(realm, founded.files(), START).unwrap()
 }
 
 /// A member's machine with what it was told.

@@ -26,9 +26,11 @@
 //!
 //! Nothing here is a machine: these are values and functions, without time, randomness or storage.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod hash;
+pub mod keeper;
 pub mod leaf;
 pub mod name;
 pub mod note;
@@ -36,9 +38,11 @@ pub mod proof;
 pub mod tree;
 pub mod view;
 
+pub use audit::{Audit, AuditRefusal};
 pub use checkpoint::{Checkpoint, CheckpointRefusal, LogKey, LogSigner, VerifiedCheckpoint};
 pub use cosignature::{Cosigner, CosignerKey};
 pub use hash::Hash;
+pub use keeper::Keeper;
 pub use leaf::{Basis, Certified, Endorsement, Leaf, LeafRefusal, ReasonCode};
 pub use name::NoteName;
 pub use note::{Note, NoteRefusal, SignatureRefusal};

@@ -8,6 +8,7 @@ pub mod code;
 pub mod enrol;
 pub mod extension;
 pub mod frame;
+pub mod log;
 pub mod peer;
 pub mod relay;
 

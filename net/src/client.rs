@@ -25,6 +25,8 @@ pub mod home;
 pub mod import;
 pub mod join;
 pub mod listeners;
+pub mod log;
+pub mod logbook;
 pub mod lookup;
 pub mod machine;
 pub mod notice;
@@ -50,7 +52,7 @@ use crate::config::file::Which;
 use crate::exit::{Failure, end, lost_output, print_line};
 use crate::logging;
 
-use args::{Args, CertCommand, Command, ConfigCommand, Join};
+use args::{Args, CertCommand, Command, ConfigCommand, Join, LogCommand};
 use home::{HomeError, Stored};
 
 /// Runs the program on this process's arguments.
@@ -135,7 +137,8 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::History(_) => later("history"),
         Command::Sendfile(_) => later("sendfile"),
         Command::Verify(_) => later("verify"),
-        Command::Log(_) => later("log"),
+        Command::Log { command: None } => Err(Failure::usage("client log needs a word more: check")),
+        Command::Log { command: Some(LogCommand::Check { json }) } => log::check(world, json),
         Command::Devices(_) => later("devices"),
         Command::Recover(_) => later("recover"),
         Command::Config { command } => configuration(&command, world),

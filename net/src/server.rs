@@ -13,6 +13,7 @@ pub mod assemble;
 mod conns;
 pub mod founding;
 mod ledger;
+pub mod log;
 mod notes;
 mod open_files;
 mod place;

@@ -6,14 +6,16 @@
 use std::collections::VecDeque;
 
 use rustls_pki_types::CertificateDer;
+use serde_bytes::ByteBuf;
 
-use super::Wake;
+use super::{Identity, Wake};
 use crate::fault::Fault;
 use crate::id::{AskId, UserName};
-use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, USERS_MAX};
+use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, LOG_READ_MAX, USERS_MAX};
 use crate::time::{Deadlines, Instant, Now};
-use crate::tls::{CertRefusal, Judged, Side, Trust, judge_device};
+use crate::tls::{CertRefusal, Judged, Side, judge_device};
 use crate::wire::Code;
+use crate::wire::log::{self, LogPage, LogProof};
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
 
 /// What came of an ask.
@@ -23,6 +25,8 @@ pub enum Asked {
     People(Vec<Person>),
     /// The certificates of somebody, one for each device, each with what we think of it.
     Certificates(UserName, Vec<Fetched>),
+    /// The leaves of the log, from the first on, encoded. Whether they make the log that was signed is yet to be seen.
+    Log(Vec<Vec<u8>>),
     /// The relay did not give what was asked for.
     Refused(Code),
     /// The relay did not answer in time.
@@ -46,6 +50,7 @@ pub(super) struct Asks {
     count: u64,
     who: Option<(AskId, Vec<Person>)>,
     fetch: Option<(AskId, UserName, Vec<Fetched>)>,
+    read: Option<(AskId, Vec<Vec<u8>>)>,
     online: bool,
     deadlines: Deadlines<Wake>,
     requests: VecDeque<RelayRequest>,
@@ -67,6 +72,13 @@ impl Asks {
         self.send(RelayRequest::Fetch { ask, user }, Wake::Fetch, now);
     }
 
+    /// Asks for the whole log.
+    pub(super) fn read_log(&mut self, now: Now) {
+        let ask = self.number();
+        self.read = Some((ask, Vec::new()));
+        self.send(RelayRequest::Leaves { ask, from: 0 }, Wake::ReadLog, now);
+    }
+
     /// There is a relay, perhaps another one: what is not answered is asked again.
     pub(super) fn online(&mut self, now: Now) {
         self.online = true;
@@ -76,6 +88,9 @@ impl Asks {
         if let Some((_, user, _)) = self.fetch.take() {
             self.fetch(user, now);
         }
+        if self.read.is_some() {
+            self.read_log(now);
+        }
     }
 
     /// The relay is lost.
@@ -84,6 +99,7 @@ impl Asks {
         self.requests.clear();
         self.deadlines.clear(Wake::Who);
         self.deadlines.clear(Wake::Fetch);
+        self.deadlines.clear(Wake::ReadLog);
     }
 
     /// A page of people has come.
@@ -110,14 +126,19 @@ impl Asks {
     }
 
     /// A certificate has come; [`RelayEvent::Certificate`] and nothing else.
-    pub(super) fn certificate(&mut self, event: RelayEvent, trust: &Trust, now: Now) -> Result<(), Fault> {
-        let RelayEvent::Certificate { ask, leaf, issuing, more, .. } = event else { return Ok(()) };
+    pub(super) fn certificate(&mut self, event: RelayEvent, own: &Identity, now: Now) -> Result<(), Fault> {
+        let RelayEvent::Certificate { ask, leaf, issuing, more, extensions } = event else { return Ok(()) };
         let Some((_, user, fetched)) = self.fetch.as_mut().filter(|(waiting, ..)| *waiting == ask) else {
             return Ok(());
         };
         let (leaf, issuing) = (CertificateDer::from(leaf.into_vec()), CertificateDer::from(issuing.into_vec()));
-        let verdict = judge_device(trust, &leaf, std::slice::from_ref(&issuing), Side::Client, now.wall, None)
-            .and_then(|judged| if judged.device.user == *user { Ok(judged) } else { Err(CertRefusal::OtherName) });
+        let proof: Option<LogProof> = extensions.get(log::PROOF)?;
+        let verdict = judge_device(&own.trust, &leaf, std::slice::from_ref(&issuing), Side::Client, now.wall, None)
+            .and_then(|judged| if judged.device.user == *user { Ok(judged) } else { Err(CertRefusal::OtherName) })
+            .and_then(|judged| match own.log.believe(&judged, &leaf, proof.as_ref()) {
+                Ok(_) => Ok(judged),
+                Err(_) => Err(CertRefusal::NotLogged),
+            });
         fetched.push(Fetched { leaf, issuing, verdict });
         if more {
             if fetched.len() >= DEVICES_PER_USER_MAX {
@@ -127,6 +148,23 @@ impl Asks {
         } else if let Some((_, user, fetched)) = self.fetch.take() {
             self.deadlines.clear(Wake::Fetch);
             self.events.push_back(Asked::Certificates(user, fetched));
+        }
+        Ok(())
+    }
+
+    /// A page of the log has come.
+    pub(super) fn leaves(&mut self, ask: AskId, page: LogPage, now: Now) -> Result<(), Fault> {
+        let Some((_, leaves)) = self.read.as_mut().filter(|(waiting, _)| *waiting == ask) else { return Ok(()) };
+        leaves.extend(page.leaves.into_iter().map(ByteBuf::into_vec));
+        if leaves.len() > LOG_READ_MAX {
+            return Err(Fault::Malformed);
+        }
+        if page.more {
+            let from = leaves.len() as u64;
+            self.send(RelayRequest::Leaves { ask, from }, Wake::ReadLog, now);
+        } else if let Some((_, leaves)) = self.read.take() {
+            self.deadlines.clear(Wake::ReadLog);
+            self.events.push_back(Asked::Log(leaves));
         }
         Ok(())
     }
@@ -145,10 +183,17 @@ impl Asks {
     /// Does what is due.
     pub(super) fn tick(&mut self, now: Now) {
         while let Some(wake) = self.deadlines.take_due(now.mono) {
-            if wake == Wake::Who {
-                self.who = None;
-            } else {
-                self.fetch = None;
+            match wake {
+                Wake::Who => self.who = None,
+                Wake::ReadLog => self.read = None,
+                Wake::Fetch => self.fetch = None,
+                Wake::Redial
+                | Wake::Admission
+                | Wake::Liveness
+                | Wake::Linger
+                | Wake::Call(_)
+                | Wake::Direct(_)
+                | Wake::Leaving => unreachable!("the others keep those"),
             }
             self.events.push_back(Asked::Unanswered);
         }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use rustls_pki_types::CertificateDer;
 use serde_bytes::{ByteArray, ByteBuf};
 
-use super::{Identity, Output};
+use super::{Following, Identity, Output};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{ConnId, DeviceName};
 use crate::invite::InviteLink;
@@ -21,9 +21,11 @@ use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
 use crate::pki::{Csr, DeviceKey, SecretKey, binding_message};
 use crate::time::{Instant, Now, Wall};
-use crate::tls::{CertRefusal, Credentials, Dial, Exporter, Root, Side, TlsEnv, Trust, judge_device};
+use crate::tlog::Included;
+use crate::tls::{CertRefusal, Credentials, Dial, Exporter, Judged, Root, Side, TlsEnv, Trust, judge_device};
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
 use crate::wire::frame::decode;
+use crate::wire::log::{self, LogHead, LogProof};
 use crate::wire::{Code, Extensions, Frame};
 
 /// What happened outside.
@@ -332,8 +334,25 @@ fn identity(
     let leaf = CertificateDer::from(certified.device.to_vec());
     let issuing = CertificateDer::from(certified.issuing.to_vec());
     let key = DeviceKey::from(key);
-    check_own(&trust, &leaf, &issuing, &name, &key, now)?;
-    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust })
+    let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
+    let mut log = Following::default();
+    logged(&trust, &mut log, &judged, &leaf, certified, now).ok_or(CertRefusal::NotLogged)?;
+    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
+}
+
+/// Begins to follow the log with the head that came along, and believes that it has the certificate.
+fn logged(
+    trust: &Trust,
+    log: &mut Following,
+    judged: &Judged,
+    leaf: &CertificateDer<'_>,
+    certified: &Certified,
+    now: Wall,
+) -> Option<Included> {
+    let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
+    let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
+    log.hear(trust, certified.incarnation, &head, now).ok()?;
+    log.believe(judged, leaf, Some(&proof)).ok()
 }
 
 /// Checks one's own certificate: that it leads to the trusted root, names this device and holds its key.
@@ -344,12 +363,8 @@ pub fn check_own(
     name: &DeviceName,
     key: &DeviceKey,
     now: Wall,
-) -> Result<(), CertRefusal> {
-    for side in [Side::Client, Side::Server] {
-        let judged = judge_device(trust, leaf, std::slice::from_ref(issuing), side, now, Some(name))?;
-        if judged.key != key.spki().id() {
-            return Err(CertRefusal::WrongKey);
-        }
-    }
-    Ok(())
+) -> Result<Judged, CertRefusal> {
+    let judge = |side| judge_device(trust, leaf, std::slice::from_ref(issuing), side, now, Some(name));
+    let (judged, _) = (judge(Side::Client)?, judge(Side::Server)?);
+    if judged.key == key.spki().id() { Ok(judged) } else { Err(CertRefusal::WrongKey) }
 }

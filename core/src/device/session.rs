@@ -218,7 +218,7 @@ impl RelaySession {
                 }
                 Wake::Liveness => self.liveness(now, rng),
                 Wake::Linger => self.forget_leaving(),
-                Wake::Call(_) | Wake::Direct(_) | Wake::Leaving | Wake::Who | Wake::Fetch => {
+                Wake::Call(_) | Wake::Direct(_) | Wake::Leaving | Wake::Who | Wake::Fetch | Wake::ReadLog => {
                     unreachable!("the calls keep those")
                 }
             }
@@ -391,6 +391,8 @@ impl RelaySession {
 fn useless(reason: CloseReason, secured: bool, ever_admitted: bool, expired: bool) -> bool {
     match reason {
         CloseReason::Fault(Fault::Certificate(_) | Fault::Version(_)) => !ever_admitted,
+        // Whoever lost what it once signed does not find it again, and nothing that it says is to be believed meanwhile.
+        CloseReason::Fault(Fault::History) => true,
         CloseReason::Theirs(Code::EXPIRED) => expired,
         CloseReason::Theirs(code) => matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::VERSION),
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)

@@ -1,7 +1,8 @@
 //! The fold decides: what a record makes of the state, in journal order, by frozen rules.
 //!
 //! Rules of a version are never changed once a journal was written by them; a new version gets functions of its own.
-//! What version 1 calls is frozen with it: `UserName::skeleton`, `lint::matches_grant`, and the bounds below.
+//! What a version calls is frozen with it: `UserName::skeleton`, `lint::matches_grant`, `Subject::read`, the leaves of
+//! the log and the bounds below.
 //!
 //! | check | what | test (`journal/tests.rs`) | forgeries (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
@@ -19,12 +20,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::record::Record;
-use super::state::{Device, Invite, Progress, RealmInfo, State, User};
-use crate::id::{DeviceName, KeyId, Serial, UserName};
+use super::record::{RULES, Record};
+use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, State, User};
+use crate::id::{DeviceName, Fingerprint, KeyId, Serial, UserName};
 use crate::invite::TokenHash;
+use crate::pki::facts::Subject;
 use crate::pki::{Grant, LintFailure, lint};
 use crate::time::Wall;
+use crate::tlog::Leaf;
 
 /// People in one realm, by the rules of version 1.
 pub(super) const USERS_MAX_V1: usize = 10_000;
@@ -44,6 +47,10 @@ pub enum Outcome {
     Refused(EnrolRefusal),
     /// The certificate is part of the directory.
     Issued(Serial),
+    /// The log says who certifies from now on.
+    IssuingLogged,
+    /// The log has the relay's certificate.
+    RelayLogged,
     /// The record contradicts the journal before it and changes nothing.
     Contradicts(JournalFault),
 }
@@ -112,12 +119,12 @@ pub enum JournalFault {
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
 pub(super) fn fold(state: &mut State, rules: u8, record: Record) -> Outcome {
-    // `Record::decode` lets no other version through.
-    assert_eq!(rules, 1, "a record of unknown rules reached the fold");
-    fold_v1(state, record)
+    // `Record::decode` lets no other version through. Rules 2 decide about what 1 knows as 1 does, and know more.
+    assert!((1..=RULES).contains(&rules), "a record of unknown rules reached the fold");
+    fold_record(state, record)
 }
 
-fn fold_v1(state: &mut State, record: Record) -> Outcome {
+fn fold_record(state: &mut State, record: Record) -> Outcome {
     match record {
         Record::RealmFounded { realm, root, at: _ } => {
             if state.realm.is_some() {
@@ -135,7 +142,39 @@ fn fold_v1(state: &mut State, record: Record) -> Outcome {
         }
         Record::CertificateGranted(grant) => grant_v1(state, grant),
         Record::CertificateIssued { serial, der } => issue_v1(state, serial, &der),
+        Record::IssuingCertified { der, at } => issuing_v2(state, &der, at),
+        Record::RelayCertified { der, at } => relay_v2(state, &der, at),
     }
+}
+
+fn issuing_v2(state: &mut State, der: &[u8], at: Wall) -> Outcome {
+    let Some(facts) = Subject::read(der) else {
+        return Outcome::Contradicts(JournalFault::OtherCertificate(LintFailure::Unreadable));
+    };
+    let certificate = Fingerprint::of(der);
+    let before = state.issuing.replace(certificate);
+    if before == Some(certificate) {
+        // A server that starts twice before the first answer of the journal says it twice.
+        return Outcome::IssuingLogged;
+    }
+    let Subject { key, not_after, .. } = facts;
+    state.log.other(Leaf::IssuingCa { certificate, key, not_after, at });
+    if let Some(from) = before {
+        state.log.other(Leaf::Rotation { from, to: certificate, at });
+    }
+    Outcome::IssuingLogged
+}
+
+fn relay_v2(state: &mut State, der: &[u8], at: Wall) -> Outcome {
+    let Some(Subject { serial, key, not_after }) = Subject::read(der) else {
+        return Outcome::Contradicts(JournalFault::OtherCertificate(LintFailure::Unreadable));
+    };
+    let certificate = Fingerprint::of(der);
+    if state.relay.replace(certificate) == Some(certificate) {
+        return Outcome::RelayLogged;
+    }
+    state.log.other(Leaf::RelayCertificate { certificate, serial, key, not_after, at });
+    Outcome::RelayLogged
 }
 
 fn grant_v1(state: &mut State, grant: Grant) -> Outcome {
@@ -173,7 +212,11 @@ fn issue_v1(state: &mut State, serial: Serial, der: &[u8]) -> Outcome {
     if let Err(failure) = lint::matches_grant(der, &progress.grant, &realm.realm) {
         return Outcome::Contradicts(JournalFault::OtherCertificate(failure));
     }
-    progress.issued = Some(state.position.n);
+    let issued = IssuedAt { n: state.position.n, leaf: state.log.tree.size(), certificate: Fingerprint::of(der) };
+    progress.issued = Some(issued);
+    if let Some(leaf) = progress.leaf() {
+        state.log.device(serial, &leaf);
+    }
     state.unissued.remove(&serial);
     Outcome::Issued(serial)
 }

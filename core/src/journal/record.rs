@@ -20,8 +20,8 @@ use crate::time::Wall;
 
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
-/// The rules that this program writes.
-pub const RULES: u8 = 1;
+/// The newest rules that this program knows. A record is written with the oldest that know its kind.
+pub const RULES: u8 = 2;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,20 @@ pub enum Record {
         serial: Serial,
         /// The certificate.
         der: ByteBuf,
+    },
+    /// From now on this issuing CA certifies (rules 2).
+    IssuingCertified {
+        /// Its certificate.
+        der: ByteBuf,
+        /// When.
+        at: Wall,
+    },
+    /// The relay was certified (rules 2).
+    RelayCertified {
+        /// Its certificate.
+        der: ByteBuf,
+        /// When.
+        at: Wall,
     },
 }
 
@@ -89,9 +103,20 @@ impl Record {
     /// # Panics
     /// If it is longer than [`RECORD_ENCODED_BYTES_MAX`], which the bounds of its parts rule out.
     pub fn encode(&self) -> Vec<u8> {
-        let bytes = postcard::to_extend(self, vec![FORMAT, RULES]).expect("a record can always be encoded");
+        let bytes = postcard::to_extend(self, vec![FORMAT, self.rules()]).expect("a record can always be encoded");
         assert!(bytes.len() <= RECORD_ENCODED_BYTES_MAX, "a record of {} bytes was to be stored", bytes.len());
         bytes
+    }
+
+    /// The oldest rules that decide about a record of this kind.
+    fn rules(&self) -> u8 {
+        match self {
+            Self::RealmFounded { .. }
+            | Self::InviteCreated { .. }
+            | Self::CertificateGranted(_)
+            | Self::CertificateIssued { .. } => 1,
+            Self::IssuingCertified { .. } | Self::RelayCertified { .. } => 2,
+        }
     }
 
     /// Reads a stored record and the version of the rules that decide about it.
@@ -107,8 +132,9 @@ impl Record {
         if rules == 0 || rules > RULES {
             return Err(RecordRefusal::Rules(rules));
         }
-        match postcard::take_from_bytes(body) {
-            Ok((record, [])) => Ok((rules, record)),
+        match postcard::take_from_bytes::<Self>(body) {
+            // No program that knew those rules alone wrote a record of a kind that came later.
+            Ok((record, [])) if record.rules() <= rules => Ok((rules, record)),
             Ok(_) | Err(_) => Err(RecordRefusal::Malformed),
         }
     }

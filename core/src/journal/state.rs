@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_lc_rs::digest;
 use serde::Serialize;
 
+use super::book::{Act, Book};
 use super::fold::{self, Outcome};
 use super::record::{Record, RecordRefusal};
 use crate::id::{DeviceLabel, DeviceName, Fingerprint, KeyId, Position, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::pki::{Grant, Granted};
 use crate::time::Wall;
+use crate::tlog::{Basis, Certified, Leaf, Tree};
 
 /// The fold of a journal up to a position. Changed by [`State::apply`] alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +27,12 @@ pub struct State {
     pub(super) grants: BTreeMap<Serial, Progress>,
     /// The grants that have no certificate yet.
     pub(super) unissued: BTreeSet<Serial>,
+    /// The transparency log: a leaf for each act of the CA, in the order of the journal.
+    pub(super) log: Book,
+    /// Who certifies.
+    pub(super) issuing: Option<Fingerprint>,
+    /// The relay's newest certificate.
+    pub(super) relay: Option<Fingerprint>,
 }
 
 /// The realm, from its first record.
@@ -70,8 +78,36 @@ pub struct Invite {
 pub struct Progress {
     /// What was granted.
     pub grant: Grant,
-    /// Where its certificate stands in the journal, once it was signed.
-    pub issued: Option<u64>,
+    /// What became of it, once it was signed.
+    pub issued: Option<IssuedAt>,
+}
+
+/// A certificate that was signed, and where it is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct IssuedAt {
+    /// Its place in the journal.
+    pub n: u64,
+    /// Its place in the log.
+    pub leaf: u64,
+    /// The SHA-256 of its DER.
+    pub certificate: Fingerprint,
+}
+
+impl Progress {
+    /// What the log says of it, once it was signed.
+    pub fn leaf(&self) -> Option<Leaf> {
+        let (grant, issued) = (&self.grant, self.issued?);
+        let elsewhere = grant.token == TokenHash::of_operators_word(grant.key.id(), &grant.name);
+        Some(Leaf::DeviceCertificate(Certified {
+            name: grant.name.clone(),
+            serial: grant.serial,
+            key: grant.key.id(),
+            certificate: issued.certificate,
+            not_after: grant.not_after,
+            basis: if elsewhere { Basis::MadeElsewhere } else { Basis::FirstDevice },
+            at: grant.at,
+        }))
+    }
 }
 
 impl State {
@@ -86,6 +122,9 @@ impl State {
             invites: BTreeMap::new(),
             grants: BTreeMap::new(),
             unissued: BTreeSet::new(),
+            log: Book::default(),
+            issuing: None,
+            relay: None,
         }
     }
 
@@ -149,6 +188,29 @@ impl State {
     /// The grants without a certificate: what a crash between granting and signing left behind.
     pub fn unissued(&self) -> impl Iterator<Item = Serial> + '_ {
         self.unissued.iter().copied()
+    }
+
+    /// The transparency log.
+    pub fn log(&self) -> &Tree {
+        &self.log.tree
+    }
+
+    /// What the log's leaf at `index` says.
+    pub fn leaf(&self, index: u64) -> Option<Leaf> {
+        match self.log.act(index)? {
+            Act::Device(serial) => self.progress(*serial)?.leaf(),
+            Act::Other(leaf) => Some((**leaf).clone()),
+        }
+    }
+
+    /// The certificate of the issuing CA that certifies, once the log has it.
+    pub fn issuing(&self) -> Option<Fingerprint> {
+        self.issuing
+    }
+
+    /// The relay's newest certificate, once the log has it.
+    pub fn relay(&self) -> Option<Fingerprint> {
+        self.relay
     }
 
     /// The whole state as bytes: equal states, and only those, have equal ones.

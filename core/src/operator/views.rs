@@ -9,12 +9,13 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
 use super::OperatorRefusal;
-use crate::ca::operators_word;
 use crate::id::{DeviceName, KeyId, Realm, Serial, UserName};
+use crate::invite::TokenHash;
 use crate::journal::State;
 use crate::journal::state::Progress;
 use crate::limits::{ADMIN_PAGE_MAX, ISSUING_NOTICE};
 use crate::pki::{Authority, Facts, Grant, KeyKind};
+use crate::relay::Books;
 use crate::server::Source;
 use crate::time::Wall;
 
@@ -121,7 +122,7 @@ pub enum Right {
 
 impl Right {
     fn of(grant: &Grant) -> Self {
-        let is_word = grant.token == operators_word(grant.key.id(), &grant.name);
+        let is_word = grant.token == TokenHash::of_operators_word(grant.key.id(), &grant.name);
         if is_word { Self::Operator } else { Self::Invite }
     }
 }
@@ -235,6 +236,15 @@ pub struct SessionLine {
     pub waiting_bytes: usize,
 }
 
+/// A page of the realm's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogView {
+    /// What the log has signed of itself as it is now: a note.
+    pub checkpoint: String,
+    /// At most [`ADMIN_PAGE_MAX`] entries, encoded.
+    pub entries: Vec<Vec<u8>>,
+}
+
 /// The answer to [`super::Command::Authority`]. `relay` is the relay's own certificate.
 ///
 /// # Panics
@@ -331,6 +341,13 @@ pub fn devices(
             })
         });
     Ok(Page::of(lines))
+}
+
+/// The answer to [`super::Command::Log`]: the entries from `first` on; none where the log has ended.
+pub fn log(books: &mut Books<'_>, first: u64) -> LogView {
+    let state = books.state;
+    let entries = (first..state.log().size()).take(ADMIN_PAGE_MAX).map_while(|index| Some(state.leaf(index)?.encode()));
+    LogView { entries: entries.collect(), checkpoint: books.keeper.checkpoint(state.log()).to_string() }
 }
 
 impl<T> Page<T> {

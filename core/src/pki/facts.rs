@@ -5,7 +5,8 @@ use std::time::Duration;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use crate::id::Fingerprint;
+use super::spki::Spki;
+use crate::id::{Fingerprint, KeyId, Serial};
 use crate::limits::CERTIFICATE_BYTES_MAX;
 use crate::time::Wall;
 
@@ -48,6 +49,32 @@ impl Facts {
     pub fn ends_soon(&self, now: Wall, notice: Duration) -> bool {
         let left = self.not_after.since(now);
         left <= notice || left <= self.not_after.since(self.not_before) / 3
+    }
+}
+
+/// What the log says of a CA's or the relay's certificate, as the certificate says it. Part of the journal's frozen rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its number.
+    pub serial: Serial,
+    /// Its key.
+    pub key: KeyId,
+    /// The last second of its validity.
+    pub not_after: Wall,
+}
+
+impl Subject {
+    /// Reads a certificate of ours; `None` if it can't be one.
+    pub fn read(der: &[u8]) -> Option<Self> {
+        let (rest, parsed) = X509Certificate::from_der(der).ok()?;
+        let not_after = u64::try_from(parsed.validity().not_after.timestamp()).ok()?;
+        let key = Spki::ed25519(parsed.public_key().raw)?.id();
+        let serial = Serial::from_content(parsed.raw_serial())?;
+        (rest.is_empty() && der.len() <= CERTIFICATE_BYTES_MAX).then_some(Self {
+            serial,
+            key,
+            not_after: Wall(not_after),
+        })
     }
 }
 

@@ -15,12 +15,13 @@ use crate::id::{Realm, Serial};
 use crate::invite::TokenHash;
 use crate::limits::{BACKDATING, DEVICE_LIFETIME};
 use crate::time::Wall;
+use crate::tlog::{LogSigner, NoteName};
 use crate::tls::{CertRefusal, Root, Trust};
 
-/// A realm's two CAs as they were made: both keys, both certificates.
+/// A realm's two CAs and its log as they were made: their keys, their certificates.
 #[derive(Debug)]
 pub struct Founded {
-    /// The root's key. Needed again only for a new issuing CA.
+    /// The root's key. Needed again only for a new issuing CA or a new key of the log.
     pub root_key: SecretKey,
     /// The root's certificate in DER.
     pub root: Vec<u8>,
@@ -28,9 +29,13 @@ pub struct Founded {
     pub issuing_key: SecretKey,
     /// The issuing CA's certificate in DER.
     pub issuing: Vec<u8>,
+    /// The log's key.
+    pub log_key: SecretKey,
+    /// The log's certificate in DER.
+    pub log: Vec<u8>,
 }
 
-/// Makes a new realm's root and issuing CA.
+/// Makes a new realm's root, issuing CA and log.
 ///
 /// # Panics
 /// If a certificate of ours can't be encoded, which no valid realm's can't.
@@ -43,7 +48,33 @@ pub fn found_realm(realm: &Realm, now: Wall, rng: &mut dyn CryptoRng) -> Founded
     let issuing_params = profile::issuing(realm, Serial::draw(rng), now, ends);
     let issuer = Issuer::from_params(&root_params, &root_key);
     let issuing = issuing_params.signed_by(&issuing_key, &issuer).expect("an issuing CA of ours can always be encoded");
-    Founded { root: root.der().to_vec(), issuing: issuing.der().to_vec(), root_key, issuing_key }
+    let log_key = SecretKey::draw(rng);
+    let log_params = profile::log(realm, Serial::draw(rng), now, ends);
+    let log = log_params.signed_by(&log_key, &issuer).expect("a log's certificate of ours can always be encoded");
+    let [root, issuing, log] = [root, issuing, log].map(|certificate| certificate.der().to_vec());
+    Founded { root_key, root, issuing_key, issuing, log_key, log }
+}
+
+/// Has the root certify a new key for the log of a realm that exists.
+///
+/// # Panics
+/// As [`found_realm`].
+pub fn found_log(
+    trust: &Trust,
+    root_key: &SecretKey,
+    now: Wall,
+    rng: &mut dyn CryptoRng,
+) -> Result<(SecretKey, Vec<u8>), AuthorityRefusal> {
+    let root = trust.root();
+    if !root.has_key(&root_key.spki()) {
+        return Err(AuthorityRefusal::RootKey);
+    }
+    let issuer =
+        Issuer::from_ca_cert_der(root.der(), root_key).map_err(|_| AuthorityRefusal::Root(CertRefusal::Malformed))?;
+    let key = SecretKey::draw(rng);
+    let params = profile::log(trust.realm(), Serial::draw(rng), now, root.not_after());
+    let certificate = params.signed_by(&key, &issuer).expect("a log's certificate of ours can always be encoded");
+    Ok((key, certificate.der().to_vec()))
 }
 
 /// The realm's issuing CA, ready to sign. Its parts have been checked against each other.
@@ -53,6 +84,31 @@ pub struct Authority {
     issuing_begins: Wall,
     issuing_ends: Wall,
     issuer: Issuer<'static, SecretKey>,
+    log: CertificateDer<'static>,
+    log_key: SecretKey,
+}
+
+/// What an authority is put together from. The root's key is not among it.
+#[derive(Debug)]
+pub struct AuthorityFiles<'a> {
+    /// The root's certificate in DER.
+    pub root: &'a [u8],
+    /// The issuing CA's certificate in DER.
+    pub issuing: &'a [u8],
+    /// The issuing CA's key.
+    pub issuing_key: SecretKey,
+    /// The log's certificate in DER.
+    pub log: &'a [u8],
+    /// The log's key.
+    pub log_key: SecretKey,
+}
+
+impl Founded {
+    /// What an authority needs of it.
+    pub fn files(&self) -> AuthorityFiles<'_> {
+        let Self { root, issuing, log, .. } = self;
+        AuthorityFiles { root, issuing, issuing_key: self.issuing_key.clone(), log, log_key: self.log_key.clone() }
+    }
 }
 
 /// Why a CA's files don't make an authority.
@@ -64,6 +120,12 @@ pub enum AuthorityRefusal {
     Issuing(CertRefusal),
     /// The issuing CA's key is not that of its certificate.
     Key,
+    /// The root's key is not that of its certificate.
+    RootKey,
+    /// The log's certificate is refused.
+    Log(CertRefusal),
+    /// The log's key is not that of its certificate.
+    LogKey,
 }
 
 impl fmt::Display for AuthorityRefusal {
@@ -72,6 +134,9 @@ impl fmt::Display for AuthorityRefusal {
             Self::Root(refusal) => write!(f, "the root certificate can't be used: {refusal}"),
             Self::Issuing(refusal) => write!(f, "the issuing CA's certificate can't be used: {refusal}"),
             Self::Key => f.write_str("the issuing CA's key does not belong to its certificate"),
+            Self::RootKey => f.write_str("the root's key does not belong to its certificate"),
+            Self::Log(refusal) => write!(f, "the log's certificate can't be used: {refusal}"),
+            Self::LogKey => f.write_str("the log's key does not belong to its certificate"),
         }
     }
 }
@@ -99,13 +164,8 @@ impl Issued {
 
 impl Authority {
     /// Puts an authority together from its files and checks that they belong together and are valid at `now`.
-    pub fn new(
-        realm: Realm,
-        root: &[u8],
-        issuing: &[u8],
-        issuing_key: SecretKey,
-        now: Wall,
-    ) -> Result<Self, AuthorityRefusal> {
+    pub fn new(realm: Realm, files: AuthorityFiles<'_>, now: Wall) -> Result<Self, AuthorityRefusal> {
+        let AuthorityFiles { root, issuing, issuing_key, log, log_key } = files;
         let root = Root::parse(root, now).map_err(AuthorityRefusal::Root)?;
         let trust = Trust::new(realm, root);
         let issuing = CertificateDer::from(issuing.to_vec());
@@ -115,7 +175,12 @@ impl Authority {
         }
         let issuer = Issuer::from_ca_cert_der(&issuing, issuing_key)
             .map_err(|_| AuthorityRefusal::Issuing(CertRefusal::Malformed))?;
-        Ok(Self { trust, issuing, issuing_begins: subject.not_before, issuing_ends: subject.not_after, issuer })
+        let log = CertificateDer::from(log.to_vec());
+        if trust.judge_log(&log, now).map_err(AuthorityRefusal::Log)?.key != log_key.spki() {
+            return Err(AuthorityRefusal::LogKey);
+        }
+        let (issuing_begins, issuing_ends) = (subject.not_before, subject.not_after);
+        Ok(Self { trust, issuing, issuing_begins, issuing_ends, issuer, log, log_key })
     }
 
     /// Whom the realm's members trust.
@@ -131,6 +196,16 @@ impl Authority {
     /// The issuing CA's certificate.
     pub fn issuing(&self) -> &CertificateDer<'static> {
         &self.issuing
+    }
+
+    /// The certificate of the log's key.
+    pub fn log(&self) -> &CertificateDer<'static> {
+        &self.log
+    }
+
+    /// Who signs for the log in this life of the server's journal.
+    pub fn log_signer(&self, incarnation: u64) -> LogSigner {
+        LogSigner::new(NoteName::of_log(self.realm(), incarnation), self.log_key.clone())
     }
 
     /// Whether what is signed at `now` could be believed: neither root nor issuing CA is yet to begin, or over.

@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- | --- | --- | --- |
 //! | root | O=realm, CN=root | 10 years | CA, path length 1 | keyCertSign, cRLSign | | |
 //! | issuing CA | O=realm, CN=issuing | 1 year | CA, path length 0 | keyCertSign, cRLSign | | constraint: the realm's subtree |
+//! | log | O=realm, CN=log | as long as the root | no CA | digitalSignature | | |
 //! | relay | O=realm, CN=relay | 90 days | no CA | digitalSignature | server | `relay.<realm>` |
 //! | device | O=realm, CN=user | 90 days | no CA | digitalSignature | server, client | `device.user.<realm>` |
 
@@ -54,6 +55,17 @@ pub fn issuing(realm: &Realm, serial: Serial, now: Wall, root_ends: Wall) -> Cer
         permitted_subtrees: vec![GeneralSubtree::DnsName(realm.as_str().to_owned())],
         excluded_subtrees: Vec::new(),
     });
+    params
+}
+
+/// The certificate of the key that signs the transparency log's checkpoints. The root issues it, so that the issuing CA
+/// can be replaced without the log becoming another one; it has no name and no extended usage, so it is nobody's in TLS.
+pub fn log(realm: &Realm, serial: Serial, now: Wall, root_ends: Wall) -> CertificateParams {
+    let validity = Validity::starting(now, ROOT_LIFETIME, root_ends);
+    let mut params = blank(realm, "log", serial, validity);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
     params
 }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_bytes::ByteBuf;
 
+use super::follow::{Books, Followers};
 use crate::effect::{Effects, Note, Room};
 use crate::id::{AskId, ConnId, LoadId, UserName};
 use crate::journal::{Record, State};
 use crate::wire::relay::RelayEvent;
-use crate::wire::{Code, Extensions, Frame};
+use crate::wire::{Code, Frame};
 
 /// What is being fetched, one ask a connection.
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ impl Fetches {
         }
         let devices = &state.users().get(user).ok_or(Code::NO_SUCH_USER)?.devices;
         let issued = |serial| state.progress(serial).and_then(|progress| progress.issued);
-        let rest = devices.values().filter_map(|device| issued(device.serial)).collect();
+        let rest = devices.values().filter_map(|device| issued(device.serial)).map(|issued| issued.n).collect();
         // Somebody who is being enrolled at this moment has none yet.
         if self.load_next(Fetch { conn, ask, rest }, out) { Ok(()) } else { Err(Code::BUSY) }
     }
@@ -48,17 +49,25 @@ impl Fetches {
     ///
     /// # Panics
     /// If it was not.
-    pub(super) fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, issuing: &[u8], out: &mut Effects) {
+    pub(super) fn loaded(
+        &mut self,
+        id: LoadId,
+        record: Option<&[u8]>,
+        followers: &mut Followers,
+        books: &mut Books<'_>,
+        out: &mut Effects,
+    ) {
         let fetch = self.loading.remove(&id).expect("a load of the relay's was remembered when it was made");
         let Fetch { conn, ask, .. } = fetch;
         match record.map(Record::decode) {
-            Some(Ok((_, Record::CertificateIssued { der, .. }))) => {
+            Some(Ok((_, Record::CertificateIssued { serial, der }))) => {
+                let extensions = followers.prove(conn, serial, books, out);
                 let certificate = RelayEvent::Certificate {
                     ask,
                     leaf: der,
-                    issuing: ByteBuf::from(issuing),
+                    issuing: ByteBuf::from(books.issuing),
                     more: !fetch.rest.is_empty(),
-                    extensions: Extensions::default(),
+                    extensions,
                 };
                 out.send(conn, Frame::message(&certificate));
                 self.load_next(fetch, out);

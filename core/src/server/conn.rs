@@ -221,7 +221,7 @@ impl Server {
                     return Ok(());
                 }
                 let request: RelayRequest = decode(message)?;
-                self.relay.request(admitted, request, &self.state, now, &mut self.effects)
+                self.relay.request(admitted, request, &mut self.ca.books(&self.state), now, &mut self.effects)
             }
             Stage::Newcomer(_) => {
                 let EnrolRequest::Enrol(enrol) = decode(message)?;

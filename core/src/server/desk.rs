@@ -36,6 +36,7 @@ impl Server {
                 views::devices(&self.state, query, &online, now.wall).map(Answer::Devices)
             }
             Command::Sessions => Ok(Answer::Sessions(self.sessions(now))),
+            Command::Log { first } => Ok(Answer::Log(views::log(&mut self.ca.books(&self.state), *first))),
         };
         self.effects.push(Effect::Answer(id, answer.unwrap_or_else(Answer::Refused)));
     }

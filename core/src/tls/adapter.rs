@@ -193,6 +193,7 @@ fn to_rustls(refusal: CertRefusal) -> rustls::Error {
         | CertRefusal::Algorithm
         | CertRefusal::Key(_)
         | CertRefusal::Scheme
+        | CertRefusal::NotLogged
         | CertRefusal::CriticalExtension => CertificateError::Other(OtherError(Arc::new(refusal))),
     };
     rustls::Error::InvalidCertificate(error)

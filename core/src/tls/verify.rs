@@ -3,6 +3,8 @@
 //! The chain is checked by webpki (RFC 5280 §6.1: signatures, validity, path length, CA flags, name constraints,
 //! usage). What webpki leaves open is checked here, on the leaf itself:
 //!
+//! What the root signed itself, [`root`] judges: V-01 and the other certificates that stand right below it.
+//!
 //! | check | what | test (`verify/tests.rs`) | forgeries among others (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
 //! | V-01 | the root is a self-signed Ed25519 CA of path length 1, valid now, and the pinned one | `a_root_must_be_a_root` | `foreign-relay`, `root-left-out`, `answer-other-root` |
@@ -16,100 +18,26 @@
 //! | V-09 | the key signed this handshake (RFC 8446 §4.4.3), by a scheme that belongs to it (§4.2.3) | `the_wrong_key`, `a_scheme_of_another_key` in `session/tests/strangers.rs` | `wrong-key`, `relay-wrong-key`, `no-certificate`, `p256-key`, `scheme-of-another-key` |
 //! | V-10 | every certificate's signature and the keys of relay and CAs are Ed25519, a device's own key is of a kind in `pki/spki.rs` | `another_algorithm`, `a_device_key_of_each_kind` | `p256-issuer`, `relay-p256`, `rsa-1024-key`, `rsa-e3-key`, `p521-key`, `off-the-curve-key` |
 //! | V-11 | it reads in one way: not too long, nothing twice, nothing critical that is unknown | `a_certificate_that_says_too_much_or_what_nobody_understands` | `critical-extension`, `two-sans`, `too-big`, `cut` |
+//! | V-12 | the realm's log has it (asked by a device's `following.rs`, of its own certificate and of those that it fetches) | `a_certificate_that_is_good_but_not_in_the_log_is_not_believed` in `device/following/tests.rs` | `answer-unlogged`, `answer-secretly`, `answer-foreign-log` |
 
-use std::fmt;
+mod refusal;
+mod root;
+
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-use crate::id::{DeviceName, Fingerprint, KeyId, NameRefusal, Realm, Serial};
+use crate::id::{DeviceName, KeyId, Realm, Serial};
 use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX};
-use crate::pki::{KeyRefusal, Spki};
+use crate::pki::Spki;
 use crate::time::Wall;
 
-/// Why a certificate is not believed. One reason for each kind of lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CertRefusal {
-    /// No certificate at all.
-    Missing,
-    /// It can't be read, is too long, or says something twice.
-    Malformed,
-    /// Its validity is over.
-    Expired,
-    /// Its validity has not begun.
-    NotYetValid,
-    /// Nobody of this realm issued it, whatever it says.
-    ForeignIssuer,
-    /// It vouches for itself.
-    SelfSigned,
-    /// It was not made for this use.
-    WrongUsage,
-    /// A name outside of what its issuer may certify (RFC 5280 §4.2.1.10).
-    OutsideRealm,
-    /// It has no name.
-    NoName,
-    /// It has several names.
-    ManyNames,
-    /// Its name is an address, an e-mail or anything else but a dNSName.
-    NameKind,
-    /// Its name has a wildcard.
-    Wildcard,
-    /// Its name is not a device's.
-    NotADevice(NameRefusal),
-    /// Its name is not the one that was called.
-    OtherName,
-    /// It is a CA's.
-    CaAsLeaf,
-    /// Its owner does not have the key (RFC 8446 §4.4.3).
-    WrongKey,
-    /// The chain is longer than ours are, or a certificate in it may not issue.
-    BadChain,
-    /// The root is not what a root is, or not the pinned one.
-    BadRoot,
-    /// An algorithm other than Ed25519, where nothing else is taken.
-    Algorithm,
-    /// A device's key of a kind that is not taken.
-    Key(KeyRefusal),
-    /// The handshake was signed by a scheme that does not belong to the certificate's key (RFC 8446 §4.2.3).
-    Scheme,
-    /// A critical extension that nobody here understands.
-    CriticalExtension,
-}
-
-impl fmt::Display for CertRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Key(refusal) => return write!(f, "its certificate's key is not taken: {refusal}"),
-            Self::Scheme => "it signed by an algorithm that does not belong to its certificate's key",
-            Self::Missing => "it showed no certificate",
-            Self::Malformed => "its certificate can't be read",
-            Self::Expired => "its certificate has expired",
-            Self::NotYetValid => "its certificate is not valid yet: compare the clocks",
-            Self::ForeignIssuer => "its certificate was not issued by this realm",
-            Self::SelfSigned => "its certificate vouches only for itself",
-            Self::WrongUsage => "its certificate was not made for this use",
-            Self::OutsideRealm => "its certificate names something outside of the realm",
-            Self::NoName => "its certificate names nobody",
-            Self::ManyNames => "its certificate has several names",
-            Self::NameKind => "its certificate's name is not a host name",
-            Self::Wildcard => "its certificate's name is a wildcard",
-            Self::NotADevice(_) => "its certificate's name is not a device's",
-            Self::OtherName => "it is somebody else than the one who was called",
-            Self::CaAsLeaf => "its certificate is a CA's",
-            Self::WrongKey => "it does not hold the key of its certificate",
-            Self::BadChain => "its chain of certificates is not one of this realm",
-            Self::BadRoot => "the root is not the one that was pinned",
-            Self::Algorithm => "its certificate uses another algorithm than Ed25519",
-            Self::CriticalExtension => "its certificate has a critical extension that nobody here understands",
-        })
-    }
-}
-
-impl std::error::Error for CertRefusal {}
+pub use refusal::CertRefusal;
+pub use root::{IssuingSubject, LogSubject, Root};
 
 /// Somebody whose certificate was checked and who showed to hold its key, until the certificate expires.
 ///
@@ -164,85 +92,6 @@ impl Side {
     }
 }
 
-/// A root's certificate that has been checked on its own (V-01).
-#[derive(Clone, Debug)]
-pub struct Root {
-    der: CertificateDer<'static>,
-    anchor: TrustAnchor<'static>,
-    not_before: Wall,
-    not_after: Wall,
-}
-
-impl Root {
-    /// Reads a root: self-signed with Ed25519, a CA of path length 1, valid at `now`.
-    ///
-    /// A trust anchor's own validity is not looked at by any chain check (RFC 5280 §6.1.1), so it is here.
-    pub fn parse(der: &[u8], now: Wall) -> Result<Self, CertRefusal> {
-        let parsed = parse(der)?;
-        let constraints = parsed.basic_constraints().map_err(|_| CertRefusal::Malformed)?;
-        let is_ca = constraints.is_some_and(|found| found.value.ca && found.value.path_len_constraint == Some(1));
-        if !is_ca || parsed.subject().as_raw() != parsed.issuer().as_raw() {
-            return Err(CertRefusal::BadRoot);
-        }
-        let key = Spki::ed25519(parsed.public_key().raw).ok_or(CertRefusal::Algorithm)?;
-        if !key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data) {
-            return Err(CertRefusal::BadRoot);
-        }
-        if !is_only_signed(der, &parsed) {
-            return Err(CertRefusal::Malformed);
-        }
-        let (not_before, not_after) = validity(&parsed);
-        let der = CertificateDer::from(der.to_vec());
-        let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|_| CertRefusal::BadRoot)?.to_owned();
-        let root = Self { der, anchor, not_before, not_after };
-        root.check_validity(now)?;
-        Ok(root)
-    }
-
-    /// The root's name.
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.der)
-    }
-
-    /// The certificate.
-    pub fn der(&self) -> &CertificateDer<'static> {
-        &self.der
-    }
-
-    /// The realm that the root says it is of: its subject's organisation, if that is a realm.
-    pub fn realm(&self) -> Option<Realm> {
-        let parsed = parse(&self.der).ok()?;
-        let organisation = parsed.subject().iter_organization().next()?.as_str().ok()?;
-        Realm::parse(organisation).ok()
-    }
-
-    /// The last second of the root.
-    pub fn not_after(&self) -> Wall {
-        self.not_after
-    }
-
-    fn check_validity(&self, now: Wall) -> Result<(), CertRefusal> {
-        if now < self.not_before {
-            Err(CertRefusal::NotYetValid)
-        } else if now > self.not_after {
-            Err(CertRefusal::Expired)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// What a CA's certificate says of itself, once it was believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IssuingSubject {
-    /// Its key.
-    pub key: KeyId,
-    /// Its first second, or its root's if that is later.
-    pub not_before: Wall,
-    /// Its last second.
-    pub not_after: Wall,
-}
-
 /// Whom to believe: a realm and its root.
 #[derive(Clone, Debug)]
 pub struct Trust {
@@ -281,34 +130,6 @@ impl Trust {
             return Err(CertRefusal::WrongUsage);
         }
         if only_dns_name(&parsed)? == self.realm.relay_name() { Ok(()) } else { Err(CertRefusal::OtherName) }
-    }
-
-    /// Believes an issuing CA of the realm, or says why not.
-    pub fn judge_issuing(&self, der: &CertificateDer<'_>, now: Wall) -> Result<IssuingSubject, CertRefusal> {
-        self.root.check_validity(now)?;
-        let parsed = parse(der)?;
-        let constraints = parsed.basic_constraints().map_err(|_| CertRefusal::Malformed)?;
-        if !constraints.is_some_and(|found| found.value.ca && found.value.path_len_constraint == Some(0)) {
-            return Err(CertRefusal::BadChain);
-        }
-        let root = parse(&self.root.der)?;
-        let root_key = Spki::ed25519(root.public_key().raw).ok_or(CertRefusal::Algorithm)?;
-        if parsed.issuer().as_raw() != root.subject().as_raw()
-            || !root_key.verifies(parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
-        {
-            return Err(CertRefusal::ForeignIssuer);
-        }
-        if !is_only_signed(der, &parsed) {
-            return Err(CertRefusal::Malformed);
-        }
-        let (not_before, not_after) = validity(&parsed);
-        if now < not_before {
-            return Err(CertRefusal::NotYetValid);
-        }
-        if now > not_after {
-            return Err(CertRefusal::Expired);
-        }
-        Ok(IssuingSubject { key: own_key(&parsed)?, not_before: not_before.max(self.root.not_before), not_after })
     }
 
     /// All but the root, borrowed.
@@ -450,16 +271,6 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertRefusal> {
         Ok(([], parsed)) => Ok(parsed),
         Ok(_) | Err(_) => Err(CertRefusal::Malformed),
     }
-}
-
-/// Whether a CA's certificate is its signed part, Ed25519 and the signature, in their one encoding, so that no two
-/// certificates differ and have one signature (V-11). Webpki asks that of every chain; a CA on its own it doesn't see.
-fn is_only_signed(der: &[u8], parsed: &X509Certificate<'_>) -> bool {
-    const ALGORITHM_AND_BIT_STRING: [u8; 10] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x41, 0];
-    let parts = [parsed.tbs_certificate.as_ref(), &ALGORITHM_AND_BIT_STRING, &parsed.signature_value.data].concat();
-    // A CA's certificate is too long for a shorter length, and `parse` lets none through that needs a longer one.
-    let length = u16::try_from(parts.len()).unwrap_or(u16::MAX).to_be_bytes();
-    [&[0x30, 0x82], length.as_slice(), &parts].concat() == der
 }
 
 /// Webpki's many errors as our reasons.

@@ -3,6 +3,7 @@
 //! `postcard` bodies do not describe themselves, so what may come later comes as a numbered extension: a reader
 //! passes over kinds that it does not know, unless the kind's highest bit says that it must know them (protocol §3.4).
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -15,8 +16,8 @@ pub const MUST_UNDERSTAND: u16 = 0x8000;
 /// One extension of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extension {
-    /// Which one. The places of the transparency log's proofs, endorsements and revocation lists are kept free below
-    /// 16; none is in use in this version.
+    /// Which one. Those of the transparency log are in [`super::log`]; the places of endorsements and revocation lists are
+    /// kept free below 16.
     pub kind: u16,
     /// Its content, in the form that its kind says.
     pub body: ByteBuf,
@@ -27,12 +28,25 @@ pub struct Extension {
 pub struct Extensions(pub Vec<Extension>);
 
 impl Extensions {
+    /// The content of the extension of a kind, if there is one. Two of a kind, or one that can't be read, is a fault.
+    pub fn get<T: DeserializeOwned>(&self, kind: u16) -> Result<Option<T>, Fault> {
+        let mut of_kind = self.0.iter().filter(|extension| extension.kind == kind);
+        match (of_kind.next(), of_kind.next()) {
+            (None, _) => Ok(None),
+            (Some(only), None) => match postcard::take_from_bytes(&only.body) {
+                Ok((content, [])) => Ok(Some(content)),
+                Ok(_) | Err(_) => Err(Fault::Malformed),
+            },
+            (Some(_), Some(_)) => Err(Fault::Malformed),
+        }
+    }
+
     /// Checks what every reader must: not too many, and none that must be understood and isn't.
     pub fn check(&self) -> Result<(), Fault> {
         if self.0.len() > EXTENSIONS_MAX {
             return Err(Fault::Malformed);
         }
-        // This version understands none, so each that insists is refused.
+        // None of those that this version understands insists, so each that does is refused.
         if self.0.iter().any(|extension| extension.kind & MUST_UNDERSTAND != 0) {
             return Err(Fault::UnknownExtension);
         }

@@ -7,6 +7,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 
 use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
 use super::frame::decode;
+use super::log::{self, LogHead, LogPage, LogProof};
 use super::peer::{Nonce, PeerMessage};
 use super::relay::{Person, RelayEvent, RelayRequest, Welcome};
 use super::*;
@@ -14,6 +15,7 @@ use crate::id::{AskId, Position, TunnelId};
 use crate::invite::Token;
 use crate::testing::{device_name, from_hex, rng, to_hex};
 use crate::time::Wall;
+use crate::tlog::{ConsistencyProof, Hash, InclusionProof};
 
 /// Every line of the file, and whether each was looked at.
 struct Golden(Vec<(&'static str, &'static str, bool)>);
@@ -46,6 +48,13 @@ impl Golden {
 
 fn extensions() -> Extensions {
     Extensions(vec![Extension { kind: 3, body: ByteBuf::from(vec![1, 2]) }])
+}
+
+fn with(certificate: &RelayEvent, extensions: Extensions) -> RelayEvent {
+    let RelayEvent::Certificate { ask, leaf, issuing, more, .. } = certificate.clone() else {
+        panic!("{certificate:?} is no certificate");
+    };
+    RelayEvent::Certificate { ask, leaf, issuing, more, extensions }
 }
 
 #[test]
@@ -92,6 +101,19 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     let certificate =
         |more| RelayEvent::Certificate { ask, leaf: bytes(2), issuing: bytes(3), more, extensions: extensions() };
     golden.check("event.certificate", &certificate(true));
+    golden.check("request.follow", &RelayRequest::Follow { seen: 300 });
+    golden.check("request.leaves", &RelayRequest::Leaves { ask, from: 300 });
+    let consistency = Some(ConsistencyProof::new(3, 4, vec![Hash([1; 32])]).unwrap());
+    let head = LogHead { certificate: bytes(2), checkpoint: bytes(3), consistency };
+    golden.check("event.log", &RelayEvent::Log(head.clone()));
+    let page = LogPage { leaves: vec![bytes(1), bytes(2)], more: true };
+    golden.check("event.leaves", &RelayEvent::Leaves { ask, page });
+    let inclusion = InclusionProof::new(2, 4, vec![Hash([1; 32]), Hash([2; 32])]).unwrap();
+    let proof = LogProof { leaf: bytes(4), inclusion };
+    let in_extensions = Extensions(vec![head.extension(), proof.extension()]);
+    golden.check("event.certificate.proved", &with(&certificate(true), in_extensions.clone()));
+    assert_eq!(in_extensions.get(log::HEAD), Ok(Some(head)));
+    assert_eq!(in_extensions.get(log::PROOF), Ok(Some(proof)));
 
     let welcome = Welcome {
         device: device.clone(),

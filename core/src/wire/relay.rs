@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::log::{LogHead, LogPage};
 use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
@@ -68,6 +69,19 @@ pub enum RelayRequest {
         /// Whose.
         user: UserName,
     },
+    /// Follows the log from here on: the answer is [`RelayEvent::Log`], and what is proved later is proved under the newest
+    /// head that went out on this connection.
+    Follow {
+        /// The size of the log that the device has seen; 0 for none.
+        seen: u64,
+    },
+    /// Asks for the log's leaves, from the one with this index on.
+    Leaves {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// The first.
+        from: u64,
+    },
 }
 
 impl RelayRequest {
@@ -77,7 +91,13 @@ impl RelayRequest {
             Self::Attend { extensions } | Self::Introduce { extensions, .. } => extensions.check(),
             Self::Forward { bytes, .. } => forward_bounds(bytes),
             Self::Credit { bytes, .. } => credit_bounds(*bytes),
-            Self::Ping | Self::Who { .. } | Self::Accept { .. } | Self::HangUp { .. } | Self::Fetch { .. } => Ok(()),
+            Self::Ping
+            | Self::Who { .. }
+            | Self::Accept { .. }
+            | Self::HangUp { .. }
+            | Self::Fetch { .. }
+            | Self::Follow { .. }
+            | Self::Leaves { .. } => Ok(()),
         }
     }
 }
@@ -171,8 +191,17 @@ pub enum RelayEvent {
         issuing: ByteBuf,
         /// Whether one of another device follows.
         more: bool,
-        /// Later: the log's proof.
+        /// The log's proof of it, for whoever follows the log.
         extensions: Extensions,
+    },
+    /// What the log is now. What is proved from here on is proved under this head.
+    Log(LogHead),
+    /// A page of the log.
+    Leaves {
+        /// As asked.
+        ask: AskId,
+        /// The leaves.
+        page: LogPage,
     },
 }
 
@@ -188,6 +217,8 @@ impl RelayEvent {
                 let sound = [leaf, issuing].iter().all(|der| (1..=CERTIFICATE_BYTES_MAX).contains(&der.len()));
                 if sound { extensions.check() } else { Err(Fault::Malformed) }
             }
+            Self::Log(head) => head.check(),
+            Self::Leaves { page, .. } => page.check(),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong

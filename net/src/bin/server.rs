@@ -23,7 +23,7 @@ use net::server::{self, Options};
 use serde_json::json;
 
 /// The known words of later versions.
-const NOT_BUILT: [&str; 5] = ["revoke", "log", "backup", "check", "restore"];
+const NOT_BUILT: [&str; 4] = ["revoke", "backup", "check", "restore"];
 
 /// A group's own chat server: its certificate authority, directory and relay
 #[derive(Debug, Parser)]
@@ -64,6 +64,12 @@ enum Command {
     },
     /// List who is connected right now, since when and from where
     Sessions,
+    /// Print the realm's log: every act of its certificate authority, the oldest first
+    Log {
+        /// Check first, by root.pem and log.pem of the data folder, that these entries and no others were signed
+        #[arg(long)]
+        verify: bool,
+    },
     /// Show what the server would run with, or an example of its config file
     Config {
         /// What of it.
@@ -165,6 +171,7 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         Some(Command::Users) => users(&folder()?, json),
         Some(Command::Devices { user }) => server::show::devices(&folder()?, user.as_ref(), json),
         Some(Command::Sessions) => server::show::sessions(&folder()?, json),
+        Some(Command::Log { verify }) => server::log::show(&folder()?, verify, json),
         Some(Command::Ca { command: CaCommand::Show }) => server::show::authority(&folder()?, json),
         Some(Command::Ca { command: CaCommand::List { expiring, user } }) => {
             server::show::certificates(&folder()?, user.as_ref(), expiring, json)

@@ -85,9 +85,12 @@ pub enum Command {
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Verify(Later),
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Log(Later),
+    /// The realm's transparency log: what the server's CA did
+    Log {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Option<LogCommand>,
+    },
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Devices(Later),
@@ -172,6 +175,17 @@ pub struct Join {
     /// Not built yet.
     #[arg(long, hide = true)]
     pub password: bool,
+}
+
+/// The words of `client log`.
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Read the whole log, check that it is what the server has signed, and show what was done in this user's name
+    Check {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The words of `client cert`.

@@ -1,11 +1,13 @@
 //! Decides how the server is asked one question: without being present, so that a `listen` of the same device is not
 //! disturbed, and with a goodbye whatever came of it.
 
+use std::io::{self, Write};
+
 use countersign_core::device::{Asked, Command, Device, Event, Input};
 
 use super::home::Stored;
 use super::reactor::Reactor;
-use super::{World, outcome};
+use super::{World, logbook, outcome};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure};
 use crate::provider::tls_env;
@@ -37,6 +39,12 @@ fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result
                 }
                 Event::Asked(asked) => return Ok(asked),
                 Event::Online(_) => known = true,
+                Event::Followed(followed) => logbook::keep(&stored.folder, &followed)?,
+                Event::AnotherLog(followed) => {
+                    let _ = writeln!(io::stderr().lock(), "warning: {}", logbook::ANOTHER);
+                    logbook::keep(&stored.folder, &followed)?;
+                }
+                Event::LogRefused(refusal) => return Err(logbook::refused(&refusal)),
                 Event::Offline(reason, _) | Event::GivenUp(reason) => {
                     return Err(outcome::of_connection(reason, &stored.endpoint, reactor.no_connection(), known));
                 }

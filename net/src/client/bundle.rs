@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use countersign_core::device::Identity;
 use countersign_core::device::enrol::check_own;
+use countersign_core::device::{Following, Identity};
 use countersign_core::id::Fingerprint;
 use countersign_core::invite::{LinkRefusal, ServerLink};
 use countersign_core::pki::DeviceKey;
@@ -68,7 +68,7 @@ impl Bundle {
         let judged = judge_device(&trust, &self.leaf, chain, Side::Client, now, None).map_err(own)?;
         check_own(&trust, &self.leaf, &self.issuing, &judged.device, &key, now).map_err(own)?;
         let credentials = Credentials { leaf: self.leaf.clone(), issuing: self.issuing.clone(), key };
-        Ok(Identity { name: judged.device, credentials, trust })
+        Ok(Identity { name: judged.device, credentials, trust, log: Following::default() })
     }
 }
 

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_core::device::calls::{CallDenied, CallEvent};
-use countersign_core::device::{Command, Device, Event, Input};
+use countersign_core::device::{Command, Device, Event, Followed, Input, LogRefusal};
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
 use countersign_core::invite::Endpoint;
@@ -24,7 +24,7 @@ use super::notice::Notice;
 use super::reactor::{Reactor, SIGNAL};
 use super::screen::Screen;
 use super::typed::{Lines, Typed};
-use super::{World, outcome, skew};
+use super::{World, logbook, outcome, skew};
 use crate::config::client::{Direct, Path};
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
@@ -214,7 +214,21 @@ impl<R: Role> Chat<'_, R> {
             Event::Presence(name, online) => self.desk.tell(Notice::presence(name, online)),
             Event::Call(id, event) => self.role.call(id, event, &mut self.desk),
             Event::Denied(id, denied) => self.role.denied(id, denied, &mut self.desk),
+            Event::Followed(followed) => self.keep(&followed),
+            Event::AnotherLog(followed) => {
+                self.desk.tell(Notice::Warning { reason: logbook::ANOTHER.to_owned() });
+                self.keep(&followed);
+            }
+            Event::LogRefused(refusal @ LogRefusal::History(_)) => self.desk.finish(Err(logbook::refused(&refusal))),
+            Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::Asked(_) | Event::Done => {}
+        }
+    }
+
+    /// Keeps what the log has grown to. A disk that does not take it is no reason to end a call.
+    fn keep(&mut self, followed: &Followed) {
+        if let Err(error) = logbook::keep(&self.stored.folder, followed) {
+            self.desk.tell(Notice::Warning { reason: error.to_string() });
         }
     }
 

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `device.key` | the secret key, PKCS#8, mode 0600 | before the first contact with a server |
 //! | `device.pem`, `issuing.pem`, `root.pem` | the certificates | once they were checked |
+//! | `log.pem`, `log.note` | what was seen of the realm's log ([`super::logbook`]) | then, and whenever it has grown |
 //! | `identity.json` | who this is, and where the server is | last: with it the device has joined |
 //!
 //! A crash at any point before the last leaves a folder that the same `client join` completes: it takes the key that is
@@ -14,8 +15,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use countersign_core::device::Identity;
 use countersign_core::device::enrol::check_own;
+use countersign_core::device::{Identity, LogRefusal};
 use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
 use countersign_core::invite::Endpoint;
 use countersign_core::pki::{DeviceKey, Facts, SecretKey};
@@ -29,7 +30,7 @@ use crate::exit::{Exit, Failure};
 use crate::store::folder::{Folder, FolderError, FolderLock, read_secret_file, write_file};
 use crate::store::keys::{KeyError, read_certificates, read_key, write_certificates, write_key};
 
-use super::DataDir;
+use super::{DataDir, logbook};
 
 const KEY: &str = "device.key";
 const LEAF: &str = "device.pem";
@@ -133,6 +134,9 @@ impl Joining {
             device: identity.name.device.clone(),
             incarnation,
         };
+        if let Some(followed) = identity.log.followed() {
+            logbook::keep(self.folder.path(), &followed)?;
+        }
         let path = self.folder.file(IDENTITY);
         let Ok(mut json) = serde_json::to_vec_pretty(&document) else { return Err(HomeError::Form { path }) };
         json.push(b'\n');
@@ -174,14 +178,15 @@ impl Stored {
         })
     }
 
-    /// Who the device is, if all of what it keeps is to be believed now.
+    /// Who the device is and what it has seen of the log, if all of what it keeps is to be believed now.
     pub fn identity(&self, now: Wall) -> Result<Identity, HomeError> {
         let believed = Root::parse(&self.root, now).map_err(|refusal| self.refused(ROOT, refusal))?;
         let trust = Trust::new(self.realm.clone(), believed);
         check_own(&trust, &self.leaf, &self.issuing, &self.name, &self.key, now)
             .map_err(|refusal| self.own_refused(refusal, now))?;
         let credentials = Credentials { leaf: self.leaf.clone(), issuing: self.issuing.clone(), key: self.key.clone() };
-        Ok(Identity { name: self.name.clone(), credentials, trust })
+        let log = logbook::load(&self.folder, &trust, now)?;
+        Ok(Identity { name: self.name.clone(), credentials, trust, log })
     }
 
     /// Why the device's own certificate is not believed, as exactly as a person needs it.
@@ -270,6 +275,13 @@ pub enum HomeError {
         /// Why.
         refusal: CertRefusal,
     },
+    /// What was kept of the realm's log is not believed.
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: LogRefusal,
+    },
     /// The device's own certificate has expired.
     Expired {
         /// Whose.
@@ -308,7 +320,10 @@ impl From<HomeError> for Failure {
             | HomeError::Newer { .. }
             | HomeError::ImportBegun { .. }
             | HomeError::OneCertificate { .. } => Exit::Failed,
-            HomeError::Certificate { .. } | HomeError::Expired { .. } | HomeError::NotYetValid { .. } => Exit::Refused,
+            HomeError::Certificate { .. }
+            | HomeError::Log { .. }
+            | HomeError::Expired { .. }
+            | HomeError::NotYetValid { .. } => Exit::Refused,
         };
         Self::new(exit, error)
     }
@@ -347,6 +362,11 @@ impl fmt::Display for HomeError {
             Self::Certificate { path, refusal } => {
                 write!(f, "{} is not believed ({refusal}): restore the folder from a backup", path.display())
             }
+            Self::Log { path, why } => write!(
+                f,
+                "{} is not what was kept of the realm's log ({why}): restore it from a backup",
+                path.display()
+            ),
             Self::Expired { name, at } => {
                 write!(
                     f,

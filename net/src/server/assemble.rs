@@ -49,6 +49,10 @@ pub fn assemble(
     let files = if is_new && !founding::is_complete(folder)? {
         founding::found(folder, &asked.cloned().unwrap_or_default(), now.wall, rng)?
     } else {
+        // A journal that says who certifies was written with a log: what is missing then is lost.
+        if let Some(founded) = state.realm().filter(|_| state.issuing().is_none()) {
+            founding::found_missing_log(folder, &founded.realm, now.wall, rng)?;
+        }
         founding::read(folder)?
     };
     let realm = match state.realm() {
@@ -58,7 +62,7 @@ pub fn assemble(
     if let Some(asked) = asked.filter(|asked| **asked != realm) {
         return Err(AssembleError::OtherRealm { folder: folder.path().to_owned(), realm, asked: asked.clone() });
     }
-    let authority = Authority::new(realm, &files.root, &files.issuing, files.issuing_key, now.wall)?;
+    let authority = Authority::new(realm, files.authority(), now.wall)?;
     let server = Server::start(tls_env(), authority, state, now, rng)?;
     Ok(Assembled { server, journal, is_new })
 }
@@ -99,6 +103,11 @@ pub enum AssembleError {
     /// A file of the realm is gone.
     FileMissing {
         /// Where it belongs.
+        path: PathBuf,
+    },
+    /// The realm has no log yet, and the root's key is not here to certify one.
+    LogNeedsRoot {
+        /// Where the key belongs.
         path: PathBuf,
     },
     /// A file holds several certificates where one belongs.
@@ -182,6 +191,11 @@ impl fmt::Display for AssembleError {
             Self::FileMissing { path } => {
                 write!(f, "{} is missing, and the realm needs it: restore it from a backup", path.display())
             }
+            Self::LogNeedsRoot { path } => write!(
+                f,
+                "the realm has no transparency log yet, and the root's key has to certify one: put it at {} for the next start",
+                path.display()
+            ),
             Self::SeveralCertificates { path } => {
                 write!(
                     f,

@@ -2,9 +2,9 @@
 //!
 //! | file | what | needed |
 //! | --- | --- | --- |
-//! | `root.key` | the root's key | for a new issuing CA only; it may be kept elsewhere |
-//! | `issuing.key` | the issuing CA's key | at each start |
-//! | `root.pem`, `issuing.pem` | the two certificates | at each start |
+//! | `root.key` | the root's key | for a new issuing CA or a new log only; it may be kept elsewhere |
+//! | `issuing.key`, `log.key` | the keys of the issuing CA and of the log | at each start |
+//! | `root.pem`, `log.pem`, `issuing.pem` | the certificates | at each start |
 //! | `journal.sqlite3` | who belongs to the realm | at each start |
 //!
 //! Founding makes the empty journal first, then the files in the order of the table, each whole or not at all, and
@@ -17,14 +17,17 @@
 //! | empty | none | a founding that was cut off: nobody has seen these keys, so they are made anew |
 //! | empty | there | a founding that lacks its record: go on with these files |
 //! | has records | | a realm: all that is needed must be there |
+//!
+//! A realm from before there was a log gets its key and certificate at the next start, while the root's key is there.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use countersign_core::id::Realm;
-use countersign_core::pki::{DeviceKey, SecretKey, found_realm};
+use countersign_core::pki::{AuthorityFiles, AuthorityRefusal, DeviceKey, Founded, SecretKey, found_log, found_realm};
 use countersign_core::time::Wall;
+use countersign_core::tls::{Root, Trust};
 use rand_core::CryptoRng;
 
 use super::assemble::AssembleError;
@@ -39,6 +42,10 @@ pub const ROOT_KEY: &str = "root.key";
 pub const ISSUING_KEY: &str = "issuing.key";
 /// The root's certificate.
 pub const ROOT: &str = "root.pem";
+/// The log's key.
+pub const LOG_KEY: &str = "log.key";
+/// The log's certificate.
+pub const LOG: &str = "log.pem";
 /// The issuing CA's certificate: written last, so that with it the others are there.
 pub const ISSUING: &str = "issuing.pem";
 
@@ -51,6 +58,18 @@ pub struct RealmFiles {
     pub issuing: Vec<u8>,
     /// The issuing CA's key.
     pub issuing_key: SecretKey,
+    /// The log's certificate in DER.
+    pub log: Vec<u8>,
+    /// The log's key.
+    pub log_key: SecretKey,
+}
+
+impl RealmFiles {
+    /// As the authority takes them.
+    pub fn authority(&self) -> AuthorityFiles<'_> {
+        let Self { root, issuing, log, .. } = self;
+        AuthorityFiles { root, issuing, issuing_key: self.issuing_key.clone(), log, log_key: self.log_key.clone() }
+    }
 }
 
 /// Refuses a folder that has files of a realm and no journal. To be asked before the journal is made.
@@ -58,7 +77,7 @@ pub fn check_journal(folder: &Folder) -> Result<(), AssembleError> {
     if exists(folder, JOURNAL)? {
         return Ok(());
     }
-    for name in [ROOT_KEY, ISSUING_KEY, ROOT, ISSUING] {
+    for name in [ROOT_KEY, ISSUING_KEY, LOG_KEY, ROOT, LOG, ISSUING] {
         if exists(folder, name)? {
             return Err(AssembleError::JournalMissing { journal: folder.file(JOURNAL), found: name });
         }
@@ -76,9 +95,34 @@ pub fn found(folder: &Folder, realm: &Realm, now: Wall, rng: &mut dyn CryptoRng)
     let founded = found_realm(realm, now, rng);
     write_key(&folder.file(ROOT_KEY), &DeviceKey::from(&founded.root_key))?;
     write_key(&folder.file(ISSUING_KEY), &DeviceKey::from(&founded.issuing_key))?;
+    write_key(&folder.file(LOG_KEY), &DeviceKey::from(&founded.log_key))?;
     write_certificates(&folder.file(ROOT), &[&founded.root])?;
+    write_certificates(&folder.file(LOG), &[&founded.log])?;
     write_certificates(&folder.file(ISSUING), &[&founded.issuing])?;
-    Ok(RealmFiles { root: founded.root, issuing: founded.issuing, issuing_key: founded.issuing_key })
+    let Founded { root, issuing, issuing_key, log, log_key, .. } = founded;
+    Ok(RealmFiles { root, issuing, issuing_key, log, log_key })
+}
+
+/// Makes the log's key and certificate for a realm that was founded before there was a log. The certificate is written
+/// last: without it both are made anew.
+pub fn found_missing_log(
+    folder: &Folder,
+    realm: &Realm,
+    now: Wall,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), AssembleError> {
+    if exists(folder, LOG)? {
+        return Ok(());
+    }
+    let root = Root::parse(&certificate(folder, ROOT)?, now).map_err(AuthorityRefusal::Root)?;
+    let path = folder.file(ROOT_KEY);
+    if !exists(folder, ROOT_KEY)? {
+        return Err(AssembleError::LogNeedsRoot { path });
+    }
+    let root_key = read_key(&path)?.as_ed25519().ok_or(KeyError::NotEd25519 { path })?;
+    let (key, certificate) = found_log(&Trust::new(realm.clone(), root), &root_key, now, rng)?;
+    write_key(&folder.file(LOG_KEY), &DeviceKey::from(&key))?;
+    Ok(write_certificates(&folder.file(LOG), &[&certificate])?)
 }
 
 /// Reads a realm's files.
@@ -87,10 +131,15 @@ pub fn read(folder: &Folder) -> Result<RealmFiles, AssembleError> {
         // Not needed, and all the more not to be left where others can read it.
         check_private(&folder.file(ROOT_KEY))?;
     }
-    let path = folder.file(ISSUING_KEY);
+    let (issuing_key, log_key) = (own_key(folder, ISSUING_KEY)?, own_key(folder, LOG_KEY)?);
+    let [root, issuing, log] = [certificate(folder, ROOT)?, certificate(folder, ISSUING)?, certificate(folder, LOG)?];
+    Ok(RealmFiles { root, issuing, issuing_key, log, log_key })
+}
+
+fn own_key(folder: &Folder, name: &str) -> Result<SecretKey, AssembleError> {
+    let path = folder.file(name);
     let key = read_key(&path).map_err(needed)?;
-    let issuing_key = key.as_ed25519().ok_or(KeyError::NotEd25519 { path })?;
-    Ok(RealmFiles { root: certificate(folder, ROOT)?, issuing: certificate(folder, ISSUING)?, issuing_key })
+    Ok(key.as_ed25519().ok_or(KeyError::NotEd25519 { path })?)
 }
 
 /// The one certificate of a file.

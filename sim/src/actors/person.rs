@@ -220,7 +220,11 @@ impl Person {
             Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
-            Event::Denied(..) | Event::Asked(Asked::Certificates(..) | Asked::Refused(_) | Asked::Unanswered) => {}
+            Event::Denied(..)
+            | Event::Asked(Asked::Certificates(..) | Asked::Log(_) | Asked::Refused(_) | Asked::Unanswered)
+            | Event::Followed(_)
+            | Event::AnotherLog(_)
+            | Event::LogRefused(_) => {}
             // As the shell does: what is left is ended in good order.
             Event::GivenUp(reason) => {
                 self.forgotten |= *reason == CloseReason::Theirs(Code::UNKNOWN_DEVICE);
@@ -323,6 +327,8 @@ impl Person {
                 self.rng.pick(&calls).map(|call| hang_up(*call, Code::HUNG_UP)).into_iter().collect()
             }
             whims::Whim::Who => vec![Act::Wish(Command::Who)],
+            // One in four wants to know of everybody.
+            whims::Whim::Fetch if self.rng.chance(1, 4) => vec![Act::Wish(Command::ReadLog)],
             whims::Whim::Fetch => {
                 let whose = self.whims.target(&self.known, &mut self.rng);
                 whose.map(|user| Act::Wish(Command::Fetch(user))).into_iter().collect()

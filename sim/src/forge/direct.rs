@@ -104,6 +104,9 @@ impl Session {
             | Event::Here(_)
             | Event::Presence(..)
             | Event::Asked(_)
+            | Event::Followed(_)
+            | Event::AnotherLog(_)
+            | Event::LogRefused(_)
             | Event::Denied(..)
             | Event::Done => None,
         };

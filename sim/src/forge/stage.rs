@@ -121,9 +121,8 @@ impl Stage {
         let now = Now { mono: Instant(1_000_000), wall: START };
         let realm = Realm::default();
         let founded = found_realm(&realm, START, &mut stream("found"));
-        let issuing_key = founded.issuing_key.clone();
-        let authority = Authority::new(realm.clone(), &founded.root, &founded.issuing, issuing_key, START)
-            .expect("a new realm's files belong together");
+        let authority =
+            Authority::new(realm.clone(), founded.files(), START).expect("a new realm's files belong together");
         let (mut rng, mut tls) = (stream("relay"), stream("relay/tls"));
         let machine = {
             let _lent = lend(&mut tls);

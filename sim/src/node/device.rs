@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::device::calls::FIRST_ACCEPTED;
 use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment, check_own};
-use countersign_core::device::{Command, Device, Identity, Input, Output};
+use countersign_core::device::{Command, Device, Followed, Following, Identity, Input, Output};
 use countersign_core::id::{CallId, ConnId, DeviceName, KeyId};
 use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
@@ -190,9 +190,19 @@ impl DeviceNode {
         self.store.writing = None;
     }
 
+    /// Keeps what the log has grown to. It is small, and losing it would cost no promise: it is kept at once.
+    pub fn keep_log(&mut self, followed: &Followed, at_us: u64) {
+        let wall = self.clocks.now(at_us).wall;
+        if let Some(identity) = &mut self.store.identity
+            && let Ok(log) = Following::restore(&identity.trust, followed, wall)
+        {
+            identity.log = log;
+        }
+    }
+
     /// Why the program that is to be started would not believe what is stored, if so: the shell looks at it first.
     pub fn disbelief(&self, at_us: u64) -> Option<CertRefusal> {
-        let Identity { name, credentials, trust } = self.store.identity.as_ref()?;
+        let Identity { name, credentials, trust, log: _ } = self.store.identity.as_ref()?;
         let Credentials { leaf, issuing, key } = credentials;
         let wall = self.clocks.now(at_us).wall;
         let root = Root::parse(trust.root().der(), wall);

@@ -14,8 +14,9 @@ use countersign_core::journal::State;
 use countersign_core::limits::FRAME_HEADER_BYTES;
 use countersign_core::link::{Link, LinkEvent, Step};
 use countersign_core::pki::{Authority, Founded, SecretKey};
-use countersign_core::relay::{Admitted, Relay};
+use countersign_core::relay::{Admitted, Books, Relay};
 use countersign_core::time::Now;
+use countersign_core::tlog::Keeper;
 use countersign_core::tls::{Credentials, Doors, TlsEnv};
 use countersign_core::wire::frame::decode;
 use countersign_core::wire::relay::{RelayEvent, RelayRequest, Welcome};
@@ -36,6 +37,8 @@ pub(crate) struct Liar {
     env: TlsEnv,
     doors: Arc<Doors>,
     issuing: Vec<u8>,
+    /// The genuine log, signed with the genuine key.
+    keeper: Keeper,
     relay: Relay,
     effects: Effects,
     conns: BTreeMap<ConnId, Conn>,
@@ -78,9 +81,7 @@ impl Liar {
         env.clock.set(now.wall);
         let founded = genuine.founded;
         let realm = genuine.state.realm().map(|info| info.realm.clone()).unwrap_or_default();
-        let issuing_key = founded.issuing_key.clone();
-        let authority = Authority::new(realm, &founded.root, &founded.issuing, issuing_key, now.wall)
-            .expect("the realm's files belong together");
+        let authority = Authority::new(realm, founded.files(), now.wall).expect("the realm's files belong together");
         let doors = chance.lend(|rng| {
             let key = SecretKey::draw(rng);
             let leaf = authority.issue_relay(&key, now.wall, rng).expect("the relay's certificate is in order");
@@ -94,6 +95,7 @@ impl Liar {
             env,
             doors,
             issuing: founded.issuing.clone(),
+            keeper: Keeper::new(authority.log_signer(genuine.state.position().incarnation), authority.log().clone()),
             relay: Relay::default(),
             effects: Effects::default(),
             conns: BTreeMap::new(),
@@ -210,7 +212,13 @@ impl Liar {
         let names = names(genuine.state);
         self.lies.know(&names);
         let Some(request) = self.lies.asked(conn, request, genuine.founded, now.wall) else { return self.answer() };
-        let result = self.relay.request(&admitted, request, genuine.state, now, &mut self.effects);
+        let result = self.relay.request(
+            &admitted,
+            request,
+            &mut Books { state: genuine.state, keeper: &mut self.keeper, issuing: &self.issuing },
+            now,
+            &mut self.effects,
+        );
         if let Err(fault) = result {
             self.part(conn, fault.code());
         }
@@ -238,7 +246,8 @@ impl Liar {
                 Effect::Part(conn, code) => self.part(conn, code),
                 Effect::Load(id, _, n) => {
                     let record = (genuine.record)(n);
-                    self.relay.loaded(id, record.as_deref(), &self.issuing, &mut self.effects);
+                    let books = &mut Books { state: genuine.state, keeper: &mut self.keeper, issuing: &self.issuing };
+                    self.relay.loaded(id, record.as_deref(), books, &mut self.effects);
                 }
                 Effect::Append(..) | Effect::Answer(..) | Effect::Note(_) => {}
             }

@@ -62,8 +62,7 @@ impl RelayNode {
         let state = self.replay();
         let replayed = state.clone();
         let server = self.chance.lend(|rng| {
-            let key = founded.issuing_key.clone();
-            let authority = Authority::new(self.realm.clone(), &founded.root, &founded.issuing, key, now.wall)
+            let authority = Authority::new(self.realm.clone(), founded.files(), now.wall)
                 .expect("the realm's files belong together");
             let server = Server::start(tls_env(), authority, state, now, rng);
             let server = server.expect("a server starts over its own journal");

@@ -68,7 +68,14 @@ impl Certificates {
                     self.issued.insert(der.into_vec(), name.clone());
                 }
             }
-            Ok((_, Record::RealmFounded { .. } | Record::InviteCreated { .. })) | Err(_) => {}
+            Ok((
+                _,
+                Record::RealmFounded { .. }
+                | Record::InviteCreated { .. }
+                | Record::IssuingCertified { .. }
+                | Record::RelayCertified { .. },
+            ))
+            | Err(_) => {}
         }
     }
 

@@ -80,7 +80,8 @@ impl Clocks {
 fn is_about_time(reason: CloseReason) -> bool {
     matches!(
         reason,
-        CloseReason::Fault(Fault::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid))
+        // By a wrong clock the certificate of the log's key is of another time, too.
+        CloseReason::Fault(Fault::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid) | Fault::Log)
             | CloseReason::Alert(45)
     )
 }

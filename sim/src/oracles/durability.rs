@@ -138,8 +138,9 @@ impl Told {
                 return Err(format!("the invite of {} is not used up by it", name.user));
             }
             let issued = state.progress(known.serial).and_then(|progress| progress.issued);
-            member.place =
-                issued.ok_or_else(|| format!("{} has a certificate that the journal never issued", name.user))?;
+            member.place = issued
+                .map(|issued| issued.n)
+                .ok_or_else(|| format!("{} has a certificate that the journal never issued", name.user))?;
         }
         for (token, until) in &self.invites {
             if state.invite(*token).map(|invite| invite.expires) != Some(*until) {

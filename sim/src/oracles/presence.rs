@@ -53,7 +53,12 @@ impl Oracle for Presence {
                             }
                         }
                     }
-                    Event::Asked(_) | Event::Call(..) | Event::Denied(..) => {}
+                    Event::Asked(_)
+                    | Event::Followed(_)
+                    | Event::AnotherLog(_)
+                    | Event::LogRefused(_)
+                    | Event::Call(..)
+                    | Event::Denied(..) => {}
                 }
                 Ok(())
             }

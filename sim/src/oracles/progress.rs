@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::device::calls::{CallEvent, Path};
-use countersign_core::device::{Command, Event};
+use countersign_core::device::{Command, Event, LogRefusal};
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
 use countersign_core::tls::CertRefusal;
@@ -140,7 +140,20 @@ impl Progress {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
             }
             Event::Call(call, event) if self.phase == Phase::RollCall => self.call_event((program, *call), event),
-            Event::Call(..) | Event::Here(_) | Event::Presence(..) | Event::Asked(_) | Event::Denied(..) => {}
+            // By a clock that is wrong the log's own certificate is not valid.
+            Event::LogRefused(LogRefusal::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
+            Event::LogRefused(refusal) if !self.lied_to => {
+                return Err(format!("{name} does not believe the log ({refusal}), and nobody has lied"));
+            }
+            Event::AnotherLog(_) if !self.restored => return Err(format!("{name} sees another log begin")),
+            Event::Call(..)
+            | Event::Here(_)
+            | Event::Presence(..)
+            | Event::Asked(_)
+            | Event::Followed(_)
+            | Event::AnotherLog(_)
+            | Event::LogRefused(_)
+            | Event::Denied(..) => {}
         }
         Ok(())
     }

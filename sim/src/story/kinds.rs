@@ -4,7 +4,7 @@
 //! `core` is counted and demanded from the day on which it is there.
 
 use countersign_core::device::calls::{CallDenied, CallEnd, DirectEnd};
-use countersign_core::device::{self, Asked, Command};
+use countersign_core::device::{self, Asked, Command, LogRefusal};
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::peer::SayRefusal;
 use countersign_core::pki::CsrRefusal;
@@ -59,6 +59,8 @@ kinds! {
         Fault::Malformed => "Malformed",
         Fault::Unexpected => "Unexpected",
         Fault::UnknownExtension => "UnknownExtension",
+        Fault::Log => "Log",
+        Fault::History => "History",
         Fault::Credit => "Credit",
     }
 }
@@ -88,6 +90,20 @@ kinds! {
         CertRefusal::Key(_) => "Key",
         CertRefusal::Scheme => "Scheme",
         CertRefusal::CriticalExtension => "CriticalExtension",
+        CertRefusal::NotLogged => "NotLogged",
+    }
+}
+
+kinds! {
+    /// Why a log is not believed.
+    LOG_REFUSALS, log_refusal(&LogRefusal) {
+        LogRefusal::Certificate(_) => "Certificate",
+        LogRefusal::Checkpoint(_) => "Checkpoint",
+        LogRefusal::History(_) => "History",
+        LogRefusal::Unproven => "Unproven",
+        LogRefusal::Leaf(_) => "Leaf",
+        LogRefusal::OtherLeaf => "OtherLeaf",
+        LogRefusal::Proof(_) => "Proof",
     }
 }
 
@@ -135,6 +151,7 @@ kinds! {
         device::Wake::Leaving => "Leaving",
         device::Wake::Who => "Who",
         device::Wake::Fetch => "Fetch",
+        device::Wake::ReadLog => "ReadLog",
     }
 }
 
@@ -178,6 +195,7 @@ kinds! {
     ANSWERS, answer(&Asked) {
         Asked::People(_) => "people",
         Asked::Certificates(..) => "certificates",
+        Asked::Log(_) => "the log",
         Asked::Refused(_) => "refused an answer",
         Asked::Unanswered => "no answer",
     }
@@ -188,6 +206,7 @@ kinds! {
     WISHES, wish(&Command) {
         Command::Who => "who",
         Command::Fetch(_) => "fetch",
+        Command::ReadLog => "read the log",
         Command::Call(..) => "call",
         Command::Accept(_) => "accept",
         Command::HangUp(..) => "hang up",

@@ -257,6 +257,9 @@ impl Tally {
             | Event::Here(_)
             | Event::Presence(..)
             | Event::Asked(_)
+            | Event::Followed(_)
+            | Event::AnotherLog(_)
+            | Event::LogRefused(_)
             | Event::Call(..)
             | Event::Denied(..)
             | Event::Done => return,
@@ -279,6 +282,9 @@ impl Tally {
                 self.add("device gave up", reason_name(*reason));
             }
             Event::Presence(..) => self.add("device", "presence"),
+            Event::Followed(_) => self.add("log", "grown"),
+            Event::AnotherLog(_) => self.add("log", "another"),
+            Event::LogRefused(refusal) => self.add("log refused", kinds::log_refusal(refusal)),
             Event::Asked(asked) => {
                 if let Asked::Refused(code) = asked {
                     self.code(*code);

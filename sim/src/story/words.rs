@@ -111,6 +111,7 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 Answer::Certificates(page) => format!("sees {} certificates", page.entries.len()),
                 Answer::Devices(page) => format!("sees {} devices", page.entries.len()),
                 Answer::Sessions(view) => format!("sees {} sessions", view.sessions.len()),
+                Answer::Log(view) => format!("sees {} entries of the log", view.entries.len()),
             },
         ),
         Seen::ShutDown(in_time) => {
@@ -276,6 +277,7 @@ fn wished(command: &Command) -> Option<String> {
     Some(match command {
         Command::Who => "asks who there is".to_owned(),
         Command::Fetch(user) => format!("asks for the certificates of {user}"),
+        Command::ReadLog => "asks for the whole log".to_owned(),
         Command::Call(call, user, patience) => format!("calls {user} (call {call}), patient for {patience:?}"),
         Command::Accept(call) => format!("takes call {call}"),
         Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
@@ -295,6 +297,10 @@ fn told(event: &Event) -> String {
         Event::Presence(device, false) => format!("sees {} go", device.user),
         Event::Asked(Asked::People(people)) => format!("learns of {} people", people.len()),
         Event::Asked(Asked::Certificates(user, fetched)) => format!("gets {} certificates of {user}", fetched.len()),
+        Event::Asked(Asked::Log(leaves)) => format!("reads {} entries of the log", leaves.len()),
+        Event::Followed(_) => "sees the log grow".to_owned(),
+        Event::AnotherLog(_) => "sees another log begin".to_owned(),
+        Event::LogRefused(refusal) => format!("does not believe the log: {refusal}"),
         Event::Asked(Asked::Refused(code)) => format!("is refused an answer: {code}"),
         Event::Asked(Asked::Unanswered) => "gets no answer".to_owned(),
         Event::Denied(call, denied) => match denied {

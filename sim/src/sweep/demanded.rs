@@ -117,7 +117,9 @@ pub fn table(tally: &Tally, families: &[Family]) -> Tally {
 
 /// Every family that is counted.
 pub fn families() -> Vec<Family> {
-    let codes: Vec<&str> = Code::ALL.iter().map(|(_, name)| *name).collect();
+    // A call's end is told by it where the tunnel outlives its TLS: once in thousands of runs.
+    let codes = Code::ALL.iter().map(|(_, name)| *name).filter(|name| *name != "TLS_FAILED");
+    let codes: Vec<&str> = codes.collect();
     let doors: Vec<String> = Door::ALL.iter().map(ToString::to_string).collect();
     let doors: Vec<&str> = doors.iter().map(String::as_str).collect();
     let scenes: Vec<&str> = scenes::scenes().iter().map(|scene| scene.name).collect();
@@ -160,6 +162,8 @@ pub fn families() -> Vec<Family> {
         Family::free("villain told"),
         Family::free("forgery"),
         Family::free("secrecy"),
+        Family::all("log", &LOG, &[]),
+        Family::some("log refused", &LOG_REFUSED),
         Family::some("enrolment", &ENROLMENT),
         Family::some("call ended", &CALL_ENDED),
         Family::some("call moved", &CALL_MOVED),
@@ -180,10 +184,9 @@ const NO_REQUEST: [(&str, &str); 1] = [(
      where core's own tests try them",
 )];
 
-const NO_CODE: [(&str, &str); 4] = [
+const NO_CODE: [(&str, &str); 3] = [
     ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
     ("REALM_FULL", "a run has fewer people than a realm has places"),
-    ("TLS_FAILED", "a fault of TLS is told by a TLS alert, since no frame can be sent any more"),
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
 ];
 
@@ -262,9 +265,13 @@ const VILLAINS: [&str; 9] = [
     "villain who enrols",
 ];
 
+const LOG: [&str; 2] = ["another", "grown"];
+
+const LOG_REFUSED: [&str; 3] = ["Certificate", "Checkpoint", "History"];
+
 const SLIPS: [&str; 2] = ["OtherName", "OtherLetter"];
 
-const LIES: [&str; 20] = [
+const LIES: [&str; 21] = [
     "Alters",
     "Couples",
     "Crosses",
@@ -273,6 +280,7 @@ const LIES: [&str; 20] = [
     "FalseCertificate",
     "FalseCredit",
     "FalseEnd",
+    "FalseLog",
     "FalsePeople",
     "FalsePresence",
     "FalseRefusal",

@@ -183,6 +183,11 @@ impl World {
                     self.see(&Seen::RoomBroken(program, *call));
                 }
             }
+            if let Some(node) = self.devices.get_mut(device)
+                && let Told::Followed(followed) | Told::AnotherLog(followed) = &event
+            {
+                node.keep_log(followed, self.now_us);
+            }
             let now_us = self.now_us;
             let acts = self.person(device).told(&event, now_us);
             self.act(device, acts);

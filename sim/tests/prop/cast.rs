@@ -65,8 +65,7 @@ impl Cast {
     fn new() -> Self {
         let (rng, realm) = (&mut stream("cast"), Realm::default());
         let founded = found_realm(&realm, START, rng);
-        let key = founded.issuing_key.clone();
-        let authority = Authority::new(realm.clone(), &founded.root, &founded.issuing, key, START).unwrap();
+        let authority = Authority::new(realm.clone(), founded.files(), START).unwrap();
         let mut state = State::new(1);
         add(&mut state, &Record::RealmFounded { realm, root: Fingerprint::of(&founded.root), at: START });
         let members = ["alice", "bob", "carol", "dave"].map(|user| enrol(&mut state, &authority, user, rng));

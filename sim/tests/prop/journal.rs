@@ -145,7 +145,10 @@ impl Model {
         });
         prop_assert_eq!(devices.collect::<BTreeMap<_, _>>(), self.devices.clone());
         for (serial, n) in &self.issued {
-            prop_assert_eq!(state.progress(*serial).and_then(|progress| progress.issued), Some(*n));
+            prop_assert_eq!(
+                state.progress(*serial).and_then(|progress| progress.issued).map(|issued| issued.n),
+                Some(*n)
+            );
         }
         Ok(())
     }

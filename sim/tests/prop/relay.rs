@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use countersign_core::effect::Effects;
 use countersign_core::id::{ConnId, DeviceName, TunnelId, UserName};
-use countersign_core::relay::{Admitted, Relay};
+use countersign_core::relay::{Admitted, Books, Relay};
 use countersign_core::time::Now;
+use countersign_core::tlog::Keeper;
 use countersign_core::tls::Proven;
 use countersign_core::wire::relay::{RelayEvent, RelayRequest};
 use countersign_core::wire::{Code, Extensions};
@@ -59,13 +60,16 @@ struct Pair {
     out: Effects,
     admitted: BTreeMap<ConnId, Admitted>,
     last_conn: u64,
+    keeper: Keeper,
     model: Model,
 }
 
 impl Pair {
     fn new() -> Self {
         let (relay, out) = (Relay::default(), Effects::default());
-        Self { relay, out, admitted: BTreeMap::new(), last_conn: 0, model: Model::default() }
+        let authority = &cast().authority;
+        let keeper = Keeper::new(authority.log_signer(1), authority.log().clone());
+        Self { relay, out, admitted: BTreeMap::new(), last_conn: 0, keeper, model: Model::default() }
     }
 
     fn act(&mut self, act: &Act) -> Result<(), TestCaseError> {
@@ -144,7 +148,8 @@ impl Pair {
     ) -> Result<(), TestCaseError> {
         let Some(conn) = self.conn(conn) else { return Ok(()) };
         let now = self.now();
-        let told = self.relay.request(&self.admitted[&conn], request, &cast().state, now, &mut self.out);
+        let books = &mut Books { state: &cast().state, keeper: &mut self.keeper, issuing: &[] };
+        let told = self.relay.request(&self.admitted[&conn], request, books, now, &mut self.out);
         match expected(&mut self.model, conn) {
             Ok(expected) => {
                 prop_assert_eq!(told, Ok(()));

@@ -54,7 +54,6 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["history", "bob"],
         &["sendfile", "bob", "x"],
         &["verify", "bob"],
-        &["log", "check"],
         &["devices"],
         &["recover"],
         &["cert", "renew"],

@@ -16,6 +16,7 @@ mod flood;
 mod keys;
 mod limits;
 mod listening;
+mod log;
 mod openssl_chain;
 mod openssl_tls;
 mod shutdown;

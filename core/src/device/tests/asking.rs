@@ -75,11 +75,11 @@ fn fetching(asks: &mut Asks, now: Now) -> AskId {
 fn a_relay_that_answers_with_somebody_elses_or_an_expired_certificate_is_not_believed() {
     let (mut asks, alice, bob, now) = asks();
     let ask = fetching(&mut asks, now);
-    asks.certificate(of(&alice, ask, true), &alice.trust, now).unwrap();
-    asks.certificate(of(&bob, AskId(0), false), &alice.trust, now).unwrap();
+    asks.certificate(of(&alice, ask, true), &alice, now).unwrap();
+    asks.certificate(of(&bob, AskId(0), false), &alice, now).unwrap();
     assert_eq!(asks.poll_event(), None, "the answer to another ask is passed over");
     let later = Now { wall: Wall(now.wall.0 + 91 * 24 * 60 * 60), ..now };
-    asks.certificate(of(&bob, ask, false), &alice.trust, later).unwrap();
+    asks.certificate(of(&bob, ask, false), &alice, later).unwrap();
     let told = [Event::Asked(asks.poll_event().unwrap())];
     assert_eq!(certificates(&told).1, [Err(CertRefusal::OtherName), Err(CertRefusal::Expired)]);
 }
@@ -89,9 +89,9 @@ fn an_answer_without_end_is_a_breach() {
     let (mut asks, alice, bob, now) = asks();
     let ask = fetching(&mut asks, now);
     for _ in 1..DEVICES_PER_USER_MAX {
-        asks.certificate(of(&bob, ask, true), &alice.trust, now).unwrap();
+        asks.certificate(of(&bob, ask, true), &alice, now).unwrap();
     }
-    assert_eq!(asks.certificate(of(&bob, ask, true), &alice.trust, now), Err(Fault::Malformed));
+    assert_eq!(asks.certificate(of(&bob, ask, true), &alice, now), Err(Fault::Malformed));
 }
 
 #[test]

@@ -8,10 +8,12 @@ use crate::limits::{ISSUING_LIFETIME, ISSUING_NOTICE, RELAY_LIFETIME};
 use crate::link::Link;
 use crate::operator::OperatorRefusal;
 use crate::operator::views::{
-    AuthorityView, CertificateLine, CertificatesQuery, DeviceLine, DevicesQuery, Right, SessionsView, Status, Tally,
+    AuthorityView, CertificateLine, CertificatesQuery, DeviceLine, DevicesQuery, LogView, Right, SessionsView, Status,
+    Tally,
 };
 use crate::pki::{Facts, KeyKind};
 use crate::testing::vectors;
+use crate::tlog::{Audit, Checkpoint};
 use crate::tls::Dial;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -186,6 +188,30 @@ fn devices_are_listed_with_their_keys_their_certificates_ends_and_since_when_the
     assert_eq!(devices(&mut town, Some("alice")), [line("alice", Some(0), of_alice)]);
     let nobody = Command::Devices(DevicesQuery { user: Some(user("carol")), after: None });
     assert_eq!(town.operator(&nobody), Answer::Refused(OperatorRefusal::NoSuchUser));
+}
+
+fn log(town: &mut Town, first: u64) -> LogView {
+    let Answer::Log(view) = town.operator(&Command::Log { first }) else { panic!("the log was asked for") };
+    view
+}
+
+#[test]
+fn the_log_is_shown_from_any_entry_on_with_the_checkpoint_that_it_makes() {
+    let mut town = Town::new();
+    town.enrol("alice");
+    let before = log(&mut town, 0);
+    town.enrol("bob");
+    let all = log(&mut town, 0);
+    assert_eq!(all.entries.len(), before.entries.len() + 1);
+    assert_eq!(all.entries[..before.entries.len()], before.entries, "it only grows");
+    let checkpoint = Checkpoint::parse(all.checkpoint.as_bytes()).unwrap();
+    let audit = Audit::read(checkpoint.head(), &all.entries).unwrap();
+    assert_eq!(audit.about(&user("bob")).count(), 1);
+    let (size, rest) = (checkpoint.head().size, log(&mut town, 1));
+    assert_eq!((rest.entries.as_slice(), &rest.checkpoint), (&all.entries[1..], &all.checkpoint));
+    for end in [size, u64::MAX] {
+        assert_eq!(log(&mut town, end), LogView { entries: Vec::new(), checkpoint: all.checkpoint.clone() });
+    }
 }
 
 #[test]

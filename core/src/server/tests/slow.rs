@@ -214,6 +214,9 @@ fn lines(town: &mut Town, member: usize, call: CallId) -> Vec<String> {
         | Event::Here(_)
         | Event::Presence(..)
         | Event::Asked(_)
+        | Event::Followed(_)
+        | Event::AnotherLog(_)
+        | Event::LogRefused(_)
         | Event::Call(..)
         | Event::Denied(..)
         | Event::Done => None,

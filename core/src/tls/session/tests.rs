@@ -30,8 +30,7 @@ impl House {
     fn new(seed: u64) -> Self {
         let rng = &mut ChaCha20Rng::seed_from_u64(seed);
         let founded = found_realm(&Realm::default(), NOW, rng);
-        let issuing_key = founded.issuing_key.clone();
-        let authority = Authority::new(Realm::default(), &founded.root, &founded.issuing, issuing_key, NOW).unwrap();
+        let authority = Authority::new(Realm::default(), founded.files(), NOW).unwrap();
         let key = SecretKey::draw(rng);
         let leaf = CertificateDer::from(authority.issue_relay(&key, NOW, rng).unwrap());
         let issuing = authority.issuing().clone();

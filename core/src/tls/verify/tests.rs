@@ -12,6 +12,7 @@ use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::public_key::PublicKey;
 
 use super::*;
+use crate::id::NameRefusal;
 use crate::id::{DeviceLabel, UserName};
 use crate::invite::TokenHash;
 use crate::pki::{Founded, Grant, KeyRefusal, SecretKey, found_realm, profile};

@@ -51,8 +51,7 @@ impl Printed {
         ]) {
             state.apply(n, &record.encode()).unwrap();
         }
-        let authority =
-            Authority::new(realm.clone(), &founded.root, &founded.issuing, founded.issuing_key, NOW).unwrap();
+        let authority = Authority::new(realm.clone(), founded.files(), NOW).unwrap();
         let leaf = authority.issue(&state.granted(serial).unwrap()).unwrap().der().to_vec();
         let link = ServerLink { endpoint: Endpoint::parse("127.0.0.1:7443").unwrap(), realm, root }.to_string();
         Self { key, link, pems: [&leaf, &founded.issuing, &founded.root].map(|der| certificate_pem(der)) }

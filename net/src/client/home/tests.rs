@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use countersign_core::device::Following;
 use countersign_core::id::{Fingerprint, Serial};
 use countersign_core::invite::Token;
 use countersign_core::journal::{Record, State};
@@ -28,8 +29,7 @@ fn endpoint() -> Endpoint {
 fn granted(key: &SecretKey) -> Identity {
     let realm = Realm::default();
     let founded = found_realm(&realm, NOW, &mut OsEntropy);
-    let authority =
-        Authority::new(realm.clone(), &founded.root, &founded.issuing, founded.issuing_key.clone(), NOW).unwrap();
+    let authority = Authority::new(realm.clone(), founded.files(), NOW).unwrap();
     let name = DeviceName { user: UserName::parse("alice").unwrap(), device: DeviceLabel::parse("laptop").unwrap() };
     let token = Token::draw(&mut OsEntropy).hash();
     let serial = Serial::draw(&mut OsEntropy);
@@ -55,7 +55,7 @@ fn granted(key: &SecretKey) -> Identity {
     let issued = authority.issue(&state.granted(serial).unwrap()).unwrap();
     let leaf = CertificateDer::from(issued.der().to_vec());
     let credentials = Credentials { leaf, issuing: authority.issuing().clone(), key: key.into() };
-    Identity { name, credentials, trust: authority.trust().clone() }
+    Identity { name, credentials, trust: authority.trust().clone(), log: Following::default() }
 }
 
 /// A folder in which alice has joined.

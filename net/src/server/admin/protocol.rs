@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use base64ct::{Base64, Encoding};
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, UserName};
 use countersign_core::invite::{Endpoint, InviteLink, ServerLink};
 use countersign_core::operator::views::{CertificateLine, CertificatesQuery, DevicesQuery};
@@ -67,6 +68,11 @@ pub enum Request {
     },
     /// List who is connected.
     Sessions {},
+    /// Show the realm's log, a page of it.
+    Log {
+        /// The index of the page's first entry.
+        first: u64,
+    },
 }
 
 /// What it is told. It may hold an invite's secret, so it has no `Debug`.
@@ -117,6 +123,13 @@ pub enum Reply {
         sessions: Vec<SessionEntry>,
         /// How many connections there are besides.
         strangers: usize,
+    },
+    /// Entries of the realm's log, the oldest first; none where it has ended.
+    Log {
+        /// What the log has signed of itself as it is now: a note.
+        checkpoint: String,
+        /// The entries as they are hashed, each in base64.
+        entries: Vec<String>,
     },
     /// A sound request was denied.
     Refused {
@@ -190,6 +203,7 @@ impl Request {
                 after: after.map(|after| read_device(&after)).transpose()?,
             })),
             Self::Sessions {} => Ok(Command::Sessions),
+            Self::Log { first } => Ok(Command::Log { first }),
         }
     }
 }
@@ -229,6 +243,10 @@ impl Reply {
             Answer::Sessions(view) => Self::Sessions {
                 sessions: view.sessions.iter().map(SessionEntry::new).collect(),
                 strangers: view.strangers,
+            },
+            Answer::Log(view) => Self::Log {
+                checkpoint: view.checkpoint.clone(),
+                entries: view.entries.iter().map(|entry| Base64::encode_string(entry)).collect(),
             },
         }
     }

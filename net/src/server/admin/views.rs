@@ -7,6 +7,7 @@
 //! {"command":"certificates","user":"bob","expiring":604800,"after":"1800000000-40.."}             the page after that one
 //! {"command":"devices"}                  ->  {"reply":"devices","devices":[{"user":..},..],"next":"bob/laptop"}
 //! {"command":"sessions"}                 ->  {"reply":"sessions","sessions":[{"user":..},..],"strangers":3}
+//! {"command":"log","first":1000}         ->  {"reply":"log","checkpoint":"relay.chat.internal/log/..","entries":["AQAg..",..]}
 //! ```
 
 use countersign_core::id::{DeviceLabel, DeviceName, Serial, UserName};

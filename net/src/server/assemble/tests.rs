@@ -13,7 +13,7 @@ use countersign_core::time::{Instant as Mono, Wall};
 use mio::{Events, Poll, Token, Waker};
 use tempfile::TempDir;
 
-use super::founding::{ISSUING, ISSUING_KEY, ROOT, ROOT_KEY};
+use super::founding::{ISSUING, ISSUING_KEY, LOG, LOG_KEY, ROOT, ROOT_KEY};
 use super::*;
 use crate::entropy::OsEntropy;
 use crate::store::journal::Done;
@@ -79,7 +79,7 @@ fn append(journal: Journal, records: Vec<Vec<u8>>) {
 fn a_first_start_founds_a_realm_and_the_next_finds_it() {
     let place = Place::new();
     let root = place.found();
-    for name in [ROOT_KEY, ISSUING_KEY, ROOT, ISSUING, JOURNAL] {
+    for name in [ROOT_KEY, ISSUING_KEY, LOG_KEY, ROOT, LOG, ISSUING, JOURNAL] {
         assert_eq!(fs::metadata(place.folder.file(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
     let again = place.assemble().unwrap();
@@ -91,7 +91,7 @@ fn a_first_start_founds_a_realm_and_the_next_finds_it() {
 #[test]
 fn a_founding_that_was_cut_off_at_any_file_begins_anew() {
     // The last one first, as if less and less had been written.
-    let order = [ISSUING, ROOT, ISSUING_KEY, ROOT_KEY];
+    let order = [ISSUING, LOG, ROOT, LOG_KEY, ISSUING_KEY, ROOT_KEY];
     for written in 1..=order.len() {
         let place = Place::new();
         let first = place.assemble().unwrap().server.root();
@@ -128,10 +128,11 @@ fn a_journal_cut_off_while_it_was_made_is_no_obstacle() {
 
 #[test]
 fn a_realm_that_lost_its_journal_is_not_begun_anew_and_keeps_its_keys() {
-    for kept in [ROOT_KEY, ISSUING_KEY, ROOT, ISSUING] {
+    let files = [ROOT_KEY, ISSUING_KEY, LOG_KEY, ROOT, LOG, ISSUING];
+    for kept in files {
         let place = Place::new();
         place.found();
-        for name in [ROOT_KEY, ISSUING_KEY, ROOT, ISSUING, JOURNAL].into_iter().filter(|name| *name != kept) {
+        for name in files.into_iter().chain([JOURNAL]).filter(|name| *name != kept) {
             place.remove(name);
         }
         let before = fs::read(place.folder.file(kept)).unwrap();
@@ -145,7 +146,7 @@ fn a_realm_that_lost_its_journal_is_not_begun_anew_and_keeps_its_keys() {
 
 #[test]
 fn a_realm_that_lost_a_file_it_needs_names_it_and_one_whose_root_key_is_elsewhere_starts() {
-    for name in [ISSUING_KEY, ROOT, ISSUING] {
+    for name in [ISSUING_KEY, LOG_KEY, ROOT, LOG, ISSUING] {
         let place = Place::new();
         place.found();
         place.remove(name);
@@ -162,9 +163,37 @@ fn a_realm_that_lost_a_file_it_needs_names_it_and_one_whose_root_key_is_elsewher
     assert!(!place.assemble().unwrap().is_new);
 }
 
+/// A folder as it was written before there was a log.
+fn without_a_log() -> Place {
+    let place = Place::new();
+    let Assembled { mut server, journal, .. } = place.assemble().unwrap();
+    let Some(Output::Append(_, records)) = server.poll_output() else { panic!("a new realm is written down") };
+    append(journal, records.into_iter().take(1).collect());
+    place.remove(LOG);
+    place.remove(LOG_KEY);
+    place
+}
+
+#[test]
+fn a_realm_from_before_there_was_a_log_gets_one_while_its_roots_key_is_there() {
+    let place = without_a_log();
+    let root = place.assemble().unwrap().server.root();
+    assert!(place.folder.file(LOG).exists());
+    assert_eq!(place.assemble().unwrap().server.root(), root);
+    let place = without_a_log();
+    place.remove(ROOT_KEY);
+    let failure = place.refusal();
+    assert_eq!(failure.exit, Exit::Failed);
+    assert!(
+        failure.sentence.contains("has no transparency log yet, and the root's key has to certify one"),
+        "{failure}"
+    );
+    assert!(!place.folder.file(LOG).exists());
+}
+
 #[test]
 fn a_key_that_others_can_read_is_refused_even_if_it_is_not_needed() {
-    for name in [ROOT_KEY, ISSUING_KEY] {
+    for name in [ROOT_KEY, ISSUING_KEY, LOG_KEY] {
         let place = Place::new();
         place.found();
         fs::set_permissions(place.folder.file(name), Permissions::from_mode(0o644)).unwrap();
@@ -195,6 +224,10 @@ fn files_of_two_realms_do_not_make_one() {
     copy(ISSUING);
     assert!(matches!(ours.assemble(), Err(AssembleError::Authority(AuthorityRefusal::Issuing(_)))));
     copy(ROOT);
+    assert!(matches!(ours.assemble(), Err(AssembleError::Authority(AuthorityRefusal::Log(_)))));
+    copy(LOG);
+    assert!(matches!(ours.assemble(), Err(AssembleError::Authority(AuthorityRefusal::LogKey))));
+    copy(LOG_KEY);
     assert!(matches!(ours.assemble(), Err(AssembleError::Start(StartRefusal::OtherRealm))));
 }
 
@@ -211,9 +244,9 @@ fn a_certificate_file_with_a_second_certificate_is_refused() {
 #[test]
 fn a_damaged_record_and_a_newer_one_are_told_apart() {
     for (record, expected) in [
-        (vec![1, 1, 0xff], "is damaged at record 2 (the record is damaged): restore it from a backup"),
-        (vec![9, 1], "was written by a newer version of this program (record 2: the record's format 9"),
-        (vec![1, 9], "was written by a newer version of this program (record 2: the record's rules 9"),
+        (vec![1, 1, 0xff], "is damaged at record 4 (the record is damaged): restore it from a backup"),
+        (vec![9, 1], "was written by a newer version of this program (record 4: the record's format 9"),
+        (vec![1, 9], "was written by a newer version of this program (record 4: the record's rules 9"),
     ] {
         let place = Place::new();
         place.found();

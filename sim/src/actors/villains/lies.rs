@@ -64,6 +64,8 @@ pub enum Lie {
     FalsePeople,
     /// It shows another's certificate, or a broken one.
     FalseCertificate,
+    /// It shows a head of the log that is altered, older or without its proof.
+    FalseLog,
     /// It says that a call is over which is not.
     FalseEnd,
     /// It says that a call was taken which was not.
@@ -110,6 +112,7 @@ pub(crate) struct Lies {
     passed: BTreeMap<Way, VecDeque<ByteBuf>>,
     held: BTreeMap<Way, ByteBuf>,
     certificates: VecDeque<ByteBuf>,
+    heads: VecDeque<ByteBuf>,
     /// The numbers of each device's calls.
     numbers: BTreeMap<ConnId, BTreeSet<TunnelId>>,
     calls: OwnCalls,
@@ -130,6 +133,7 @@ impl Lies {
             passed: BTreeMap::new(),
             held: BTreeMap::new(),
             certificates: VecDeque::new(),
+            heads: VecDeque::new(),
             numbers: BTreeMap::new(),
             calls: OwnCalls::new(streams, name),
             told: Vec::new(),

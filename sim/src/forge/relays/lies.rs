@@ -5,10 +5,14 @@ use std::time::Duration;
 use countersign_core::device::Command;
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::fault::Fault;
-use countersign_core::id::{AskId, Realm, TunnelId, UserName};
+use countersign_core::id::{AskId, Fingerprint, Realm, TunnelId, UserName};
 use countersign_core::pki::SecretKey;
+use countersign_core::pki::facts::Subject;
+use countersign_core::tlog::keeper::proof;
+use countersign_core::tlog::{Basis, Certified as Logged, Keeper, Leaf, LogSigner, NoteName, Tree};
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::enrol::{Certified, EnrolEvent};
+use countersign_core::wire::log::{self, LogHead};
 use countersign_core::wire::relay::RelayEvent;
 use countersign_core::wire::{Channel, Code, Extensions, Frame};
 use rustls::pki_types::CertificateDer;
@@ -68,6 +72,36 @@ pub(super) fn answers() -> Vec<Forgery> {
                 certified.issuing = foreign.issuing.into();
             })
         }),
+        entry("answer-unlogged", "a certificate that no log has", &["V-12"], CertRefusal::NotLogged, |stage| {
+            answered(stage, |_, certified, _| certified.extensions = Extensions::default())
+        }),
+        entry(
+            "answer-secretly",
+            "the proof of another certificate than the one",
+            &["V-12"],
+            CertRefusal::NotLogged,
+            |stage| {
+                answered(stage, |mint, certified, key| {
+                    let other = leaf(mint, key);
+                    certified.extensions = logged(mint, &other);
+                })
+            },
+        ),
+        entry(
+            "answer-foreign-log",
+            "a log whose key the root has not certified",
+            &["V-12"],
+            CertRefusal::NotLogged,
+            |stage| {
+                answered(stage, |mint, certified, _| {
+                    let foreign = mint.another_realm(&Realm::default());
+                    let head: Option<LogHead> = certified.extensions.get(log::HEAD).unwrap_or_default();
+                    if let (Some(head), Some(first)) = (head, certified.extensions.0.first_mut()) {
+                        *first = LogHead { certificate: foreign.log.into(), ..head }.extension();
+                    }
+                })
+            },
+        ),
         entry(
             "answer-demands",
             "a certificate with an extension that must be understood and isn't",
@@ -165,6 +199,7 @@ fn answered(stage: &mut Stage, lie: fn(&mut Mint<'_>, &mut Certified, &SecretKey
         incarnation: 1,
         extensions: Extensions::default(),
     };
+    certified.extensions = logged(&mint, &certified.device);
     lie(&mut mint, &mut certified, &key);
     stage.say(villain, &Frame::message(&EnrolEvent::Granted(certified)));
     let reason = match stage.enrolled(newcomer) {
@@ -173,6 +208,19 @@ fn answered(stage: &mut Stage, lie: fn(&mut Mint<'_>, &mut Certified, &SecretKey
         other => return Err(format!("the newcomer came to {other:?}")),
     };
     Ok(Verdict { reason, heard: stage.villain(villain).heard() })
+}
+
+/// The head of a log that has this certificate alone, by the genuine log's key, and the proof of it.
+fn logged(mint: &Mint<'_>, der: &[u8]) -> Extensions {
+    let Subject { serial, key, not_after } = Subject::read(der).expect("a certificate of ours");
+    let certificate = Fingerprint::of(der);
+    let (name, basis, at) = (mint.name.clone(), Basis::FirstDevice, mint.now);
+    let leaf = Leaf::DeviceCertificate(Logged { name, serial, key, certificate, not_after, basis, at });
+    let tree: Tree = [leaf.leaf_hash()].into_iter().collect();
+    let signer = LogSigner::new(NoteName::of_log(&Realm::default(), 1), mint.genuine.log_key.clone());
+    let head = Keeper::new(signer, CertificateDer::from(mint.genuine.log.clone())).head(&tree, 0);
+    let proof = proof(&tree, 0, &leaf).expect("the tree has a leaf");
+    Extensions(vec![head.extension(), proof.extension()])
 }
 
 /// The villain in the relay's place, with genuine credentials, and Alice's device that takes it for the relay.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use countersign_core::id::{Fingerprint, KeyId, Realm};
 use countersign_core::invite::Endpoint;
-use countersign_core::limits::{ADMIN_PAGE_MAX, ADMIN_REPLY_BYTES_MAX, CONNECTIONS_MAX, LABEL_BYTES_MAX};
-use countersign_core::operator::views::{CertificatesQuery, DevicesQuery, Page, Right, SessionsView};
+use countersign_core::limits::{
+    ADMIN_PAGE_MAX, ADMIN_REPLY_BYTES_MAX, CONNECTIONS_MAX, LABEL_BYTES_MAX, LEAF_BYTES_MAX, NOTE_BYTES_MAX,
+};
+use countersign_core::operator::views::{CertificatesQuery, DevicesQuery, LogView, Page, Right, SessionsView};
 use countersign_core::operator::{Answer, Command, OperatorRefusal};
 use countersign_core::server::Source;
 
@@ -58,6 +60,8 @@ fn requests_of_those_who_look_read_as_commands() {
     let command = |text: &str| Request::read(text.as_bytes(), Duration::ZERO);
     assert_eq!(command(r#"{"command":"authority"}"#), Ok(Command::Authority));
     assert_eq!(command(r#"{"command":"sessions"}"#), Ok(Command::Sessions));
+    assert_eq!(command(r#"{"command":"log","first":1000}"#), Ok(Command::Log { first: 1000 }));
+    assert!(command(r#"{"command":"log","first":-1}"#).is_err());
     let all = CertificatesQuery::default();
     assert_eq!(command(r#"{"command":"certificates"}"#), Ok(Command::Certificates(all)));
     let place = CertificatePlace { asked: Wall(77), serial: Serial([0x4f; 16]) };
@@ -233,6 +237,9 @@ fn a_full_page_fits_a_reply() {
     let entries = vec![DeviceLine { not_after: Wall(u64::MAX), ..device_line(longest(), online) }; ADMIN_PAGE_MAX];
     let line = reply(&Answer::Devices(Page { entries, more: true }));
     assert!(line.len() < ADMIN_REPLY_BYTES_MAX / 8, "{}", line.len());
+    let entries = vec![vec![0xff; LEAF_BYTES_MAX]; ADMIN_PAGE_MAX];
+    let line = reply(&Answer::Log(LogView { checkpoint: "\n".repeat(NOTE_BYTES_MAX), entries }));
+    assert!(line.len() < ADMIN_REPLY_BYTES_MAX / 2, "{}", line.len());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use countersign_core::id::{ConnId, DeviceLabel, DeviceName, Position, TunnelId, UserName};
 use countersign_core::limits::TUNNEL_WINDOW_BYTES;
 use countersign_core::time::Wall;
+use countersign_core::wire::log::LogHead;
 use countersign_core::wire::relay::{Person, RelayEvent, Welcome};
 use countersign_core::wire::{Code, Extensions};
 use serde_bytes::ByteBuf;
@@ -63,6 +64,10 @@ impl Lies {
                 let event = RelayEvent::Certificate { ask, leaf, issuing, more, extensions };
                 self.say(conn, Lie::FalseCertificate, event)
             }
+            RelayEvent::Log(head) => {
+                let event = RelayEvent::Log(self.false_log(head, kind));
+                self.say(conn, Lie::FalseLog, event)
+            }
             RelayEvent::Pong if kind == 0 => self.welcome_again(conn),
             RelayEvent::Accepted { tunnel } if kind == 0 => {
                 self.say(conn, Lie::FalseEnd, RelayEvent::Ended { tunnel, code: Code::DECLINED })
@@ -78,6 +83,7 @@ impl Lies {
             | RelayEvent::Accepted { .. }
             | RelayEvent::Credited { .. }
             | RelayEvent::Ended { .. }
+            | RelayEvent::Leaves { .. }
             | RelayEvent::Refused { .. } => {
                 self.lied(conn, Lie::Silence);
                 Vec::new()
@@ -115,6 +121,22 @@ impl Lies {
             (_, _) => welcome.position.n += 1_000,
         }
         self.say(conn, Lie::FalseWelcome, RelayEvent::Welcome(welcome))
+    }
+
+    /// A head of the log that is not the log's: altered, without its proof, or from before.
+    fn false_log(&mut self, mut head: LogHead, kind: u64) -> LogHead {
+        let before = self.heads.front().cloned();
+        self.heads.push_back(head.checkpoint.clone());
+        if self.heads.len() > CERTIFICATES_MAX {
+            self.heads.pop_front();
+        }
+        match (kind, before) {
+            (0, _) => head.certificate = broken(&head.certificate),
+            (1, _) => head.checkpoint = broken(&head.checkpoint),
+            (2, Some(before)) => head.checkpoint = before,
+            _ => head.consistency = None,
+        }
+        head
     }
 
     fn welcome_again(&mut self, conn: ConnId) -> Words {
@@ -230,7 +252,7 @@ impl Lies {
 fn how_rarely(event: &RelayEvent) -> u64 {
     match event {
         RelayEvent::Forwarded { .. } | RelayEvent::Credited { .. } => 8,
-        RelayEvent::Welcome(_) | RelayEvent::Pong => 4,
+        RelayEvent::Welcome(_) | RelayEvent::Pong | RelayEvent::Log(_) => 4,
         RelayEvent::Here { .. }
         | RelayEvent::Presence { .. }
         | RelayEvent::People { .. }
@@ -239,6 +261,7 @@ fn how_rarely(event: &RelayEvent) -> u64 {
         | RelayEvent::Accepted { .. }
         | RelayEvent::Refused { .. }
         | RelayEvent::Ended { .. }
+        | RelayEvent::Leaves { .. }
         | RelayEvent::Certificate { .. } => 1,
     }
 }

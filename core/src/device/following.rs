@@ -1,0 +1,181 @@
+//! A device's memory of the realm's log: its newest checkpoint, and the one question at every door, whether a
+//! certificate is in the log that this device has followed (design 4).
+
+use std::fmt;
+
+use rustls_pki_types::CertificateDer;
+
+use crate::id::{Fingerprint, Realm};
+use crate::limits::{CERTIFICATE_BYTES_MAX, NOTE_BYTES_MAX};
+use crate::time::Wall;
+use crate::tlog::{
+    Checkpoint, CheckpointRefusal, ConsistencyProof, Included, Leaf, LeafRefusal, LogKey, NoteName, ProofRefusal, View,
+    ViewRefusal,
+};
+use crate::tls::{CertRefusal, Judged, Trust};
+use crate::wire::log::{LogHead, LogProof};
+
+/// What is kept of the log between two runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The root's certificate of the log's key.
+    pub certificate: CertificateDer<'static>,
+    /// The newest checkpoint that was seen, a signed note.
+    pub checkpoint: String,
+}
+
+/// Why the log, or what is said to be in it, is not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogRefusal {
+    /// The certificate of the log's key is refused.
+    Certificate(CertRefusal),
+    /// The checkpoint is none, or not the log's.
+    Checkpoint(CheckpointRefusal),
+    /// It is not the history that this device knows.
+    History(ViewRefusal),
+    /// Nothing was shown to prove that the certificate is in the log.
+    Unproven,
+    /// The leaf can't be read.
+    Leaf(LeafRefusal),
+    /// The leaf is about something else than this certificate.
+    OtherLeaf,
+    /// The leaf is not where it is said to be.
+    Proof(ProofRefusal),
+}
+
+impl fmt::Display for LogRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(refusal) => write!(f, "the realm's log can't be followed: {refusal}"),
+            Self::Checkpoint(refusal) => write!(f, "the realm's log can't be followed: {refusal}"),
+            Self::History(refusal) => refusal.fmt(f),
+            Self::Unproven => f.write_str("nothing shows that the certificate is in the realm's log"),
+            Self::Leaf(refusal) => refusal.fmt(f),
+            Self::OtherLeaf => f.write_str("what the realm's log has there is about another certificate"),
+            Self::Proof(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LogRefusal {}
+
+/// What news of the log came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing has changed.
+    None,
+    /// The log has grown, or is followed for the first time. To be kept.
+    Grown(Followed),
+    /// The server has begun another log, as one does that was restored from a backup. To be kept, and to be said: what the
+    /// log before had after the backup is gone.
+    Another(Followed),
+}
+
+/// A device's view of the log, if it has one.
+#[derive(Clone, Debug, Default)]
+pub struct Following(Option<Known>);
+
+#[derive(Clone, Debug)]
+struct Known {
+    certificate: CertificateDer<'static>,
+    view: View,
+}
+
+impl Following {
+    /// Goes on from what was kept.
+    pub fn restore(trust: &Trust, followed: &Followed, now: Wall) -> Result<Self, LogRefusal> {
+        let bytes = followed.checkpoint.as_bytes();
+        let checkpoint = Checkpoint::parse(bytes).map_err(LogRefusal::Checkpoint)?;
+        let key = key(trust, &followed.certificate, checkpoint.origin().clone(), now)?;
+        let view = View::restore(&key, bytes).map_err(LogRefusal::Checkpoint)?;
+        Ok(Self(Some(Known { certificate: followed.certificate.clone(), view })))
+    }
+
+    /// How much of the log was seen: what the server is asked to go on from.
+    pub fn seen(&self) -> u64 {
+        self.0.as_ref().map_or(0, |known| known.view.newest().head().size)
+    }
+
+    /// The view, once there is one.
+    pub fn view(&self) -> Option<&View> {
+        self.0.as_ref().map(|known| &known.view)
+    }
+
+    /// What is to be kept.
+    pub fn followed(&self) -> Option<Followed> {
+        let Known { certificate, view } = self.0.as_ref()?;
+        Some(Followed { certificate: certificate.clone(), checkpoint: view.to_string() })
+    }
+
+    /// Holds what the server says the log is against what is known of it. Nothing changes where it is refused.
+    pub fn hear(&mut self, trust: &Trust, incarnation: u64, head: &LogHead, now: Wall) -> Result<News, LogRefusal> {
+        let certificate = CertificateDer::from(head.certificate.to_vec());
+        let origin = NoteName::of_log(trust.realm(), incarnation);
+        let key = key(trust, &certificate, origin, now)?;
+        let checkpoint = key.open(&head.checkpoint).map_err(LogRefusal::Checkpoint)?;
+        let proof: Option<&ConsistencyProof> = head.consistency.as_ref();
+        let is_news = match &mut self.0 {
+            Some(known) if known.view.newest().origin() == checkpoint.origin() => {
+                let before = known.view.newest().head().size;
+                known.view.advance(checkpoint, proof).map_err(LogRefusal::History)?;
+                let after = known.view.newest().head().size;
+                return match self.followed().filter(|_| after > before) {
+                    Some(followed) => Ok(News::Grown(followed)),
+                    None => Ok(News::None),
+                };
+            }
+            Some(_) => News::Another,
+            None => News::Grown,
+        };
+        self.0 = Some(Known { certificate, view: View::begin(checkpoint) });
+        Ok(self.followed().map_or(News::None, is_news))
+    }
+
+    /// Believes that a certificate which was found good is in the log.
+    pub fn believe(
+        &self,
+        judged: &Judged,
+        leaf: &CertificateDer<'_>,
+        proof: Option<&LogProof>,
+    ) -> Result<Included, LogRefusal> {
+        let (Some(known), Some(proof)) = (&self.0, proof) else { return Err(LogRefusal::Unproven) };
+        let said = Leaf::decode(&proof.leaf).map_err(LogRefusal::Leaf)?;
+        let is_this = match &said {
+            Leaf::DeviceCertificate(certified) => {
+                certified.name == judged.device
+                    && certified.serial == judged.serial
+                    && certified.key == judged.key
+                    && certified.certificate == Fingerprint::of(leaf)
+            }
+            Leaf::IssuingCa { .. }
+            | Leaf::RelayCertificate { .. }
+            | Leaf::Revocation { .. }
+            | Leaf::Rotation { .. }
+            | Leaf::RecoveryKey { .. }
+            | Leaf::Generation { .. } => false,
+        };
+        if !is_this {
+            return Err(LogRefusal::OtherLeaf);
+        }
+        known.view.believe(&said, &proof.inclusion).map_err(LogRefusal::Proof)
+    }
+}
+
+/// The key of a log of the realm, which the root has certified.
+fn key(trust: &Trust, certificate: &CertificateDer<'_>, origin: NoteName, now: Wall) -> Result<LogKey, LogRefusal> {
+    if certificate.len() > CERTIFICATE_BYTES_MAX || !is_of_realm(&origin, trust.realm()) {
+        return Err(LogRefusal::Certificate(CertRefusal::Malformed));
+    }
+    let subject = trust.judge_log(certificate, now).map_err(LogRefusal::Certificate)?;
+    LogKey::new(origin, &subject.key).ok_or(LogRefusal::Certificate(CertRefusal::Algorithm))
+}
+
+fn is_of_realm(origin: &NoteName, realm: &Realm) -> bool {
+    let incarnation = origin.as_str().rsplit('/').next().and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    incarnation.is_some_and(|incarnation| *origin == NoteName::of_log(realm, incarnation))
+}
+
+const _: () = assert!(NOTE_BYTES_MAX < 100_000, "a device keeps less than 100 kB");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! A device and the log: what it follows, what it believes, and what it refuses for good.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
+
+use std::time::Duration;
+
+use serde_bytes::ByteBuf;
+
+use super::*;
+use crate::device::asks::Asks;
+use crate::device::{Asked, Command, Event, Fetched};
+use crate::fault::{CloseReason, Fault};
+use crate::limits::{LOG_PAGE_MAX, LOG_READ_MAX};
+use crate::pki::{Founded, found_realm};
+use crate::testing::{START, Town, device_name, rng};
+use crate::time::{Instant, Now};
+use crate::tlog::{Head, LogSigner, Tree};
+use crate::wire::log::LogPage;
+use crate::wire::relay::RelayRequest;
+
+const INCARNATION: u64 = 7;
+
+/// A realm's log that says whatever it is told to.
+struct Log {
+    founded: Founded,
+    trust: Trust,
+    tree: Tree,
+}
+
+impl Log {
+    fn new(seed: u64, leaves: u8) -> Self {
+        let founded = found_realm(&Realm::default(), START, &mut rng(seed));
+        let trust = crate::testing::authority(&founded).trust().clone();
+        let tree = (0..leaves).map(|leaf| crate::tlog::Hash::leaf(&[leaf])).collect();
+        Self { founded, trust, tree }
+    }
+
+    fn signed(&self, head: Head, incarnation: u64) -> ByteBuf {
+        let origin = NoteName::of_log(self.trust.realm(), incarnation);
+        let note = LogSigner::new(origin, self.founded.log_key.clone()).sign(head);
+        ByteBuf::from(note.to_string().into_bytes())
+    }
+
+    fn head(&self, size: u64, seen: u64) -> LogHead {
+        LogHead {
+            certificate: ByteBuf::from(self.founded.log.clone()),
+            checkpoint: self.signed(self.tree.head_at(size).unwrap(), INCARNATION),
+            consistency: self.tree.consistency(seen.min(size), seen.max(size)),
+        }
+    }
+
+    fn hear(&self, following: &mut Following, head: &LogHead) -> Result<News, LogRefusal> {
+        following.hear(&self.trust, INCARNATION, head, START)
+    }
+
+    fn seen(&self, size: u64) -> Following {
+        let mut following = Following::default();
+        assert!(matches!(self.hear(&mut following, &self.head(size, size)), Ok(News::Grown(_))));
+        assert_eq!(following.seen(), size);
+        following
+    }
+}
+
+#[test]
+fn a_log_is_followed_from_head_to_head_and_what_was_kept_is_gone_on_from() {
+    let log = Log::new(1, 9);
+    let mut following = log.seen(3);
+    assert_eq!(log.hear(&mut following, &log.head(3, 3)), Ok(News::None));
+    let Ok(News::Grown(kept)) = log.hear(&mut following, &log.head(9, 3)) else { panic!("it has grown") };
+    assert_eq!(following.followed(), Some(kept.clone()));
+    let restored = Following::restore(&log.trust, &kept, START).unwrap();
+    assert_eq!(restored.seen(), 9);
+    assert_eq!(log.hear(&mut following, &log.head(5, 9)), Ok(News::None), "an older head of the same history");
+    assert_eq!(following.seen(), 9);
+}
+
+#[test]
+fn another_history_is_refused_and_changes_nothing() {
+    let log = Log::new(1, 9);
+    let mut following = log.seen(5);
+    let refused = |following: &mut Following, head: &LogHead| match log.hear(following, head) {
+        Err(LogRefusal::History(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    };
+    let other = Log { tree: (100..109).map(|leaf| crate::tlog::Hash::leaf(&[leaf])).collect(), ..Log::new(1, 0) };
+    assert!(matches!(refused(&mut following, &other.head(5, 5)), ViewRefusal::Split(_)));
+    assert!(matches!(refused(&mut following, &other.head(9, 5)), ViewRefusal::Inconsistent { .. }));
+    let silent = |head: LogHead| LogHead { consistency: None, ..head };
+    assert!(matches!(refused(&mut following, &silent(log.head(9, 5))), ViewRefusal::Unproven { .. }));
+    assert!(matches!(refused(&mut following, &silent(log.head(2, 5))), ViewRefusal::Older { .. }));
+    assert_eq!(following.followed(), log.seen(5).followed());
+}
+
+type IsRight = fn(&LogRefusal) -> bool;
+
+#[test]
+fn a_head_that_is_not_this_logs_is_refused() {
+    let (log, foreign) = (Log::new(1, 4), Log::new(2, 4));
+    let mut following = Following::default();
+    let refusal = |head: LogHead| log.hear(&mut following, &head).unwrap_err();
+    let good = log.head(4, 4);
+    let checks: [(LogHead, IsRight); 5] = [
+        (foreign.head(4, 4), |refusal| *refusal == LogRefusal::Certificate(CertRefusal::ForeignIssuer)),
+        (LogHead { certificate: ByteBuf::from(log.founded.issuing.clone()), ..good.clone() }, |refusal| {
+            *refusal == LogRefusal::Certificate(CertRefusal::WrongUsage)
+        }),
+        (LogHead { checkpoint: foreign.head(4, 4).checkpoint, ..good.clone() }, |refusal| {
+            matches!(refusal, LogRefusal::Checkpoint(CheckpointRefusal::Signature(_)))
+        }),
+        (LogHead { checkpoint: log.signed(log.tree.head(), 8), ..good.clone() }, |refusal| {
+            matches!(refusal, LogRefusal::Checkpoint(CheckpointRefusal::OtherLog { .. }))
+        }),
+        (LogHead { checkpoint: ByteBuf::from(*b"hello"), ..good }, |refusal| {
+            matches!(refusal, LogRefusal::Checkpoint(CheckpointRefusal::Note(_)))
+        }),
+    ];
+    let mut refusal = refusal;
+    for (head, is_right) in checks {
+        let why = refusal(head);
+        assert!(is_right(&why), "{why:?}");
+    }
+    assert_eq!(following.seen(), 0);
+}
+
+#[test]
+fn what_was_kept_is_checked_like_what_comes() {
+    let log = Log::new(1, 4);
+    let kept = log.seen(4).followed().unwrap();
+    let restore = |kept: &Followed, now| Following::restore(&log.trust, kept, now).map(drop);
+    assert_eq!(restore(&kept, START), Ok(()));
+    let altered = Followed { checkpoint: kept.checkpoint.replacen("\n4\n", "\n5\n", 1), ..kept.clone() };
+    assert!(matches!(restore(&altered, START), Err(LogRefusal::Checkpoint(CheckpointRefusal::Signature(_)))));
+    let elsewhere = Followed { checkpoint: kept.checkpoint.replace("chat.internal", "evil.internal"), ..kept.clone() };
+    assert_eq!(restore(&elsewhere, START), Err(LogRefusal::Certificate(CertRefusal::Malformed)));
+    let years = Duration::from_hours(24 * 365 * 11);
+    assert_eq!(restore(&kept, START.plus(years)), Err(LogRefusal::Certificate(CertRefusal::Expired)));
+}
+
+#[test]
+fn another_life_of_the_server_is_another_log_and_said_to_be() {
+    let log = Log::new(1, 4);
+    let mut following = log.seen(4);
+    let mut head = log.head(2, 2);
+    head.checkpoint = log.signed(log.tree.head_at(2).unwrap(), 8);
+    let news = following.hear(&log.trust, 8, &head, START);
+    assert!(matches!(news, Ok(News::Another(_))), "{news:?}");
+    assert_eq!(following.seen(), 2);
+}
+
+fn fetched(town: &mut Town, member: usize, user: &str) -> Vec<Fetched> {
+    town.command(member, Command::Fetch(device_name(user, "laptop").user));
+    let certificates =
+        |event| if let Event::Asked(Asked::Certificates(_, fetched)) = event { Some(fetched) } else { None };
+    town.news(member).into_iter().find_map(certificates).expect("an answer")
+}
+
+#[test]
+fn whoever_joins_follows_the_log_and_believes_those_who_come_later() {
+    let mut town = Town::new();
+    let identity = town.enrol("alice");
+    assert_eq!(identity.log.seen(), 3, "issuing CA, relay, alice");
+    let alice = town.join(identity, false);
+    town.enrol("bob");
+    for user in ["bob", "alice"] {
+        assert!(fetched(&mut town, alice, user)[0].verdict.is_ok());
+    }
+    assert_eq!(town.server.state().log().size(), 4);
+}
+
+#[test]
+fn the_whole_log_can_be_read_and_makes_the_root_that_was_signed() {
+    let mut town = Town::new();
+    let identities: Vec<_> = (0..30).map(|n| town.enrol(&format!("user{n}"))).collect();
+    let member = town.join(identities[0].clone(), false);
+    town.command(member, Command::ReadLog);
+    let news = town.news(member);
+    let leaves =
+        news.iter().find_map(|event| if let Event::Asked(Asked::Log(leaves)) = event { Some(leaves) } else { None });
+    let followed =
+        news.iter().find_map(|event| if let Event::Followed(followed) = event { Some(followed) } else { None });
+    let tree: Tree = leaves.unwrap().iter().map(|leaf| Leaf::decode(leaf).unwrap().leaf_hash()).collect();
+    let known = Following::restore(&identities[0].trust, followed.unwrap(), town.now.wall).unwrap();
+    assert_eq!(known.view().unwrap().newest().head(), &tree.head());
+    assert_eq!(tree.size(), 32);
+}
+
+#[test]
+fn a_log_that_is_longer_than_a_device_reads_and_a_page_that_is_too_long_are_breaches() {
+    let page = |leaves: usize, more| LogPage { leaves: vec![ByteBuf::from([1]); leaves], more };
+    assert_eq!(page(LOG_PAGE_MAX, true).check(), Ok(()));
+    assert_eq!(page(LOG_PAGE_MAX + 1, true).check(), Err(Fault::Malformed));
+    assert_eq!(page(0, true).check(), Err(Fault::Malformed), "a page without end");
+    assert_eq!(page(0, false).check(), Ok(()));
+    let (mut asks, now) = (Asks::default(), Now { mono: Instant(1), wall: START });
+    asks.online(now);
+    asks.read_log(now);
+    let mut read = 0;
+    loop {
+        let Some(RelayRequest::Leaves { ask, from }) = asks.poll_request() else { panic!("no more was asked for") };
+        assert_eq!(from, read as u64);
+        if read + LOG_PAGE_MAX > LOG_READ_MAX {
+            assert_eq!(asks.leaves(ask, page(LOG_READ_MAX - read, true), now), Ok(()));
+            let Some(RelayRequest::Leaves { ask, .. }) = asks.poll_request() else { panic!("at the bound it goes on") };
+            break assert_eq!(asks.leaves(ask, page(1, false), now), Err(Fault::Malformed));
+        }
+        assert_eq!(asks.leaves(ask, page(LOG_PAGE_MAX, true), now), Ok(()));
+        read += LOG_PAGE_MAX;
+    }
+}
+
+#[test]
+fn a_server_that_has_lost_what_it_signed_is_left_for_good_and_it_is_said_why() {
+    let mut town = Town::new();
+    let old = town.journal.clone();
+    let mut identity = town.enrol("alice");
+    town.enrol("bob");
+    let alice = town.join(identity.clone(), false);
+    let grown = |event| if let Event::Followed(followed) = event { Some(followed) } else { None };
+    let kept = town.news(alice).into_iter().find_map(grown).expect("bob has come since");
+    identity.log = Following::restore(&identity.trust, &kept, town.now.wall).unwrap();
+    // The backup knows alice, whose certificate came before, and not bob.
+    let journal = town.journal[..old.len() + 3].to_vec();
+    let mut town = Town::with_founded(town.founded, journal);
+    let alice = town.join(identity, false);
+    let news = town.news(alice);
+    let refused = |event: &Event| matches!(event, Event::LogRefused(LogRefusal::History(_)));
+    assert!(news.iter().any(refused), "{news:?}");
+    assert_eq!(news.last(), Some(&Event::GivenUp(CloseReason::Fault(Fault::History))));
+}
+
+#[test]
+fn a_certificate_that_is_good_but_not_in_the_log_is_not_believed() {
+    let mut town = Town::new();
+    let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
+    let intermediates = [alice.credentials.issuing.clone()];
+    let judge = |leaf: &CertificateDer<'_>| {
+        crate::tls::judge_device(&alice.trust, leaf, &intermediates, crate::tls::Side::Client, START, None).unwrap()
+    };
+    let state = town.server.state();
+    let proof_of = |user: &str| {
+        let serial = state.device(&device_name(user, "laptop")).unwrap().serial;
+        let progress = state.progress(serial).unwrap();
+        crate::tlog::keeper::proof(state.log(), progress.issued.unwrap().leaf, &progress.leaf().unwrap()).unwrap()
+    };
+    let (of_alice, of_bob) = (proof_of("alice"), proof_of("bob"));
+    let log = bob.log;
+    let leaf = &alice.credentials.leaf;
+    assert!(log.believe(&judge(leaf), leaf, Some(&of_alice)).is_ok());
+    assert_eq!(log.believe(&judge(leaf), leaf, None), Err(LogRefusal::Unproven));
+    assert_eq!(log.believe(&judge(leaf), leaf, Some(&of_bob)), Err(LogRefusal::OtherLeaf));
+    let moved = LogProof { leaf: of_alice.leaf.clone(), inclusion: of_bob.inclusion };
+    assert!(matches!(log.believe(&judge(leaf), leaf, Some(&moved)), Err(LogRefusal::Proof(_))));
+    let noise = LogProof { leaf: ByteBuf::from([9, 9]), inclusion: of_alice.inclusion.clone() };
+    assert!(matches!(log.believe(&judge(leaf), leaf, Some(&noise)), Err(LogRefusal::Leaf(_))));
+    let nobody = Following::default();
+    assert_eq!(nobody.believe(&judge(leaf), leaf, Some(&of_alice)), Err(LogRefusal::Unproven));
+}

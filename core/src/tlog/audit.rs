@@ -1,0 +1,158 @@
+//! Reads a whole log: that its entries make what was signed, and what is in it about one person.
+
+use std::fmt;
+
+use super::hash::Hash;
+use super::leaf::{Leaf, LeafRefusal};
+use super::tree::{Head, Tree};
+use crate::id::{DeviceName, KeyId, UserName};
+
+/// Why entries are not the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditRefusal {
+    /// Fewer entries were given than the log has signed.
+    Missing {
+        /// How many there are.
+        given: u64,
+        /// How many were signed.
+        signed: u64,
+    },
+    /// An entry can't be read.
+    Leaf {
+        /// Which.
+        index: u64,
+        /// Why.
+        why: LeafRefusal,
+    },
+    /// The entries do not make the root that was signed.
+    Root,
+}
+
+impl fmt::Display for AuditRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { given, signed } => {
+                write!(f, "the server has signed a log of {signed} entries and gives {given}: it hides what it did")
+            }
+            Self::Leaf { index, why } => write!(f, "entry {index} of the log can't be read: {why}"),
+            Self::Root => {
+                f.write_str("the entries that the server gives are not those that it has signed: it hides what it did")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AuditRefusal {}
+
+/// A log that was read whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    leaves: Vec<Leaf>,
+}
+
+impl Audit {
+    /// Reads the entries of a log, from the first on, and holds them against what was signed. Those beyond its size have
+    /// come since, and are passed over.
+    pub fn read(signed: &Head, entries: &[Vec<u8>]) -> Result<Self, AuditRefusal> {
+        let given = entries.len() as u64;
+        let size = usize::try_from(signed.size).ok().filter(|size| *size <= entries.len());
+        let Some(entries) = size.and_then(|size| entries.get(..size)) else {
+            return Err(AuditRefusal::Missing { given, signed: signed.size });
+        };
+        let tree: Tree = entries.iter().map(|entry| Hash::leaf(entry)).collect();
+        if tree.head() != *signed {
+            return Err(AuditRefusal::Root);
+        }
+        let decode =
+            |(index, entry): (u64, &Vec<u8>)| Leaf::decode(entry).map_err(|why| AuditRefusal::Leaf { index, why });
+        let leaves = (0..).zip(entries).map(decode).collect::<Result<_, _>>()?;
+        Ok(Self { leaves })
+    }
+
+    /// All entries, in order.
+    pub fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    /// What is in it about one person, with the place of each.
+    pub fn about<'a>(&'a self, user: &'a UserName) -> impl Iterator<Item = (u64, &'a Leaf)> {
+        (0..).zip(&self.leaves).filter(move |(_, leaf)| leaf.about() == Some(user))
+    }
+
+    /// What is in it under this device's user that this device does not know of: any act but a certificate for its own
+    /// key. Until a person can have several devices, there is to be none.
+    pub fn strange_to<'a>(&'a self, own: &'a DeviceName, key: KeyId) -> impl Iterator<Item = (u64, &'a Leaf)> {
+        self.about(&own.user).filter(move |(_, leaf)| match leaf {
+            Leaf::DeviceCertificate(certified) => certified.name != *own || certified.key != key,
+            Leaf::IssuingCa { .. }
+            | Leaf::RelayCertificate { .. }
+            | Leaf::Revocation { .. }
+            | Leaf::Rotation { .. }
+            | Leaf::RecoveryKey { .. }
+            | Leaf::Generation { .. } => true,
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at once")]
+mod tests {
+    use super::*;
+    use crate::id::{Fingerprint, Serial};
+    use crate::testing::{START, device_name, rng};
+    use crate::tlog::{Basis, Certified};
+
+    fn certified(user: &str, device: &str, key: u8) -> Leaf {
+        Leaf::DeviceCertificate(Certified {
+            name: device_name(user, device),
+            serial: Serial::draw(&mut rng(u64::from(key))),
+            key: KeyId([key; 32]),
+            certificate: Fingerprint([key; 32]),
+            not_after: START,
+            basis: Basis::FirstDevice,
+            at: START,
+        })
+    }
+
+    fn log() -> (Vec<Leaf>, Vec<Vec<u8>>, Head) {
+        let leaves =
+            vec![certified("alice", "laptop", 1), certified("bob", "laptop", 2), certified("alice", "phone", 3)];
+        let entries: Vec<_> = leaves.iter().map(Leaf::encode).collect();
+        let tree: Tree = leaves.iter().map(Leaf::leaf_hash).collect();
+        (leaves, entries, tree.head())
+    }
+
+    #[test]
+    fn entries_that_make_what_was_signed_are_the_log_and_later_ones_are_passed_over() {
+        let (leaves, mut entries, head) = log();
+        assert_eq!(Audit::read(&head, &entries).unwrap().leaves(), leaves);
+        entries.push(vec![1, 2, 3]);
+        assert_eq!(Audit::read(&head, &entries).unwrap().leaves(), leaves);
+    }
+
+    #[test]
+    fn hidden_altered_and_unreadable_entries_are_found() {
+        let (_, entries, head) = log();
+        let missing = AuditRefusal::Missing { given: 2, signed: 3 };
+        assert_eq!(Audit::read(&head, entries.get(..2).unwrap()), Err(missing));
+        let mut swapped = entries.clone();
+        swapped.swap(0, 1);
+        assert_eq!(Audit::read(&head, &swapped), Err(AuditRefusal::Root));
+        let noise = vec![vec![9, 9]];
+        let tree: Tree = noise.iter().map(|entry| Hash::leaf(entry)).collect();
+        let why = LeafRefusal::Format(9);
+        assert_eq!(Audit::read(&tree.head(), &noise), Err(AuditRefusal::Leaf { index: 0, why }));
+    }
+
+    #[test]
+    fn what_was_done_in_a_persons_name_and_not_by_their_device_is_found() {
+        let (leaves, entries, head) = log();
+        let audit = Audit::read(&head, &entries).unwrap();
+        let places = |found: Vec<(u64, &Leaf)>| found.into_iter().map(|(index, _)| index).collect::<Vec<_>>();
+        let alice = device_name("alice", "laptop");
+        assert_eq!(places(audit.about(&alice.user).collect()), [0, 2]);
+        assert_eq!(audit.strange_to(&alice, KeyId([1; 32])).collect::<Vec<_>>(), [(2, leaves.get(2).unwrap())]);
+        assert_eq!(places(audit.strange_to(&alice, KeyId([7; 32])).collect()), [0, 2], "the same name for another key");
+        assert_eq!(audit.strange_to(&device_name("bob", "laptop"), KeyId([2; 32])).count(), 0);
+    }
+}

@@ -1,0 +1,48 @@
+//! The log's keeper: signs what the tree has become, and proves it to whoever asks.
+//!
+//! What it signs is what the fold holds, so nothing is signed that is not durable; and the tree only grows, so each
+//! checkpoint goes on from the one before. It signs when somebody asks, once for each size.
+
+use rustls_pki_types::CertificateDer;
+use serde_bytes::ByteBuf;
+
+use super::checkpoint::{LogSigner, VerifiedCheckpoint};
+use super::leaf::Leaf;
+use super::tree::Tree;
+use crate::wire::log::{LogHead, LogProof};
+
+/// The keeper of a realm's log.
+#[derive(Debug)]
+pub struct Keeper {
+    signer: LogSigner,
+    certificate: CertificateDer<'static>,
+    newest: Option<VerifiedCheckpoint>,
+}
+
+impl Keeper {
+    /// A keeper who signs with the key of this certificate.
+    pub fn new(signer: LogSigner, certificate: CertificateDer<'static>) -> Self {
+        Self { signer, certificate, newest: None }
+    }
+
+    /// The checkpoint of the tree as it is.
+    pub fn checkpoint(&mut self, tree: &Tree) -> &VerifiedCheckpoint {
+        let is_newest = self.newest.as_ref().is_some_and(|newest| newest.head().size == tree.size());
+        let signed = self.newest.take().filter(|_| is_newest);
+        self.newest.insert(signed.unwrap_or_else(|| self.signer.sign(tree.head())))
+    }
+
+    /// The log's head for whoever has followed it up to the size `seen`, with the proof that it goes on from there.
+    pub fn head(&mut self, tree: &Tree, seen: u64) -> LogHead {
+        let consistency = tree.consistency(seen, tree.size()).filter(|_| seen != tree.size());
+        let certificate = ByteBuf::from(self.certificate.as_ref());
+        let checkpoint = ByteBuf::from(self.checkpoint(tree).to_string().into_bytes());
+        LogHead { certificate, checkpoint, consistency }
+    }
+}
+
+/// What a leaf says, and the proof that it stands at `index` of the tree as it is.
+pub fn proof(tree: &Tree, index: u64, leaf: &Leaf) -> Option<LogProof> {
+    let inclusion = tree.inclusion(index, tree.size())?;
+    Some(LogProof { leaf: ByteBuf::from(leaf.encode()), inclusion })
+}

@@ -1,0 +1,83 @@
+//! What goes with a message about the transparency log (design 4, protocol §3.4): its head, and proofs of its leaves.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::Extension;
+use crate::fault::Fault;
+use crate::limits::{CERTIFICATE_BYTES_MAX, LEAF_BYTES_MAX, LOG_PAGE_MAX, NOTE_BYTES_MAX};
+use crate::tlog::{ConsistencyProof, InclusionProof};
+
+/// The extension that holds a [`LogHead`].
+pub const HEAD: u16 = 1;
+/// The extension that holds a [`LogProof`].
+pub const PROOF: u16 = 2;
+
+/// What the log is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogHead {
+    /// The root's certificate of the log's key, in DER.
+    pub certificate: ByteBuf,
+    /// The checkpoint, a signed note.
+    pub checkpoint: ByteBuf,
+    /// That it goes on from what the reader has seen. None where that was nothing, or this very head.
+    pub consistency: Option<ConsistencyProof>,
+}
+
+/// That something is in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogProof {
+    /// The leaf, encoded.
+    pub leaf: ByteBuf,
+    /// The proof, under the newest head that the reader was given.
+    pub inclusion: InclusionProof,
+}
+
+/// A page of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPage {
+    /// The leaves, encoded, from the one on that was asked for.
+    pub leaves: Vec<ByteBuf>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl LogHead {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        let sound = (1..=CERTIFICATE_BYTES_MAX).contains(&self.certificate.len())
+            && (1..=NOTE_BYTES_MAX).contains(&self.checkpoint.len());
+        if sound { Ok(()) } else { Err(Fault::Malformed) }
+    }
+
+    /// As an extension.
+    pub fn extension(&self) -> Extension {
+        extension(HEAD, self)
+    }
+}
+
+impl LogProof {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        if (1..=LEAF_BYTES_MAX).contains(&self.leaf.len()) { Ok(()) } else { Err(Fault::Malformed) }
+    }
+
+    /// As an extension.
+    pub fn extension(&self) -> Extension {
+        extension(PROOF, self)
+    }
+}
+
+impl LogPage {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        let sound = self.leaves.len() <= LOG_PAGE_MAX
+            && self.leaves.iter().all(|leaf| (1..=LEAF_BYTES_MAX).contains(&leaf.len()))
+            && !(self.more && self.leaves.is_empty());
+        if sound { Ok(()) } else { Err(Fault::Malformed) }
+    }
+}
+
+fn extension(kind: u16, body: &impl Serialize) -> Extension {
+    Extension { kind, body: ByteBuf::from(postcard::to_stdvec(body).expect("an extension can always be encoded")) }
+}
