@@ -33,7 +33,7 @@ struct Told {
 
 /// Runs `server log`.
 pub fn show(folder: &Path, verify: bool, json: bool) -> Result<(), Failure> {
-    let told = read(folder)?;
+    let told = read(|first| page(folder, first))?;
     let leaves = if verify { verified(folder, &told, Clock::start().now().wall)? } else { as_told(&told)? };
     for (index, leaf) in (0..).zip(&leaves) {
         print_line(if json {
@@ -52,13 +52,15 @@ pub fn show(folder: &Path, verify: bool, json: bool) -> Result<(), Failure> {
     print_line(format_args!("log {origin}, size {}, root {}{how}", head.size, head.root))
 }
 
+/// A page of the log: the note of how it is now, and the entries from `first` on.
+fn page(folder: &Path, first: u64) -> Result<(String, Vec<Vec<u8>>), Failure> {
+    let Reply::Log { checkpoint, entries } = ask(folder, &Request::Log { first })? else { return Err(mixed_up()) };
+    let entries = entries.iter().map(|entry| Base64::decode_vec(entry).map_err(|_| mixed_up()));
+    Ok((checkpoint, entries.collect::<Result<_, _>>()?))
+}
+
 /// All of the log. It may grow meanwhile: the first page's checkpoint is the one that is shown.
-fn read(folder: &Path) -> Result<Told, Failure> {
-    let page = |first| {
-        let Reply::Log { checkpoint, entries } = ask(folder, &Request::Log { first })? else { return Err(mixed_up()) };
-        let entries = entries.iter().map(|entry| Base64::decode_vec(entry).map_err(|_| mixed_up()));
-        Ok((checkpoint, entries.collect::<Result<Vec<_>, _>>()?))
-    };
+fn read(mut page: impl FnMut(u64) -> Result<(String, Vec<Vec<u8>>), Failure>) -> Result<Told, Failure> {
     let (note, mut entries) = page(0)?;
     let checkpoint = Checkpoint::parse(note.as_bytes()).map_err(Failure::refused)?;
     while (entries.len() as u64) < checkpoint.head().size {

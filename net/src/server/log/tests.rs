@@ -60,6 +60,27 @@ fn what_was_signed_is_verified_and_what_has_come_since_is_passed_over() {
 }
 
 #[test]
+fn the_log_is_read_page_by_page_up_to_the_first_pages_checkpoint() {
+    let (_place, founded) = folder();
+    let Told { note, entries, .. } = told(&founded.log_key, &Realm::default());
+    let grown: Vec<Vec<u8>> = entries.iter().cloned().chain([leaf(6).encode(), leaf(7).encode()]).collect();
+    let mut asked = Vec::new();
+    // Pages of two, while the log grows and later pages come with another note.
+    let told = read(|first| {
+        asked.push(first);
+        let note = if first == 0 { note.clone() } else { "of later".to_owned() };
+        Ok((note, grown.iter().skip(usize::try_from(first).unwrap()).take(2).cloned().collect()))
+    })
+    .unwrap();
+    assert_eq!((told.note.as_str(), asked), (note.as_str(), vec![0, 2, 4]));
+    assert_eq!(as_told(&told), Ok((1..6).map(leaf).collect()));
+    // A server that gives no more is not asked for ever.
+    let told = read(|first| Ok((note.clone(), if first == 0 { entries[..3].to_vec() } else { Vec::new() }))).unwrap();
+    assert_eq!((told.entries.len(), as_told(&told).unwrap_err().exit), (3, Exit::Refused));
+    assert_eq!(read(|_| Ok(("no note".to_owned(), Vec::new()))).err().map(|failure| failure.exit), Some(Exit::Refused));
+}
+
+#[test]
 fn altered_hidden_and_unreadable_entries_are_refused() {
     let (place, founded) = folder();
     let good = || told(&founded.log_key, &Realm::default());
