@@ -3,7 +3,7 @@
 //! The chain is checked by webpki (RFC 5280 §6.1: signatures, validity, path length, CA flags, name constraints,
 //! usage). What webpki leaves open is checked here, on the leaf itself:
 //!
-//! What the root signed itself, [`root`] judges: V-01 and the other certificates that stand right below it.
+//! What the root signed itself, `verify/root.rs` judges: V-01 and the other certificates that stand right below it.
 //!
 //! | check | what | test (`verify/tests.rs`) | forgeries among others (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
