@@ -316,6 +316,8 @@ fn an_abandoned_session_says_and_hears_no_more() {
     call.events();
     call.caller.abandon();
     assert_eq!(call.caller.say("to nobody", NOW), Err(SayRefusal::NotOpen));
+    call.caller.part(Code::FINISHED);
+    assert!(!call.caller.has_parted(), "there is nobody left to part from");
     call.callee.say("from nobody", NOW).unwrap();
     call.pump();
     assert_eq!(call.events(), (vec![], vec![]));

@@ -13,7 +13,7 @@ use crate::limits::{LOG_PAGE_MAX, LOG_READ_MAX};
 use crate::pki::{Founded, found_realm};
 use crate::testing::{START, Town, device_name, rng};
 use crate::time::{Instant, Now};
-use crate::tlog::{Head, LogSigner, Tree};
+use crate::tlog::{Certified, Head, LogSigner, Tree};
 use crate::wire::log::LogPage;
 use crate::wire::relay::RelayRequest;
 
@@ -251,6 +251,21 @@ fn a_certificate_that_is_good_but_not_in_the_log_is_not_believed() {
     assert!(matches!(log.believe(&judge(leaf), leaf, Some(&moved)), Err(LogRefusal::Proof(_))));
     let noise = LogProof { leaf: ByteBuf::from([9, 9]), inclusion: of_alice.inclusion.clone() };
     assert!(matches!(log.believe(&judge(leaf), leaf, Some(&noise)), Err(LogRefusal::Leaf(_))));
+    // A leaf that differs in one thing alone is another leaf.
+    let Ok(Leaf::DeviceCertificate(said)) = Leaf::decode(&of_alice.leaf) else { panic!("a device's leaf") };
+    let others = [
+        Certified { name: device_name("alice", "phone"), ..said.clone() },
+        Certified { serial: crate::id::Serial::draw(&mut rng(5)), ..said.clone() },
+        Certified { key: crate::id::KeyId([5; 32]), ..said.clone() },
+        Certified { certificate: Fingerprint([5; 32]), ..said },
+    ];
+    for other in others {
+        let proof = LogProof {
+            leaf: ByteBuf::from(Leaf::DeviceCertificate(other.clone()).encode()),
+            inclusion: of_alice.inclusion.clone(),
+        };
+        assert_eq!(log.believe(&judge(leaf), leaf, Some(&proof)), Err(LogRefusal::OtherLeaf), "{other:?}");
+    }
     let nobody = Following::default();
     assert_eq!(nobody.believe(&judge(leaf), leaf, Some(&of_alice)), Err(LogRefusal::Unproven));
 }
