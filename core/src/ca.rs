@@ -267,9 +267,7 @@ impl Ca {
     /// The log's head, and the proof that it has this certificate.
     fn proof(&mut self, serial: Serial, state: &State) -> Extensions {
         let tree = state.log();
-        let progress = state.progress(serial);
-        let logged = progress.and_then(|progress| Some((progress.issued?.leaf, progress.leaf()?)));
-        let proof = logged.and_then(|(index, leaf)| proof(tree, index, &leaf));
+        let proof = state.logged(serial).and_then(|(index, leaf)| proof(tree, index, &leaf));
         let head = self.keeper.head(tree, 0);
         Extensions([head.extension()].into_iter().chain(proof.map(|proof| proof.extension())).collect())
     }

@@ -234,7 +234,8 @@ impl Server {
         self.shutting_down && self.conns.is_empty() && self.appending.is_empty()
     }
 
-    /// The journal begins with the realm; and no CA of ours, and no relay, is to be seen that the log does not have.
+    /// The journal begins with the realm, and the log gets whoever certifies and the relay. The relay serves meanwhile: nobody
+    /// asks for the log's proof of its certificate yet.
     fn write_down_who_certifies(&mut self, at: Wall) {
         let (realm, root) = (self.realm().clone(), self.root());
         let founded = self.state.realm().is_none().then_some(Record::RealmFounded { realm, root, at });

@@ -195,6 +195,12 @@ impl State {
         &self.log.tree
     }
 
+    /// Where the log has a certificate, and what it says of it, once it was signed.
+    pub fn logged(&self, serial: Serial) -> Option<(u64, Leaf)> {
+        let progress = self.progress(serial)?;
+        Some((progress.issued?.leaf, progress.leaf()?))
+    }
+
     /// What the log's leaf at `index` says.
     pub fn leaf(&self, index: u64) -> Option<Leaf> {
         match self.log.act(index)? {

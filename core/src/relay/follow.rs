@@ -49,9 +49,7 @@ impl Followers {
         out: &mut Effects,
     ) -> Extensions {
         let Some(shown) = self.shown.get(&conn).copied() else { return Extensions::default() };
-        let progress = books.state.progress(serial);
-        let logged = progress.and_then(|progress| Some((progress.issued?.leaf, progress.leaf()?)));
-        let Some((index, leaf)) = logged else { return Extensions::default() };
+        let Some((index, leaf)) = books.state.logged(serial) else { return Extensions::default() };
         if shown < books.state.log().size() {
             self.follow(conn, shown, books, out);
         }
