@@ -85,6 +85,15 @@ fn a_relay_that_answers_with_somebody_elses_or_an_expired_certificate_is_not_bel
 }
 
 #[test]
+fn a_fetched_certificate_that_comes_without_the_logs_proof_is_not_believed() {
+    let (mut asks, alice, bob, now) = asks();
+    let ask = fetching(&mut asks, now);
+    asks.certificate(of(&bob, ask, false), &alice, now).unwrap();
+    let told = [Event::Asked(asks.poll_event().unwrap())];
+    assert_eq!(certificates(&told).1, [Err(CertRefusal::NotLogged)]);
+}
+
+#[test]
 fn an_answer_without_end_is_a_breach() {
     let (mut asks, alice, bob, now) = asks();
     let ask = fetching(&mut asks, now);
