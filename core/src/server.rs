@@ -123,7 +123,9 @@ impl Server {
             shutting_down: false,
         };
         server.deadlines.set(Wake::Certificate, now.when(server.kept.end));
-        server.write_down_who_certifies(now.wall);
+        let (realm, root) = (server.realm().clone(), server.root());
+        let founded = server.state.realm().is_none().then_some(Record::RealmFounded { realm, root, at: now.wall });
+        server.write_down_who_certifies(founded, now.wall);
         server.ca.resume(&server.state, &mut server.effects);
         server.carry_out(now);
         Ok(server)
@@ -234,11 +236,9 @@ impl Server {
         self.shutting_down && self.conns.is_empty() && self.appending.is_empty()
     }
 
-    /// The journal begins with the realm, and the log gets whoever certifies and the relay. The relay serves meanwhile: nobody
-    /// asks for the log's proof of its certificate yet.
-    fn write_down_who_certifies(&mut self, at: Wall) {
-        let (realm, root) = (self.realm().clone(), self.root());
-        let founded = self.state.realm().is_none().then_some(Record::RealmFounded { realm, root, at });
+    /// The log gets whoever certifies and the relay, after the founding if the journal begins with it. The relay serves
+    /// meanwhile: nobody asks for the log's proof of its certificate yet.
+    fn write_down_who_certifies(&mut self, founded: Option<Record>, at: Wall) {
         let issuing = self.ca.authority().issuing();
         let is_known = self.state.issuing() == Some(Fingerprint::of(issuing));
         let certifies = (!is_known).then(|| Record::IssuingCertified { der: ByteBuf::from(issuing.as_ref()), at });
@@ -291,7 +291,7 @@ impl Server {
         match doors(&self.env, self.ca.authority(), now, rng) {
             Ok((doors, leaf)) => {
                 (self.doors, self.leaf) = (doors, leaf);
-                self.write_down_who_certifies(now.wall);
+                self.write_down_who_certifies(None, now.wall);
                 self.effects.note(Note::RelayCertified(now.wall));
                 self.kept = kept_until(now, RELAY_LIFETIME * 2 / 3);
             }
