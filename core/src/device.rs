@@ -19,6 +19,7 @@ pub mod calls;
 pub mod enrol;
 pub mod following;
 mod leaving;
+mod log;
 pub mod session;
 
 use std::collections::VecDeque;
@@ -29,18 +30,16 @@ use rand_core::CryptoRng;
 
 use crate::fault::{CloseReason, Fault};
 use crate::id::{CallId, ConnId, DeviceName, UserName};
-use crate::peer::{DirectInput, Reach};
+use crate::peer::{DirectInput, Expected, Reach};
 use crate::pki::Facts;
 use crate::time::{Instant, Now, Wall};
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
-use crate::wire::log::LogHead;
 use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use crate::wire::{Code, Extensions};
 
 use asks::Asks;
 pub use asks::{Asked, Fetched};
 use calls::{CallDenied, CallEvent, Calls};
-use following::News;
 pub use following::{Followed, Following, LogRefusal};
 use session::{RelaySession, SessionEvent};
 
@@ -191,6 +190,8 @@ pub struct Device {
     attend: bool,
     /// Which life of its journal the relay is in.
     incarnation: u64,
+    /// What the log has of the one whom the relay is about to name.
+    proved: Option<Expected>,
     session: RelaySession,
     calls: Calls,
     asks: Asks,
@@ -213,6 +214,7 @@ impl Device {
             identity,
             attend,
             incarnation: 0,
+            proved: None,
             session: RelaySession::new(dial, ends),
             calls,
             asks: Asks::default(),
@@ -332,6 +334,8 @@ impl Device {
             // a call never comes after the news that the relay is lost.
             if let Some(request) = self.calls.poll_request().or_else(|| self.asks.poll_request()) {
                 self.session.request(&request);
+            } else if let Some(split) = self.calls.take_split() {
+                self.split(split, now, rng);
             } else if let Some(asked) = self.asks.poll_event() {
                 self.tell(Event::Asked(asked));
             } else if let Some((call, result)) = self.calls.poll_event() {
@@ -411,9 +415,18 @@ impl Device {
             RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
             RelayEvent::Log(head) => self.log(&head, now),
             RelayEvent::Leaves { ask, page } => self.asks.leaves(ask, page, now),
-            RelayEvent::Ringing { ask, tunnel, device } => self.calls.ringing(ask, tunnel, device, now),
+            RelayEvent::Proof { device, proof } => self.proof(&device, &proof),
+            RelayEvent::Ringing { ask, tunnel, device } => {
+                let expected = self.proved(&device);
+                let heard = self.calls.ringing(ask, tunnel, device, expected, now);
+                heard.inspect_err(|fault| self.unproved(*fault))
+            }
             RelayEvent::Introduced { tunnel, from, .. } => {
-                self.calls.introduced(tunnel, from, now);
+                let Some(expected) = self.proved(&from) else {
+                    self.unproved(Fault::Log);
+                    return Err(Fault::Log);
+                };
+                self.calls.introduced(tunnel, expected, now);
                 Ok(())
             }
             RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
@@ -438,37 +451,23 @@ impl Device {
         }
     }
 
-    /// The server says what the log is. One that is not the log that this device knows is left.
-    fn log(&mut self, head: &LogHead, now: Now) -> Result<(), Fault> {
-        let Identity { trust, log, .. } = &mut self.identity;
-        match log.hear(trust, self.incarnation, head, now.wall) {
-            Ok(News::None) => Ok(()),
-            Ok(News::Grown(followed)) => {
-                self.tell(Event::Followed(followed));
-                Ok(())
-            }
-            Ok(News::Another(followed)) => {
-                self.tell(Event::AnotherLog(followed));
-                Ok(())
-            }
-            Err(refusal) => {
-                let fault = if let LogRefusal::History(_) = refusal { Fault::History } else { Fault::Log };
-                self.tell(Event::LogRefused(refusal));
-                Err(fault)
-            }
-        }
-    }
-
     /// Has the calls hand over what the turn has queued for their tunnels.
     fn seal(&mut self) {
         if let Some(now) = self.turn
-            && self.calls.seal(now)
+            && self.seal_calls(now)
         {
+            self.quit_when_ready(now);
+        }
+    }
+
+    fn seal_calls(&mut self, now: Now) -> bool {
+        let sealed = self.calls.seal(now);
+        if sealed {
             while let Some(request) = self.calls.poll_request() {
                 self.session.request(&request);
             }
-            self.quit_when_ready(now);
         }
+        sealed
     }
 
     /// Once the calls have ended in good order the relay is told goodbye, too.

@@ -40,6 +40,8 @@ pub enum Fault {
     Log,
     /// What it shows as the realm's log contradicts what it has shown before.
     History,
+    /// It was introduced to us under another head of the realm's log than we to it.
+    OtherLog,
     /// More tunnelled bytes than credit was given for, or more credit than the window.
     Credit,
 }
@@ -48,6 +50,7 @@ impl Fault {
     /// What the other side is told, once frames can be sent. TLS's own faults go out as TLS alerts instead.
     pub fn code(self) -> Code {
         match self {
+            Self::Certificate(CertRefusal::NotLogged) => Code::NOT_LOGGED,
             Self::Certificate(_)
             | Self::NoAlpn
             | Self::WrongAlpn
@@ -58,6 +61,7 @@ impl Fault {
             Self::FrameLength | Self::Malformed | Self::UnknownExtension => Code::MALFORMED,
             Self::Version(_) => Code::VERSION,
             Self::Unexpected | Self::Log | Self::History => Code::UNEXPECTED,
+            Self::OtherLog => Code::OTHER_LOG,
             Self::Credit => Code::CREDIT,
         }
     }
@@ -84,6 +88,9 @@ impl fmt::Display for Fault {
                 "what it shows as the realm's log is not to be believed: compare the clocks, then ask the operator",
             ),
             Self::History => f.write_str("the log that it shows is not the one that this device has followed"),
+            Self::OtherLog => f.write_str(
+                "it has been shown another log of the realm than this device: both run `client log check`, and compare",
+            ),
             Self::Credit => f.write_str("it sent more than it had been allowed to"),
         }
     }

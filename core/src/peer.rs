@@ -2,18 +2,20 @@
 //! (protocol §7).
 //!
 //! ```text
-//!                  both handshakes over; the callee says Welcome
-//! Securing -----------------------------------------------------> Open ---goodbye---> Parting ---> (closed)
-//!     |  a certificate is refused, it takes too long                |  fault, both ways lost      |
-//!                                                                   |
+//!             handshake over, both say Checkpoint; the callee says Welcome
+//! Securing -----------------------------------------------------------------> Open ---goodbye---> Parting ---> (closed)
+//!     |  a certificate is refused, other checkpoints, it takes too long         |  fault, both ways lost      |
+//!                                                                               |
 //!                                 tunnel --Attached, Attach--> direct --broken, Detach--> tunnel
 //! ```
 //!
 //! One machine over two transports: each is a link of its own, and a line is a line on either. Each end speaks on one
 //! way at a time and listens on both; when it changes, it says again what was not confirmed, and the numbers of the
 //! lines keep them whole (`lines.rs`). The relay sees lengths. Each end demands the very name that was called or that
-//! was announced as calling, so a relay that introduces somebody else is found out by the handshake.
+//! was announced as calling, so a relay that introduces somebody else is found out by the handshake; and a certificate
+//! that the log does not have, or a log that is another for each, by what is compared then (`agreement.rs`).
 
+mod agreement;
 mod direct;
 pub mod glare;
 mod lines;
@@ -31,15 +33,18 @@ use crate::id::{ConnId, DeviceName};
 use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES, PEER_LINE_OVERHEAD_BYTES, PEER_OUTBOX_BYTES_MAX};
 use crate::link::{Link, LinkEvent};
 use crate::time::{Now, Wall};
+use crate::tlog::Split;
 use crate::tls::{Credentials, Dial, Doors, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
 use crate::wire::{Code, Extensions, Frame};
 
+use agreement::{Agreement, Disagreement};
 use direct::{Direct, Ends};
 use lines::Lines;
 use tunnel::Tunnel;
 
+pub use agreement::Expected;
 pub use direct::{DirectEnd, DirectOutput};
 pub use reach::Reach;
 pub use sockets::DirectInput;
@@ -78,6 +83,8 @@ pub enum PeerEvent {
     Direct,
     /// The session goes on in the tunnel: there is no direct connection, or not any more.
     Tunnelled(DirectEnd),
+    /// The log has shown the two ends different histories: here is the proof. The end follows.
+    Split(Box<Split>),
     /// The session is over. Nothing follows.
     Closed(CloseReason),
 }
@@ -102,6 +109,7 @@ pub struct Peer {
     tunnel: Option<Tunnel>,
     direct: Direct,
     lines: Lines,
+    agreement: Agreement,
     proven: Option<Proven<DeviceName>>,
     open: bool,
     over: bool,
@@ -112,17 +120,18 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The caller's end: the other must be `called`. Direct connections go as far as `reach` and are numbered from
+    /// The caller's end: the other must be `called`, with the certificate that the log has. Direct connections go as far as `reach` and are numbered from
     /// `first_conn` on.
     pub fn calling(
         env: &TlsEnv,
         credentials: &Credentials,
         trust: &Trust,
-        called: &DeviceName,
+        called: Expected,
         reach: Reach,
         first_conn: ConnId,
     ) -> Self {
-        Self::new(Ends::Caller(Dial::peer(env, credentials, trust, called)), Role::Caller, reach, first_conn)
+        let ends = Ends::Caller(Dial::peer(env, credentials, trust, called.device()));
+        Self::new(ends, called, Role::Caller, reach, first_conn)
     }
 
     /// The callee's end: the other must be `caller`. Otherwise as [`Peer::calling`].
@@ -130,21 +139,22 @@ impl Peer {
         env: &TlsEnv,
         credentials: &Credentials,
         trust: &Trust,
-        caller: DeviceName,
+        caller: Expected,
         reach: Reach,
         first_conn: ConnId,
     ) -> Self {
-        let doors = Arc::new(Doors::of_peer(env, credentials, trust, caller));
-        Self::new(Ends::Callee(doors), Role::Callee, reach, first_conn)
+        let doors = Arc::new(Doors::of_peer(env, credentials, trust, caller.device().clone()));
+        Self::new(Ends::Callee(doors), caller, Role::Callee, reach, first_conn)
     }
 
-    fn new(ends: Ends, role: Role, reach: Reach, first_conn: ConnId) -> Self {
+    fn new(ends: Ends, expected: Expected, role: Role, reach: Reach, first_conn: ConnId) -> Self {
         Self {
             role,
             reach,
             tunnel: Some(Tunnel::new(ends.link())),
             direct: Direct::new(ends, first_conn),
             lines: Lines::default(),
+            agreement: Agreement::new(expected),
             proven: None,
             open: false,
             over: false,
@@ -169,14 +179,7 @@ impl Peer {
         let events = self.tunnel.as_mut().map(|tunnel| tunnel.received(bytes)).unwrap_or_default();
         for event in events {
             let result = match event {
-                LinkEvent::Secured(secured) => {
-                    self.proven = secured.device;
-                    if self.role == Role::Callee {
-                        self.tunnelled(&PeerMessage::Welcome { extensions: Extensions::default() });
-                        self.opened(now);
-                    }
-                    Ok(())
-                }
+                LinkEvent::Secured(secured) => self.met(secured.device),
                 LinkEvent::Message(message) => self.message(&message, Path::Tunnel, now),
                 LinkEvent::Closed(reason) => {
                     self.tunnel_closed(reason, now);
@@ -296,7 +299,10 @@ impl Peer {
         let message: PeerMessage = decode(message)?;
         message.check()?;
         match (message, path) {
-            (PeerMessage::Welcome { .. }, Path::Tunnel) if self.role == Role::Caller && !self.open => {
+            (PeerMessage::Checkpoint { note }, Path::Tunnel) if !self.open => self.compare(&note, now),
+            (PeerMessage::Welcome { .. }, Path::Tunnel)
+                if self.role == Role::Caller && self.agreement.is_made() && !self.open =>
+            {
                 self.opened(now);
                 Ok(())
             }
@@ -320,8 +326,8 @@ impl Peer {
                 Ok(())
             }
             (PeerMessage::Listening { nonce, at }, Path::Tunnel) if self.open && self.role == Role::Caller => {
-                let key = self.proven.as_ref().map(Proven::key).ok_or(Fault::Unexpected)?;
-                if self.direct.offered(nonce, &at, key, &self.reach) { Ok(()) } else { Err(Fault::Unexpected) }
+                let shown = self.proven.as_ref().map(Proven::certificate).ok_or(Fault::Unexpected)?;
+                if self.direct.offered(nonce, &at, shown, &self.reach) { Ok(()) } else { Err(Fault::Unexpected) }
             }
             (PeerMessage::Detach, Path::Tunnel) if self.open => {
                 self.back(None, DirectEnd::GivenUp, now);
@@ -335,16 +341,41 @@ impl Peer {
                 | PeerMessage::Listening { .. }
                 | PeerMessage::Attach { .. }
                 | PeerMessage::Attached
-                | PeerMessage::Detach,
+                | PeerMessage::Detach
+                | PeerMessage::Checkpoint { .. },
                 _,
             ) => Err(Fault::Unexpected),
         }
     }
 
+    /// The handshake is over: whoever it proved is told under which checkpoint we expect them.
+    fn met(&mut self, device: Option<Proven<DeviceName>>) -> Result<(), Fault> {
+        let proven = device.ok_or(Fault::Unexpected)?;
+        let word = self.agreement.met(&proven)?;
+        self.proven = Some(proven);
+        self.tunnelled(&word);
+        Ok(())
+    }
+
+    /// The other end's checkpoint has come. If it is ours, the one who was called admits the caller.
+    fn compare(&mut self, note: &[u8], now: Now) -> Result<(), Fault> {
+        let Err(disagreement) = self.agreement.hear(note) else {
+            if self.role == Role::Callee {
+                self.tunnelled(&PeerMessage::Welcome { extensions: Extensions::default() });
+                self.opened(now);
+            }
+            return Ok(());
+        };
+        let fault = disagreement.fault();
+        if let Disagreement::Split(split) = disagreement {
+            self.events.push_back(PeerEvent::Split(split));
+        }
+        Err(fault)
+    }
+
     fn opened(&mut self, now: Now) {
         self.open = true;
-        let proven = self.proven.clone().expect("a peer's handshake proves a device");
-        self.events.push_back(PeerEvent::Open(proven));
+        self.events.extend(self.proven.clone().map(PeerEvent::Open));
         if self.role == Role::Caller && self.reach.direct {
             self.direct.begin(Vec::new(), now);
         }

@@ -94,7 +94,7 @@ impl Relay {
                 }
             }
             RelayRequest::Introduce { ask, to, .. } => {
-                if let Err(code) = self.introduce(from, ask, &to, state, now, out) {
+                if let Err(code) = self.introduce(from, ask, &to, books, now, out) {
                     out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
                 }
             }
@@ -201,7 +201,7 @@ impl Relay {
         from: &Admitted,
         ask: AskId,
         to: &UserName,
-        state: &State,
+        books: &mut Books<'_>,
         now: Now,
         out: &mut Effects,
     ) -> Result<(), Code> {
@@ -211,19 +211,22 @@ impl Relay {
         if *to == from.device().user {
             return Err(Code::SELF_CALL);
         }
-        if !state.users().contains_key(to) {
+        if !books.state.users().contains_key(to) {
             return Err(Code::NO_SUCH_USER);
         }
-        let (callee, callee_conn) = self.roster.device_of(to).ok_or(Code::OFFLINE)?;
+        let (callee, present) = self.roster.device_of(to).ok_or(Code::OFFLINE)?;
         // Nobody makes others ring without end.
         if !self.introductions.allows(from.device(), now.mono) {
             return Err(Code::TOO_MANY_CALLS);
         }
-        let tunnel = self.tunnels.introduce(from.conn(), callee_conn, now.mono)?;
+        let tunnel = self.tunnels.introduce(from.conn(), present.conn, now.mono)?;
         let extensions = Extensions::default();
+        // Both under the head of this moment, so that the two have the same one to compare.
+        self.followers.prove_device(from.conn(), (&callee, present.serial), books, out);
+        self.followers.prove_device(present.conn, (from.device(), from.serial()), books, out);
         out.send(from.conn(), Frame::message(&RelayEvent::Ringing { ask, tunnel, device: callee }));
         let introduced = RelayEvent::Introduced { tunnel, from: from.device().clone(), extensions };
-        out.send(callee_conn, Frame::message(&introduced));
+        out.send(present.conn, Frame::message(&introduced));
         Ok(())
     }
 }

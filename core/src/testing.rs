@@ -11,6 +11,7 @@
 
 mod carry;
 mod input;
+pub(crate) mod log;
 pub(crate) mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -95,6 +95,8 @@ fn every_numbered_check_is_tried_by_what_its_row_names() {
         .concat()
         + core!("pki/csr/tests/made_elsewhere.rs")
         + core!("device/following/tests.rs")
+        + core!("peer/tests/agreement.rs")
+        + core!("server/tests.rs")
         + core!("journal/tests.rs");
     let forgeries: BTreeMap<&str, &Forgery> = catalogue().iter().map(|forgery| (forgery.name, forgery)).collect();
     let mut numbers = BTreeSet::new();

@@ -135,7 +135,7 @@ impl Asks {
         let proof: Option<LogProof> = extensions.get(log::PROOF)?;
         let verdict = judge_device(&own.trust, &leaf, std::slice::from_ref(&issuing), Side::Client, now.wall, None)
             .and_then(|judged| if judged.device.user == *user { Ok(judged) } else { Err(CertRefusal::OtherName) })
-            .and_then(|judged| match own.log.believe(&judged, &leaf, proof.as_ref()) {
+            .and_then(|judged| match own.log.believe(&judged, proof.as_ref()) {
                 Ok(_) => Ok(judged),
                 Err(_) => Err(CertRefusal::NotLogged),
             });

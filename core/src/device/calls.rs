@@ -13,6 +13,7 @@
 //! When both call at once, `peer/glare.rs` says whose call goes on; the other end takes it, since it wanted to speak.
 
 mod event;
+mod find;
 mod pump;
 mod sockets;
 
@@ -25,8 +26,9 @@ use crate::fault::{CloseReason, Fault};
 use crate::id::{AskId, CallId, DeviceName, TunnelId, UserName};
 use crate::limits::{CALLS_MAX, HANDSHAKE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, RING_TIME_MAX};
 use crate::peer::glare::{self, Stands};
-use crate::peer::{Peer, Reach};
+use crate::peer::{Expected, Peer, Reach};
 use crate::time::{Deadlines, Instant, Now};
+use crate::tlog::Split;
 use crate::tls::TlsEnv;
 use crate::wire::Code;
 use crate::wire::Extensions;
@@ -56,6 +58,8 @@ pub struct Calls {
     outputs: VecDeque<Output>,
     /// Whether a tunnel may have something to take.
     turned: bool,
+    /// That the server has shown the other end of a call another history than us.
+    split: Option<Box<Split>>,
 }
 
 #[derive(Debug)]
@@ -72,8 +76,8 @@ struct Call {
 enum Stage {
     Waiting,
     Asking(AskId),
-    Ringing(TunnelId, DeviceName),
-    Incoming(TunnelId, DeviceName),
+    Ringing(TunnelId, Box<Expected>),
+    Incoming(TunnelId, Box<Expected>),
     /// Without a tunnel the relay was lost to either end, and the session goes on directly.
     Up(Option<TunnelId>, Box<Peer>),
     /// Over for the user, who was told; but an alert or a last word waits for credit and goes before the hang-up.
@@ -116,6 +120,7 @@ impl Calls {
             leaving: Leaving::default(),
             outputs: VecDeque::new(),
             turned: false,
+            split: None,
         }
     }
 
@@ -152,7 +157,7 @@ impl Calls {
         match self.by_id.remove(&id) {
             Some(Call { user, stage: Stage::Incoming(tunnel, from), patience, leave_by: None }) => {
                 self.by_id.insert(id, Call { user, stage: Stage::Waiting, patience, leave_by: None });
-                self.take(id, tunnel, from, now);
+                self.take(id, tunnel, *from, now);
             }
             Some(call) => {
                 self.by_id.insert(id, call);
@@ -230,7 +235,16 @@ impl Calls {
     }
 
     /// The relay asks the other for us.
-    pub fn ringing(&mut self, ask: AskId, tunnel: TunnelId, device: DeviceName, now: Now) -> Result<(), Fault> {
+    ///
+    /// With `expected`, what the log has of the one who is asked; nobody else is met.
+    pub fn ringing(
+        &mut self,
+        ask: AskId,
+        tunnel: TunnelId,
+        device: DeviceName,
+        expected: Option<Expected>,
+        now: Now,
+    ) -> Result<(), Fault> {
         let Some(id) = self.asking(ask) else {
             // We gave it up meanwhile.
             self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::HUNG_UP });
@@ -241,7 +255,8 @@ impl Calls {
             // A relay that rings at somebody else than we asked for is not one to go on with.
             return Err(Fault::Unexpected);
         }
-        call.stage = Stage::Ringing(tunnel, device.clone());
+        let expected = expected.ok_or(Fault::Log)?;
+        call.stage = Stage::Ringing(tunnel, Box::new(expected));
         self.deadlines.set(Wake::Call(id), now.mono.plus(RING_TIME_MAX * 2));
         self.events.push_back((id, Ok(CallEvent::Ringing(device))));
         Ok(())
@@ -260,22 +275,23 @@ impl Calls {
         }
     }
 
-    /// Somebody calls.
-    pub fn introduced(&mut self, tunnel: TunnelId, from: DeviceName, now: Now) {
+    /// Somebody calls: this one, as the log has them.
+    pub fn introduced(&mut self, tunnel: TunnelId, expected: Expected, now: Now) {
+        let from = expected.device().clone();
         let known = self.with(&from.user);
         match known.and_then(|id| self.by_id.get(&id).map(|call| (id, &call.stage))) {
-            Some((id, Stage::Waiting)) => self.take(id, tunnel, from, now),
+            Some((id, Stage::Waiting)) => self.take(id, tunnel, expected, now),
             Some((id, Stage::Asking(_) | Stage::Ringing(..))) => match glare::decide(&self.identity.name, &from) {
                 Stands::Ours => self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::GLARE }),
                 Stands::Theirs => {
                     self.tell_relay(id, Code::GLARE);
-                    self.take(id, tunnel, from, now);
+                    self.take(id, tunnel, expected, now);
                 }
             },
             // Whoever calls again has given up the call that lost its tunnel: ours is with nobody.
             Some((id, Stage::Up(None, _))) => {
                 self.end(id, CallEnd::Closed(CloseReason::Truncated), now);
-                self.introduced(tunnel, from, now);
+                self.introduced(tunnel, expected, now);
             }
             Some((_, Stage::Incoming(..) | Stage::Up(..) | Stage::Ending(..))) => {
                 self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::IN_A_CALL });
@@ -286,7 +302,7 @@ impl Calls {
             None => {
                 self.incoming += 1;
                 let id = CallId(self.incoming);
-                let stage = Stage::Incoming(tunnel, from.clone());
+                let stage = Stage::Incoming(tunnel, Box::new(expected));
                 self.by_id.insert(id, Call { user: from.user.clone(), stage, patience: now.mono, leave_by: None });
                 self.deadlines.set(Wake::Call(id), now.mono.plus(RING_TIME_MAX * 2));
                 self.events.push_back((id, Ok(CallEvent::Incoming(from))));
@@ -297,12 +313,12 @@ impl Calls {
     /// The one we called takes the call.
     pub fn accepted(&mut self, tunnel: TunnelId, now: Now) -> Result<(), Fault> {
         let Some(id) = self.by_tunnel(tunnel) else { return Ok(()) };
-        let Some(Call { stage: Stage::Ringing(_, device), .. }) = self.by_id.get(&id) else {
+        let Some(Call { stage: Stage::Ringing(_, expected), .. }) = self.by_id.get(&id) else {
             return Err(Fault::Unexpected);
         };
-        let device = device.clone();
+        let expected = Expected::clone(expected);
         let (reach, first) = (self.reach.clone(), self.numbers());
-        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, &device, reach, first);
+        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, expected, reach, first);
         self.up(id, tunnel, peer, now);
         Ok(())
     }
@@ -383,6 +399,11 @@ impl Calls {
         self.requests.pop_front()
     }
 
+    /// That the server has shown somebody another history than us, told once.
+    pub fn take_split(&mut self) -> Option<Box<Split>> {
+        self.split.take()
+    }
+
     /// The next event.
     pub fn poll_event(&mut self) -> Option<(CallId, Result<CallEvent, CallDenied>)> {
         self.events.pop_front()
@@ -410,7 +431,7 @@ impl Calls {
     }
 
     /// Takes a call that comes in.
-    fn take(&mut self, id: CallId, tunnel: TunnelId, from: DeviceName, now: Now) {
+    fn take(&mut self, id: CallId, tunnel: TunnelId, from: Expected, now: Now) {
         self.requests.push_back(RelayRequest::Accept { tunnel });
         let (reach, first) = (self.reach.clone(), self.numbers());
         let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from, reach, first);
@@ -449,34 +470,5 @@ impl Calls {
         }
         self.by_id.remove(&id);
         self.deadlines.clear(Wake::Call(id));
-    }
-
-    /// The call that somebody makes to us, if they do.
-    fn incoming_from(&self, user: &UserName) -> Option<(CallId, TunnelId, DeviceName)> {
-        let incoming = |(id, call): (&CallId, &Call)| match &call.stage {
-            Stage::Incoming(tunnel, from) if call.user == *user => Some((*id, *tunnel, from.clone())),
-            Stage::Incoming(..)
-            | Stage::Waiting
-            | Stage::Asking(_)
-            | Stage::Ringing(..)
-            | Stage::Up(..)
-            | Stage::Ending(..) => None,
-        };
-        self.by_id.iter().find_map(incoming)
-    }
-
-    /// The call with somebody, if there is one that goes on.
-    fn with(&self, user: &UserName) -> Option<CallId> {
-        let goes_on = |call: &Call| call.user == *user && !matches!(call.stage, Stage::Ending(..));
-        self.by_id.iter().find(|(_, call)| goes_on(call)).map(|(id, _)| *id)
-    }
-
-    fn asking(&self, ask: AskId) -> Option<CallId> {
-        let asks = |call: &Call| matches!(call.stage, Stage::Asking(asked) if asked == ask);
-        self.by_id.iter().find(|(_, call)| asks(call)).map(|(id, _)| *id)
-    }
-
-    fn by_tunnel(&self, tunnel: TunnelId) -> Option<CallId> {
-        self.by_id.iter().find(|(_, call)| call.stage.tunnel() == Some(tunnel)).map(|(id, _)| *id)
     }
 }

@@ -336,23 +336,16 @@ fn identity(
     let key = DeviceKey::from(key);
     let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
     let mut log = Following::default();
-    logged(&trust, &mut log, &judged, &leaf, certified, now).ok_or(CertRefusal::NotLogged)?;
+    logged(&trust, &mut log, &judged, certified, now).ok_or(CertRefusal::NotLogged)?;
     Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
 }
 
 /// Begins to follow the log with the head that came along, and believes that it has the certificate.
-fn logged(
-    trust: &Trust,
-    log: &mut Following,
-    judged: &Judged,
-    leaf: &CertificateDer<'_>,
-    certified: &Certified,
-    now: Wall,
-) -> Option<Included> {
+fn logged(trust: &Trust, log: &mut Following, judged: &Judged, certified: &Certified, now: Wall) -> Option<Included> {
     let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
     let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
     log.hear(trust, certified.incarnation, &head, now).ok()?;
-    log.believe(judged, leaf, Some(&proof)).ok()
+    log.believe(judged, Some(&proof)).ok()
 }
 
 /// Checks one's own certificate: that it leads to the trusted root, names this device and holds its key.

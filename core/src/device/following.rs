@@ -5,12 +5,13 @@ use std::fmt;
 
 use rustls_pki_types::CertificateDer;
 
-use crate::id::{Fingerprint, Realm};
+use crate::id::{DeviceName, Realm};
 use crate::limits::{CERTIFICATE_BYTES_MAX, NOTE_BYTES_MAX};
+use crate::peer::Expected;
 use crate::time::Wall;
 use crate::tlog::{
-    Checkpoint, CheckpointRefusal, ConsistencyProof, Included, Leaf, LeafRefusal, LogKey, NoteName, ProofRefusal, View,
-    ViewRefusal,
+    Certified, Checkpoint, CheckpointRefusal, ConsistencyProof, Included, Leaf, LeafRefusal, LogKey, NoteName,
+    ProofRefusal, View, ViewRefusal,
 };
 use crate::tls::{CertRefusal, Judged, Trust};
 use crate::wire::log::{LogHead, LogProof};
@@ -132,32 +133,30 @@ impl Following {
     }
 
     /// Believes that a certificate which was found good is in the log.
-    pub fn believe(
+    pub fn believe(&self, judged: &Judged, proof: Option<&LogProof>) -> Result<Included, LogRefusal> {
+        let Judged { device, key, serial, certificate, .. } = judged;
+        let said = self.certified(proof, |certified| certified.is(device, *key, *serial, *certificate))?;
+        Ok(said.included().clone())
+    }
+
+    /// What the log has of a device whose certificate is still to be seen: of one that is to be met in a call.
+    pub fn expect(&self, device: &DeviceName, proof: &LogProof) -> Result<Expected, LogRefusal> {
+        self.certified(Some(proof), |certified| certified.name == *device)
+    }
+
+    /// What is proved of a certificate, if it is the one that is asked for.
+    fn certified(
         &self,
-        judged: &Judged,
-        leaf: &CertificateDer<'_>,
         proof: Option<&LogProof>,
-    ) -> Result<Included, LogRefusal> {
+        is_this: impl FnOnce(&Certified) -> bool,
+    ) -> Result<Expected, LogRefusal> {
         let (Some(known), Some(proof)) = (&self.0, proof) else { return Err(LogRefusal::Unproven) };
         let said = Leaf::decode(&proof.leaf).map_err(LogRefusal::Leaf)?;
-        let is_this = match &said {
-            Leaf::DeviceCertificate(certified) => {
-                certified.name == judged.device
-                    && certified.serial == judged.serial
-                    && certified.key == judged.key
-                    && certified.certificate == Fingerprint::of(leaf)
-            }
-            Leaf::IssuingCa { .. }
-            | Leaf::RelayCertificate { .. }
-            | Leaf::Revocation { .. }
-            | Leaf::Rotation { .. }
-            | Leaf::RecoveryKey { .. }
-            | Leaf::Generation { .. } => false,
-        };
-        if !is_this {
+        if !said.certified().is_some_and(is_this) {
             return Err(LogRefusal::OtherLeaf);
         }
-        known.view.believe(&said, &proof.inclusion).map_err(LogRefusal::Proof)
+        let included = known.view.believe(&said, &proof.inclusion).map_err(LogRefusal::Proof)?;
+        Expected::new(included).ok_or(LogRefusal::OtherLeaf)
     }
 }
 

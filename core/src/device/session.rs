@@ -394,7 +394,9 @@ fn useless(reason: CloseReason, secured: bool, ever_admitted: bool, expired: boo
         // Whoever lost what it once signed does not find it again, and nothing that it says is to be believed meanwhile.
         CloseReason::Fault(Fault::History) => true,
         CloseReason::Theirs(Code::EXPIRED) => expired,
-        CloseReason::Theirs(code) => matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::VERSION),
+        CloseReason::Theirs(code) => {
+            matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::NOT_LOGGED | Code::VERSION)
+        }
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
         CloseReason::Alert(number) => secured && matches!(number, 42..=46 | 48 | 49 | 116) && !ever_admitted,
         CloseReason::Ours(_)

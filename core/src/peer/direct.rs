@@ -7,7 +7,7 @@
 //! ```
 //!
 //! There is one attempt in a session. Everybody can connect to the callee's port; what counts is the handshake, in which
-//! the other end proves the very key that it has proved in the tunnel, and the nonce, which was told there. A
+//! the other end proves the very certificate that it has proved in the tunnel, and the nonce, which was told there. A
 //! connection that has neither is closed, and the listening goes on.
 
 mod candidates;
@@ -21,7 +21,7 @@ use rand_core::CryptoRng;
 
 use super::reach::Reach;
 use crate::fault::CloseReason;
-use crate::id::{ConnId, KeyId};
+use crate::id::{ConnId, Fingerprint};
 use crate::limits::{DIRECT_HEARD_TIME_MAX, DIRECT_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
 use crate::time::{Instant, Now};
@@ -176,7 +176,7 @@ impl Direct {
     pub(super) fn listening(
         &mut self,
         at: &[SocketAddr],
-        key: KeyId,
+        certificate: Fingerprint,
         rng: &mut dyn CryptoRng,
     ) -> Option<(Nonce, Vec<SocketAddr>)> {
         let Stage::Binding(until) = self.stage else {
@@ -185,7 +185,7 @@ impl Direct {
             return None;
         };
         let nonce = Nonce::draw(rng);
-        self.stage = Stage::Trying(until, Box::new(Candidates::of_callee(nonce.clone(), key)));
+        self.stage = Stage::Trying(until, Box::new(Candidates::of_callee(nonce.clone(), certificate)));
         if at.is_empty() {
             self.fail(DirectEnd::NoAddress);
             return None;
@@ -194,7 +194,7 @@ impl Direct {
     }
 
     /// The callee listens there: dials, and says whether that was expected.
-    pub(super) fn offered(&mut self, nonce: Nonce, at: &[SocketAddr], key: KeyId, reach: &Reach) -> bool {
+    pub(super) fn offered(&mut self, nonce: Nonce, at: &[SocketAddr], certificate: Fingerprint, reach: &Reach) -> bool {
         match self.stage {
             // Given up meanwhile; the callee will hear so.
             Stage::Over => true,
@@ -205,7 +205,7 @@ impl Direct {
                     self.fail(DirectEnd::NotAllowed);
                     return true;
                 }
-                self.stage = Stage::Trying(until, Box::new(Candidates::of_caller(nonce, key, &conns)));
+                self.stage = Stage::Trying(until, Box::new(Candidates::of_caller(nonce, certificate, &conns)));
                 for (conn, address) in conns.into_iter().zip(dialled) {
                     self.outputs.push_back(DirectOutput::Dial(conn, address));
                 }

@@ -40,8 +40,8 @@ impl Peer {
                 }
             }
             DirectInput::Listening(at) => {
-                let key = self.proven.as_ref().map(Proven::key);
-                if let Some((nonce, at)) = key.and_then(|key| self.direct.listening(at, key, rng)) {
+                let shown = self.proven.as_ref().map(Proven::certificate);
+                if let Some((nonce, at)) = shown.and_then(|shown| self.direct.listening(at, shown, rng)) {
                     self.tunnelled(&PeerMessage::Listening { nonce, at });
                 }
             }

@@ -8,10 +8,13 @@ use crate::device::Identity;
 use crate::device::calls::FIRST_DIALLED;
 use crate::limits::{DEVICE_LIFETIME, SILENCE_TIME_MAX, TUNNEL_WINDOW_BYTES};
 use crate::relay::tunnel::forward_cost;
+use crate::testing::log::{SmallLog, certified};
 use crate::testing::{START, Town, device_name, env, rng};
 use crate::time::Instant;
 use crate::tls::CertRefusal;
 use crate::wire::peer::Nonce;
+
+mod agreement;
 
 const NOW: Now = Now { mono: Instant(1), wall: START };
 
@@ -22,7 +25,13 @@ struct Call {
 
 impl Call {
     /// Between these identities, where each end was told that the other is so and so.
-    fn between(caller: &Identity, callee: &Identity, called: &DeviceName, announced: &DeviceName) -> Self {
+    fn between(caller: &Identity, callee: &Identity, called: &Identity, announced: &Identity) -> Self {
+        let log = SmallLog::of(&[called, announced]);
+        Self::expecting(caller, callee, log.expected(called), log.expected(announced))
+    }
+
+    /// Between these identities, where each end was told what the log has of the other.
+    fn expecting(caller: &Identity, callee: &Identity, called: Expected, announced: Expected) -> Self {
         Self {
             caller: Peer::calling(
                 &env(),
@@ -36,7 +45,7 @@ impl Call {
                 &env(),
                 &callee.credentials,
                 &callee.trust,
-                announced.clone(),
+                announced,
                 Reach::tunnel_only(),
                 ConnId(FIRST_DIALLED),
             ),
@@ -79,7 +88,7 @@ fn people() -> [Identity; 3] {
 #[test]
 fn each_end_is_proved_to_the_other_before_a_word_is_said() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     assert_eq!(call.caller.say("too early", NOW), Err(SayRefusal::NotOpen));
     call.pump();
     let (caller, callee) = call.events();
@@ -90,7 +99,7 @@ fn each_end_is_proved_to_the_other_before_a_word_is_said() {
 #[test]
 fn whoever_is_not_the_one_that_was_called_is_found_out() {
     let [alice, bob, mallory] = people();
-    let mut call = Call::between(&alice, &mallory, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &mallory, &bob, &alice);
     call.pump();
     let (caller, callee) = call.events();
     let other_name = CloseReason::Fault(Fault::Certificate(CertRefusal::OtherName));
@@ -102,7 +111,7 @@ fn whoever_is_not_the_one_that_was_called_is_found_out() {
 #[test]
 fn whoever_is_not_the_one_that_was_announced_is_found_out_and_hears_no_welcome() {
     let [alice, bob, mallory] = people();
-    let mut call = Call::between(&mallory, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&mallory, &bob, &bob, &alice);
     call.pump();
     let (caller, callee) = call.events();
     let other_name = CloseReason::Fault(Fault::Certificate(CertRefusal::OtherName));
@@ -113,7 +122,7 @@ fn whoever_is_not_the_one_that_was_announced_is_found_out_and_hears_no_welcome()
 #[test]
 fn a_cut_tunnel_is_not_a_goodbye() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     call.caller.say("lost on the way", NOW).unwrap();
@@ -127,7 +136,7 @@ fn a_cut_tunnel_is_not_a_goodbye() {
 #[test]
 fn nothing_is_sent_beyond_the_tunnels_credit() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     while call.caller.has_room() {
         call.caller.say(&"x".repeat(LINE_BYTES_MAX), NOW).unwrap();
@@ -145,7 +154,7 @@ fn nothing_is_sent_beyond_the_tunnels_credit() {
 #[test]
 fn a_line_out_of_order_is_a_fault() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     call.caller.say("zero", NOW).unwrap();
@@ -164,7 +173,7 @@ fn a_line_out_of_order_is_a_fault() {
 #[test]
 fn a_wish_for_a_direct_connection_that_crosses_a_goodbye_is_no_breach() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     (call.caller.reach, call.callee.reach) = (Reach::default(), Reach::default());
     call.pump();
     call.events();
@@ -182,7 +191,7 @@ fn an_end_that_is_left_for_a_way_that_it_has_lost_calls_that_a_cut() {
     let [alice, bob, _] = people();
     let left = CloseReason::Theirs(Code::OTHER_WAY);
     for lost in [false, true] {
-        let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+        let mut call = Call::between(&alice, &bob, &bob, &alice);
         call.pump();
         call.events();
         if lost {
@@ -198,7 +207,7 @@ fn an_end_that_is_left_for_a_way_that_it_has_lost_calls_that_a_cut() {
 #[test]
 fn confirmations_wait_for_room_and_become_one() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     // Bob hears line after line, and nothing of his gets out.
@@ -219,7 +228,7 @@ fn confirmations_wait_for_room_and_become_one() {
 #[test]
 fn whoever_confirms_nothing_for_a_minute_does_not_read() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     call.caller.say("is anybody there", NOW).unwrap();
@@ -236,7 +245,7 @@ fn whoever_confirms_nothing_for_a_minute_does_not_read() {
 #[test]
 fn whoever_talks_without_pause_confirms_what_it_hears_all_the_same() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     call.callee.say("do you hear me", NOW).unwrap();
@@ -268,7 +277,7 @@ fn whoever_talks_without_pause_confirms_what_it_hears_all_the_same() {
 #[test]
 fn a_line_that_comes_twice_by_the_only_way_is_a_breach() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     for _ in 0..2 {
@@ -281,7 +290,7 @@ fn a_line_that_comes_twice_by_the_only_way_is_a_breach() {
 #[test]
 fn half_of_a_ways_outbox_is_kept_for_what_is_said_again() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     let filler = "x".repeat(LINE_BYTES_MAX);
     while call.caller.tunnel.as_ref().unwrap().link.waiting() <= PEER_OUTBOX_BYTES_MAX / 2 - LINE_BYTES_MAX {
@@ -295,7 +304,7 @@ fn half_of_a_ways_outbox_is_kept_for_what_is_said_again() {
 #[test]
 fn whoever_parts_twice_has_parted_once_for_the_first_reason() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     assert!(!call.caller.has_parted());
@@ -311,7 +320,7 @@ fn whoever_parts_twice_has_parted_once_for_the_first_reason() {
 #[test]
 fn an_abandoned_session_says_and_hears_no_more() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     call.caller.abandon();
@@ -327,7 +336,7 @@ fn an_abandoned_session_says_and_hears_no_more() {
 #[test]
 fn a_session_knows_how_long_the_other_ends_proof_holds() {
     let [alice, bob, _] = people();
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     assert_eq!(call.caller.proof_ends(), None);
     call.pump();
     for ours in [&call.caller, &call.callee] {
@@ -341,12 +350,12 @@ fn what_comes_out_of_turn_is_a_breach() {
     let welcome = PeerMessage::Welcome { extensions: Extensions::default() };
     let breach = PeerEvent::Closed(CloseReason::Fault(Fault::Unexpected));
     // A second welcome, and one from the end that asked to be let in.
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.callee.tunnelled(&welcome);
     call.pump();
     assert_eq!(call.events().0.last(), Some(&breach));
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.caller.tunnelled(&welcome);
     call.pump();
@@ -355,17 +364,17 @@ fn what_comes_out_of_turn_is_a_breach() {
     let propose = PeerMessage::Propose { from: Vec::new() };
     let listening =
         || PeerMessage::Listening { nonce: Nonce::draw(&mut rng(1)), at: vec!["192.0.2.1:443".parse().unwrap()] };
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.callee.tunnelled(&propose);
     call.pump();
     assert_eq!(call.events().0.last(), Some(&breach));
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.caller.tunnelled(&listening());
     call.pump();
     assert_eq!(call.events().1.last(), Some(&breach));
-    let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+    let mut call = Call::between(&alice, &bob, &bob, &alice);
     call.pump();
     call.events();
     call.caller.tunnelled(&propose);
@@ -381,9 +390,10 @@ fn what_comes_out_of_turn_is_a_breach() {
         propose,
         listening(),
         PeerMessage::Detach,
+        PeerMessage::Checkpoint { note: vec![1].into() },
     ];
     for message in early {
-        let mut call = Call::between(&alice, &bob, &bob.name, &alice.name);
+        let mut call = Call::between(&alice, &bob, &bob, &alice);
         call.pump();
         call.events();
         call.caller.open = false;

@@ -8,8 +8,9 @@ use super::follow::{Books, Followers};
 use crate::effect::{Effects, Note, Room};
 use crate::id::{AskId, ConnId, LoadId, UserName};
 use crate::journal::{Record, State};
+use crate::wire::log::LogProof;
 use crate::wire::relay::RelayEvent;
-use crate::wire::{Code, Frame};
+use crate::wire::{Code, Extensions, Frame};
 
 /// What is being fetched, one ask a connection.
 #[derive(Debug, Default)]
@@ -61,7 +62,8 @@ impl Fetches {
         let Fetch { conn, ask, .. } = fetch;
         match record.map(Record::decode) {
             Some(Ok((_, Record::CertificateIssued { serial, der }))) => {
-                let extensions = followers.prove(conn, serial, books, out);
+                let proof = followers.prove(conn, serial, books, out);
+                let extensions = Extensions(proof.iter().map(LogProof::extension).collect());
                 let certificate = RelayEvent::Certificate {
                     ask,
                     leaf: der,

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_bytes::ByteBuf;
 
 use crate::effect::Effects;
-use crate::id::{AskId, ConnId, Serial};
+use crate::id::{AskId, ConnId, DeviceName, Serial};
 use crate::journal::State;
 use crate::limits::LOG_PAGE_MAX;
 use crate::tlog::Keeper;
 use crate::tlog::keeper::proof;
+use crate::wire::Frame;
 use crate::wire::log::{LogPage, LogProof};
 use crate::wire::relay::RelayEvent;
-use crate::wire::{Extensions, Frame};
 
 /// What the relay may look up.
 #[derive(Debug)]
@@ -47,13 +47,26 @@ impl Followers {
         serial: Serial,
         books: &mut Books<'_>,
         out: &mut Effects,
-    ) -> Extensions {
-        let Some(shown) = self.shown.get(&conn).copied() else { return Extensions::default() };
-        let Some((index, leaf)) = books.state.logged(serial) else { return Extensions::default() };
+    ) -> Option<LogProof> {
+        let shown = self.shown.get(&conn).copied()?;
+        let (index, leaf) = books.state.logged(serial)?;
         if shown < books.state.log().size() {
             self.follow(conn, shown, books, out);
         }
-        Extensions(proof(books.state.log(), index, &leaf).iter().map(LogProof::extension).collect())
+        proof(books.state.log(), index, &leaf)
+    }
+
+    /// Proves the device that is about to be named.
+    pub(super) fn prove_device(
+        &mut self,
+        conn: ConnId,
+        (device, serial): (&DeviceName, Serial),
+        books: &mut Books<'_>,
+        out: &mut Effects,
+    ) {
+        if let Some(proof) = self.prove(conn, serial, books, out) {
+            out.send(conn, Frame::message(&RelayEvent::Proof { device: device.clone(), proof }));
+        }
     }
 
     /// A page of the log.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::session::Admitted;
-use crate::id::{ConnId, DeviceLabel, DeviceName, UserName};
+use crate::id::{ConnId, DeviceLabel, DeviceName, Serial, UserName};
 use crate::limits::CONNECTIONS_PER_DEVICE_MAX;
 
 /// The connections of all devices.
@@ -11,7 +11,16 @@ use crate::limits::CONNECTIONS_PER_DEVICE_MAX;
 pub struct Roster {
     /// In the order of their admission; connection numbers only grow.
     connected: BTreeMap<DeviceName, Vec<ConnId>>,
-    attending: BTreeMap<UserName, BTreeMap<DeviceLabel, ConnId>>,
+    attending: BTreeMap<UserName, BTreeMap<DeviceLabel, Present>>,
+}
+
+/// How a device is present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// The connection.
+    pub conn: ConnId,
+    /// The certificate that was proved on it.
+    pub serial: Serial,
 }
 
 /// What an attendance changed.
@@ -49,9 +58,10 @@ impl Roster {
             Some(_) | None => {}
         }
         let devices = self.attending.entry(device.user.clone()).or_default();
-        match devices.insert(device.device.clone(), admitted.conn()) {
+        let present = Present { conn: admitted.conn(), serial: admitted.serial() };
+        match devices.insert(device.device.clone(), present) {
             None => Attended::New,
-            Some(older) => Attended::Replaces(older),
+            Some(older) => Attended::Replaces(older.conn),
         }
     }
 
@@ -76,13 +86,13 @@ impl Roster {
 
     /// The connection by which a device is present.
     pub fn attending(&self, device: &DeviceName) -> Option<ConnId> {
-        self.attending.get(&device.user)?.get(&device.device).copied()
+        Some(self.attending.get(&device.user)?.get(&device.device)?.conn)
     }
 
     /// The first device by which a person is present.
-    pub fn device_of(&self, user: &UserName) -> Option<(DeviceName, ConnId)> {
-        let (device, conn) = self.attending.get(user)?.first_key_value()?;
-        Some((DeviceName { user: user.clone(), device: device.clone() }, *conn))
+    pub fn device_of(&self, user: &UserName) -> Option<(DeviceName, Present)> {
+        let (device, present) = self.attending.get(user)?.first_key_value()?;
+        Some((DeviceName { user: user.clone(), device: device.clone() }, *present))
     }
 
     /// The devices that are present, in order of name.
@@ -94,6 +104,6 @@ impl Roster {
 
     /// The connections by which they are.
     pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
-        self.attending.values().flat_map(|devices| devices.values().copied())
+        self.attending.values().flat_map(|devices| devices.values().map(|present| present.conn))
     }
 }

@@ -1,12 +1,13 @@
 //! An admitted connection: the only kind that the relay hears.
 //!
 //! ```text
-//! Proven<DeviceName> (TLS) --directory has this name with this key--> Admitted --certificate expires--> closed
+//! Proven<DeviceName> (TLS) --directory has this name with this key, the log this certificate--> Admitted --certificate expires--> closed
 //! ```
 
-use crate::id::{ConnId, DeviceName};
+use crate::id::{ConnId, DeviceName, Serial};
 use crate::journal::State;
 use crate::time::Wall;
+use crate::tlog::Leaf;
 use crate::tls::Proven;
 use crate::wire::Code;
 
@@ -19,15 +20,21 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Admits a proven device that the directory has with this very key.
+    /// Admits a proven device that the directory has with this very key, if the log has this very certificate (V-12).
     ///
     /// A certificate alone is not enough: after a restore from an older backup there may be certificates that this
-    /// server never issued.
+    /// server never issued, and whoever has stolen the CA's key makes what the log knows nothing of.
     pub fn admit(conn: ConnId, device: Proven<DeviceName>, state: &State) -> Result<Self, Code> {
-        match state.device(device.who()) {
-            Some(known) if known.key == device.key() => Ok(Self { conn, device }),
-            Some(_) | None => Err(Code::UNKNOWN_DEVICE),
+        let is_known = state.device(device.who()).is_some_and(|known| known.key == device.key());
+        if !is_known {
+            return Err(Code::UNKNOWN_DEVICE);
         }
+        let leaf = state.logged(device.serial()).map(|(_, leaf)| leaf);
+        let is_logged = leaf
+            .as_ref()
+            .and_then(Leaf::certified)
+            .is_some_and(|certified| certified.is(device.who(), device.key(), device.serial(), device.certificate()));
+        if is_logged { Ok(Self { conn, device }) } else { Err(Code::NOT_LOGGED) }
     }
 
     /// The connection.
@@ -38,6 +45,11 @@ impl Admitted {
     /// The device.
     pub fn device(&self) -> &DeviceName {
         self.device.who()
+    }
+
+    /// The number of the certificate that was proved.
+    pub fn serial(&self) -> Serial {
+        self.device.serial()
     }
 
     /// The last second of the proof.

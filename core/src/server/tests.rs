@@ -213,6 +213,20 @@ fn a_certificate_of_another_life_of_the_server_is_not_admitted() {
     assert_eq!(town.news(alice).last(), Some(&expected));
 }
 
+/// Whoever has the CA's key can make a certificate for a name and key that the directory has: the log does not have it.
+#[test]
+fn a_certificate_that_the_log_does_not_have_is_not_admitted() {
+    let mut town = Town::new();
+    let mut identity = town.enrol("alice");
+    let known = town.server.state().device(&identity.name).unwrap().serial;
+    let grant = town.server.state().progress(known).unwrap().grant.clone();
+    let grant = crate::pki::Grant { serial: crate::id::Serial::draw(&mut rng(5)), ..grant };
+    let secretly = authority(&town.founded).issue(&crate::pki::Granted::by_journal(grant)).unwrap();
+    identity.credentials.leaf = secretly.der().to_vec().into();
+    let alice = town.join(identity, true);
+    assert_eq!(town.news(alice).last(), Some(&Event::GivenUp(CloseReason::Theirs(Code::NOT_LOGGED))));
+}
+
 #[test]
 fn another_realms_journal_is_refused_at_the_start() {
     let town = Town::new();

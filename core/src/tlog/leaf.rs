@@ -118,6 +118,14 @@ pub struct Certified {
     pub at: Wall,
 }
 
+impl Certified {
+    /// Whether this is the certificate that somebody has shown: its DER tells all others apart, and what a reader takes
+    /// from it must be what the log says of it.
+    pub fn is(&self, name: &DeviceName, key: KeyId, serial: Serial, certificate: Fingerprint) -> bool {
+        self.name == *name && self.key == key && self.serial == serial && self.certificate == certificate
+    }
+}
+
 /// By what right a device was certified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Basis {
@@ -251,6 +259,19 @@ impl Leaf {
             Self::IssuingCa { .. }
             | Self::RelayCertificate { .. }
             | Self::Rotation { .. }
+            | Self::Generation { .. } => None,
+        }
+    }
+
+    /// The certificate that it is about, if it is a device's.
+    pub fn certified(&self) -> Option<&Certified> {
+        match self {
+            Self::DeviceCertificate(certified) => Some(certified),
+            Self::IssuingCa { .. }
+            | Self::RelayCertificate { .. }
+            | Self::Revocation { .. }
+            | Self::Rotation { .. }
+            | Self::RecoveryKey { .. }
             | Self::Generation { .. } => None,
         }
     }

@@ -142,7 +142,7 @@ impl std::error::Error for ViewRefusal {}
 pub struct Included {
     leaf: Leaf,
     index: u64,
-    size: u64,
+    under: VerifiedCheckpoint,
 }
 
 impl Included {
@@ -156,9 +156,9 @@ impl Included {
         self.index
     }
 
-    /// The size of the log for which it was proved.
-    pub fn size(&self) -> u64 {
-        self.size
+    /// The checkpoint under which it was proved.
+    pub fn under(&self) -> &VerifiedCheckpoint {
+        &self.under
     }
 }
 
@@ -224,7 +224,7 @@ impl View {
     /// Believes that an act is in the log, if the proof shows it under the newest checkpoint.
     pub fn believe(&self, leaf: &Leaf, proof: &InclusionProof) -> Result<Included, ProofRefusal> {
         proof.check(leaf.leaf_hash(), self.newest.head())?;
-        Ok(Included { leaf: leaf.clone(), index: proof.index(), size: proof.size() })
+        Ok(Included { leaf: leaf.clone(), index: proof.index(), under: self.newest.clone() })
     }
 }
 

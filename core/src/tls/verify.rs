@@ -18,7 +18,7 @@
 //! | V-09 | the key signed this handshake (RFC 8446 §4.4.3), by a scheme that belongs to it (§4.2.3) | `the_wrong_key`, `a_scheme_of_another_key` in `session/tests/strangers.rs` | `wrong-key`, `relay-wrong-key`, `no-certificate`, `p256-key`, `scheme-of-another-key` |
 //! | V-10 | every certificate's signature and the keys of relay and CAs are Ed25519, a device's own key is of a kind in `pki/spki.rs` | `another_algorithm`, `a_device_key_of_each_kind` | `p256-issuer`, `relay-p256`, `rsa-1024-key`, `rsa-e3-key`, `p521-key`, `off-the-curve-key` |
 //! | V-11 | it reads in one way: not too long, nothing twice, nothing critical that is unknown | `a_certificate_that_says_too_much_or_what_nobody_understands` | `critical-extension`, `two-sans`, `too-big`, `cut` |
-//! | V-12 | the realm's log has it (asked by a device's `following.rs`, of its own certificate and of those that it fetches) | `a_certificate_that_is_good_but_not_in_the_log_is_not_believed` in `device/following/tests.rs` | `answer-unlogged`, `answer-secretly`, `answer-foreign-log` |
+//! | V-12 | the realm's log has it (asked of a device's own certificate and of those that it fetches by `device/following.rs`, in a call by `peer/agreement.rs`, of whoever comes to the relay by `relay/session.rs`) | `a_certificate_that_is_good_but_not_in_the_log_is_not_believed` in `device/following/tests.rs`, `whoever_shows_a_certificate_that_the_log_does_not_have_is_not_spoken_to` in `peer/tests/agreement.rs`, `a_certificate_that_the_log_does_not_have_is_not_admitted` in `server/tests.rs` | `unlogged`, `introduces-unproved`, `proves-another`, `answer-unlogged`, `answer-secretly`, `answer-foreign-log` |
 
 mod refusal;
 mod root;
@@ -31,7 +31,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-use crate::id::{DeviceName, KeyId, Realm, Serial};
+use crate::id::{DeviceName, Fingerprint, KeyId, Realm, Serial};
 use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX};
 use crate::pki::Spki;
 use crate::time::Wall;
@@ -49,6 +49,7 @@ pub struct Proven<T> {
     who: T,
     key: KeyId,
     serial: Serial,
+    certificate: Fingerprint,
     not_after: Wall,
 }
 
@@ -66,6 +67,11 @@ impl<T> Proven<T> {
     /// The certificate's number.
     pub fn serial(&self) -> Serial {
         self.serial
+    }
+
+    /// The SHA-256 of the certificate.
+    pub fn certificate(&self) -> Fingerprint {
+        self.certificate
     }
 
     /// The last second at which the proof holds.
@@ -173,6 +179,8 @@ pub struct Judged {
     pub key: KeyId,
     /// Its number.
     pub serial: Serial,
+    /// The SHA-256 of its DER.
+    pub certificate: Fingerprint,
     /// Its last second.
     pub not_after: Wall,
 }
@@ -197,8 +205,8 @@ pub fn judge_device(
 /// The proof that a finished handshake gives. For `session.rs` alone: its verifiers have judged this very certificate,
 /// and its key has signed the handshake (V-09).
 pub(super) fn proven_by_handshake(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Proven<DeviceName>, CertRefusal> {
-    let Judged { device, key, serial, not_after } = read_device(leaf, realm)?;
-    Ok(Proven { who: device, key, serial, not_after })
+    let Judged { device, key, serial, certificate, not_after } = read_device(leaf, realm)?;
+    Ok(Proven { who: device, key, serial, certificate, not_after })
 }
 
 /// What a device's certificate says, its chain not looked at.
@@ -213,7 +221,7 @@ fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Judged, CertR
     let device = DeviceName::parse_dns(name, realm).map_err(CertRefusal::NotADevice)?;
     let serial = Serial::from_content(parsed.raw_serial()).ok_or(CertRefusal::Malformed)?;
     let (_, not_after) = validity(&parsed);
-    Ok(Judged { device, key, serial, not_after })
+    Ok(Judged { device, key, serial, certificate: Fingerprint::of(leaf), not_after })
 }
 
 /// The key of the leaf that a handshake shows, whatever else the certificate says: for the check of its signature.

@@ -47,6 +47,8 @@ codes! {
     WRONG_PERSON = 112, "the other side is not the one that was called";
     TLS_FAILED = 113, "the secure connection failed";
     OTHER_WAY = 114, "the session goes on by another way";
+    OTHER_LOG = 115, "the two sides have been shown different logs: both run `client log check`";
+    NOT_LOGGED = 116, "the realm's log does not have the certificate that was shown";
 
     // 200: enrolment
     INVITE_UNKNOWN = 200, "the server does not know this invite";

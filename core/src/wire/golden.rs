@@ -110,6 +110,7 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     golden.check("event.leaves", &RelayEvent::Leaves { ask, page });
     let inclusion = InclusionProof::new(2, 4, vec![Hash([1; 32]), Hash([2; 32])]).unwrap();
     let proof = LogProof { leaf: bytes(4), inclusion };
+    golden.check("event.proof", &RelayEvent::Proof { device: device.clone(), proof: proof.clone() });
     let in_extensions = Extensions(vec![head.extension(), proof.extension()]);
     golden.check("event.certificate.proved", &with(&certificate(true), in_extensions.clone()));
     assert_eq!(in_extensions.get(log::HEAD), Ok(Some(head)));
@@ -146,6 +147,7 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     golden.check("peer.attach", &PeerMessage::Attach { nonce });
     golden.check("peer.attached", &PeerMessage::Attached);
     golden.check("peer.detach", &PeerMessage::Detach);
+    golden.check("peer.checkpoint", &PeerMessage::Checkpoint { note: bytes(3) });
     assert!(golden.0.iter().all(|entry| entry.2), "a line of the file is no message any more");
     assert_eq!(to_hex(Frame::goodbye(Code::VERSION, 1).bytes()), "0000000500006a0001");
 }

@@ -5,20 +5,20 @@ use std::net::{IpAddr, SocketAddr};
 
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteArray;
+use serde_bytes::{ByteArray, ByteBuf};
 use zeroize::Zeroize;
 
 use super::Extensions;
 use crate::fault::Fault;
-use crate::limits::{DIRECT_ADDRESSES_MAX, LINE_BYTES_MAX};
+use crate::limits::{DIRECT_ADDRESSES_MAX, LINE_BYTES_MAX, NOTE_BYTES_MAX};
 
 /// What one device says to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerMessage {
-    /// The first message of the one who was called, in the tunnel: the caller is admitted. Until it comes nothing may
-    /// be said.
+    /// The one who was called has found the caller's checkpoint to be its own, in the tunnel: the caller is admitted.
+    /// Until it comes nothing may be said.
     Welcome {
-        /// Later: the newest checkpoint.
+        /// Nothing yet.
         extensions: Extensions,
     },
     /// A line of text.
@@ -54,6 +54,11 @@ pub enum PeerMessage {
     Attached,
     /// There is no direct connection, or not any more; in the tunnel. From here on this end speaks in the tunnel.
     Detach,
+    /// The first message of both ends, in the tunnel: under which checkpoint of the log the relay introduced the two.
+    Checkpoint {
+        /// A signed note, at most [`NOTE_BYTES_MAX`].
+        note: ByteBuf,
+    },
 }
 
 impl PeerMessage {
@@ -67,6 +72,7 @@ impl PeerMessage {
                 (1..=DIRECT_ADDRESSES_MAX).contains(&at.len())
                     && at.iter().all(|address| address.port() != 0 && is_an_end(address.ip()))
             }
+            Self::Checkpoint { note } => (1..=NOTE_BYTES_MAX).contains(&note.len()),
             Self::Heard { .. } | Self::Attach { .. } | Self::Attached | Self::Detach => true,
         };
         if sound { Ok(()) } else { Err(Fault::Malformed) }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::log::{LogHead, LogPage};
+use super::log::{LogHead, LogPage, LogProof};
 use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
@@ -203,6 +203,14 @@ pub enum RelayEvent {
         /// The leaves.
         page: LogPage,
     },
+    /// The log's proof of the device that the next [`RelayEvent::Ringing`] or [`RelayEvent::Introduced`] names, for whoever
+    /// follows the log.
+    Proof {
+        /// Who.
+        device: DeviceName,
+        /// That its certificate is in the log.
+        proof: LogProof,
+    },
 }
 
 impl RelayEvent {
@@ -219,6 +227,7 @@ impl RelayEvent {
             }
             Self::Log(head) => head.check(),
             Self::Leaves { page, .. } => page.check(),
+            Self::Proof { proof, .. } => proof.check(),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong

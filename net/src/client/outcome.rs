@@ -11,6 +11,7 @@
 //! | calling oneself | 2 |
 //! | declined; no such user; too many calls | 3 |
 //! | a certificate was not believed, by us or by the other side; data was altered on the way | 3 |
+//! | the server has shown the other side another log than us | 3 |
 //! | the server refused the enrolment; it does not know this device; this device's certificate has expired | 3 |
 //! | the one who is called is not online and did not come | 4 |
 //! | the server can't be reached, or what is at its address is no Countersign server, or it is full or shutting down | 4 |
@@ -109,6 +110,20 @@ fn closed(reason: CloseReason, with: &UserName, open: bool) -> (Exit, String) {
         CloseReason::Fault(Fault::BadRecord) => {
             (Exit::Refused, format!("the call with {with} was cut: data was altered on the way; call again"))
         }
+        CloseReason::Theirs(Code::NOT_LOGGED) => (
+            Exit::Refused,
+            format!(
+                "NOT CONNECTED: {with}'s device does not find this device's certificate in the realm's log: run \
+                 `client log check`, and ask the server's operator"
+            ),
+        ),
+        CloseReason::Fault(Fault::OtherLog) | CloseReason::Theirs(Code::OTHER_LOG) => (
+            Exit::Refused,
+            format!(
+                "NOT CONNECTED: the server has shown {with}'s device another log than this one: both run \
+                 `client log check`, and compare what it says by another way"
+            ),
+        ),
         CloseReason::Alert(number) if is_refusal(number) => (
             Exit::Refused,
             format!("NOT CONNECTED: the program at the other end refused the call with {with}: {reason}"),
@@ -157,6 +172,9 @@ pub fn of_connection(reason: CloseReason, endpoint: &Endpoint, no_connection: &s
         CloseReason::Theirs(Code::EXPIRED) => Failure::refused("this device's certificate has expired"),
         CloseReason::Theirs(Code::UNKNOWN_DEVICE) => Failure::refused(format_args!(
             "the server at {endpoint} does not know this device: ask its operator whether it was set up anew"
+        )),
+        CloseReason::Theirs(Code::NOT_LOGGED) => Failure::refused(format_args!(
+            "the server at {endpoint} does not have this device's certificate in its log: ask its operator"
         )),
         CloseReason::Theirs(Code::REPLACED) => {
             Failure::failed("another program took over this device's connection: run one listen or call at a time")

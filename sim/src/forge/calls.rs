@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use countersign_core::device::calls::{CallEnd, CallEvent};
-use countersign_core::device::{Command, Event};
+use countersign_core::device::{Command, Event, LogRefusal};
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::{AskId, TunnelId, UserName};
+use countersign_core::tlog::{Leaf, Tree, ViewRefusal};
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::frame::decode;
 use countersign_core::wire::peer::PeerMessage;
 use countersign_core::wire::relay::{RelayEvent, RelayRequest};
-use countersign_core::wire::{Channel, Extensions, Frame};
+use countersign_core::wire::{Channel, Code, Extensions, Frame};
 
 use super::certificates::{BAD_CERTIFICATE, refused};
-use super::doors::{CALL, PEER, admit, answer, call, call_reason, demanding, genuine, incoming};
+use super::doors::{CALL, PEER, admit, answer, answer_saying, call, call_reason, demanding, genuine, incoming};
 use super::mint::name;
-use super::relays::{lying_relay, welcome_as};
+use super::relays::{lying_relay, prove, prove_by, welcome_as};
 use super::stage::{DeviceId, Stage, To, VillainId};
 use super::villain::{Heard, Villain};
 use super::{Act, Door, Forgery, Played, Reason, Verdict};
@@ -23,6 +24,7 @@ use super::{Act, Door, Forgery, Played, Reason, Verdict};
 /// All of them.
 pub(super) fn forgeries() -> Vec<Forgery> {
     let mut all = persons();
+    all.extend(logs());
     all.extend(protocols());
     all.extend(words());
     all
@@ -43,6 +45,7 @@ fn persons() -> Vec<Forgery> {
             Door::Caller,
             |stage| {
                 let [alice, mallory] = deceived(stage);
+                stage.enrol("bob");
                 introduce(stage, alice, "bob", mallory, "alice")?;
                 found_out(stage, alice.1, mallory.1)
             },
@@ -53,6 +56,7 @@ fn persons() -> Vec<Forgery> {
             Door::Callee,
             |stage| {
                 let [alice, mallory] = deceived(stage);
+                stage.enrol("bob");
                 introduce(stage, mallory, "alice", alice, "bob")?;
                 found_out(stage, alice.1, mallory.1)
             },
@@ -87,6 +91,71 @@ fn persons() -> Vec<Forgery> {
     ]
 }
 
+/// What both ends have to agree on, beside who they are.
+fn logs() -> Vec<Forgery> {
+    let other_log = Verdict { reason: Reason::Fault(Fault::OtherLog), heard: Heard::Nothing };
+    let says = Verdict { heard: Heard::Goodbye(Code::OTHER_LOG), ..other_log };
+    let entry = |name, what, door, verdict, play| Forgery {
+        name,
+        what,
+        checks: &["protocol §7.2"],
+        tries: vec![(door, verdict)],
+        act: Act::Plays(play),
+    };
+    vec![
+        entry(
+            "shows-two-logs",
+            "a relay that shows Alice one log and Mallory, who is as honest, another of the same size",
+            Door::Caller,
+            other_log,
+            |stage| {
+                let [alice, mallory] = deceived(stage);
+                let state = stage.state().clone();
+                let leaves: Vec<Leaf> = (0..).map_while(|index| state.leaf(index)).collect();
+                let proved = |user, forked: bool| {
+                    let who = name(user, "phone");
+                    let (index, leaf) = state.device(&who).and_then(|known| state.logged(known.serial))?;
+                    // Each has seen no more than what stood there when it was enrolled.
+                    let last = leaves.first().filter(|_| forked);
+                    let leaves = leaves.iter().chain(Some(last.unwrap_or(leaves.get(1)?)));
+                    Some((who, leaves.map(Leaf::leaf_hash).collect::<Tree>(), index, leaf))
+                };
+                let (called, announced) = (proved("mallory", false), proved("alice", true));
+                for (at, who) in [(alice.0, called), (mallory.0, announced)] {
+                    let (who, tree, index, leaf) = who.ok_or("the log does not have it")?;
+                    prove_by(stage, at, &who, (&tree, index, &leaf))?;
+                }
+                tunnel(stage, alice, "mallory", mallory, "alice")?;
+                let split = |event: &Event| {
+                    matches!(event, Event::LogRefused(LogRefusal::History(ViewRefusal::Split(split)))
+                        if split.one().head().size == split.other().head().size)
+                };
+                for device in [alice.1, mallory.1] {
+                    if !stage.told(device).iter().any(split) {
+                        return Err("somebody did not get the proof".to_owned());
+                    }
+                }
+                Ok(Verdict { reason: call_reason(stage, alice.1)?, heard: Heard::Nothing })
+            },
+        ),
+        entry(
+            "says-an-older-checkpoint",
+            "one who answers with a genuine checkpoint of another moment",
+            Door::Caller,
+            says,
+            |stage| {
+                let mallory = stage.enrol("mallory");
+                let old = mallory.log.followed().ok_or("she follows no log")?.checkpoint;
+                answer_saying(stage, &mallory, PeerMessage::Checkpoint { note: old.into_bytes().into() })
+            },
+        ),
+        entry("says-a-foreign-checkpoint", "one who answers with noise in its place", Door::Caller, says, |stage| {
+            let mallory = stage.enrol("mallory");
+            answer_saying(stage, &mallory, PeerMessage::Checkpoint { note: b"no note".to_vec().into() })
+        }),
+    ]
+}
+
 /// A device with the connection on which the lying relay speaks to it.
 type Line = (VillainId, DeviceId);
 
@@ -104,6 +173,19 @@ fn deceived(stage: &mut Stage) -> [Line; 2] {
 /// One calls `called`, and the other is told that it is `announced` who calls. Both believe it, until the bytes of the
 /// one reach the other.
 fn introduce(
+    stage: &mut Stage,
+    (at_caller, caller): Line,
+    called: &str,
+    (at_callee, callee): Line,
+    announced: &str,
+) -> Result<(), String> {
+    prove(stage, at_caller, &name(called, "phone"))?;
+    prove(stage, at_callee, &name(announced, "phone"))?;
+    tunnel(stage, (at_caller, caller), called, (at_callee, callee), announced)
+}
+
+/// The same, once both know whom they are to meet.
+fn tunnel(
     stage: &mut Stage,
     (at_caller, caller): Line,
     called: &str,

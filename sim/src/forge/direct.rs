@@ -17,11 +17,11 @@ use countersign_core::id::{AskId, TunnelId, UserName};
 use countersign_core::peer::Reach;
 use countersign_core::wire::frame::decode;
 use countersign_core::wire::peer::{Nonce, PeerMessage};
-use countersign_core::wire::relay::{RelayEvent, RelayRequest};
+use countersign_core::wire::relay::RelayRequest;
 use countersign_core::wire::{Extensions, Frame};
 
 use super::certificates::PASSED;
-use super::doors::{CALL, PEER, admit, attend, call_reason, carry, events, genuine, incoming, introduced};
+use super::doors::{CALL, PEER, accepted, admit, attend, call_reason, carry, genuine, greet, incoming, introduced};
 use super::stage::{DeviceId, Stage, To, VillainId};
 use super::villain::{Heard, Shown, Villain};
 use super::{Act, Door, Forgery, Played, Reason, Verdict};
@@ -150,9 +150,10 @@ fn calls_again(stage: &mut Stage, mallory: &Identity, outer: VillainId, alice: D
     stage.say(outer, &Frame::message(&introduce));
     let incoming = incoming(stage, alice)?;
     stage.command(alice, Command::Accept(incoming));
-    let accepted = |event: &RelayEvent| if let RelayEvent::Accepted { tunnel } = event { Some(*tunnel) } else { None };
-    let tunnel = events(stage, outer).iter().find_map(accepted).ok_or("the call was not accepted")?;
-    let inner = Villain::client(stage.stream(), &PEER, Some(genuine(mallory)));
+    let (tunnel, word) = accepted(stage, outer)?;
+    let mut inner = Villain::client(stage.stream(), &PEER, Some(genuine(mallory)));
+    carry(stage, outer, tunnel, &mut inner);
+    greet(&mut inner, &word);
     up(stage, Session { alice, outer, tunnel, inner, since: 0 })
 }
 
@@ -160,10 +161,11 @@ fn calls_again(stage: &mut Stage, mallory: &Identity, outer: VillainId, alice: D
 fn answers(stage: &mut Stage, mallory: &Identity, reach: Reach) -> Result<Session, String> {
     let (outer, alice) = both(stage, mallory, reach);
     stage.command(alice, Command::Call(CALL, mallory.name.user.clone(), Duration::ZERO));
-    let tunnel = introduced(stage, outer)?;
+    let (tunnel, word) = introduced(stage, outer)?;
     stage.say(outer, &Frame::message(&RelayRequest::Accept { tunnel }));
     let mut inner = Villain::server(stage.stream(), &PEER, genuine(mallory));
     carry(stage, outer, tunnel, &mut inner);
+    greet(&mut inner, &word);
     admit(&mut inner);
     up(stage, Session { alice, outer, tunnel, inner, since: 0 })
 }

@@ -36,7 +36,9 @@ pub(super) fn show(stage: &mut Stage, door: Door, mint: fn(&mut Mint<'_>) -> Opt
         return super::relays::show(stage, door, mint);
     }
     let mallory = stage.enrol("mallory");
-    let shown = mint(&mut stage.mint(mallory.name.clone(), ed25519(&mallory)));
+    let mut at_mint = stage.mint(mallory.name.clone(), ed25519(&mallory));
+    at_mint.own = Some(genuine(&mallory));
+    let shown = mint(&mut at_mint);
     match door {
         Door::Relay => {
             let villain = stage.dial(&[Channel::Relay.alpn()], shown);
@@ -53,7 +55,14 @@ pub(super) fn show(stage: &mut Stage, door: Door, mint: fn(&mut Mint<'_>) -> Opt
     }
 }
 
-/// What one who answers says when TLS is done: the last word of the handshake is hers.
+/// What each end says first when TLS is done: under which checkpoint the relay introduced it.
+pub(super) fn greet(inner: &mut Villain, word: &PeerMessage) {
+    if inner.heard() == Heard::Nothing {
+        inner.say(&Frame::message(word));
+    }
+}
+
+/// What one who answers says then: the last word of the handshake is hers.
 pub(super) fn admit(inner: &mut Villain) {
     if inner.heard() == Heard::Nothing {
         inner.say(&Frame::message(&PeerMessage::Welcome { extensions: Extensions::default() }));
@@ -85,6 +94,7 @@ pub(super) fn at_relay(stage: &mut Stage, villain: VillainId) -> Played {
 /// A member connects to the genuine relay in the villain's way, and attends.
 pub(super) fn attend(stage: &mut Stage, identity: &Identity) -> VillainId {
     let villain = stage.dial(&[Channel::Relay.alpn()], Some(genuine(identity)));
+    stage.say(villain, &Frame::message(&RelayRequest::Follow { seen: 0 }));
     stage.say(villain, &Frame::message(&RelayRequest::Attend { extensions: Extensions::default() }));
     villain
 }
@@ -97,14 +107,30 @@ pub(super) fn answer(
     inner: impl FnOnce(ChaCha20Rng, &Identity) -> Villain,
     then: impl FnOnce(&mut Villain),
 ) -> Played {
+    answer_with(stage, mallory, inner, None, then)
+}
+
+/// The same with her own genuine certificate, where she says this in the place of the checkpoint.
+pub(super) fn answer_saying(stage: &mut Stage, mallory: &Identity, word: PeerMessage) -> Played {
+    answer_with(stage, mallory, |rng, _| Villain::server(rng, &PEER, genuine(mallory)), Some(word), |_| ())
+}
+
+fn answer_with(
+    stage: &mut Stage,
+    mallory: &Identity,
+    inner: impl FnOnce(ChaCha20Rng, &Identity) -> Villain,
+    instead: Option<PeerMessage>,
+    then: impl FnOnce(&mut Villain),
+) -> Played {
     let outer = attend(stage, mallory);
     let alice = stage.enrol("alice");
     let mut inner = inner(stage.stream(), &alice);
     let alice = stage.device(alice, To::Relay);
     stage.command(alice, Command::Call(CALL, mallory.name.user.clone(), Duration::ZERO));
-    let tunnel = introduced(stage, outer)?;
+    let (tunnel, word) = introduced(stage, outer)?;
     stage.say(outer, &Frame::message(&RelayRequest::Accept { tunnel }));
     carry(stage, outer, tunnel, &mut inner);
+    greet(&mut inner, &instead.unwrap_or(word));
     then(&mut inner);
     carry(stage, outer, tunnel, &mut inner);
     Ok(Verdict { reason: call_reason(stage, alice)?, heard: inner.heard() })
@@ -126,12 +152,10 @@ pub(super) fn call(
     stage.say(outer, &Frame::message(&introduce));
     let incoming = incoming(stage, alice)?;
     stage.command(alice, Command::Accept(incoming));
-    let accepted = events(stage, outer)
-        .iter()
-        .find_map(|event| if let RelayEvent::Accepted { tunnel } = event { Some(*tunnel) } else { None });
-    let tunnel = accepted.ok_or("the call was not accepted")?;
+    let (tunnel, word) = accepted(stage, outer)?;
     let mut inner = Villain::client(stage.stream(), protocols, shown);
     carry(stage, outer, tunnel, &mut inner);
+    greet(&mut inner, &word);
     then(&mut inner);
     carry(stage, outer, tunnel, &mut inner);
     Ok(Verdict { reason: call_reason(stage, alice)?, heard: inner.heard() })
@@ -145,18 +169,39 @@ pub(super) fn incoming(stage: &Stage, callee: DeviceId) -> Result<CallId, String
         .ok_or_else(|| "nobody calls".to_owned())
 }
 
-/// The introduction that the relay announces to the villain.
-pub(super) fn introduced(stage: &mut Stage, villain: VillainId) -> Result<TunnelId, String> {
-    events(stage, villain)
-        .iter()
-        .find_map(|event| if let RelayEvent::Introduced { tunnel, .. } = event { Some(*tunnel) } else { None })
-        .ok_or_else(|| "nobody was introduced".to_owned())
+/// The introduction that the relay announces to the villain, and the word that both ends begin with.
+pub(super) fn introduced(stage: &mut Stage, villain: VillainId) -> Result<(TunnelId, PeerMessage), String> {
+    let events = events(stage, villain);
+    let tunnel = |event: &RelayEvent| {
+        if let RelayEvent::Introduced { tunnel, .. } = event { Some(*tunnel) } else { None }
+    };
+    Ok((events.iter().find_map(tunnel).ok_or("nobody was introduced")?, checkpoint(stage, villain)?))
+}
+
+/// The tunnel that the villain's call has become, and the word that both ends begin with.
+pub(super) fn accepted(stage: &mut Stage, villain: VillainId) -> Result<(TunnelId, PeerMessage), String> {
+    let events = events(stage, villain);
+    let tunnel = |event: &RelayEvent| if let RelayEvent::Accepted { tunnel } = event { Some(*tunnel) } else { None };
+    Ok((events.iter().find_map(tunnel).ok_or("the call was not accepted")?, checkpoint(stage, villain)?))
+}
+
+/// The newest checkpoint that the relay has shown, as it is said to the other end.
+fn checkpoint(stage: &mut Stage, villain: VillainId) -> Result<PeerMessage, String> {
+    let note = stage.villain(villain).shown.clone().ok_or("the relay shows no log")?;
+    Ok(PeerMessage::Checkpoint { note })
 }
 
 /// What the relay has said to the villain since the last time.
 pub(super) fn events(stage: &mut Stage, villain: VillainId) -> Vec<RelayEvent> {
-    let messages = stage.villain(villain).messages();
-    messages.iter().map(|message| decode(message).expect("core's messages can be read")).collect()
+    let villain = stage.villain(villain);
+    let messages = villain.messages();
+    let events: Vec<_> = messages.iter().map(|message| decode(message).expect("core's messages can be read")).collect();
+    for event in &events {
+        if let RelayEvent::Log(head) = event {
+            villain.shown = Some(head.checkpoint.clone());
+        }
+    }
+    events
 }
 
 /// Carries a TLS session through a tunnel of the villain's until both ends are silent.

@@ -262,7 +262,7 @@ fn ringing(stage: &mut Stage) -> Result<(VillainId, VillainId, TunnelId), String
     let (mallory, trent) = (attend(stage, &mallory), attend(stage, &trent));
     let to = UserName::parse("trent").expect("a name");
     say(stage, mallory, &RelayRequest::Introduce { ask: AskId(1), to, extensions: Extensions::default() });
-    let tunnel = introduced(stage, trent)?;
+    let (tunnel, _) = introduced(stage, trent)?;
     Ok((mallory, trent, tunnel))
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Mint<'a> {
     pub(super) name: DeviceName,
     /// The villain's own key.
     pub(super) key: SecretKey,
+    /// What the genuine CA has certified for her, if she is a member.
+    pub(super) own: Option<Shown>,
     /// The present second.
     pub(super) now: Wall,
     /// Randomness of the mint's own.
@@ -57,7 +59,7 @@ impl<'a> Mint<'a> {
         now: Wall,
         rng: ChaCha20Rng,
     ) -> Self {
-        Self { genuine, realm, name, key, now, rng }
+        Self { genuine, realm, name, key, own: None, now, rng }
     }
 
     /// What the genuine CA would certify, with one thing changed, by the genuine issuing key.

@@ -4,12 +4,14 @@ mod lies;
 
 use countersign_core::device::Event;
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::id::{Position, Realm};
+use countersign_core::id::{DeviceName, Position, Realm};
 use countersign_core::pki::Founded;
+use countersign_core::tlog::keeper::proof;
+use countersign_core::tlog::{Keeper, Leaf, LogSigner, NoteName, Tree};
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::enrol::{EnrolEvent, EnrolRequest};
 use countersign_core::wire::frame::decode;
-use countersign_core::wire::relay::{RelayEvent, Welcome};
+use countersign_core::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use countersign_core::wire::{Channel, Extensions, Frame};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose as Usage};
 use rustls::pki_types::CertificateDer;
@@ -224,6 +226,36 @@ pub(super) fn welcome_as(stage: &mut Stage, villain: VillainId, user: &str, exte
     let device = name(user, "phone");
     let welcome = Welcome { device, position, time: stage.now.wall, extensions };
     stage.say(villain, &Frame::message(&RelayEvent::Welcome(welcome)));
+}
+
+/// Proves somebody by the genuine log to the device that follows it at the villain's, as a relay has to before it names
+/// them.
+pub(super) fn prove(stage: &mut Stage, villain: VillainId, who: &DeviceName) -> Result<(), String> {
+    let state = stage.state();
+    let serial = state.device(who).ok_or("nobody of that name")?.serial;
+    let (index, leaf) = state.logged(serial).ok_or("the log does not have it")?;
+    let tree = state.log().clone();
+    prove_by(stage, villain, who, (&tree, index, &leaf))
+}
+
+/// The same by whatever log.
+pub(super) fn prove_by(
+    stage: &mut Stage,
+    villain: VillainId,
+    who: &DeviceName,
+    (tree, index, leaf): (&Tree, u64, &Leaf),
+) -> Result<(), String> {
+    let follows = |message: &Vec<u8>| {
+        if let Ok(RelayRequest::Follow { seen }) = decode(message) { Some(seen) } else { None }
+    };
+    let seen =
+        stage.villain(villain).messages().iter().find_map(follows).ok_or("the device does not follow the log")?;
+    let signer = LogSigner::new(NoteName::of_log(&stage.realm, 1), stage.founded.log_key.clone());
+    let head = Keeper::new(signer, CertificateDer::from(stage.founded.log.clone())).head(tree, seen);
+    let proof = proof(tree, index, leaf).ok_or("the log can't prove it")?;
+    stage.say(villain, &Frame::message(&RelayEvent::Log(head)));
+    stage.say(villain, &Frame::message(&RelayEvent::Proof { device: who.clone(), proof }));
+    Ok(())
 }
 
 /// Alice, before she is a member, who takes the villain for the relay.

@@ -160,6 +160,11 @@ impl Stage {
         self.trace.finish_hex()
     }
 
+    /// What the genuine relay knows for good.
+    pub(crate) fn state(&self) -> &State {
+        self.relay.machine.state()
+    }
+
     /// A stream of randomness that nobody else has.
     pub(crate) fn stream(&mut self) -> ChaCha20Rng {
         let n = self.next();
@@ -169,7 +174,7 @@ impl Stage {
     /// The villain's mint, for a certificate of this name and with this key.
     pub(crate) fn mint(&mut self, name: DeviceName, key: SecretKey) -> Mint<'_> {
         let rng = self.stream();
-        Mint { genuine: &self.founded, realm: &self.realm, name, key, now: self.now.wall, rng }
+        Mint { genuine: &self.founded, realm: &self.realm, name, key, own: None, now: self.now.wall, rng }
     }
 
     /// A key of the villain's.

@@ -23,6 +23,7 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, Error, ServerConfig, ServerConnection, SignatureAlgorithm,
     SignatureScheme,
 };
+use serde_bytes::ByteBuf;
 
 use crate::crypto::{lend, provider};
 pub use credulous::Credulous;
@@ -85,6 +86,8 @@ pub(crate) struct Villain {
     mute: bool,
     /// All ciphertext that came.
     overheard: Vec<u8>,
+    /// The newest checkpoint that the relay has shown her.
+    pub(super) shown: Option<ByteBuf>,
 }
 
 impl Villain {
@@ -137,6 +140,7 @@ impl Villain {
             flip_after: None,
             mute: false,
             overheard: Vec::new(),
+            shown: None,
         }
     }
 

@@ -16,7 +16,8 @@ use countersign_core::link::{Link, LinkEvent, Step};
 use countersign_core::pki::{Authority, Founded, SecretKey};
 use countersign_core::relay::{Admitted, Books, Relay};
 use countersign_core::time::Now;
-use countersign_core::tlog::Keeper;
+use countersign_core::tlog::keeper::proof;
+use countersign_core::tlog::{Checkpoint, Keeper};
 use countersign_core::tls::{Credentials, Doors, TlsEnv};
 use countersign_core::wire::frame::decode;
 use countersign_core::wire::relay::{RelayEvent, RelayRequest, Welcome};
@@ -49,6 +50,10 @@ pub(crate) struct Liar {
 struct Conn {
     link: Link,
     admitted: Option<Admitted>,
+    /// How much of the log was shown on it.
+    shown: u64,
+    /// Whom it has just proved on it.
+    proved: Option<DeviceName>,
     over: bool,
 }
 
@@ -107,7 +112,7 @@ impl Liar {
     /// A device has connected.
     pub(crate) fn opened(&mut self, conn: ConnId) {
         let link = Link::accept(self.doors.clone());
-        self.conns.insert(conn, Conn { link, admitted: None, over: false });
+        self.conns.insert(conn, Conn { link, admitted: None, shown: 0, proved: None, over: false });
     }
 
     /// Bytes came in.
@@ -153,7 +158,7 @@ impl Liar {
         let now = self.now(at_us);
         self.relay.tick(now, &mut self.effects);
         for (conn, said) in self.lies.tick(genuine.founded, now.wall) {
-            self.say(conn, said);
+            self.say(conn, said, genuine);
         }
         self.carry_out(genuine);
     }
@@ -211,7 +216,9 @@ impl Liar {
         let Ok(request) = decode::<RelayRequest>(message) else { return self.part(conn, Code::MALFORMED) };
         let names = names(genuine.state);
         self.lies.know(&names);
-        let Some(request) = self.lies.asked(conn, request, genuine.founded, now.wall) else { return self.answer() };
+        let Some(request) = self.lies.asked(conn, request, genuine.founded, now.wall) else {
+            return self.answer(genuine);
+        };
         let result = self.relay.request(
             &admitted,
             request,
@@ -222,13 +229,13 @@ impl Liar {
         if let Err(fault) = result {
             self.part(conn, fault.code());
         }
-        self.answer();
+        self.answer(genuine);
     }
 
     /// Says what the one who lies says of its own accord.
-    fn answer(&mut self) {
+    fn answer(&mut self, genuine: &Genuine<'_>) {
         for (conn, said) in self.lies.take_own() {
-            self.say(conn, said);
+            self.say(conn, said, genuine);
         }
     }
 
@@ -240,7 +247,7 @@ impl Liar {
                     let body = frame.bytes().get(BODY_AT..).unwrap_or_default();
                     let event: RelayEvent = decode(body).expect("core's own frames can be read");
                     for (to, said) in self.lies.tell(conn, event) {
-                        self.say(to, said);
+                        self.say(to, said, genuine);
                     }
                 }
                 Effect::Part(conn, code) => self.part(conn, code),
@@ -254,14 +261,44 @@ impl Liar {
         }
     }
 
-    fn say(&mut self, conn: ConnId, said: Said) {
+    fn say(&mut self, conn: ConnId, said: Said, genuine: &Genuine<'_>) {
         let event = match said {
             Said::Event(event) => event,
             Said::Goodbye(code) => return self.part(conn, code),
         };
+        // Nobody believes a name that is not proved, so whoever lies about names proves what it says.
+        if let RelayEvent::Ringing { device: named, .. } | RelayEvent::Introduced { from: named, .. } = &event
+            && self.conns.get(&conn).is_some_and(|known| known.proved.as_ref() != Some(named))
+        {
+            self.prove(conn, named, genuine.state);
+        }
+        self.send(conn, &event);
+    }
+
+    /// Proves a device by the genuine log, if it has it, to whoever follows it.
+    fn prove(&mut self, conn: ConnId, device: &DeviceName, state: &State) {
+        let Some((index, leaf)) = state.device(device).and_then(|known| state.logged(known.serial)) else { return };
+        let Some(shown) = self.conns.get(&conn).map(|known| known.shown).filter(|shown| *shown > 0) else { return };
+        if shown < state.log().size() {
+            let head = self.keeper.head(state.log(), shown);
+            self.send(conn, &RelayEvent::Log(head));
+        }
+        if let Some(proof) = proof(state.log(), index, &leaf) {
+            self.send(conn, &RelayEvent::Proof { device: device.clone(), proof });
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, event: &RelayEvent) {
         if let Some(known) = self.conns.get_mut(&conn).filter(|known| !known.over && known.admitted.is_some()) {
             // Whoever does not read hears less.
-            let _ = known.link.send(&Frame::message(&event));
+            let _ = known.link.send(&Frame::message(event));
+            if let RelayEvent::Log(head) = event {
+                known.shown = Checkpoint::parse(&head.checkpoint).map_or(known.shown, |shown| shown.head().size);
+            } else if let RelayEvent::Proof { device, .. } = event {
+                known.proved = Some(device.clone());
+            } else if let RelayEvent::Ringing { .. } | RelayEvent::Introduced { .. } = event {
+                known.proved = None;
+            }
             self.turned.insert(conn);
         }
     }

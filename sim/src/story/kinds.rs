@@ -61,6 +61,7 @@ kinds! {
         Fault::UnknownExtension => "UnknownExtension",
         Fault::Log => "Log",
         Fault::History => "History",
+        Fault::OtherLog => "OtherLog",
         Fault::Credit => "Credit",
     }
 }

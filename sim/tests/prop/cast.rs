@@ -6,9 +6,10 @@ use countersign_core::device::calls::FIRST_DIALLED;
 use countersign_core::id::{ConnId, DeviceLabel, DeviceName, Fingerprint, Realm, Serial, UserName};
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::{Record, State};
-use countersign_core::peer::{Peer, PeerEvent, Reach};
+use countersign_core::peer::{Expected, Peer, PeerEvent, Reach};
 use countersign_core::pki::{Authority, Grant, SecretKey, found_realm};
 use countersign_core::time::{Instant, Now, Wall};
+use countersign_core::tlog::View;
 use countersign_core::tls::{Credentials, Proven, TlsEnv, Trust};
 use rand_chacha::ChaCha20Rng;
 use rustls_pki_types::CertificateDer;
@@ -75,11 +76,20 @@ impl Cast {
     /// One end of a session of two members. What its TLS draws from is the caller's to lend, now and later.
     pub(crate) fn peer(&self, env: &TlsEnv, own: usize, other: usize, calls: bool, reach: Reach) -> Peer {
         let (own, other, first_conn) = (&self.members[own], &self.members[other], ConnId(FIRST_DIALLED));
+        let expected = self.expected(&other.name);
         if calls {
-            Peer::calling(env, &own.credentials, &self.trust, &other.name, reach, first_conn)
+            Peer::calling(env, &own.credentials, &self.trust, expected, reach, first_conn)
         } else {
-            Peer::called(env, &own.credentials, &self.trust, other.name.clone(), reach, first_conn)
+            Peer::called(env, &own.credentials, &self.trust, expected, reach, first_conn)
         }
+    }
+
+    /// Somebody as the log has them.
+    fn expected(&self, name: &DeviceName) -> Expected {
+        let (log, serial) = (self.state.log(), self.state.device(name).unwrap().serial);
+        let (index, leaf) = self.state.logged(serial).unwrap();
+        let view = View::begin(self.authority.log_signer(1).sign(log.head()));
+        Expected::new(view.believe(&leaf, &log.inclusion(index, log.size()).unwrap()).unwrap()).unwrap()
     }
 
     /// Each member as a handshake proves them.

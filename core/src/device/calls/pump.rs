@@ -77,6 +77,7 @@ impl Calls {
                     self.events.push_back((id, Ok(CallEvent::Open(proven.who().clone(), Path::Tunnel))));
                 }
                 PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
+                PeerEvent::Split(split) => self.split = Some(split),
                 PeerEvent::Direct => self.events.push_back((id, Ok(CallEvent::Moved(Path::Direct, None)))),
                 PeerEvent::Tunnelled(end) => self.events.push_back((id, Ok(CallEvent::Moved(Path::Tunnel, Some(end))))),
                 PeerEvent::Closed(reason) => {

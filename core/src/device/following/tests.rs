@@ -244,28 +244,28 @@ fn a_certificate_that_is_good_but_not_in_the_log_is_not_believed() {
     let (of_alice, of_bob) = (proof_of("alice"), proof_of("bob"));
     let log = bob.log;
     let leaf = &alice.credentials.leaf;
-    assert!(log.believe(&judge(leaf), leaf, Some(&of_alice)).is_ok());
-    assert_eq!(log.believe(&judge(leaf), leaf, None), Err(LogRefusal::Unproven));
-    assert_eq!(log.believe(&judge(leaf), leaf, Some(&of_bob)), Err(LogRefusal::OtherLeaf));
+    assert!(log.believe(&judge(leaf), Some(&of_alice)).is_ok());
+    assert_eq!(log.believe(&judge(leaf), None), Err(LogRefusal::Unproven));
+    assert_eq!(log.believe(&judge(leaf), Some(&of_bob)), Err(LogRefusal::OtherLeaf));
     let moved = LogProof { leaf: of_alice.leaf.clone(), inclusion: of_bob.inclusion };
-    assert!(matches!(log.believe(&judge(leaf), leaf, Some(&moved)), Err(LogRefusal::Proof(_))));
+    assert!(matches!(log.believe(&judge(leaf), Some(&moved)), Err(LogRefusal::Proof(_))));
     let noise = LogProof { leaf: ByteBuf::from([9, 9]), inclusion: of_alice.inclusion.clone() };
-    assert!(matches!(log.believe(&judge(leaf), leaf, Some(&noise)), Err(LogRefusal::Leaf(_))));
+    assert!(matches!(log.believe(&judge(leaf), Some(&noise)), Err(LogRefusal::Leaf(_))));
     // A leaf that differs in one thing alone is another leaf.
     let Ok(Leaf::DeviceCertificate(said)) = Leaf::decode(&of_alice.leaf) else { panic!("a device's leaf") };
     let others = [
         Certified { name: device_name("alice", "phone"), ..said.clone() },
         Certified { serial: crate::id::Serial::draw(&mut rng(5)), ..said.clone() },
         Certified { key: crate::id::KeyId([5; 32]), ..said.clone() },
-        Certified { certificate: Fingerprint([5; 32]), ..said },
+        Certified { certificate: crate::id::Fingerprint([5; 32]), ..said },
     ];
     for other in others {
         let proof = LogProof {
             leaf: ByteBuf::from(Leaf::DeviceCertificate(other.clone()).encode()),
             inclusion: of_alice.inclusion.clone(),
         };
-        assert_eq!(log.believe(&judge(leaf), leaf, Some(&proof)), Err(LogRefusal::OtherLeaf), "{other:?}");
+        assert_eq!(log.believe(&judge(leaf), Some(&proof)), Err(LogRefusal::OtherLeaf), "{other:?}");
     }
     let nobody = Following::default();
-    assert_eq!(nobody.believe(&judge(leaf), leaf, Some(&of_alice)), Err(LogRefusal::Unproven));
+    assert_eq!(nobody.believe(&judge(leaf), Some(&of_alice)), Err(LogRefusal::Unproven));
 }

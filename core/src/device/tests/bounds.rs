@@ -8,6 +8,7 @@ use crate::limits::{
 use crate::peer::{Peer, Reach};
 use crate::relay::tunnel::forward_cost;
 use crate::testing::env;
+use crate::testing::log::SmallLog;
 
 const MOMENT: Duration = Duration::from_micros(1);
 
@@ -58,10 +59,10 @@ fn a_goodbye_is_given_a_while_to_be_answered_and_while_something_moves_a_longer_
 fn credit_is_given_back_when_a_quarter_of_the_window_has_come_in() {
     let mut town = Town::new();
     let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
-    let mut caller =
-        Peer::calling(&env(), &alice.credentials, &alice.trust, &bob.name, Reach::tunnel_only(), ConnId(1));
-    let mut callee =
-        Peer::called(&env(), &bob.credentials, &bob.trust, alice.name.clone(), Reach::tunnel_only(), ConnId(1));
+    let log = SmallLog::of(&[&alice, &bob]);
+    let (to_bob, to_alice) = (log.expected(&bob), log.expected(&alice));
+    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, to_bob, Reach::tunnel_only(), ConnId(1));
+    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, to_alice, Reach::tunnel_only(), ConnId(1));
     let mut owed = 0;
     let mut given = 0;
     for _ in 0..300 {

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::device::{Device, Input, Output};
-use crate::id::{ConnId, Position};
+use crate::device::{Device, Input, LogRefusal, Output};
+use crate::fault::Fault;
+use crate::id::{AskId, ConnId, Position, TunnelId};
 use crate::link::Link;
 use crate::pki::SecretKey;
+use crate::testing::log::certified;
 use crate::testing::{START, authority, env, rng};
 use crate::time::{Instant, Now};
+use crate::tlog::{Leaf, Tree};
 use crate::tls::{Credentials, Doors};
+use crate::wire::log::LogProof;
 use crate::wire::relay::{RelayEvent, Welcome};
 use crate::wire::{Extensions, Frame};
 
@@ -82,4 +86,43 @@ fn a_connection_is_lost_once_whatever_its_last_bite_holds() {
         let told = admitted.told.split_off(1);
         assert!(matches!(told.as_slice(), [Event::Offline(reason, _)] if *reason == fault), "{told:?}");
     }
+}
+
+#[test]
+fn nobody_is_met_whom_the_relay_does_not_prove() {
+    let from = crate::testing::device_name("bob", "laptop");
+    let introduced = RelayEvent::Introduced { tunnel: TunnelId(1), from, extensions: Extensions::default() };
+    let mut admitted = Admitted::new();
+    admitted.relay.send(&Frame::message(&introduced)).unwrap();
+    admitted.move_down();
+    let told = admitted.told.split_off(1);
+    let log = CloseReason::Fault(Fault::Log);
+    assert!(
+        matches!(told.as_slice(), [Event::LogRefused(LogRefusal::Unproven), Event::Offline(reason, _)] if *reason == log),
+        "{told:?}"
+    );
+
+    let mut admitted = Admitted::new();
+    admitted.device.handle(Input::Command(Command::Call(CallId(1), user("bob"), NO_PATIENCE)), NOW, &mut rng(4));
+    admitted.move_up();
+    let device = crate::testing::device_name("bob", "laptop");
+    admitted.relay.send(&Frame::message(&RelayEvent::Ringing { ask: AskId(1), tunnel: TunnelId(1), device })).unwrap();
+    admitted.move_down();
+    assert!(admitted.told.contains(&Event::LogRefused(LogRefusal::Unproven)), "{:?}", admitted.told);
+    assert!(admitted.told.iter().any(|event| matches!(event, Event::Offline(reason, _) if *reason == log)));
+}
+
+#[test]
+fn a_proof_under_no_head_is_none() {
+    let mut town = Town::new();
+    let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
+    let leaf = Leaf::DeviceCertificate(certified(&bob));
+    let tree: Tree = [leaf.leaf_hash()].into_iter().collect();
+    let proof = LogProof { leaf: leaf.encode().into(), inclusion: tree.inclusion(0, 1).unwrap() };
+    let mut admitted = Admitted::new();
+    admitted.relay.send(&Frame::message(&RelayEvent::Proof { device: bob.name, proof })).unwrap();
+    admitted.move_down();
+    let refused = |event: &Event| matches!(event, Event::LogRefused(LogRefusal::Proof(_)));
+    assert!(admitted.told.iter().any(refused), "{:?}", admitted.told);
+    assert!(alice.log.seen() > 1, "and there is a log that it could have been in");
 }

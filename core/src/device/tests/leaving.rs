@@ -8,6 +8,7 @@ use super::*;
 use crate::id::ConnId;
 use crate::limits::{DEVICE_LIFETIME, HANDSHAKE_TIME_MAX, SILENCE_TIME_MAX};
 use crate::peer::{Peer, PeerEvent, Reach};
+use crate::testing::log::SmallLog;
 use crate::testing::{START, env, rng};
 use crate::tls::Dial;
 
@@ -64,10 +65,10 @@ fn leaving_waits_for_the_newest_connection_and_not_for_one_before_it() {
 fn hanging_up_in_the_middle_of_the_handshake_is_a_close_and_no_refusal() {
     let mut town = Town::new();
     let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
-    let mut caller =
-        Peer::calling(&env(), &alice.credentials, &alice.trust, &bob.name, Reach::tunnel_only(), ConnId(1));
-    let mut callee =
-        Peer::called(&env(), &bob.credentials, &bob.trust, alice.name.clone(), Reach::tunnel_only(), ConnId(1));
+    let log = SmallLog::of(&[&alice, &bob]);
+    let (to_bob, to_alice) = (log.expected(&bob), log.expected(&alice));
+    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, to_bob, Reach::tunnel_only(), ConnId(1));
+    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, to_alice, Reach::tunnel_only(), ConnId(1));
     callee.received(&caller.poll_forward().unwrap(), town.now);
     caller.part(Code::FINISHED);
     callee.received(&caller.poll_forward().unwrap(), town.now);

@@ -1,14 +1,14 @@
 //! The connections of which one may become the direct one: dialled by the caller, taken by the callee.
 //!
-//! A candidate has proved nothing until its handshake has shown the key of the session's other end, and is not the one
-//! until the nonce has gone over it. The caller shows the nonce to the first candidate that proves the key, and to no
+//! A candidate has proved nothing until its handshake has shown the certificate of the session's other end, and is not the one
+//! until the nonce has gone over it. The caller shows the nonce to the first candidate that proves it, and to no
 //! other, since it is of use once.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{DirectEnd, DirectOutput, Ends};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, KeyId};
+use crate::id::{ConnId, Fingerprint};
 use crate::limits::{DIRECT_ACCEPTS_MAX, DIRECT_STRANGERS_MAX, PEER_OUTBOX_BYTES_MAX};
 use crate::link::{Link, LinkEvent};
 use crate::wire::frame::decode;
@@ -19,8 +19,8 @@ use crate::wire::{Code, Frame};
 #[derive(Debug)]
 pub(super) struct Candidates {
     nonce: Nonce,
-    /// The key that the other end has proved in the tunnel.
-    key: KeyId,
+    /// The certificate that the other end has proved in the tunnel, and that the log has.
+    certificate: Fingerprint,
     by_conn: BTreeMap<ConnId, Candidate>,
     /// The caller's: to whom the nonce was shown.
     shown: Option<ConnId>,
@@ -51,14 +51,14 @@ pub(super) enum Tried {
 
 impl Candidates {
     /// Of the caller, who dials these.
-    pub(super) fn of_caller(nonce: Nonce, key: KeyId, conns: &[ConnId]) -> Self {
+    pub(super) fn of_caller(nonce: Nonce, certificate: Fingerprint, conns: &[ConnId]) -> Self {
         let by_conn = conns.iter().map(|conn| (*conn, Candidate::Dialling)).collect();
-        Self { nonce, key, by_conn, shown: None, is_caller: true, accepted: 0, failure: DirectEnd::Unreachable }
+        Self { nonce, certificate, by_conn, shown: None, is_caller: true, accepted: 0, failure: DirectEnd::Unreachable }
     }
 
     /// Of the callee, to whom nobody has come yet.
-    pub(super) fn of_callee(nonce: Nonce, key: KeyId) -> Self {
-        Self { is_caller: false, ..Self::of_caller(nonce, key, &[]) }
+    pub(super) fn of_callee(nonce: Nonce, certificate: Fingerprint) -> Self {
+        Self { is_caller: false, ..Self::of_caller(nonce, certificate, &[]) }
     }
 
     /// A connection is there: of ours, or somebody's.
@@ -102,11 +102,11 @@ impl Candidates {
         while let Some(event) = events.next() {
             let reason = match event {
                 LinkEvent::Secured(secured) => match secured.device {
-                    Some(device) if device.key() == self.key => {
+                    Some(device) if device.certificate() == self.certificate => {
                         self.proved(conn);
                         continue;
                     }
-                    // The right name with another key than in the tunnel: not the same session's other end.
+                    // The right name with another certificate than in the tunnel: not the same session's other end.
                     Some(_) | None => self.turn_away(conn, Code::WRONG_PERSON),
                 },
                 LinkEvent::Message(message) => match self.message(conn, &message) {
@@ -213,7 +213,8 @@ impl Candidates {
             | PeerMessage::Listening { .. }
             | PeerMessage::Attach { .. }
             | PeerMessage::Attached
-            | PeerMessage::Detach => Err(Fault::Unexpected),
+            | PeerMessage::Detach
+            | PeerMessage::Checkpoint { .. } => Err(Fault::Unexpected),
         }
     }
 

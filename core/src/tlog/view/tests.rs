@@ -131,7 +131,7 @@ fn an_act_is_believed_under_the_newest_checkpoint_and_under_no_other() {
     let tree = log(0..12);
     let mut view = view(&tree, 8);
     let included = view.believe(&act(5), &tree.inclusion(5, 8).unwrap()).unwrap();
-    assert_eq!((included.leaf(), included.index(), included.size()), (&act(5), 5, 8));
+    assert_eq!((included.leaf(), included.index(), included.under()), (&act(5), 5, view.newest()));
     assert_eq!(view.believe(&act(6), &tree.inclusion(5, 8).unwrap()), Err(ProofRefusal::Root));
     assert_eq!(
         view.believe(&act(99), &log(99..=99).inclusion(0, 1).unwrap()),

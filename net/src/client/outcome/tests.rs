@@ -30,6 +30,9 @@ fn each_end_of_a_call_has_its_exit_code() {
         (Closed(CloseReason::Alert(46)), false, Exit::Refused),
         (Closed(CloseReason::Alert(20)), true, Exit::Refused),
         (Closed(CloseReason::Alert(40)), false, Exit::Failed),
+        (Closed(CloseReason::Fault(Fault::OtherLog)), false, Exit::Refused),
+        (Closed(CloseReason::Theirs(Code::OTHER_LOG)), false, Exit::Refused),
+        (Closed(CloseReason::Theirs(Code::NOT_LOGGED)), false, Exit::Refused),
         (certificate(CertRefusal::OtherName), false, Exit::Refused),
         (certificate(CertRefusal::Expired), false, Exit::Refused),
         (certificate(CertRefusal::ForeignIssuer), false, Exit::Refused),
@@ -84,6 +87,7 @@ fn each_end_of_a_connection_has_its_exit_code_before_and_after_the_server_was_kn
         (CloseReason::Alert(45), Exit::Refused, Exit::Refused),
         (CloseReason::Theirs(Code::EXPIRED), Exit::Refused, Exit::Refused),
         (CloseReason::Theirs(Code::UNKNOWN_DEVICE), Exit::Refused, Exit::Refused),
+        (CloseReason::Theirs(Code::NOT_LOGGED), Exit::Refused, Exit::Refused),
         (CloseReason::Theirs(Code::REPLACED), Exit::Failed, Exit::Failed),
         (CloseReason::Fault(Fault::Version(9)), Exit::Failed, Exit::Failed),
     ] {

@@ -66,6 +66,8 @@ pub enum Lie {
     FalseCertificate,
     /// It shows a head of the log that is altered, older or without its proof.
     FalseLog,
+    /// It proves somebody by a leaf that is altered, or by another's.
+    FalseProof,
     /// It says that a call is over which is not.
     FalseEnd,
     /// It says that a call was taken which was not.

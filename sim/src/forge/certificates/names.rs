@@ -1,7 +1,7 @@
 //! Certificates of the genuine CA with names that are none, or somebody else's (RFC 5280 §4.2.1.6, RFC 6125 §6.4).
 
 use countersign_core::device::calls::DirectEnd;
-use countersign_core::fault::CloseReason;
+use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::NameRefusal;
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
@@ -121,7 +121,22 @@ fn others() -> Vec<Forgery> {
         || vec![(Door::Relay, unknown), at(Door::Caller), at(Door::Callee), at(Door::Port), at(Door::Dialler)];
     let heard = Heard::Goodbye(Code::WRONG_PERSON);
     let not_the_one = DirectEnd::Failed(CloseReason::Ours(Code::WRONG_PERSON));
+    let unlogged = |reason| Verdict { reason, heard: Heard::Goodbye(Code::NOT_LOGGED) };
+    let not_believed = unlogged(Reason::Fault(Fault::Certificate(CertRefusal::NotLogged)));
     vec![
+        Forgery {
+            name: "unlogged",
+            what: "made in secret with the genuine CA's key, for her own name and key: the log does not have it",
+            checks: &["V-12"],
+            tries: vec![
+                (Door::Relay, unlogged(Reason::Parted(Code::NOT_LOGGED))),
+                (Door::Caller, not_believed),
+                (Door::Callee, not_believed),
+                (Door::Port, Verdict { reason: Reason::Unmoved, heard }),
+                (Door::Dialler, Verdict { reason: Reason::Tunnelled(not_the_one), heard }),
+            ],
+            act: Act::Shows(|mint| Some(mint.misissued(|_| ()))),
+        },
         Forgery {
             name: "look-alike",
             what: "mis-issued for a name that looks like the one that was called",

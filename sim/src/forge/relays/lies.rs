@@ -22,7 +22,7 @@ use super::super::mint::{DAY, Mint, issuer_of, name, sign_by};
 use super::super::stage::{DeviceId, Stage, To, VillainId};
 use super::super::villain::Heard;
 use super::super::{Act, Door, Forgery, Played, Reason, Verdict};
-use super::{device_of_alice, device_verdict, lying_relay, mint, misissued, welcome, welcome_as};
+use super::{device_of_alice, device_verdict, lying_relay, mint, misissued, prove, welcome, welcome_as};
 
 /// The honest answer.
 pub(super) fn control() -> Forgery {
@@ -121,6 +121,7 @@ pub(super) fn words() -> Vec<Forgery> {
         tries: vec![(Door::Device, Verdict { reason: Reason::Fault(fault), heard: Heard::Goodbye(fault.code()) })],
         act: Act::Plays(play),
     };
+    let unproved = |name, what, play| Forgery { checks: &["V-12"], ..entry(name, what, Fault::Log, play) };
     let silent = |fault| Verdict { reason: Reason::Fault(fault), heard: Heard::Nothing };
     vec![
         entry("speaks-before-welcome", "a relay that speaks before it admits", Fault::Unexpected, |stage| {
@@ -158,9 +159,31 @@ pub(super) fn words() -> Vec<Forgery> {
             let (villain, device) = device(stage);
             welcome(stage, villain, Extensions::default());
             let (tunnel, from) = (TunnelId(1), name("mallory", "phone"));
+            stage.enrol("mallory");
+            prove(stage, villain, &from)?;
             let introduced = RelayEvent::Introduced { tunnel, from, extensions: Extensions::default() };
             stage.say(villain, &Frame::message(&introduced));
             stage.say(villain, &Frame::message(&RelayEvent::Accepted { tunnel }));
+            device_verdict(stage, villain, device)
+        }),
+        unproved("introduces-unproved", "a relay that says who calls and does not prove them", |stage| {
+            let (villain, device) = device(stage);
+            welcome(stage, villain, Extensions::default());
+            let (tunnel, from) = (TunnelId(1), name("mallory", "phone"));
+            let introduced = RelayEvent::Introduced { tunnel, from, extensions: Extensions::default() };
+            stage.say(villain, &Frame::message(&introduced));
+            device_verdict(stage, villain, device)
+        }),
+        unproved("proves-another", "a relay that proves Trent and says that Mallory calls", |stage| {
+            let (villain, device) = device(stage);
+            welcome(stage, villain, Extensions::default());
+            let (tunnel, from) = (TunnelId(1), name("mallory", "phone"));
+            for user in ["mallory", "trent"] {
+                stage.enrol(user);
+            }
+            prove(stage, villain, &name("trent", "phone"))?;
+            let introduced = RelayEvent::Introduced { tunnel, from, extensions: Extensions::default() };
+            stage.say(villain, &Frame::message(&introduced));
             device_verdict(stage, villain, device)
         }),
         Forgery {

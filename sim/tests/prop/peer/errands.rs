@@ -48,6 +48,7 @@ impl Pair {
                 match event {
                     PeerEvent::Line { n, text } => own.heard.push((n, text)),
                     PeerEvent::Closed(reason) => own.ended = Some(reason),
+                    PeerEvent::Split(split) => panic!("both have one log: {split:?}"),
                     PeerEvent::Open(_) | PeerEvent::Direct | PeerEvent::Tunnelled(_) => {}
                 }
             }

@@ -6,6 +6,7 @@ use countersign_core::id::{AskId, ConnId, DeviceName, Realm, TunnelId};
 use countersign_core::limits::FORWARD_BYTES_MAX;
 use countersign_core::pki::{Founded, SecretKey};
 use countersign_core::time::Wall;
+use countersign_core::wire::frame::decode;
 use countersign_core::wire::peer::PeerMessage;
 use countersign_core::wire::relay::{RelayEvent, RelayRequest};
 use countersign_core::wire::{Extensions, Frame};
@@ -158,17 +159,27 @@ impl OwnCalls {
     /// What TLS has to say, and once that is done a line.
     fn speak(&mut self, (conn, tunnel): Way) -> Words {
         let Some(call) = self.calls.get_mut(&(conn, tunnel)).filter(|call| call.up) else { return Vec::new() };
-        // Who calls speaks once it is welcome.
         let messages = call.tls.messages();
-        let welcome = !messages.is_empty();
-        self.heard.extend(messages);
-        if call.tls.is_open() && !call.spoke && (call.takes || welcome) {
-            call.spoke = true;
-            if call.takes {
-                call.tls.say(&Frame::message(&PeerMessage::Welcome { extensions: Extensions::default() }));
+        for message in &messages {
+            let may_speak = match decode(message) {
+                // Whoever is to be believed has the same checkpoint.
+                Ok(PeerMessage::Checkpoint { note }) => {
+                    call.tls.say(&Frame::message(&PeerMessage::Checkpoint { note }));
+                    if call.takes {
+                        call.tls.say(&Frame::message(&PeerMessage::Welcome { extensions: Extensions::default() }));
+                    }
+                    call.takes
+                }
+                // Who calls speaks once it is welcome.
+                Ok(PeerMessage::Welcome { .. }) => true,
+                _ => false,
+            };
+            if may_speak && call.tls.is_open() && !call.spoke {
+                call.spoke = true;
+                call.tls.say(&Frame::message(&PeerMessage::Line { n: 0, text: "it is me".to_owned() }));
             }
-            call.tls.say(&Frame::message(&PeerMessage::Line { n: 0, text: "it is me".to_owned() }));
         }
+        self.heard.extend(messages);
         let bytes = call.tls.take();
         let piece = |chunk: &[u8]| (conn, Said::Event(RelayEvent::Forwarded { tunnel, bytes: chunk.to_vec().into() }));
         bytes.chunks(FORWARD_BYTES_MAX).map(piece).collect()

@@ -68,6 +68,15 @@ impl Lies {
                 let event = RelayEvent::Log(self.false_log(head, kind));
                 self.say(conn, Lie::FalseLog, event)
             }
+            RelayEvent::Proof { device, mut proof } => {
+                let device = if let (0 | 1, Some(other)) = (kind, self.another(&device.user)) {
+                    other
+                } else {
+                    proof.leaf = broken(&proof.leaf);
+                    device
+                };
+                self.say(conn, Lie::FalseProof, RelayEvent::Proof { device, proof })
+            }
             RelayEvent::Pong if kind == 0 => self.welcome_again(conn),
             RelayEvent::Accepted { tunnel } if kind == 0 => {
                 self.say(conn, Lie::FalseEnd, RelayEvent::Ended { tunnel, code: Code::DECLINED })
@@ -252,7 +261,7 @@ impl Lies {
 fn how_rarely(event: &RelayEvent) -> u64 {
     match event {
         RelayEvent::Forwarded { .. } | RelayEvent::Credited { .. } => 8,
-        RelayEvent::Welcome(_) | RelayEvent::Pong | RelayEvent::Log(_) => 4,
+        RelayEvent::Welcome(_) | RelayEvent::Pong | RelayEvent::Log(_) | RelayEvent::Proof { .. } => 4,
         RelayEvent::Here { .. }
         | RelayEvent::Presence { .. }
         | RelayEvent::People { .. }
