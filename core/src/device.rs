@@ -18,9 +18,11 @@ pub mod backoff;
 pub mod calls;
 pub mod enrol;
 pub mod following;
+mod heard;
 mod leaving;
-mod log;
+mod meeting;
 pub mod session;
+pub mod watch;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -33,8 +35,9 @@ use crate::id::{CallId, ConnId, DeviceName, UserName};
 use crate::peer::{DirectInput, Expected, Reach};
 use crate::pki::Facts;
 use crate::time::{Instant, Now, Wall};
+use crate::tlog::Unasked;
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
-use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
+use crate::wire::relay::{RelayRequest, Welcome};
 use crate::wire::{Code, Extensions};
 
 use asks::Asks;
@@ -42,6 +45,7 @@ pub use asks::{Asked, Fetched};
 use calls::{CallDenied, CallEvent, Calls};
 pub use following::{Followed, Following, LogRefusal};
 use session::{RelaySession, SessionEvent};
+use watch::Watch;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -129,13 +133,16 @@ pub enum Event {
     Presence(DeviceName, bool),
     /// What came of an ask.
     Asked(Asked),
-    /// The log has grown: this is to be kept, before anything that is believed under it is told.
+    /// The log has grown, or was read further: this is to be kept, before anything that is believed under it is told.
     Followed(Followed),
     /// The server has begun another log, as one does that was restored from a backup. To be kept as well.
     AnotherLog(Followed),
     /// What the server shows as the log is not to be believed. Where it contradicts what it has shown before, it is left for
     /// good; otherwise a clock may be wrong, and it is tried again.
     LogRefused(LogRefusal),
+    /// An alarm: the log has an act in this user's name that this device did not ask for. Told again at each start, until it
+    /// was acknowledged.
+    Unasked(Box<Unasked>),
     /// Something happened in a call.
     Call(CallId, CallEvent),
     /// A wish about a call was denied.
@@ -167,6 +174,8 @@ pub enum Wake {
     Fetch,
     /// The relay has not given the next page of the log in time.
     ReadLog,
+    /// To ask again what the log has become, or to give up on an answer about it.
+    Watch,
 }
 
 /// Who this device is and whom it trusts.
@@ -195,6 +204,7 @@ pub struct Device {
     session: RelaySession,
     calls: Calls,
     asks: Asks,
+    watch: Watch,
     quitting: bool,
     done: bool,
     outputs: VecDeque<Output>,
@@ -218,6 +228,7 @@ impl Device {
             session: RelaySession::new(dial, ends),
             calls,
             asks: Asks::default(),
+            watch: Watch::default(),
             quitting: false,
             done: false,
             outputs: VecDeque::new(),
@@ -242,7 +253,10 @@ impl Device {
         self.env.clock.set(now.wall);
         self.turn = Some(now);
         match input {
-            Input::Start => self.session.start(now),
+            Input::Start => {
+                self.tell_found();
+                self.session.start(now);
+            }
             Input::Connected(conn) if Calls::is_direct(conn) => {
                 self.calls.direct(conn, DirectInput::Connected(conn), now, rng);
             }
@@ -271,6 +285,7 @@ impl Device {
                 self.session.tick(now, rng);
                 self.calls.tick(now);
                 self.asks.tick(now);
+                self.tick_watch(now, rng);
             }
         }
         self.settle(now, rng);
@@ -288,7 +303,7 @@ impl Device {
     /// When the device next wants [`Input::Tick`], and why.
     pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
         let calls_and_asks = self.calls.next_deadline().into_iter().chain(self.asks.next_deadline());
-        self.session.next_deadline().into_iter().chain(calls_and_asks).min()
+        self.session.next_deadline().into_iter().chain(calls_and_asks).chain(self.watch.next_deadline()).min()
     }
 
     /// What the socket should take.
@@ -313,6 +328,7 @@ impl Device {
             Command::Quit => {
                 self.quitting = true;
                 self.calls.quit(now);
+                self.stop_watching();
             }
         }
     }
@@ -333,6 +349,8 @@ impl Device {
             // What one event of the session has led to is told before the next is looked at, so that the last line of
             // a call never comes after the news that the relay is lost.
             if let Some(request) = self.calls.poll_request().or_else(|| self.asks.poll_request()) {
+                self.session.request(&request);
+            } else if let Some(request) = self.watch.poll_request() {
                 self.session.request(&request);
             } else if let Some(split) = self.calls.take_split() {
                 self.split(split, now, rng);
@@ -362,6 +380,9 @@ impl Device {
                 self.incarnation = welcome.position.incarnation;
                 self.tell(Event::Online(welcome));
                 self.session.request(&RelayRequest::Follow { seen: self.identity.log.seen() });
+                if let Some(request) = self.watch.online(&self.identity.log, now) {
+                    self.session.request(&request);
+                }
                 if self.attend {
                     self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
                 }
@@ -376,77 +397,21 @@ impl Device {
             SessionEvent::Lost(reason, wait) => {
                 self.calls.offline(now);
                 self.asks.offline();
+                self.stop_watching();
                 self.tell(Event::Offline(reason, wait));
             }
             SessionEvent::GivenUp(reason) => {
                 self.calls.offline(now);
                 self.asks.offline();
+                self.stop_watching();
                 self.calls.quit(now);
                 self.tell(Event::GivenUp(reason));
             }
             SessionEvent::Parted => {
                 self.calls.offline(now);
                 self.asks.offline();
+                self.stop_watching();
                 self.done();
-            }
-        }
-    }
-
-    fn relay_event(&mut self, event: RelayEvent, now: Now) -> Result<(), Fault> {
-        match event {
-            // The first one was the session's; a second is out of turn.
-            RelayEvent::Welcome(_) => Err(Fault::Unexpected),
-            RelayEvent::Pong => Ok(()),
-            RelayEvent::Here { devices } => {
-                for device in &devices {
-                    self.calls.presence(&device.user, now);
-                }
-                self.tell(Event::Here(devices));
-                Ok(())
-            }
-            RelayEvent::Presence { device, online } => {
-                if online {
-                    self.calls.presence(&device.user, now);
-                }
-                self.tell(Event::Presence(device, online));
-                Ok(())
-            }
-            RelayEvent::People { ask, people, more } => self.asks.people(ask, people, more, now),
-            RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
-            RelayEvent::Log(head) => self.log(&head, now),
-            RelayEvent::Leaves { ask, page } => self.asks.leaves(ask, page, now),
-            RelayEvent::Proof { device, proof } => self.proof(&device, &proof),
-            RelayEvent::Ringing { ask, tunnel, device } => {
-                let expected = self.proved(&device);
-                let heard = self.calls.ringing(ask, tunnel, device, expected, now);
-                heard.inspect_err(|fault| self.unproved(*fault))
-            }
-            RelayEvent::Introduced { tunnel, from, .. } => {
-                let Some(expected) = self.proved(&from) else {
-                    self.unproved(Fault::Log);
-                    return Err(Fault::Log);
-                };
-                self.calls.introduced(tunnel, expected, now);
-                Ok(())
-            }
-            RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
-            RelayEvent::Refused { ask, code } => {
-                if !self.asks.refused(ask, code) {
-                    self.calls.refused(ask, code, now);
-                }
-                Ok(())
-            }
-            RelayEvent::Ended { tunnel, code } => {
-                self.calls.ended(tunnel, code, now);
-                Ok(())
-            }
-            RelayEvent::Forwarded { tunnel, bytes } => {
-                self.calls.forwarded(tunnel, &bytes, now);
-                Ok(())
-            }
-            RelayEvent::Credited { tunnel, bytes } => {
-                self.calls.credited(tunnel, bytes, now);
-                Ok(())
             }
         }
     }

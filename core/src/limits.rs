@@ -226,6 +226,17 @@ pub const LEAF_BYTES_MAX: usize = 2 * 1024;
 pub const LOG_READ_MAX: usize = 100_000;
 /// Leaves in one page of the log.
 pub const LOG_PAGE_MAX: usize = 15;
+/// How often a device that stays online asks what the log has become.
+pub const LOG_WATCH_SPAN: Duration = Duration::from_secs(60 * 60);
+/// How long a device that watches the log waits for its head or a page of it. A line that is dead ends by
+/// [`SILENCE_TIME_MAX`] first, on whichever side notices, so this is for a server that speaks and does not answer.
+pub const LOG_ANSWER_TIME_MAX: Duration = Duration::from_secs(180);
+/// Pages of the log that a device reads before it keeps how far it has come.
+pub const LOG_PAGES_UNKEPT_MAX: u64 = 16;
+/// Acts that nobody asked for which a device keeps until they are acknowledged. Reading the whole log shows all.
+pub const UNASKED_KEPT_MAX: usize = 8;
+/// What a device keeps of its reading of the log, encoded.
+pub const READING_BYTES_MAX: usize = 48 * 1024;
 /// A signed note, signatures included.
 pub const NOTE_BYTES_MAX: usize = 8 * 1024;
 /// Signatures under one note: the least that everybody has to take.
@@ -293,6 +304,19 @@ const _: () = {
     assert!(RING_TIME_MOST.as_secs() < RING_TIME_MAX.as_secs() * 2, "a caller's patience outlasts the ringing");
     assert!(STRANGERS_MAX < CONNECTIONS_MAX, "strangers never take the members' places");
     assert!((LOG_ENTRIES_MAX.ilog2() as usize) < PROOF_HASHES_MAX, "the largest log's proofs fit");
+    assert!(
+        LOG_ANSWER_TIME_MAX.as_secs() >= 3 * SILENCE_TIME_MAX.as_secs(),
+        "a dead line ends before the server is said to answer nothing",
+    );
+    assert!(
+        LOG_ANSWER_TIME_MAX.as_secs() < LOG_WATCH_SPAN.as_secs(),
+        "an answer is awaited before the next is asked for"
+    );
+    assert!(
+        2 * (UNASKED_KEPT_MAX * (LEAF_BYTES_MAX + NOTE_NAME_BYTES_MAX + 16) + PROOF_HASHES_MAX * 32 + 16) + 512
+            <= READING_BYTES_MAX,
+        "what is kept of a reading fits, however much was found",
+    );
     assert!(
         NOTE_SIGNATURES_MAX * (NOTE_NAME_BYTES_MAX + 128) + NOTE_NAME_BYTES_MAX + 128 <= NOTE_BYTES_MAX,
         "a checkpoint with as many cosignatures as allowed, all under the longest names, is a note",

@@ -256,6 +256,12 @@ impl Town {
         self.settle();
     }
 
+    /// A device's machine.
+    pub(crate) fn machine(&mut self, member: usize) -> &mut Device {
+        let Machine::Device(machine) = &mut self.members[member].machine else { panic!("not a device") };
+        machine
+    }
+
     /// Feeds a device one input without letting anything else happen.
     pub(crate) fn device(&mut self, member: usize, input: device::Input<'_>) {
         let Machine::Device(machine) = &mut self.members[member].machine else { panic!("not a device") };

@@ -15,7 +15,7 @@
 //!
 //! | part | standard | where |
 //! | --- | --- | --- |
-//! | hashing, proofs | RFC 6962 §2.1 | [`struct@Hash`], [`Tree`], [`proof`] |
+//! | hashing, proofs | RFC 6962 §2.1 | [`struct@Hash`], [`Tree`], [`Frontier`], [`proof`] |
 //! | notes | C2SP `signed-note`, signature types 0x01 and 0x04 | [`note`] |
 //! | checkpoints | C2SP `tlog-checkpoint`, without extension lines | [`checkpoint`] |
 //! | cosignatures | C2SP `tlog-cosignature`, Ed25519 | [`cosignature`] |
@@ -29,23 +29,27 @@
 pub mod audit;
 pub mod checkpoint;
 pub mod cosignature;
+pub mod frontier;
 pub mod hash;
 pub mod keeper;
 pub mod leaf;
 pub mod name;
 pub mod note;
 pub mod proof;
+pub mod reading;
 pub mod tree;
 pub mod view;
 
 pub use audit::{Audit, AuditRefusal};
 pub use checkpoint::{Checkpoint, CheckpointRefusal, LogKey, LogSigner, VerifiedCheckpoint};
 pub use cosignature::{Cosigner, CosignerKey};
+pub use frontier::Frontier;
 pub use hash::Hash;
 pub use keeper::Keeper;
 pub use leaf::{Basis, Certified, Endorsement, Leaf, LeafRefusal, ReasonCode};
 pub use name::NoteName;
 pub use note::{Note, NoteRefusal, SignatureRefusal};
 pub use proof::{ConsistencyProof, InclusionProof, ProofRefusal};
+pub use reading::{Reading, ReadingRefusal, Unasked};
 pub use tree::{Head, Tree};
 pub use view::{Advance, Included, Split, View, ViewRefusal};

@@ -138,7 +138,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Sendfile(_) => later("sendfile"),
         Command::Verify(_) => later("verify"),
         Command::Log { command: None } => Err(Failure::usage("client log needs a word more: check")),
-        Command::Log { command: Some(LogCommand::Check { json }) } => log::check(world, json),
+        Command::Log { command: Some(LogCommand::Check { json, acknowledge }) } => log::check(world, json, acknowledge),
         Command::Devices(_) => later("devices"),
         Command::Recover(_) => later("recover"),
         Command::Config { command } => configuration(&command, world),

@@ -193,7 +193,8 @@ impl Asks {
                 | Wake::Linger
                 | Wake::Call(_)
                 | Wake::Direct(_)
-                | Wake::Leaving => unreachable!("the others keep those"),
+                | Wake::Leaving
+                | Wake::Watch => unreachable!("the others keep those"),
             }
             self.events.push_back(Asked::Unanswered);
         }

@@ -340,12 +340,14 @@ fn identity(
     Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
 }
 
-/// Begins to follow the log with the head that came along, and believes that it has the certificate.
+/// Begins to follow the log with the head that came along, believes that it has the certificate, and watches it from there.
 fn logged(trust: &Trust, log: &mut Following, judged: &Judged, certified: &Certified, now: Wall) -> Option<Included> {
     let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
     let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
     log.hear(trust, certified.incarnation, &head, now).ok()?;
-    log.believe(judged, Some(&proof)).ok()
+    let included = log.believe(judged, Some(&proof)).ok()?;
+    log.read_from(&proof).ok()?;
+    Some(included)
 }
 
 /// Checks one's own certificate: that it leads to the trusted root, names this device and holds its key.

@@ -6,12 +6,12 @@ use std::fmt;
 use rustls_pki_types::CertificateDer;
 
 use crate::id::{DeviceName, Realm};
-use crate::limits::{CERTIFICATE_BYTES_MAX, NOTE_BYTES_MAX};
+use crate::limits::{CERTIFICATE_BYTES_MAX, NOTE_BYTES_MAX, READING_BYTES_MAX};
 use crate::peer::Expected;
 use crate::time::Wall;
 use crate::tlog::{
-    Certified, Checkpoint, CheckpointRefusal, ConsistencyProof, Included, Leaf, LeafRefusal, LogKey, NoteName,
-    ProofRefusal, View, ViewRefusal,
+    AuditRefusal, Certified, Checkpoint, CheckpointRefusal, ConsistencyProof, Frontier, Hash, Head, Included, Leaf,
+    LeafRefusal, LogKey, NoteName, ProofRefusal, Reading, View, ViewRefusal,
 };
 use crate::tls::{CertRefusal, Judged, Trust};
 use crate::wire::log::{LogHead, LogProof};
@@ -23,6 +23,8 @@ pub struct Followed {
     pub certificate: CertificateDer<'static>,
     /// The newest checkpoint that was seen, a signed note.
     pub checkpoint: String,
+    /// How far the log was read for this device's user's name. Without it the reading begins at the log's first leaf.
+    pub reading: Option<Reading>,
 }
 
 /// Why the log, or what is said to be in it, is not believed.
@@ -42,6 +44,10 @@ pub enum LogRefusal {
     OtherLeaf,
     /// The leaf is not where it is said to be.
     Proof(ProofRefusal),
+    /// The leaves that the server gives are not those that it has signed.
+    Entries(AuditRefusal),
+    /// The server is there, and shows neither its log's head nor its leaves.
+    Silent,
 }
 
 impl fmt::Display for LogRefusal {
@@ -54,6 +60,10 @@ impl fmt::Display for LogRefusal {
             Self::Leaf(refusal) => refusal.fmt(f),
             Self::OtherLeaf => f.write_str("what the realm's log has there is about another certificate"),
             Self::Proof(refusal) => refusal.fmt(f),
+            Self::Entries(refusal) => write!(f, "{refusal}; keep this device's folder, ask the operator and tell the others"),
+            Self::Silent => f.write_str(
+                "the server answers, but does not show its log, so it may hide what it does: ask its operator and tell the others",
+            ),
         }
     }
 }
@@ -80,6 +90,7 @@ pub struct Following(Option<Known>);
 struct Known {
     certificate: CertificateDer<'static>,
     view: View,
+    reading: Reading,
 }
 
 impl Following {
@@ -89,7 +100,8 @@ impl Following {
         let checkpoint = Checkpoint::parse(bytes).map_err(LogRefusal::Checkpoint)?;
         let key = key(trust, &followed.certificate, checkpoint.origin().clone(), now)?;
         let view = View::restore(&key, bytes).map_err(LogRefusal::Checkpoint)?;
-        Ok(Self(Some(Known { certificate: followed.certificate.clone(), view })))
+        let reading = reading(followed.reading.clone(), view.newest().origin());
+        Ok(Self(Some(Known { certificate: followed.certificate.clone(), view, reading })))
     }
 
     /// How much of the log was seen: what the server is asked to go on from.
@@ -104,8 +116,29 @@ impl Following {
 
     /// What is to be kept.
     pub fn followed(&self) -> Option<Followed> {
-        let Known { certificate, view } = self.0.as_ref()?;
-        Some(Followed { certificate: certificate.clone(), checkpoint: view.to_string() })
+        let Known { certificate, view, reading } = self.0.as_ref()?;
+        let (certificate, reading) = (certificate.clone(), Some(reading.clone()));
+        Some(Followed { certificate, checkpoint: view.to_string(), reading })
+    }
+
+    /// How far the log was read, once it is followed.
+    pub fn reading(&self) -> Option<&Reading> {
+        self.0.as_ref().map(|known| &known.reading)
+    }
+
+    /// The reading, and the head up to which it goes.
+    pub(super) fn to_read(&mut self) -> Option<(&mut Reading, Head)> {
+        self.0.as_mut().map(|Known { view, reading, .. }| (reading, *view.newest().head()))
+    }
+
+    /// Has the log read from this leaf on, which the proof shows to be in it, instead of from its first one: nobody has to
+    /// be believed for that. What stands before it came before this device.
+    pub fn read_from(&mut self, proof: &LogProof) -> Result<(), LogRefusal> {
+        let Some(Known { view, reading, .. }) = &mut self.0 else { return Err(LogRefusal::Unproven) };
+        let newest = view.newest();
+        let before = Frontier::before(Hash::leaf(&proof.leaf), &proof.inclusion, newest.head());
+        *reading = Reading::begin(newest.origin().clone(), before.map_err(LogRefusal::Proof)?);
+        Ok(())
     }
 
     /// Holds what the server says the log is against what is known of it. Nothing changes where it is refused.
@@ -128,7 +161,8 @@ impl Following {
             Some(_) => News::Another,
             None => News::Grown,
         };
-        self.0 = Some(Known { certificate, view: View::begin(checkpoint) });
+        let reading = reading(self.0.take().map(|known| known.reading), checkpoint.origin());
+        self.0 = Some(Known { certificate, view: View::begin(checkpoint), reading });
         Ok(self.followed().map_or(News::None, is_news))
     }
 
@@ -160,6 +194,14 @@ impl Following {
     }
 }
 
+/// The reading of this log that goes on from what there is.
+fn reading(kept: Option<Reading>, log: &NoteName) -> Reading {
+    match kept {
+        Some(kept) => kept.of(log.clone()),
+        None => Reading::begin(log.clone(), Frontier::default()),
+    }
+}
+
 /// The key of a log of the realm, which the root has certified.
 fn key(trust: &Trust, certificate: &CertificateDer<'_>, origin: NoteName, now: Wall) -> Result<LogKey, LogRefusal> {
     if certificate.len() > CERTIFICATE_BYTES_MAX || !is_of_realm(&origin, trust.realm()) {
@@ -174,7 +216,8 @@ fn is_of_realm(origin: &NoteName, realm: &Realm) -> bool {
     incarnation.is_some_and(|incarnation| *origin == NoteName::of_log(realm, incarnation))
 }
 
-const _: () = assert!(NOTE_BYTES_MAX < 100_000, "a device keeps less than 100 kB");
+const _: () =
+    assert!(NOTE_BYTES_MAX + CERTIFICATE_BYTES_MAX + READING_BYTES_MAX < 100_000, "a device keeps less than 100 kB");
 
 #[cfg(test)]
 mod tests;

@@ -218,7 +218,13 @@ impl RelaySession {
                 }
                 Wake::Liveness => self.liveness(now, rng),
                 Wake::Linger => self.forget_leaving(),
-                Wake::Call(_) | Wake::Direct(_) | Wake::Leaving | Wake::Who | Wake::Fetch | Wake::ReadLog => {
+                Wake::Call(_)
+                | Wake::Direct(_)
+                | Wake::Leaving
+                | Wake::Who
+                | Wake::Fetch
+                | Wake::ReadLog
+                | Wake::Watch => {
                     unreachable!("the calls keep those")
                 }
             }

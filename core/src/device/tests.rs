@@ -316,7 +316,7 @@ fn whoever_comes_and_goes_without_end_is_not_announced_without_end() {
         news
     };
     for _ in 0..crate::limits::ATTENDANCES_MAX {
-        assert!(matches!(come(&mut town).last(), Some(Event::Here(_))));
+        assert!(come(&mut town).iter().any(|event| matches!(event, Event::Here(_))));
     }
     assert_eq!(town.news(alice).len(), 2 * crate::limits::ATTENDANCES_MAX as usize);
     let busy = CloseReason::Theirs(Code::BUSY);
@@ -324,7 +324,7 @@ fn whoever_comes_and_goes_without_end_is_not_announced_without_end() {
     assert!(matches!(news.last(), Some(Event::Offline(reason, _)) if *reason == busy), "{news:?}");
     assert_eq!(town.news(alice), []);
     town.wait(crate::limits::ATTENDANCES_SPAN);
-    assert!(matches!(come(&mut town).last(), Some(Event::Here(_))));
+    assert!(come(&mut town).iter().any(|event| matches!(event, Event::Here(_))));
 }
 
 #[test]

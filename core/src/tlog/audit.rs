@@ -79,18 +79,9 @@ impl Audit {
         (0..).zip(&self.leaves).filter(move |(_, leaf)| leaf.about() == Some(user))
     }
 
-    /// What is in it under this device's user that this device does not know of: any act but a certificate for its own
-    /// key. Until a person can have several devices, there is to be none.
+    /// What is in it under this device's user that this device does not know of.
     pub fn strange_to<'a>(&'a self, own: &'a DeviceName, key: KeyId) -> impl Iterator<Item = (u64, &'a Leaf)> {
-        self.about(&own.user).filter(move |(_, leaf)| match leaf {
-            Leaf::DeviceCertificate(certified) => certified.name != *own || certified.key != key,
-            Leaf::IssuingCa { .. }
-            | Leaf::RelayCertificate { .. }
-            | Leaf::Revocation { .. }
-            | Leaf::Rotation { .. }
-            | Leaf::RecoveryKey { .. }
-            | Leaf::Generation { .. } => true,
-        })
+        (0..).zip(&self.leaves).filter(move |(_, leaf)| leaf.is_strange_to(own, key))
     }
 }
 

@@ -134,6 +134,19 @@ impl InclusionProof {
         })?;
         if node == head.root { Ok(()) } else { Err(ProofRefusal::Root) }
     }
+
+    /// The nodes to the left of the leaf's path, from the bottom up: together they are all leaves before it. That they
+    /// are, [`InclusionProof::check`] says.
+    pub(super) fn left_siblings(&self) -> Result<Vec<Hash>, ProofRefusal> {
+        let Self { index, size, .. } = *self;
+        let last = size.checked_sub(1).ok_or(ProofRefusal::OutOfRange { index, size })?;
+        let mut left = Vec::new();
+        climb(index, last, self.hashes().iter(), |sibling| match sibling {
+            Sibling::Left(hash) => left.push(*hash),
+            Sibling::Right(_) => {}
+        })?;
+        Ok(left)
+    }
 }
 
 /// The proof that one tree is the beginning of another (RFC 6962 §2.1.2).

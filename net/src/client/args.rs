@@ -185,6 +185,9 @@ pub enum LogCommand {
         /// Print one JSON object a line
         #[arg(long)]
         json: bool,
+        /// What it shows was looked at: the alarms about it end
+        #[arg(long)]
+        acknowledge: bool,
     },
 }
 

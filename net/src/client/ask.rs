@@ -4,12 +4,13 @@
 use std::io::{self, Write};
 
 use countersign_core::device::{Asked, Command, Device, Event, Input};
+use countersign_core::tlog::Unasked;
 
 use super::home::Stored;
 use super::reactor::Reactor;
 use super::{World, logbook, outcome};
 use crate::entropy::OsEntropy;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Plain};
 use crate::provider::tls_env;
 
 /// Asks the server of `stored` and gives its answer, which is never [`Asked::Unanswered`].
@@ -21,10 +22,32 @@ pub fn ask(world: &World, stored: &Stored, question: Command) -> Result<Asked, F
     device.handle(Input::Command(question), reactor.now(), &mut OsEntropy);
     let result = answer(&mut reactor, &mut device, stored);
     device.handle(Input::Command(Command::Quit), reactor.now(), &mut OsEntropy);
-    while !std::iter::from_fn(|| reactor.told()).any(|event| event == Event::Done) {
+    loop {
+        while let Some(event) = reactor.told() {
+            match event {
+                Event::Done => return result,
+                // How far the log was read; what the disk does not take is read again.
+                Event::Followed(followed) => drop(logbook::keep(&stored.folder, &followed)),
+                Event::Unasked(unasked) => alarm(stored, &unasked),
+                Event::Online(_)
+                | Event::Offline(..)
+                | Event::GivenUp(_)
+                | Event::Here(_)
+                | Event::Presence(..)
+                | Event::Asked(_)
+                | Event::AnotherLog(_)
+                | Event::LogRefused(_)
+                | Event::Call(..)
+                | Event::Denied(..) => {}
+            }
+        }
         reactor.turn(&mut device)?;
     }
-    result
+}
+
+/// An alarm goes beside the answer.
+fn alarm(stored: &Stored, unasked: &Unasked) {
+    let _ = writeln!(io::stderr().lock(), "{}", Plain(&logbook::alarm(&stored.name.user, unasked).to_string()));
 }
 
 fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result<Asked, Failure> {
@@ -38,6 +61,7 @@ fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result
                     return Err(Failure::new(Exit::Unreachable, words));
                 }
                 Event::Asked(asked) => return Ok(asked),
+                Event::Unasked(unasked) => alarm(stored, &unasked),
                 Event::Online(_) => known = true,
                 Event::Followed(followed) => logbook::keep(&stored.folder, &followed)?,
                 Event::AnotherLog(followed) => {

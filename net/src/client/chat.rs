@@ -219,6 +219,7 @@ impl<R: Role> Chat<'_, R> {
                 self.desk.tell(Notice::Warning { reason: logbook::ANOTHER.to_owned() });
                 self.keep(&followed);
             }
+            Event::Unasked(unasked) => self.desk.tell(logbook::alarm(&self.stored.name.user, &unasked)),
             Event::LogRefused(refusal @ LogRefusal::History(_)) => self.desk.finish(Err(logbook::refused(&refusal))),
             Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::Asked(_) | Event::Done => {}

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `device.key` | the secret key, PKCS#8, mode 0600 | before the first contact with a server |
 //! | `device.pem`, `issuing.pem`, `root.pem` | the certificates | once they were checked |
-//! | `log.pem`, `log.note` | what was seen of the realm's log ([`super::logbook`]) | then, and whenever it has grown |
+//! | `log.pem`, `log.note`, `log.read` | what was seen of the realm's log ([`super::logbook`]) | then, and whenever it has grown |
 //! | `identity.json` | who this is, and where the server is | last: with it the device has joined |
 //!
 //! A crash at any point before the last leaves a folder that the same `client join` completes: it takes the key that is
@@ -21,6 +21,7 @@ use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
 use countersign_core::invite::Endpoint;
 use countersign_core::pki::{DeviceKey, Facts, SecretKey};
 use countersign_core::time::Wall;
+use countersign_core::tlog::ReadingRefusal;
 use countersign_core::tls::{CertRefusal, Credentials, Root, Trust};
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
@@ -282,6 +283,13 @@ pub enum HomeError {
         /// Why.
         why: LogRefusal,
     },
+    /// What was kept of the reading of the realm's log can't be used.
+    Reading {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: ReadingRefusal,
+    },
     /// The device's own certificate has expired.
     Expired {
         /// Whose.
@@ -319,7 +327,8 @@ impl From<HomeError> for Failure {
             | HomeError::Form { .. }
             | HomeError::Newer { .. }
             | HomeError::ImportBegun { .. }
-            | HomeError::OneCertificate { .. } => Exit::Failed,
+            | HomeError::OneCertificate { .. }
+            | HomeError::Reading { .. } => Exit::Failed,
             HomeError::Certificate { .. }
             | HomeError::Log { .. }
             | HomeError::Expired { .. }
@@ -365,6 +374,12 @@ impl fmt::Display for HomeError {
             Self::Log { path, why } => write!(
                 f,
                 "{} is not what was kept of the realm's log ({why}): restore it from a backup",
+                path.display()
+            ),
+            Self::Reading { path, why } => write!(
+                f,
+                "{} is not what was kept of the reading of the realm's log ({why}): remove it, and the log is read from its \
+                 first entry on",
                 path.display()
             ),
             Self::Expired { name, at } => {

@@ -1,17 +1,19 @@
 //! Decides how `client log check` goes: the whole log is read, held against what the server has signed and this device
 //! has followed, and searched for what was done in this person's name.
 
+use std::io::{self, Write};
+
 use countersign_core::device::{Asked, Command};
 use countersign_core::tlog::Audit;
 use serde_json::json;
 
-use super::World;
 use super::ask::ask;
-use crate::exit::{Exit, Failure, print_line};
+use super::{World, logbook};
+use crate::exit::{Exit, Failure, Plain, print_line};
 use crate::log_words::act;
 
 /// Runs `client log check`.
-pub fn check(world: &World, json: bool) -> Result<(), Failure> {
+pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure> {
     let stored = world.stored()?;
     let entries = match ask(world, &stored, Command::ReadLog)? {
         Asked::Log(entries) => entries,
@@ -42,6 +44,9 @@ pub fn check(world: &World, json: bool) -> Result<(), Failure> {
     let key = stored.key.spki().id();
     let strange: Vec<_> =
         audit.strange_to(&stored.name, key).map(|(index, leaf)| format!("{index}: {}", act(leaf))).collect();
+    if acknowledge {
+        logbook::acknowledge(&stored.folder, origin, head.size)?;
+    }
     if strange.is_empty() {
         return if json {
             print_line(json!({ "log": origin.as_str(), "size": head.size, "root": head.root.to_string() }))
@@ -55,5 +60,9 @@ pub fn check(world: &World, json: bool) -> Result<(), Failure> {
         stored.name.user,
         strange.join("; ")
     );
+    if acknowledge {
+        let _ = writeln!(io::stderr().lock(), "{}; other commands are silent about these now", Plain(&words));
+        return Ok(());
+    }
     Err(Failure::new(Exit::Refused, words))
 }

@@ -4,23 +4,30 @@
 //! | --- | --- |
 //! | `log.pem` | the root's certificate of the log's key |
 //! | `log.note` | the newest checkpoint that was seen: a C2SP signed note |
+//! | `log.read` | how far the log was read, and the alarms that nobody has acknowledged; without it, from the first entry on |
+//! | `log.lock` | empty: whoever writes these has it, since a `listen` and a `who` may run at one time |
 
 use std::path::Path;
 
 use countersign_core::device::{Followed, Following, LogRefusal};
-use countersign_core::limits::NOTE_BYTES_MAX;
+use countersign_core::id::UserName;
+use countersign_core::limits::{NOTE_BYTES_MAX, READING_BYTES_MAX};
 use countersign_core::time::Wall;
-use countersign_core::tlog::Checkpoint;
+use countersign_core::tlog::{Checkpoint, NoteName, Reading, Unasked};
 use countersign_core::tls::Trust;
 use rustls::pki_types::CertificateDer;
 
 use super::home::HomeError;
+use super::notice::Notice;
 use crate::exit::{Exit, Failure};
-use crate::store::folder::{FolderError, read_secret_file, write_file};
+use crate::log_words::act;
+use crate::store::folder::{FolderError, read_secret_file, take_turn, write_file};
 use crate::store::keys::{read_certificates, write_certificates};
 
 const CERTIFICATE: &str = "log.pem";
 const CHECKPOINT: &str = "log.note";
+const READING: &str = "log.read";
+const LOCK: &str = "log.lock";
 
 /// What is said when the server has begun another log.
 pub const ANOTHER: &str = "the server has begun another log than the one that this device knew: it was restored from a \
@@ -31,36 +38,68 @@ pub fn refused(refusal: &LogRefusal) -> Failure {
     Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}"))
 }
 
+/// What is said of an act in this person's name that this device did not ask for.
+pub fn alarm(user: &UserName, unasked: &Unasked) -> Notice {
+    let Unasked { log, index, leaf } = unasked;
+    let (user, log) = (user.clone(), log.as_str().to_owned());
+    Notice::Unasked { user, log, index: *index, at: leaf.at(), act: act(leaf) }
+}
+
 /// What was seen of the log so far; nothing if it was never followed in this folder.
 pub fn load(folder: &Path, trust: &Trust, now: Wall) -> Result<Following, HomeError> {
     let path = folder.join(CHECKPOINT);
-    let Some(bytes) = read(&path)? else { return Ok(Following::default()) };
+    let Some(bytes) = read(&path, NOTE_BYTES_MAX)? else { return Ok(Following::default()) };
     let ders = read_certificates(&folder.join(CERTIFICATE))?;
     let Ok([certificate]) = <[Vec<u8>; 1]>::try_from(ders) else {
         return Err(HomeError::OneCertificate { path: folder.join(CERTIFICATE) });
     };
     let checkpoint = String::from_utf8(bytes).unwrap_or_default();
-    let followed = Followed { certificate: CertificateDer::from(certificate), checkpoint };
+    let followed = Followed { certificate: CertificateDer::from(certificate), checkpoint, reading: reading(folder)? };
     Following::restore(trust, &followed, now).map_err(|why| HomeError::Log { path, why })
 }
 
-/// Keeps what the log has grown to. Another program of this device may have seen more of it meanwhile: that stays.
+/// Keeps what the log has grown to, and how far it was read. Another program of this device may know more of either
+/// meanwhile: that stays.
 pub fn keep(folder: &Path, followed: &Followed) -> Result<(), HomeError> {
+    let _turn = take_turn(&folder.join(LOCK))?;
     let path = folder.join(CHECKPOINT);
-    let kept = read(&path)?.and_then(|bytes| Checkpoint::parse(&bytes).ok());
+    let kept = read(&path, NOTE_BYTES_MAX)?.and_then(|bytes| Checkpoint::parse(&bytes).ok());
     let next = Checkpoint::parse(followed.checkpoint.as_bytes()).ok();
-    if let (Some(kept), Some(next)) = (kept, next)
-        && kept.origin() == next.origin()
-        && kept.head().size >= next.head().size
-    {
-        return Ok(());
+    let is_known = kept
+        .zip(next)
+        .is_some_and(|(kept, next)| kept.origin() == next.origin() && kept.head().size >= next.head().size);
+    if !is_known {
+        write_certificates(&folder.join(CERTIFICATE), &[&followed.certificate])?;
+        write_file(&path, followed.checkpoint.as_bytes())?;
     }
-    write_certificates(&folder.join(CERTIFICATE), &[&followed.certificate])?;
-    Ok(write_file(&path, followed.checkpoint.as_bytes())?)
+    followed.reading.clone().map_or(Ok(()), |ours| keep_reading(folder, ours))
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, HomeError> {
-    match read_secret_file(path, NOTE_BYTES_MAX) {
+/// The person was shown all that the log has before this index, and with it every alarm.
+pub fn acknowledge(folder: &Path, log: &NoteName, index: u64) -> Result<(), HomeError> {
+    let _turn = take_turn(&folder.join(LOCK))?;
+    let Some(mut reading) = reading(folder)?.filter(|reading| reading.log() == log) else { return Ok(()) };
+    reading.acknowledge(index);
+    keep_reading(folder, reading)
+}
+
+fn keep_reading(folder: &Path, ours: Reading) -> Result<(), HomeError> {
+    let kept = reading(folder)?;
+    let next = match kept.clone() {
+        Some(kept) => ours.with(kept),
+        None => ours,
+    };
+    if kept.as_ref() == Some(&next) { Ok(()) } else { Ok(write_file(&folder.join(READING), &next.encode())?) }
+}
+
+fn reading(folder: &Path) -> Result<Option<Reading>, HomeError> {
+    let path = folder.join(READING);
+    let Some(bytes) = read(&path, READING_BYTES_MAX)? else { return Ok(None) };
+    Reading::decode(&bytes).map(Some).map_err(|why| HomeError::Reading { path, why })
+}
+
+fn read(path: &Path, bytes_max: usize) -> Result<Option<Vec<u8>>, HomeError> {
+    match read_secret_file(path, bytes_max) {
         Ok(bytes) => Ok(Some(bytes.to_vec())),
         Err(FolderError::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),

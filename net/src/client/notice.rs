@@ -3,6 +3,7 @@
 use std::fmt;
 
 use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
+use countersign_core::time::Wall;
 use serde::Serialize;
 
 use super::clean::clean;
@@ -129,6 +130,19 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// The log has an act in this person's name that this device did not ask for.
+    Unasked {
+        /// In whose name.
+        user: UserName,
+        /// In which log.
+        log: String,
+        /// Where in it.
+        index: u64,
+        /// When, by the server's clock.
+        at: Wall,
+        /// What.
+        act: String,
+    },
     /// Something to know.
     Warning {
         /// What.
@@ -199,6 +213,12 @@ impl fmt::Display for Notice {
             }
             Self::Line { from, text, .. } => write!(f, "{from}: {}", clean(text)),
             Self::Ended { reason, .. } | Self::Unsent { reason } => f.write_str(reason),
+            Self::Unasked { user, log, index, at, act } => write!(
+                f,
+                "ALARM: the server has done in the name of {user} what this device did not ask for: {act}, on {at}, entry \
+                 {index} of {log}; ask the operator, tell those who talk with you, and read all of it with client log check \
+                 (--acknowledge ends this alarm)"
+            ),
             Self::Warning { reason } => write!(f, "warning: {reason}"),
         }
     }
@@ -247,6 +267,21 @@ mod tests {
         let offline = Notice::Offline { reason: "x".into(), retry_ms: Some(2000), lost: true };
         assert_eq!(json(&offline), r#"{"event":"offline","reason":"x","retry_ms":2000}"#);
         assert_eq!(offline.to_string(), "lost the server: x; trying again in 2 s");
+    }
+
+    #[test]
+    fn an_alarm_says_who_what_when_where_and_what_to_do() {
+        let (log, act) = ("relay.chat.internal/log/07".to_owned(), "certificate of alice/phone".to_owned());
+        let alarm = Notice::Unasked { user: user("alice"), log, index: 12, at: Wall(1_800_000_000), act };
+        let words = alarm.to_string();
+        for part in ["ALARM", "of alice", "alice/phone", "2027-01-15 08:00:00 UTC", "entry 12 of relay", "log check"] {
+            assert!(words.contains(part), "{part} in {words}");
+        }
+        assert_eq!(
+            json(&alarm),
+            r#"{"event":"unasked","user":"alice","log":"relay.chat.internal/log/07","index":12,"at":1800000000,"act":"certificate of alice/phone"}"#
+        );
+        assert!(!alarm.is_faint());
     }
 
     #[test]

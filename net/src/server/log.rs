@@ -91,7 +91,7 @@ fn verified(folder: &Path, told: &Told, now: Wall) -> Result<Vec<Leaf>, Failure>
     let root = Root::parse(&certificate(folder, ROOT)?, now).map_err(|why| refused(&format!("{ROOT}: {why}")))?;
     let realm = root.realm().ok_or(AssembleError::NoRealm)?;
     let certificate = CertificateDer::from(certificate(folder, LOG)?);
-    let followed = Followed { certificate, checkpoint: told.note.clone() };
+    let followed = Followed { certificate, checkpoint: told.note.clone(), reading: None };
     // The same question as at a device that goes on from what it kept.
     Following::restore(&Trust::new(realm, root), &followed, now).map_err(|why| refused(&why))?;
     let audit = Audit::read(told.checkpoint.head(), &told.entries).map_err(|why| refused(&why))?;

@@ -66,6 +66,18 @@ impl Folder {
     }
 }
 
+/// Waits until no other program has this lock file, and keeps it until what is returned is dropped or the process ends. For
+/// what several programs of one folder write, each for a moment.
+pub fn take_turn(path: &Path) -> Result<FolderLock, FolderError> {
+    let file = match create_file(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => open_private(path)?,
+        Err(error) => return Err(FolderError::from_io(path, error)),
+    };
+    at(path, file.lock())?;
+    Ok(FolderLock { _file: file })
+}
+
 /// The right to be the one program on a data folder, held until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it lets a second program onto the folder"]

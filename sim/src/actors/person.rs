@@ -223,6 +223,7 @@ impl Person {
             Event::Denied(..)
             | Event::Asked(Asked::Certificates(..) | Asked::Log(_) | Asked::Refused(_) | Asked::Unanswered)
             | Event::Followed(_)
+            | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_) => {}
             // As the shell does: what is left is ended in good order.

@@ -105,6 +105,7 @@ impl Session {
             | Event::Presence(..)
             | Event::Asked(_)
             | Event::Followed(_)
+            | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
             | Event::Denied(..)

@@ -55,6 +55,7 @@ impl Oracle for Presence {
                     }
                     Event::Asked(_)
                     | Event::Followed(_)
+                    | Event::Unasked(_)
                     | Event::AnotherLog(_)
                     | Event::LogRefused(_)
                     | Event::Call(..)

@@ -151,6 +151,7 @@ impl Progress {
             | Event::Presence(..)
             | Event::Asked(_)
             | Event::Followed(_)
+            | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
             | Event::Denied(..) => {}

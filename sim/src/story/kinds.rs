@@ -105,6 +105,8 @@ kinds! {
         LogRefusal::Leaf(_) => "Leaf",
         LogRefusal::OtherLeaf => "OtherLeaf",
         LogRefusal::Proof(_) => "Proof",
+        LogRefusal::Entries(_) => "Entries",
+        LogRefusal::Silent => "Silent",
     }
 }
 
@@ -153,6 +155,7 @@ kinds! {
         device::Wake::Who => "Who",
         device::Wake::Fetch => "Fetch",
         device::Wake::ReadLog => "ReadLog",
+        device::Wake::Watch => "Watch",
     }
 }
 

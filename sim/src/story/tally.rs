@@ -258,6 +258,7 @@ impl Tally {
             | Event::Presence(..)
             | Event::Asked(_)
             | Event::Followed(_)
+            | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
             | Event::Call(..)
@@ -283,6 +284,7 @@ impl Tally {
             }
             Event::Presence(..) => self.add("device", "presence"),
             Event::Followed(_) => self.add("log", "grown"),
+            Event::Unasked(_) => self.add("log", "alarm"),
             Event::AnotherLog(_) => self.add("log", "another"),
             Event::LogRefused(refusal) => self.add("log refused", kinds::log_refusal(refusal)),
             Event::Asked(asked) => {

@@ -299,6 +299,7 @@ fn told(event: &Event) -> String {
         Event::Asked(Asked::Certificates(user, fetched)) => format!("gets {} certificates of {user}", fetched.len()),
         Event::Asked(Asked::Log(leaves)) => format!("reads {} entries of the log", leaves.len()),
         Event::Followed(_) => "sees the log grow".to_owned(),
+        Event::Unasked(unasked) => format!("is ALARMED: nobody has asked for entry {} of the log", unasked.index),
         Event::AnotherLog(_) => "sees another log begin".to_owned(),
         Event::LogRefused(refusal) => format!("does not believe the log: {refusal}"),
         Event::Asked(Asked::Refused(code)) => format!("is refused an answer: {code}"),

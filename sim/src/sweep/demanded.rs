@@ -265,7 +265,7 @@ const VILLAINS: [&str; 9] = [
     "villain who enrols",
 ];
 
-const LOG: [&str; 2] = ["another", "grown"];
+const LOG: [&str; 3] = ["alarm", "another", "grown"];
 
 const LOG_REFUSED: [&str; 3] = ["Certificate", "Checkpoint", "History"];
 

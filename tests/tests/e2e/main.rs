@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod listening;
 mod log;
+mod log_watch;
 mod openssl_chain;
 mod openssl_tls;
 mod shutdown;

@@ -14,7 +14,11 @@ use crate::wire::Extensions;
 use crate::wire::relay::{RelayEvent, RelayRequest};
 
 fn certificates(events: &[Event]) -> (UserName, Vec<Result<String, CertRefusal>>) {
-    let Some(Event::Asked(Asked::Certificates(user, fetched))) = events.last() else { panic!("{events:?}") };
+    let asked = events.iter().find_map(|event| match event {
+        Event::Asked(Asked::Certificates(user, fetched)) => Some((user, fetched)),
+        _ => None,
+    });
+    let Some((user, fetched)) = asked else { panic!("{events:?}") };
     let who = |fetched: &crate::device::Fetched| fetched.verdict.clone().map(|judged| judged.device.to_string());
     (user.clone(), fetched.iter().map(who).collect())
 }

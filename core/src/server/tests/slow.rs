@@ -215,6 +215,7 @@ fn lines(town: &mut Town, member: usize, call: CallId) -> Vec<String> {
         | Event::Presence(..)
         | Event::Asked(_)
         | Event::Followed(_)
+        | Event::Unasked(_)
         | Event::AnotherLog(_)
         | Event::LogRefused(_)
         | Event::Call(..)

@@ -4,9 +4,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use countersign_core::id::Realm;
+use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, KeyId, Realm, Serial};
 use countersign_core::pki::{Authority, Founded, found_realm};
-use countersign_core::tlog::{Head, LogSigner, NoteName, Tree};
+use countersign_core::tlog::{Basis, Certified, Frontier, Head, Leaf, LogSigner, Tree};
 
 use super::*;
 use crate::entropy::OsEntropy;
@@ -24,7 +24,7 @@ fn followed(founded: &Founded, leaves: u8, incarnation: u64) -> Followed {
     let head: Head = tree.head();
     let origin = NoteName::of_log(&Realm::default(), incarnation);
     let checkpoint = LogSigner::new(origin, founded.log_key.clone()).sign(head).to_string();
-    Followed { certificate: CertificateDer::from(founded.log.clone()), checkpoint }
+    Followed { certificate: CertificateDer::from(founded.log.clone()), checkpoint, reading: None }
 }
 
 #[test]
@@ -63,4 +63,83 @@ fn what_somebody_has_changed_is_not_believed() {
     fs::write(&path, &text).unwrap();
     assert!(load(place.path(), &trust, NOW).is_ok());
     assert!(matches!(load(place.path(), &foreign, NOW).unwrap_err(), HomeError::Log { .. }));
+}
+
+/// What a device has read of such a log: so much, with an alarm about the last entry.
+fn read(founded: &Founded, leaves: u8) -> Followed {
+    let own = DeviceName { user: UserName::parse("alice").unwrap(), device: DeviceLabel::parse("laptop").unwrap() };
+    let strange = |index: u8| {
+        Leaf::DeviceCertificate(Certified {
+            name: DeviceName { device: DeviceLabel::parse("phone").unwrap(), ..own.clone() },
+            serial: Serial::draw(&mut OsEntropy),
+            key: KeyId([index; 32]),
+            certificate: Fingerprint([index; 32]),
+            not_after: NOW,
+            basis: Basis::Reissue,
+            at: NOW,
+        })
+    };
+    let last = strange(leaves).encode();
+    let bob = Leaf::RelayCertificate {
+        certificate: Fingerprint([1; 32]),
+        serial: Serial::draw(&mut OsEntropy),
+        key: KeyId([1; 32]),
+        not_after: NOW,
+        at: NOW,
+    };
+    let entries: Vec<_> = (1..leaves).map(|_| bob.encode()).chain([last]).collect();
+    let tree: Tree = entries.iter().map(|entry| countersign_core::tlog::Hash::leaf(entry)).collect();
+    let origin = NoteName::of_log(&Realm::default(), 7);
+    let mut reading = Reading::begin(origin.clone(), Frontier::default());
+    reading.take(entries.iter().map(Vec::as_slice), &tree.head(), (&own, KeyId([0; 32]))).unwrap();
+    reading.settle(&tree.head()).unwrap().unwrap();
+    let checkpoint = LogSigner::new(origin, founded.log_key.clone()).sign(tree.head()).to_string();
+    Followed { certificate: CertificateDer::from(founded.log.clone()), checkpoint, reading: Some(reading) }
+}
+
+#[test]
+fn how_far_the_log_was_read_is_kept_and_an_alarm_until_it_is_acknowledged_whoever_writes() {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let (founded, trust) = realm();
+    let kept = || {
+        let following = load(place.path(), &trust, NOW).unwrap();
+        let reading = following.reading().unwrap();
+        (reading.sure(), reading.found().iter().map(|found| found.index).collect::<Vec<_>>())
+    };
+    // A folder of before there was a reading: from the first entry on.
+    keep(place.path(), &Followed { reading: None, ..read(&founded, 4) }).unwrap();
+    assert_eq!(kept(), (0, vec![]));
+    let before = read(&founded, 4);
+    keep(place.path(), &before).unwrap();
+    assert_eq!(kept(), (4, vec![3]));
+    assert_eq!(fs::metadata(place.path().join(READING)).unwrap().permissions().mode() & 0o777, 0o600);
+    let log = before.reading.as_ref().unwrap().log();
+    acknowledge(place.path(), &NoteName::of_log(&Realm::default(), 8), 9).unwrap();
+    assert_eq!(kept(), (4, vec![3]), "another log was acknowledged");
+    acknowledge(place.path(), log, 4).unwrap();
+    assert_eq!(kept(), (4, vec![]));
+    // A program that has run for long knows nothing of that, and does not bring it back.
+    keep(place.path(), &before).unwrap();
+    assert_eq!(kept(), (4, vec![]));
+    keep(place.path(), &read(&founded, 9)).unwrap();
+    keep(place.path(), &before).unwrap();
+    assert_eq!(kept(), (9, vec![8]));
+}
+
+#[test]
+fn a_reading_that_is_damaged_is_said_to_be_and_is_no_charge_against_the_server() {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let (founded, trust) = realm();
+    keep(place.path(), &read(&founded, 4)).unwrap();
+    let path = place.path().join(READING);
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let error = load(place.path(), &trust, NOW).unwrap_err();
+    assert!(matches!(error, HomeError::Reading { .. }), "{error}");
+    assert!(error.to_string().contains("remove it"), "{error}");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(load(place.path(), &trust, NOW).unwrap().reading().unwrap().next(), 0);
 }

@@ -1,0 +1,65 @@
+//! What the relay says to an admitted device, and which room it is for.
+
+use super::{Device, Event};
+use crate::fault::Fault;
+use crate::time::Now;
+use crate::wire::relay::RelayEvent;
+
+impl Device {
+    /// The relay says something. A fault is its doing and ends the connection.
+    pub(super) fn relay_event(&mut self, event: RelayEvent, now: Now) -> Result<(), Fault> {
+        match event {
+            // The first one was the session's; a second is out of turn.
+            RelayEvent::Welcome(_) => Err(Fault::Unexpected),
+            RelayEvent::Pong => Ok(()),
+            RelayEvent::Here { devices } => {
+                for device in &devices {
+                    self.calls.presence(&device.user, now);
+                }
+                self.tell(Event::Here(devices));
+                Ok(())
+            }
+            RelayEvent::Presence { device, online } => {
+                if online {
+                    self.calls.presence(&device.user, now);
+                }
+                self.tell(Event::Presence(device, online));
+                Ok(())
+            }
+            RelayEvent::People { ask, people, more } => self.asks.people(ask, people, more, now),
+            RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
+            RelayEvent::Log(head) => self.log(&head, now),
+            RelayEvent::Leaves { ask, page } => self.leaves(ask, page, now),
+            RelayEvent::Proof { device, proof } => self.proof(&device, &proof),
+            RelayEvent::Ringing { ask, tunnel, device } => {
+                let expected = self.proved(&device);
+                let heard = self.calls.ringing(ask, tunnel, device, expected, now);
+                heard.map_err(|fault| if fault == Fault::Log { self.unproved() } else { fault })
+            }
+            RelayEvent::Introduced { tunnel, from, .. } => {
+                let expected = self.proved(&from).ok_or_else(|| self.unproved())?;
+                self.calls.introduced(tunnel, expected, now);
+                Ok(())
+            }
+            RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
+            RelayEvent::Refused { ask, code } => {
+                if !self.asks.refused(ask, code) {
+                    self.calls.refused(ask, code, now);
+                }
+                Ok(())
+            }
+            RelayEvent::Ended { tunnel, code } => {
+                self.calls.ended(tunnel, code, now);
+                Ok(())
+            }
+            RelayEvent::Forwarded { tunnel, bytes } => {
+                self.calls.forwarded(tunnel, &bytes, now);
+                Ok(())
+            }
+            RelayEvent::Credited { tunnel, bytes } => {
+                self.calls.credited(tunnel, bytes, now);
+                Ok(())
+            }
+        }
+    }
+}
