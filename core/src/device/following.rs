@@ -127,7 +127,7 @@ impl Following {
     }
 
     /// The reading, and the head up to which it goes.
-    pub(super) fn to_read(&mut self) -> Option<(&mut Reading, Head)> {
+    pub(super) fn unread(&mut self) -> Option<(&mut Reading, Head)> {
         self.0.as_mut().map(|Known { view, reading, .. }| (reading, *view.newest().head()))
     }
 

@@ -98,7 +98,7 @@ impl Watch {
     /// A head has come, or the page that was awaited: reads it, and asks for the next. What was found, once it is sure.
     fn read_on(&mut self, page: Option<&LogPage>, own: &mut Identity, now: Now) -> Result<Vec<Unasked>, AuditRefusal> {
         let key = own.credentials.key.spki().id();
-        let Some((reading, head)) = own.log.to_read() else { return Ok(Vec::new()) };
+        let Some((reading, head)) = own.log.unread() else { return Ok(Vec::new()) };
         if let Some(page) = page {
             self.unkept += u64::from(!page.leaves.is_empty());
             reading.take(page.leaves.iter().map(|leaf| leaf.as_slice()), &head, (&own.name, key))?;

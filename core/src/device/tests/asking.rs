@@ -14,9 +14,9 @@ use crate::wire::Extensions;
 use crate::wire::relay::{RelayEvent, RelayRequest};
 
 fn certificates(events: &[Event]) -> (UserName, Vec<Result<String, CertRefusal>>) {
-    let asked = events.iter().find_map(|event| match event {
-        Event::Asked(Asked::Certificates(user, fetched)) => Some((user, fetched)),
-        _ => None,
+    let asked = events.iter().find_map(|event| {
+        let Event::Asked(Asked::Certificates(user, fetched)) = event else { return None };
+        Some((user, fetched))
     });
     let Some((user, fetched)) = asked else { panic!("{events:?}") };
     let who = |fetched: &crate::device::Fetched| fetched.verdict.clone().map(|judged| judged.device.to_string());

@@ -260,14 +260,14 @@ fn who_stays_online_asks_again_every_hour() {
     let alice = town.devices()[0];
     town.news(alice);
     town.enrol("bob");
-    town.wait(LOG_WATCH_SPAN - Duration::from_secs(60));
+    town.wait(LOG_WATCH_SPAN.saturating_sub(Duration::from_secs(60)));
     assert!(kept(&town.news(alice)).is_empty(), "nobody has asked yet");
     for size in [4, 5] {
         town.wait(Duration::from_secs(120));
         let told = town.news(alice);
         assert_eq!(reading(kept(&told).last().unwrap()).sure(), size);
         town.enrol(&format!("carol{size}"));
-        town.wait(LOG_WATCH_SPAN - Duration::from_secs(60));
+        town.wait(LOG_WATCH_SPAN.saturating_sub(Duration::from_secs(60)));
     }
 }
 
@@ -279,7 +279,7 @@ fn a_server_that_answers_everything_else_is_left_and_tried_again() {
     // It was asked and says nothing.
     let now = town.now;
     town.machine(alice).watch.await_head(now);
-    town.wait(LOG_ANSWER_TIME_MAX - Duration::from_secs(1));
+    town.wait(LOG_ANSWER_TIME_MAX.saturating_sub(Duration::from_secs(1)));
     assert!(!town.news(alice).iter().any(|event| matches!(event, Event::LogRefused(_) | Event::Offline(..))));
     town.wait(Duration::from_secs(30));
     let told = town.news(alice);
