@@ -99,6 +99,9 @@ saboteurs! {
     MakeUpPerson "made-up-person" certificates "The list of people has somebody in it whom nobody has invited.",
     OthersWelcome "others-welcome" certificates "A device goes on where somebody else is welcomed.",
     NoAlarmForSlow "no-alarm-for-slow" slow "The server is not woken when a member has not read for long enough.",
+    SwallowAlarm "swallowed-alarm" unasked "Nobody is told that the log has an act in their name.",
+    ForgetReading "forgotten-reading" unasked "The devices' shells do not keep what was found in the log.",
+    FalseAlarm "false-alarm" unasked "Somebody is told of an act in their name that there was not.",
 }
 
 /// How a saboteur was caught, or not.

@@ -332,6 +332,9 @@ config! {
     lie_percent,
     /// Whether a relay that lies is replaced by an honest one when the storm is over (1), or stays (0).
     liar_leaves,
+    /// The time between two devices that the CA certifies in secret under an honest person's name, on average, in
+    /// milliseconds; 0 for a CA that does not. It takes a relay that stays, and whose log alone is not the genuine one.
+    secret_mean_ms,
 }
 
 impl SimConfig {

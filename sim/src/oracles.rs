@@ -20,6 +20,7 @@ pub mod progress;
 pub mod secrecy;
 pub mod slow;
 pub mod spin;
+pub mod unasked;
 
 use std::fmt;
 
@@ -68,7 +69,7 @@ impl Panel {
     /// is bounded and what ends are nobody's to lie about.
     pub fn all(config: &SimConfig) -> Self {
         let devices = usize::try_from(config.devices).unwrap_or(usize::MAX);
-        let lies = config.lie_percent > 0;
+        let lies = config.has_liar();
         let mut all = Self::of_honest_people(config, devices, lies);
         if lies && config.liar_leaves == 0 {
             all.0.retain(|oracle| !["presence", "progress"].contains(&oracle.name()));
@@ -93,6 +94,7 @@ impl Panel {
             Box::new(door::Door::new(config)),
             Box::new(certificates::Certificates::new(!lies)),
             Box::new(slow::Slow::default()),
+            Box::new(unasked::Unasked::default()),
         ])
     }
 

@@ -282,6 +282,8 @@ pub enum Seen<'a> {
     Lured(ConnId, Program),
     /// A relay lies to a device.
     Lied(Program, Lie),
+    /// The CA has certified a device under this one's name, of which it knows nothing, and logged it at this place.
+    Betrayed(&'a DeviceName, u64),
     /// A relay that lies looks at what goes through a tunnel, or is told something by one who takes it for somebody else.
     Overheard(&'a [u8]),
 }

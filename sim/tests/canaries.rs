@@ -29,6 +29,12 @@ fn with_liar(seed: u64) -> SimConfig {
     SimConfig { lie_percent: 33, liar_leaves: 0, call_weight: 100, ..config(seed) }
 }
 
+/// The same with a CA that certifies in secret.
+fn with_secrets(seed: u64) -> SimConfig {
+    let honest = SimConfig { lie_percent: 0, liar_leaves: 0, restore_after_s: 0, ..config(seed) };
+    SimConfig { secret_mean_ms: 3_000, quit_weight: 10, kill_weight: 10, ..honest }
+}
+
 /// The words of the first objection within some seeds.
 fn objection(name: &str) -> String {
     objection_in(name, config)
@@ -103,6 +109,13 @@ fn certificates_objects_to_what_is_shown_of_somebody_else_or_of_nobody() {
 #[test]
 fn slow_objects_to_a_member_who_is_kept_in_suspense() {
     assert!(objection_in("no-alarm-for-slow", with_villains).contains("neither heard again nor closed"));
+}
+
+#[test]
+fn unasked_objects_to_an_alarm_that_is_swallowed_or_forgotten_and_to_one_about_nothing() {
+    assert!(objection_in("swallowed-alarm", with_secrets).contains("does not know of entry"));
+    assert!(objection_in("forgotten-reading", with_secrets).contains("is not told again"));
+    assert!(objection_in("false-alarm", with_secrets).contains("which nobody has put there"));
 }
 
 #[test]

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::calls::{CallEvent, Calls, DirectEnd};
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Asked, Event, Fetched, Identity};
+use countersign_core::device::{Asked, Event, Fetched, Followed, Identity};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
-use countersign_core::id::{CallId, ConnId, DeviceName, UserName};
+use countersign_core::id::{CallId, ConnId, DeviceName, Fingerprint, Realm, UserName};
 use countersign_core::limits::LINE_BYTES_MAX;
 use countersign_core::server::{Settings, Wake};
+use countersign_core::time::Wall;
+use countersign_core::tlog::{Leaf, NoteName, Unasked};
 use countersign_core::wire::relay::Person;
 
 use crate::actors::person::whims::other_name;
@@ -103,8 +105,15 @@ impl Saboteur {
                 vec![Event::Online(welcome)]
             }
             (Sabotage::DropPresence, Event::Presence(..)) if program.device == BAD_DEVICE => Vec::new(),
+            (Sabotage::FalseAlarm, Event::Online(welcome)) => {
+                let log = NoteName::of_log(&Realm::default(), 0);
+                let leaf = Leaf::Rotation { from: Fingerprint([0; 32]), to: Fingerprint([1; 32]), at: Wall(0) };
+                let unasked = Event::Unasked(Box::new(Unasked { log, index: 1, leaf }));
+                vec![Event::Online(welcome), unasked]
+            }
             (Sabotage::EmptyPage, Event::Here(_)) => vec![Event::Here(Vec::new())],
             (Sabotage::KeepGhosts, Event::Presence(_, false))
+            | (Sabotage::SwallowAlarm, Event::Unasked(_))
             | (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
             | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..)))
             | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_))) => Vec::new(),
@@ -114,6 +123,15 @@ impl Saboteur {
             }
             (_, event) => vec![event],
         }
+    }
+
+    /// What a device's shell keeps of the log.
+    pub fn kept(&self, followed: &Followed) -> Followed {
+        let mut followed = followed.clone();
+        if self.is(Sabotage::ForgetReading) {
+            followed.reading = None;
+        }
+        followed
     }
 
     /// Whom a device's user has in mind.

@@ -81,6 +81,7 @@ impl SimConfig {
         config.draw_time();
         config.draw_disk();
         config.draw_villains();
+        config.draw_secret();
         config
     }
 

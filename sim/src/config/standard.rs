@@ -160,6 +160,7 @@ mod tests {
             // So does a relay that lies.
             "lie_percent",
             "liar_leaves",
+            "secret_mean_ms",
         ];
         assert_eq!(off, left_out.to_vec());
     }

@@ -36,6 +36,22 @@ impl SimConfig {
         self.liar_leaves = u64::from(rng.chance(1, 2));
     }
 
+    /// A CA that certifies in secret: from a stream of its own, in a few of those runs in which no relay lies otherwise and
+    /// none is restored, so that whatever its members are told of the log is its doing.
+    pub(super) fn draw_secret(&mut self) {
+        let rng = &mut self.streams().stream("config/secret");
+        let (on, mean_ms) = (rng.chance(1, 3), rng.between(1_000, 10_000));
+        if on && self.lie_percent == 0 && self.restore_after_s == 0 {
+            self.secret_mean_ms = mean_ms;
+            self.liar_leaves = 0;
+        }
+    }
+
+    /// Whether somebody else than the genuine relay is at its place.
+    pub fn has_liar(&self) -> bool {
+        self.lie_percent > 0 || self.secret_mean_ms > 0
+    }
+
     /// No villain, and nobody whose hand slips.
     pub(super) fn without_villains(&mut self) {
         for field in [
@@ -46,6 +62,7 @@ impl SimConfig {
             &mut self.hasty_mean_ms,
             &mut self.slip_percent,
             &mut self.lie_percent,
+            &mut self.secret_mean_ms,
         ] {
             *field = 0;
         }
@@ -60,6 +77,10 @@ impl SimConfig {
             }
             _ if !(1..=200).contains(&self.crowd_sources) => Err(ConfigRefusal::Range("crowd_sources")),
             _ if self.lie_percent > 100 => Err(ConfigRefusal::Range("lie_percent")),
+            // A restored journal has another log than the one that the secret is in.
+            _ if self.secret_mean_ms > 0 && (self.restore_after_s > 0 || self.liar_leaves > 0) => {
+                Err(ConfigRefusal::Range("secret_mean_ms"))
+            }
             _ if self.slip_percent > 100 => Err(ConfigRefusal::Range("slip_percent")),
             _ => Ok(()),
         }
@@ -89,14 +110,14 @@ mod tests {
         let strengths = |config: &SimConfig| {
             let members = [config.slow_mean_ms, config.hasty_mean_ms];
             let strangers = [config.forge_mean_ms, config.mute_mean_ms, config.crowd_mean_ms];
-            [&members[..], &strangers, &[config.slip_percent, config.lie_percent]].concat()
+            [&members[..], &strangers, &[config.secret_mean_ms, config.slip_percent, config.lie_percent]].concat()
         };
-        let mut on = [0; 7];
+        let mut on = [0; 8];
         for config in &configs {
             for (count, strength) in on.iter_mut().zip(strengths(config)) {
                 *count += u32::from(strength > 0);
             }
-            assert_eq!(strengths(&config.clone().without_faults()), [0; 7]);
+            assert_eq!(strengths(&config.clone().without_faults()), [0; 8]);
         }
         assert!(on.iter().all(|count| (20..160).contains(count)), "{on:?}");
         assert!(on.last().is_some_and(|lies| *lies < 90), "{on:?}");

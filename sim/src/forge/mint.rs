@@ -69,9 +69,20 @@ impl<'a> Mint<'a> {
         self.show(vec![self.sign(&params), self.issuing()])
     }
 
+    /// A certificate in which nothing is wrong, but that nobody has asked for it.
+    pub(crate) fn in_secret(&mut self) -> (Grant, CertificateDer<'static>) {
+        let grant = self.grant();
+        let der = self.sign(&profile::device(self.realm, &grant));
+        (grant, der)
+    }
+
     /// An honest device's certificate, not signed yet.
     pub(super) fn device(&mut self) -> CertificateParams {
-        let grant = Grant {
+        profile::device(self.realm, &self.grant())
+    }
+
+    fn grant(&mut self) -> Grant {
+        Grant {
             token: TokenHash([0; 32]),
             name: self.name.clone(),
             key: self.key.spki(),
@@ -79,8 +90,7 @@ impl<'a> Mint<'a> {
             not_before: self.now.minus(DAY),
             not_after: self.now.plus(DAY),
             at: self.now,
-        };
-        profile::device(self.realm, &grant)
+        }
     }
 
     /// An honest relay's certificate, not signed yet.

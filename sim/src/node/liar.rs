@@ -2,14 +2,15 @@
 //! is said on its way out.
 //!
 //! It takes the place of the genuine relay for everybody who has a certificate. The CA and the journal stay with the
-//! genuine process: what a CA may not do is tried by [`crate::forge`], and what one can do that lies about keys will be
-//! found out by a log.
+//! genuine process: what a CA may not do is tried by [`crate::forge`], and one that certifies in secret is [`secret`].
+
+pub(crate) mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_core::effect::{Effect, Effects};
-use countersign_core::id::{ConnId, DeviceName};
+use countersign_core::id::{ConnId, DeviceName, Realm};
 use countersign_core::journal::State;
 use countersign_core::limits::FRAME_HEADER_BYTES;
 use countersign_core::link::{Link, LinkEvent, Step};
@@ -26,7 +27,10 @@ use countersign_core::wire::{Code, Extensions, Frame};
 use super::{Chance, Clocks, tls_env};
 use crate::actors::villains::lies::{Lie, Lies, Said};
 use crate::config::SimConfig;
+use crate::forge::mint::Mint;
 use crate::rng::Streams;
+use rand_chacha::ChaCha20Rng;
+use secret::{Secret, spare};
 
 /// Where a frame's message begins: after its length and its version.
 const BODY_AT: usize = FRAME_HEADER_BYTES + 1;
@@ -41,6 +45,8 @@ pub(crate) struct Liar {
     /// The genuine log, signed with the genuine key.
     keeper: Keeper,
     relay: Relay,
+    /// The log with what the CA does in secret.
+    secret: Option<Secret>,
     effects: Effects,
     conns: BTreeMap<ConnId, Conn>,
     lies: Lies,
@@ -77,8 +83,16 @@ pub(crate) struct Genuine<'a> {
 }
 
 impl Liar {
-    /// A lying relay of a realm, with a certificate that is as genuine as the other one's.
-    pub(crate) fn new(config: &SimConfig, streams: Streams, life: u64, genuine: &Genuine<'_>, at_us: u64) -> Self {
+    /// A lying relay of a realm, with a certificate that is as genuine as the other one's, and with what it has logged in
+    /// secret in its life before.
+    pub(crate) fn new(
+        config: &SimConfig,
+        streams: Streams,
+        life: u64,
+        genuine: &Genuine<'_>,
+        before: Option<Secret>,
+        at_us: u64,
+    ) -> Self {
         let name = format!("liar/{life}");
         let mut chance = Chance::new(streams, &name);
         let clocks = Clocks::draw(streams, "liar", config.skew_max_s);
@@ -87,6 +101,8 @@ impl Liar {
         let founded = genuine.founded;
         let realm = genuine.state.realm().map(|info| info.realm.clone()).unwrap_or_default();
         let authority = Authority::new(realm, founded.files(), now.wall).expect("the realm's files belong together");
+        let anew = || Secret::new(&authority, genuine.state.position().incarnation);
+        let secret = (config.secret_mean_ms > 0).then(|| before.unwrap_or_else(anew));
         let doors = chance.lend(|rng| {
             let key = SecretKey::draw(rng);
             let leaf = authority.issue_relay(&key, now.wall, rng).expect("the relay's certificate is in order");
@@ -102,6 +118,7 @@ impl Liar {
             issuing: founded.issuing.clone(),
             keeper: Keeper::new(authority.log_signer(genuine.state.position().incarnation), authority.log().clone()),
             relay: Relay::default(),
+            secret,
             effects: Effects::default(),
             conns: BTreeMap::new(),
             lies: Lies::new(config, streams, &name),
@@ -202,6 +219,9 @@ impl Liar {
 
     fn admitted(&mut self, conn: ConnId, admitted: Admitted, genuine: &Genuine<'_>, now: Now) {
         self.lies.admitted(conn, admitted.device());
+        if let Some(secret) = &mut self.secret {
+            secret.meet(admitted.device());
+        }
         let (device, position) = (admitted.device().clone(), genuine.state.position());
         let welcome = Welcome { device, position, time: now.wall, extensions: Extensions::default() };
         self.effects.send(conn, Frame::message(&RelayEvent::Welcome(welcome)));
@@ -214,6 +234,15 @@ impl Liar {
     fn message(&mut self, conn: ConnId, message: &[u8], genuine: &Genuine<'_>, now: Now) {
         let Some(admitted) = self.conns.get(&conn).and_then(|known| known.admitted.clone()) else { return };
         let Ok(request) = decode::<RelayRequest>(message) else { return self.part(conn, Code::MALFORMED) };
+        if let Some(secret) = self.secret.as_mut().filter(|secret| secret.deceives(admitted.device())) {
+            if let RelayRequest::Leaves { ask, from } = request {
+                let page = secret.page(from, genuine.state);
+                return self.send(conn, &RelayEvent::Leaves { ask, page });
+            }
+            if let RelayRequest::Follow { seen } = request {
+                secret.follow(conn, seen);
+            }
+        }
         let names = names(genuine.state);
         self.lies.know(&names);
         let Some(request) = self.lies.asked(conn, request, genuine.founded, now.wall) else {
@@ -245,7 +274,8 @@ impl Liar {
             match effect {
                 Effect::Send(conn, frame) => {
                     let body = frame.bytes().get(BODY_AT..).unwrap_or_default();
-                    let event: RelayEvent = decode(body).expect("core's own frames can be read");
+                    let event = decode(body).expect("core's own frames can be read");
+                    let Some(event) = self.shown(conn, event, genuine.state) else { continue };
                     for (to, said) in self.lies.tell(conn, event) {
                         self.say(to, said, genuine);
                     }
@@ -259,6 +289,44 @@ impl Liar {
                 Effect::Append(..) | Effect::Answer(..) | Effect::Note(_) => {}
             }
         }
+    }
+
+    /// What is shown of the log, to those who are not shown the genuine one.
+    fn shown(&mut self, conn: ConnId, event: RelayEvent, state: &State) -> Option<RelayEvent> {
+        match self.deceiving(conn) {
+            Some(secret) => secret.tell(conn, event, state),
+            None => Some(event),
+        }
+    }
+
+    /// The second log, if it is what the device on a connection is shown.
+    fn deceiving(&mut self, conn: ConnId) -> Option<&mut Secret> {
+        let device = self.conns.get(&conn)?.admitted.as_ref()?.device();
+        self.secret.as_mut().filter(|secret| secret.deceives(device))
+    }
+
+    /// Under whose names it may certify somebody in secret.
+    pub(crate) fn victims(&self) -> Vec<DeviceName> {
+        self.secret.as_ref().map(Secret::victims).unwrap_or_default()
+    }
+
+    /// Certifies a device under the name of that person, and logs it: where it stands.
+    pub(crate) fn certify(
+        &mut self,
+        victim: &DeviceName,
+        keys: ChaCha20Rng,
+        of: &Genuine<'_>,
+        at_us: u64,
+    ) -> Option<u64> {
+        let (now, mut keys) = (self.now(at_us), keys);
+        let (key, realm) = (SecretKey::draw(&mut keys), Realm::default());
+        let (grant, der) = Mint::new((of.founded, &realm), spare(victim), key, now.wall, keys).in_secret();
+        Some(self.secret.as_mut()?.log(grant, &der, of.state))
+    }
+
+    /// What it has logged in secret, for its next life.
+    pub(crate) fn into_secret(self) -> Option<Secret> {
+        self.secret
     }
 
     fn say(&mut self, conn: ConnId, said: Said, genuine: &Genuine<'_>) {
@@ -275,9 +343,15 @@ impl Liar {
         self.send(conn, &event);
     }
 
-    /// Proves a device by the genuine log, if it has it, to whoever follows it.
+    /// Proves a device by the log that somebody follows, if it has it.
     fn prove(&mut self, conn: ConnId, device: &DeviceName, state: &State) {
         let Some((index, leaf)) = state.device(device).and_then(|known| state.logged(known.serial)) else { return };
+        if let Some(secret) = self.deceiving(conn) {
+            for event in secret.prove(conn, device, &leaf, state) {
+                self.send(conn, &event);
+            }
+            return;
+        }
         let Some(shown) = self.conns.get(&conn).map(|known| known.shown).filter(|shown| *shown > 0) else { return };
         if shown < state.log().size() {
             let head = self.keeper.head(state.log(), shown);
@@ -318,6 +392,9 @@ impl Liar {
             self.relay.gone(&admitted, &mut self.effects);
         }
         self.lies.gone(conn);
+        if let Some(secret) = &mut self.secret {
+            secret.gone(conn);
+        }
     }
 }
 

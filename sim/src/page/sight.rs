@@ -18,6 +18,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("secrecy", &["answered", "appending", "dropped", "held", "noted", "on-disk", "overheard", "phase", "secret", "unsealed", "wished", "written"]),
     ("slow", &["crashed", "delivered", "noted"]),
     ("spin", &["dialled", "woken"]),
+    ("unasked", &["anew", "betrayed", "killed", "phase", "started", "told"]),
 ];
 
 /// Whether an oracle looks at events of a kind.

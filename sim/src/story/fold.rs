@@ -389,6 +389,11 @@ impl<'a> Fields<'a> {
                 self.value(lie);
                 "lied"
             }
+            Seen::Betrayed(name, index) => {
+                self.value(name);
+                self.number(*index);
+                "betrayed"
+            }
             Seen::Overheard(bytes) => {
                 self.bytes(bytes);
                 "overheard"

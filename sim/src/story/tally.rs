@@ -169,6 +169,7 @@ impl Tally {
                 self.lies.insert(*program, *lie);
             }
             Seen::Overheard(_) => self.add("lie", "looked into a tunnel"),
+            Seen::Betrayed(..) => self.add("villain", "certified in secret"),
             Seen::Infiltrated(_) => self.add("villain", "has become a member"),
             Seen::Phase(_)
             | Seen::Dialled(_)

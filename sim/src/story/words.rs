@@ -149,6 +149,9 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
             (name(who), format!("mistypes: {slip:?}{}", if *taken { "" } else { ", which the program refuses" }))
         }
         Seen::Lied(program, lie) => (relay(), format!("lies to device {}: {lie:?}", program.device)),
+        Seen::Betrayed(name, index) => {
+            (relay(), format!("certifies a device as {}'s, entry {index} of its log", name.user))
+        }
         Seen::Infiltrated(name) => (name.user.to_string(), "is a member now, and a villain".to_owned()),
         Seen::Lured(..)
         | Seen::Overheard(_)

@@ -49,6 +49,25 @@ pub fn arranged() -> Vec<Arranged> {
                 ..SimConfig::draw(1).without_faults()
             },
         },
+        Arranged {
+            what: "many people call each other, and nobody takes a call or gives one up",
+            config: SimConfig {
+                devices: 16,
+                storm_s: 100,
+                pace_ms: 300,
+                call_weight: 100,
+                who_weight: 0,
+                fetch_weight: 0,
+                hang_up_weight: 5,
+                accept_percent: 0,
+                decline_percent: 0,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
+        Arranged {
+            what: "two people stay online for hours, and their devices ask what the log has become",
+            config: SimConfig { devices: 2, storm_s: 7_500, pace_ms: 100_000, ..SimConfig::draw(1).without_faults() },
+        },
         damaged("the hello of an enrolment is damaged", Flip { conn: 1, to_relay: true, offset: 100 }),
         damaged("a newcomer's part of the handshake is damaged", Flip { conn: 1, to_relay: true, offset: 600 }),
         damaged("the relay's part of a handshake is damaged", Flip { conn: 4, to_relay: false, offset: 1_200 }),

@@ -253,7 +253,8 @@ const DEVICE_DISK: [&str; 8] = [
     "Key SyncFailed",
 ];
 
-const VILLAINS: [&str; 9] = [
+const VILLAINS: [&str; 10] = [
+    "certified in secret",
     "crowd, a guessed token",
     "crowd, a hello and no more",
     "crowd, half a hello",

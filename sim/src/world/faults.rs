@@ -98,7 +98,7 @@ impl World {
         self.unread.clear();
         self.see(&Seen::Crashed(how, lost));
         self.operator.server_gone();
-        self.villains.liar = None;
+        self.villains.drop_liar();
         self.saboteur.crashed(&mut self.relay.disk, self.now_us);
         let silent = self.takes_machine();
         let conns: Vec<ConnId> = self.wires.range(..FIRST_DIRECT).map(|(conn, _)| *conn).collect();

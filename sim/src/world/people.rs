@@ -186,7 +186,7 @@ impl World {
             if let Some(node) = self.devices.get_mut(device)
                 && let Told::Followed(followed) | Told::AnotherLog(followed) = &event
             {
-                node.keep_log(followed, self.now_us);
+                node.keep_log(&self.saboteur.kept(followed), self.now_us);
             }
             let now_us = self.now_us;
             let acts = self.person(device).told(&event, now_us);
@@ -226,6 +226,11 @@ impl World {
             self.stop_liar();
         }
         self.start_relay();
+        if self.config.secret_mean_ms > 0 {
+            // Everybody comes online once more, with no fault from now on.
+            self.stop_liar();
+            self.start_liar();
+        }
         let now_us = self.now_us;
         for person in 0..self.people.len() {
             let acts = self.person(person).calm_down(now_us);

@@ -26,6 +26,7 @@ use crate::forge::mint::Mint;
 use crate::forge::villain::Villain;
 use crate::forge::{self, Door, Heard};
 use crate::node::liar::Liar;
+use crate::node::liar::secret::Secret;
 use crate::node::{Chance, Clocks};
 use crate::rng::{Choices, Draw, Streams};
 use crate::story::{Phase, Seen, Side};
@@ -61,6 +62,8 @@ pub enum Doing {
     Leave(ConnId),
     /// The relay that lies thinks of something.
     ThinkOfLies,
+    /// The CA certifies somebody in secret.
+    CertifyInSecret,
 }
 
 /// All villains of a run.
@@ -72,6 +75,9 @@ pub(super) struct Villains {
     members: [Member; 3],
     /// The relay that lies, while it is there.
     pub(super) liar: Option<Liar>,
+    /// What it has logged in secret, while it is not.
+    secret: Option<Secret>,
+    secrets: Choices,
     /// How many streams of keys were given out.
     keys: u64,
 }
@@ -85,8 +91,17 @@ impl Villains {
             lines: BTreeMap::new(),
             members: Role::ALL.map(|role| Member::new(streams, role)),
             liar: None,
+            secret: None,
+            secrets: streams.stream("villains/secret"),
             keys: 0,
         }
+    }
+
+    /// The relay that lies is gone, if it was there; what it has logged in secret is not.
+    pub(super) fn drop_liar(&mut self) -> bool {
+        let Some(liar) = self.liar.take() else { return false };
+        self.secret = liar.into_secret();
+        true
     }
 
     /// Randomness for the keys of one connection or attempt.
@@ -120,6 +135,7 @@ impl World {
         if self.config.lie_percent > 0 {
             self.later(1, Event::Villain(Doing::ThinkOfLies));
         }
+        self.plan_secret();
         for doing in [
             Doing::Forge,
             Doing::KeepMute,
@@ -141,7 +157,12 @@ impl World {
             Doing::Crowd => config.crowd_mean_ms,
             Doing::Act(Role::SlowReader) => config.slow_mean_ms,
             Doing::Act(Role::Hasty) => config.hasty_mean_ms,
-            Doing::ForgeAtPort | Doing::Arrive | Doing::Read(_) | Doing::Leave(_) | Doing::ThinkOfLies => 0,
+            Doing::ForgeAtPort
+            | Doing::Arrive
+            | Doing::Read(_)
+            | Doing::Leave(_)
+            | Doing::ThinkOfLies
+            | Doing::CertifyInSecret => 0,
         };
         let after_ms = self.villains.choices.between(1, 2 * mean_ms.max(1));
         if mean_ms > 0 && self.phase < Phase::Shutdown {
@@ -166,6 +187,7 @@ impl World {
             Doing::Read(conn) => return self.read_a_little(conn),
             Doing::Leave(conn) => return self.villain_leaves(conn),
             Doing::ThinkOfLies => return self.think_of_lies(),
+            Doing::CertifyInSecret => return self.certify_in_secret(),
         }
         self.plan_villain(doing);
     }

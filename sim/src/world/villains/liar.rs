@@ -22,7 +22,7 @@ impl World {
     /// The relay's process has started: what in it lies starts, too.
     pub(in crate::world) fn start_liar(&mut self) {
         let leaves = self.config.liar_leaves > 0 && self.phase >= Phase::Calm;
-        if self.config.lie_percent == 0 || leaves || self.phase >= Phase::Shutdown {
+        if !self.config.has_liar() || leaves || self.phase >= Phase::Shutdown {
             return;
         }
         let (streams, life, at_us) = (self.villains.streams, self.relay_life, self.now_us);
@@ -30,13 +30,14 @@ impl World {
         let record = |n: u64| relay.disk.read(n).map(<[u8]>::to_vec);
         if let Some(server) = relay.server() {
             let genuine = Genuine { state: server.state(), record: &record, founded: relay.founded() };
-            villains.liar = Some(Liar::new(config, streams, life, &genuine, at_us));
+            let before = villains.secret.take();
+            villains.liar = Some(Liar::new(config, streams, life, &genuine, before, at_us));
         }
     }
 
     /// It is gone with its process, or with the storm.
     pub(in crate::world) fn stop_liar(&mut self) {
-        if self.villains.liar.take().is_none() {
+        if !self.villains.drop_liar() {
             return;
         }
         let lured = |(conn, wire): (&ConnId, &Wire)| (wire.party(Side::Listener) == Party::Liar).then_some(*conn);
@@ -101,6 +102,30 @@ impl World {
                 Wants::Write(conn) => self.write(conn, Side::Listener),
                 Wants::Drop(conn) => self.forget(conn, Side::Listener),
             }
+        }
+    }
+
+    /// The CA certifies a device under somebody's name, of which its owner knows nothing.
+    pub(super) fn certify_in_secret(&mut self) {
+        if self.phase > Phase::Storm {
+            return;
+        }
+        let victims = self.villains.liar.as_ref().map(Liar::victims).unwrap_or_default();
+        let Some(victim) = self.villains.secrets.pick(&victims).cloned() else { return self.plan_secret() };
+        let (keys, mut index) = (self.villains.keys(), None);
+        self.at_liar(|liar, genuine, at_us| index = liar.certify(&victim, keys, genuine, at_us));
+        if let Some(index) = index {
+            self.see(&Seen::Betrayed(&victim, index));
+        }
+        self.plan_secret();
+    }
+
+    /// Draws when it does so next.
+    pub(super) fn plan_secret(&mut self) {
+        let mean_ms = self.config.secret_mean_ms;
+        if mean_ms > 0 {
+            let after_ms = self.villains.secrets.between(1, 2 * mean_ms);
+            self.later(after_ms * 1_000, Event::Villain(Doing::CertifyInSecret));
         }
     }
 
