@@ -46,8 +46,12 @@ pub const RSA_BITS_MIN: u16 = 2048;
 pub const RSA_BITS_MAX: u16 = 4096;
 /// The rounds of PBKDF2 that an encrypted key file may ask for: some seconds of work. OpenSSL asks for 2,048.
 pub const KEY_FILE_ROUNDS_MAX: u32 = 10_000_000;
+/// The rounds of PBKDF2 for a key that is encrypted here: some tenths of a second of work for each guess.
+pub const KEY_FILE_ROUNDS: u32 = 1_000_000;
 /// A passphrase, in bytes.
 pub const PASSPHRASE_BYTES_MAX: usize = 1024;
+/// The shortest passphrase that is taken for a key that is encrypted here, in bytes.
+pub const PASSPHRASE_BYTES_MIN: usize = 8;
 /// Certificates that a peer may show in a handshake: leaf, issuing CA, root.
 pub const CHAIN_CERTIFICATES_MAX: usize = 3;
 
@@ -322,6 +326,7 @@ const _: () = {
         "a checkpoint with as many cosignatures as allowed, all under the longest names, is a note",
     );
     assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");
+    assert!(KEY_FILE_ROUNDS <= KEY_FILE_ROUNDS_MAX, "what is encrypted here is opened here");
 };
 
 #[cfg(test)]

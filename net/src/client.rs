@@ -10,7 +10,7 @@
 //! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`listeners`]: what direct connections need besides.
-//! - [`import`], [`bundle`], [`passphrase`]: a key that was made elsewhere, with its certificates.
+//! - [`import`], [`bundle`]: a key that was made elsewhere, with its certificates.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
 pub mod addresses;
@@ -31,7 +31,6 @@ pub mod lookup;
 pub mod machine;
 pub mod notice;
 pub mod outcome;
-pub mod passphrase;
 pub mod reactor;
 pub mod screen;
 pub mod skew;

@@ -6,6 +6,7 @@
 //! - `provider`: which crypto there is.
 //! - [`config`]: what the programs run with, from flags, the environment, a file and defaults.
 //! - [`args`]: what both programs read from their arguments; [`exit`]: exit codes and the one sentence of a failure.
+//! - [`passphrase`]: how a passphrase comes in.
 //! - [`log_words`]: how both tell what the realm's log says.
 //! - [`logging`]: the log; [`signals`]: what SIGINT and SIGTERM do.
 //! - [`server`] and [`client`]: what is around the machines in the two programs.
@@ -18,6 +19,7 @@ pub mod entropy;
 pub mod exit;
 pub mod log_words;
 pub mod logging;
+pub mod passphrase;
 mod provider;
 pub mod server;
 pub mod signals;

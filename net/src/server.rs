@@ -4,6 +4,7 @@
 //! - `open_files`: how many connections the system lets it have.
 //! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
 //! - [`admin`]: the operator's desk, which `server invite`, `server users` and `server ca sign` come to; [`sign`]: the last.
+//! - [`root_key`]: `server ca export-root`, and the root's key wherever it is.
 //! - [`show`]: what `server ca show`, `server ca list`, `server devices` and `server sessions` print.
 //! - [`announce`]: what is printed on stdout.
 
@@ -19,6 +20,7 @@ mod open_files;
 mod place;
 mod port;
 mod reactor;
+pub mod root_key;
 pub mod show;
 pub mod sign;
 

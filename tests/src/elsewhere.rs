@@ -1,17 +1,15 @@
 //! Decides how a test has somebody whose key is made by OpenSSL: a folder for it, its request, what the operator prints.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
 use crate::openssl::openssl;
 use crate::person::Person;
-use crate::program::{Ended, Program};
+use crate::program::Ended;
 use crate::server::Server;
+use crate::terminal::typed;
 
 /// Somebody with a folder in which OpenSSL makes `key` and `csr`, and the operator's `bundle` lies.
 #[derive(Debug)]
@@ -82,21 +80,7 @@ impl Elsewhere {
     /// The same with a terminal for standard input, on which this is typed once the passphrase is asked for; and what the
     /// terminal has shown.
     pub fn typed(&self, text: &str) -> (Ended, String) {
-        let mut terminal = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals"));
-        let other_end =
-            grantpt(&terminal).and_then(|()| unlockpt(&terminal)).and_then(|()| ptsname(&terminal, Vec::new()));
-        let other_end = other_end.expect("a terminal has another end").into_string().expect("a plain path");
-        let other_end = File::options().read(true).write(true).open(other_end).expect("it is ours");
-        let mut command = self.person.client(&["cert", "import", &self.path("key"), &self.path("bundle")]);
-        let mut program = Program::start_on(&mut command, Stdio::from(other_end));
-        // Lets go of the other end, so that it closes with the program.
-        drop(command);
-        program.see_part("Passphrase of ");
-        terminal.write_all(text.as_bytes()).expect("somebody reads");
-        let ended = program.finish();
-        let mut shown = Vec::new();
-        // Its end is told as an error.
-        let _ = terminal.read_to_end(&mut shown);
-        (ended, String::from_utf8_lossy(&shown).into_owned())
+        let command = self.person.client(&["cert", "import", &self.path("key"), &self.path("bundle")]);
+        typed(command, &[("Passphrase of ", text)])
     }
 }

@@ -1,4 +1,4 @@
-//! Reads DER in its one encoding (X.690 §10.1, §8.3.2): what has two forms, or bytes after it, is not read at all.
+//! Reads and writes DER in its one encoding (X.690 §10.1, §8.3.2): what has two forms, or bytes after it, is not read at all.
 //!
 //! For public keys and key files, where a second encoding of one key would be a second key to whoever compares bytes.
 //! Certificates and requests are read by a library, and compared with their own re-encoding where it matters.
@@ -97,6 +97,31 @@ impl<'a> Der<'a> {
     }
 }
 
+/// A value of this tag: its length in its one form, and these contents one after the other.
+///
+/// # Panics
+/// If it would be longer than 65,535 bytes, which is longer than what is read.
+pub fn value(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+    let contents = contents.concat();
+    let [high, low] = u16::try_from(contents.len()).expect("nothing of ours comes near 64 KiB").to_be_bytes();
+    let head: &[u8] = match (high, low) {
+        (0, ..=0x7f) => &[tag, low],
+        (0, _) => &[tag, 0x81, low],
+        _ => &[tag, 0x82, high, low],
+    };
+    [head, &contents].concat()
+}
+
+/// A whole number.
+pub fn whole_number(number: u32) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count().min(bytes.len() - 1);
+    let (_, magnitude) = bytes.split_at(zeros);
+    // A zero in front where the first bit would be a sign.
+    let sign: &[u8] = if magnitude.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
+    value(INTEGER, &[sign, magnitude])
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
@@ -137,6 +162,22 @@ mod tests {
         assert_eq!(small(&[2, 1, 0]), Some(0));
         assert_eq!(small(&[2, 5, 0, 0xff, 0xff, 0xff, 0xff]), Some(u32::MAX));
         assert_eq!(small(&[2, 5, 1, 0, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_has_the_one_form() {
+        for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff] {
+            let contents = vec![7; length];
+            let (front, back) = contents.split_at(length / 3);
+            let written = value(OCTET_STRING, &[front, back]);
+            let mut read = Der::new(&written);
+            assert_eq!((read.take(OCTET_STRING), read.is_empty()), (Some(contents.as_slice()), true), "{length}");
+        }
+        for number in [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 1_000_000, 0x7fff_ffff, u32::MAX] {
+            let written = whole_number(number);
+            let mut read = Der::new(&written);
+            assert_eq!((read.take_small(), read.is_empty()), (Some(number), true), "{written:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use net::logging;
 use net::server::admin::ask::{ask, mixed_up};
 use net::server::admin::protocol::{Reply, Request, UserEntry};
 use net::server::announce::Voice;
+use net::server::root_key::Target;
 use net::server::{self, Options};
 use serde_json::json;
 
@@ -110,6 +111,21 @@ enum CaCommand {
         #[arg(long, value_name = "NAME", value_parser = DeviceLabel::parse)]
         device: DeviceLabel,
     },
+    /// Encrypt the root's key to a file that can be kept elsewhere (PKCS#8, which openssl pkcs8 reads), or in place
+    ExportRoot {
+        /// The file, which must not be there yet
+        #[arg(required_unless_present = "in_place")]
+        file: Option<PathBuf>,
+        /// Encrypt root.key of the data folder where it is
+        #[arg(long, conflicts_with_all = ["file", "remove"])]
+        in_place: bool,
+        /// Then take the plain root.key out of the data folder: the file is the only copy from then on
+        #[arg(long)]
+        remove: bool,
+        /// A file of mode 600 whose first line is the new passphrase (/dev/fd/3 is a descriptor); asked for on a terminal
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -178,6 +194,10 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Ca { command: CaCommand::Sign { csr, user, device } }) => {
             server::sign::sign(&folder()?, &csr, &user, &device, json)
+        }
+        Some(Command::Ca { command: CaCommand::ExportRoot { file, in_place: _, remove, passphrase_file } }) => {
+            let target = file.map_or(Target::InPlace, |path| Target::File { path, remove });
+            server::root_key::export(&folder()?, &target, passphrase_file.as_deref(), json)
         }
         Some(Command::Ca { command: CaCommand::Other(words) }) => {
             let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();

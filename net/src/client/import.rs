@@ -9,8 +9,8 @@ use super::World;
 use super::bundle::Bundle;
 use super::home::{Joining, Stored, has_joined};
 use super::join::{say, taken};
-use super::passphrase::passphrase;
-use crate::exit::{Exit, Failure, Plain};
+use crate::exit::{Failure, Plain};
+use crate::passphrase::passphrase;
 use crate::store::foreign::{ForeignKey, ForeignKeyError};
 
 /// Runs `client cert import`.
@@ -29,19 +29,11 @@ pub fn import(world: &World, key: &Path, bundle: &Path, passphrase_file: Option<
 
 /// The key in a file, its passphrase asked for only once everything else about it is in order.
 fn open(path: &Path, passphrase_file: Option<&Path>) -> Result<DeviceKey, Failure> {
-    let failed = |error: ForeignKeyError| {
-        let exit = if error.is_refusal() { Exit::Refused } else { Exit::Failed };
-        // Errors of the file itself name it.
-        if let ForeignKeyError::File(error) = error {
-            Failure::new(exit, error)
-        } else {
-            Failure::new(exit, format_args!("{}: {error}", path.display()))
-        }
-    };
+    let failed = |error: ForeignKeyError| error.of_file(path);
     let key = ForeignKey::read(path).map_err(failed)?;
     let passphrase = if key.is_encrypted().map_err(failed)? { Some(passphrase(passphrase_file, path)?) } else { None };
     let opened = key.open(passphrase.as_ref().map_or(&[], |passphrase| passphrase)).map_err(failed)?;
-    if key.is_open_to_others && passphrase.is_none() {
+    if key.open_to_others.is_some() && passphrase.is_none() {
         let path = path.display().to_string();
         let _ = writeln!(io::stderr().lock(), "warning: others can read {}: remove it or run chmod 600", Plain(&path));
     }

@@ -105,7 +105,7 @@ pub enum AssembleError {
         /// Where it belongs.
         path: PathBuf,
     },
-    /// The realm has no log yet, and the root's key is not here to certify one.
+    /// The realm has no log yet, and the root's key is not here, or encrypted, and can't certify one.
     LogNeedsRoot {
         /// Where the key belongs.
         path: PathBuf,
@@ -193,7 +193,7 @@ impl fmt::Display for AssembleError {
             }
             Self::LogNeedsRoot { path } => write!(
                 f,
-                "the realm has no transparency log yet, and the root's key has to certify one: put it at {} for the next start",
+                "the realm has no transparency log yet, and the root's key has to certify one: put it, decrypted (openssl pkcs8 -in KEY), at {} for the next start",
                 path.display()
             ),
             Self::SeveralCertificates { path } => {

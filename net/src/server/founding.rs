@@ -2,7 +2,7 @@
 //!
 //! | file | what | needed |
 //! | --- | --- | --- |
-//! | `root.key` | the root's key | for a new issuing CA or a new log only; it may be kept elsewhere |
+//! | `root.key` | the root's key | for a new issuing CA or a new log only; it may be encrypted, or kept elsewhere ([`super::root_key`]) |
 //! | `issuing.key`, `log.key` | the keys of the issuing CA and of the log | at each start |
 //! | `root.pem`, `log.pem`, `issuing.pem` | the certificates | at each start |
 //! | `journal.sqlite3` | who belongs to the realm | at each start |
@@ -18,7 +18,8 @@
 //! | empty | there | a founding that lacks its record: go on with these files |
 //! | has records | | a realm: all that is needed must be there |
 //!
-//! A realm from before there was a log gets its key and certificate at the next start, while the root's key is there.
+//! A realm from before there was a log gets its key and certificate at the next start, while the root's key is there and
+//! not encrypted: a start asks nobody for a passphrase.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -32,7 +33,7 @@ use rand_core::CryptoRng;
 
 use super::assemble::AssembleError;
 use crate::store::folder::{Folder, FolderError, check_private};
-use crate::store::keys::{KeyError, read_certificates, read_key, write_certificates, write_key};
+use crate::store::keys::{KeyError, SEALED_KEY_LABEL, read_certificates, read_key, write_certificates, write_key};
 
 /// The journal's file.
 pub const JOURNAL: &str = "journal.sqlite3";
@@ -119,7 +120,13 @@ pub fn found_missing_log(
     if !exists(folder, ROOT_KEY)? {
         return Err(AssembleError::LogNeedsRoot { path });
     }
-    let root_key = read_key(&path)?.as_ed25519().ok_or(KeyError::NotEd25519 { path })?;
+    let root_key = match read_key(&path) {
+        Ok(key) => key.as_ed25519().ok_or(KeyError::NotEd25519 { path })?,
+        Err(KeyError::OtherKind { found, .. }) if found == SEALED_KEY_LABEL => {
+            return Err(AssembleError::LogNeedsRoot { path });
+        }
+        Err(error) => return Err(error.into()),
+    };
     let (key, certificate) = found_log(&Trust::new(realm.clone(), root), &root_key, now, rng)?;
     write_key(&folder.file(LOG_KEY), &DeviceKey::from(&key))?;
     Ok(write_certificates(&folder.file(LOG), &[&certificate])?)
@@ -143,7 +150,7 @@ fn own_key(folder: &Folder, name: &str) -> Result<SecretKey, AssembleError> {
 }
 
 /// The one certificate of a file.
-fn certificate(folder: &Folder, name: &str) -> Result<Vec<u8>, AssembleError> {
+pub(super) fn certificate(folder: &Folder, name: &str) -> Result<Vec<u8>, AssembleError> {
     let path: PathBuf = folder.file(name);
     let mut ders = read_certificates(&path).map_err(needed)?;
     match (ders.pop(), ders.is_empty()) {
@@ -161,7 +168,7 @@ fn needed(error: KeyError) -> AssembleError {
     }
 }
 
-fn exists(folder: &Folder, name: &str) -> Result<bool, AssembleError> {
+pub(super) fn exists(folder: &Folder, name: &str) -> Result<bool, AssembleError> {
     let path = folder.file(name);
     match fs::symlink_metadata(&path) {
         Ok(_) => Ok(true),

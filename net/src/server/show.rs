@@ -1,8 +1,7 @@
 //! Decides what `server ca show`, `ca list`, `devices` and `sessions` print: tables for people, objects for scripts.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{self, ErrorKind, IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,24 +15,18 @@ use super::admin::protocol::{Reply, Request};
 use super::admin::views::{
     AuthorityEntry, CertificateEntry, FactsEntry, FullDeviceEntry, IssuedEntry, SessionEntry, StatusWord,
 };
-use super::founding::ROOT_KEY;
+use super::root_key::Whereabouts;
 use crate::client::cert::{days_left, rest_of};
 use crate::exit::{Failure, print_line};
-use crate::store::folder::FolderError;
 
 /// Runs `server ca show`. Where the root's key is, the folder tells and not the server, which has no use for it.
 pub fn authority(folder: &Path, json: bool) -> Result<(), Failure> {
     let Reply::Authority { authority } = ask(folder, &Request::Authority {})? else { return Err(mixed_up()) };
-    let path = folder.join(ROOT_KEY);
-    let root_key_here = match fs::symlink_metadata(&path) {
-        Ok(_) => true,
-        Err(error) if error.kind() == ErrorKind::NotFound => false,
-        Err(error) => return Err(Failure::failed(FolderError::from_io(&path, error))),
-    };
+    let root_key = Whereabouts::of(folder);
     if json {
-        return print_line(authority_object(&authority, root_key_here));
+        return print_line(authority_object(&authority, root_key));
     }
-    authority_lines(&authority, root_key_here).iter().try_for_each(print_line)
+    authority_lines(&authority, root_key).iter().try_for_each(print_line)
 }
 
 /// Runs `server ca list`.
@@ -106,7 +99,7 @@ fn print_list<T: Serialize>(
     lines(entries).iter().try_for_each(print_line)
 }
 
-fn authority_object(authority: &AuthorityEntry, root_key_here: bool) -> Value {
+fn authority_object(authority: &AuthorityEntry, root_key: Whereabouts) -> Value {
     let at = Wall(authority.at);
     let certificate = |facts: &FactsEntry| {
         let FactsEntry { subject, serial, not_before, not_after, fingerprint } = facts;
@@ -123,7 +116,8 @@ fn authority_object(authority: &AuthorityEntry, root_key_here: bool) -> Value {
         "realm": authority.realm,
         "at": authority.at,
         "root": certificate(&authority.root),
-        "root_key_here": root_key_here,
+        "root_key_here": root_key != Whereabouts::Elsewhere,
+        "root_key_encrypted": root_key == Whereabouts::Sealed,
         "issuing": certificate(&authority.issuing),
         "issuing_ends_soon": authority.issuing_ends_soon,
         "relay": certificate(&authority.relay),
@@ -131,7 +125,7 @@ fn authority_object(authority: &AuthorityEntry, root_key_here: bool) -> Value {
     })
 }
 
-fn authority_lines(authority: &AuthorityEntry, root_key_here: bool) -> Vec<String> {
+fn authority_lines(authority: &AuthorityEntry, root_key: Whereabouts) -> Vec<String> {
     let at = Wall(authority.at);
     let mut lines = vec![format!("realm        {}", authority.realm)];
     for (what, facts) in [("root", &authority.root), ("issuing CA", &authority.issuing), ("relay", &authority.relay)] {
@@ -142,7 +136,6 @@ fn authority_lines(authority: &AuthorityEntry, root_key_here: bool) -> Vec<Strin
         lines.push(format!("             sha256 {}", facts.fingerprint));
     }
     lines.push(format!("issued       {}", issued_words(&authority.issued)));
-    let root_key = if root_key_here { "root.key is in the data folder" } else { "the root's key is not here" };
     lines.push(format!("root key     {root_key}"));
     if authority.issuing_ends_soon {
         let (from, until) = (Wall(authority.issuing.not_before), Wall(authority.issuing.not_after));

@@ -107,6 +107,32 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     sync_parent(path)
 }
 
+/// Writes `bytes` to a file at `path` that is not there yet, durably and with mode 0600. What is there is left alone.
+///
+/// After a crash the file may be a part: for a caller who reads it back before it relies on it.
+pub fn write_new_file(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+    let mut file = at(path, create_file(path))?;
+    let written = at(path, file.write_all(bytes).and_then(|()| file.sync_all()));
+    if written.is_err() {
+        // It is ours, and of no use to anybody.
+        let _ = fs::remove_file(path);
+    }
+    written?;
+    sync_parent(path)
+}
+
+/// Removes a file durably.
+pub fn remove_file(path: &Path) -> Result<(), FolderError> {
+    at(path, fs::remove_file(path))?;
+    sync_parent(path)
+}
+
+/// Gives a file another name in its folder, durably; what had that name is replaced.
+pub fn rename_file(from: &Path, to: &Path) -> Result<(), FolderError> {
+    at(to, fs::rename(from, to))?;
+    sync_parent(to)
+}
+
 /// Reads a file that is no secret, at most `bytes_max` of it: a longer one is refused before it is in memory.
 pub fn read_file(path: &Path, bytes_max: usize) -> Result<Vec<u8>, FolderError> {
     let mut bytes = Vec::new();
@@ -123,14 +149,15 @@ pub fn read_secret_file(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u
     Ok(bytes)
 }
 
-/// Reads a secret that somebody keeps outside of our folders, where its mode is theirs to choose; says whether others can
-/// read it. It may be a pipe.
-pub fn read_outside_secret(path: &Path, bytes_max: usize) -> Result<(Zeroizing<Vec<u8>>, bool), FolderError> {
+/// Reads a secret that somebody keeps outside of our folders, where its mode is theirs to choose; gives that mode where
+/// others can read it. It may be a pipe.
+pub fn read_outside_secret(path: &Path, bytes_max: usize) -> Result<(Zeroizing<Vec<u8>>, Option<u32>), FolderError> {
     let file = at(path, File::open(path))?;
     let found = at(path, file.metadata())?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max.saturating_add(1)));
     read_bounded(path, file, bytes_max, &mut bytes)?;
-    Ok((bytes, found.is_file() && found.mode() & STRANGERS != 0))
+    let mode = found.mode() & 0o7777;
+    Ok((bytes, (found.is_file() && mode & STRANGERS != 0).then_some(mode)))
 }
 
 /// Creates an empty file of mode 0600, which must not exist yet.

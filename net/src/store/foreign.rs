@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::folder::{FolderError, read_outside_secret};
 use super::keys::{blocks, is_der};
 use super::pbes2::{SealError, Sealed};
+use crate::exit::{Exit, Failure};
 
 /// The longest key file that is read: RSA of 4096 bits as PEM takes 3,272 bytes, the rest is text around it.
 pub const FOREIGN_KEY_BYTES_MAX: usize = 32 * 1024;
@@ -30,8 +31,8 @@ const LEGACY: &str = "Proc-Type: 4,ENCRYPTED";
 pub struct ForeignKey {
     form: Form,
     der: Zeroizing<Vec<u8>>,
-    /// Whether others than its owner can read the file.
-    pub is_open_to_others: bool,
+    /// The file's mode, if others than its owner can read it.
+    pub open_to_others: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,22 @@ pub enum ForeignKeyError {
 }
 
 impl ForeignKeyError {
+    /// How a program ends that needs the key in the file at `path`.
+    pub fn of_file(&self, path: &Path) -> Failure {
+        let exit = if self.is_refusal() { Exit::Refused } else { Exit::Failed };
+        match self {
+            // Errors of the file itself name it.
+            Self::File(error) => Failure::new(exit, error),
+            Self::Neither
+            | Self::NotPem
+            | Self::OtherKind(_)
+            | Self::Several
+            | Self::Legacy
+            | Self::Sealed(_)
+            | Self::Key(_) => Failure::new(exit, format_args!("{}: {self}", path.display())),
+        }
+    }
+
     /// Whether a check refused what was read, as opposed to there being nothing to check.
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -103,7 +120,7 @@ impl std::error::Error for ForeignKeyError {}
 impl ForeignKey {
     /// Reads the file of a key.
     pub fn read(path: &Path) -> Result<Self, ForeignKeyError> {
-        let (bytes, is_open_to_others) =
+        let (bytes, open_to_others) =
             read_outside_secret(path, FOREIGN_KEY_BYTES_MAX).map_err(ForeignKeyError::File)?;
         let (form, der) = if is_der(&bytes) {
             (form_of(&bytes).ok_or(ForeignKeyError::Neither)?, bytes)
@@ -111,7 +128,7 @@ impl ForeignKey {
             let text = std::str::from_utf8(&bytes).map_err(|_| ForeignKeyError::Neither)?;
             from_text(text)?
         };
-        Ok(Self { form, der, is_open_to_others })
+        Ok(Self { form, der, open_to_others })
     }
 
     /// Whether it takes a passphrase to open it. What is wrong with how it is encrypted is told before one is asked for.

@@ -3,7 +3,7 @@
 //! A secret key is PKCS#8 version 1: OpenSSL 3.0 refuses version 2, which is what most of our libraries write. Certificates are one or several blocks in one file; what is in the
 //! blocks is for the checks of `core` to judge.
 
-use super::folder::{FolderError, read_file, read_secret_file, write_file};
+use super::folder::{FolderError, read_file, read_secret_file, write_file, write_new_file};
 use countersign_core::pki::{DeviceKey, KeyRefusal};
 use pem_rfc7468::{Decoder, LineEnding};
 use std::fmt;
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const KEY_LABEL: &str = "PRIVATE KEY";
+/// What the PEM of a key that is encrypted is called.
+pub const SEALED_KEY_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 const CERTIFICATE_LABEL: &str = "CERTIFICATE";
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -30,6 +32,12 @@ pub fn write_key(path: &Path, key: &DeviceKey) -> Result<(), KeyError> {
     let mut pem = Zeroizing::new(vec![0; length]);
     pem_rfc7468::encode(KEY_LABEL, LineEnding::LF, der, &mut pem).map_err(failed)?;
     Ok(write_file(path, &pem)?)
+}
+
+/// Writes a key that was encrypted ([`super::pbes2`]) to a file that is not there yet.
+pub fn write_sealed_key(path: &Path, der: &[u8]) -> Result<(), KeyError> {
+    let pem = pem_rfc7468::encode_string(SEALED_KEY_LABEL, LineEnding::LF, der).map_err(|_| KeyError::not_pem(path))?;
+    Ok(write_new_file(path, pem.as_bytes())?)
 }
 
 /// Reads a secret key of any kind that a device may have from a file that only its owner can read.

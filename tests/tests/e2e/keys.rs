@@ -143,7 +143,7 @@ fn a_passphrase_that_is_typed_on_a_terminal_is_not_shown() {
     let _ = bob.sign(&server);
     // Given up with Ctrl-C, then wrong, then typed with corrections; the terminal shows nothing of it.
     for (text, code, part) in [
-        ("geh\u{3}", 1, "error: no passphrase was given: nothing was imported"),
+        ("geh\u{3}", 1, "error: no passphrase was given: nothing was done"),
         ("geheimX\n", 3, "the passphrase does not open the key: try again"),
     ] {
         let (ended, shown) = bob.typed(text);

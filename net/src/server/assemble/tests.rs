@@ -17,6 +17,7 @@ use super::founding::{ISSUING, ISSUING_KEY, LOG, LOG_KEY, ROOT, ROOT_KEY};
 use super::*;
 use crate::entropy::OsEntropy;
 use crate::store::journal::Done;
+use crate::store::keys::write_sealed_key;
 
 const NOW: Now = Now { mono: Mono(0), wall: Wall(1_800_000_000) };
 
@@ -180,15 +181,22 @@ fn a_realm_from_before_there_was_a_log_gets_one_while_its_roots_key_is_there() {
     let root = place.assemble().unwrap().server.root();
     assert!(place.folder.file(LOG).exists());
     assert_eq!(place.assemble().unwrap().server.root(), root);
-    let place = without_a_log();
-    place.remove(ROOT_KEY);
-    let failure = place.refusal();
-    assert_eq!(failure.exit, Exit::Failed);
-    assert!(
-        failure.sentence.contains("has no transparency log yet, and the root's key has to certify one"),
-        "{failure}"
-    );
-    assert!(!place.folder.file(LOG).exists());
+    for is_encrypted in [false, true] {
+        let place = without_a_log();
+        place.remove(ROOT_KEY);
+        if is_encrypted {
+            // A start asks for no passphrase, so it does not matter what is in it.
+            write_sealed_key(&place.folder.file(ROOT_KEY), b"opened by nobody").unwrap();
+        }
+        let failure = place.refusal();
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(
+            failure.sentence.contains("has no transparency log yet, and the root's key has to certify one"),
+            "{failure}"
+        );
+        assert!(failure.sentence.contains("put it, decrypted (openssl pkcs8 -in KEY), at "), "{failure}");
+        assert!(!place.folder.file(LOG).exists());
+    }
 }
 
 #[test]

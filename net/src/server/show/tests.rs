@@ -44,7 +44,7 @@ fn certificate(user: &str, key: &str, status: StatusWord, by: &str) -> Certifica
 
 #[test]
 fn the_ca_is_shown_line_by_line() {
-    let lines = authority_lines(&shown(false), true);
+    let lines = authority_lines(&shown(false), Whereabouts::Here);
     assert_eq!(
         lines[..6],
         [
@@ -68,7 +68,7 @@ fn the_ca_is_shown_line_by_line() {
 
 #[test]
 fn an_end_that_is_near_is_said_in_words_and_so_is_a_root_key_that_is_elsewhere() {
-    let lines = authority_lines(&shown(true), false);
+    let lines = authority_lines(&shown(true), Whereabouts::Elsewhere);
     assert_eq!(
         lines[lines.len() - 3..],
         [
@@ -83,21 +83,21 @@ fn an_end_that_is_near_is_said_in_words_and_so_is_a_root_key_that_is_elsewhere()
 fn an_end_that_is_past_is_not_said_to_be_near() {
     let mut over = shown(true);
     over.at = over.issuing.not_after + 3 * DAY;
-    let lines = authority_lines(&over, false);
+    let lines = authority_lines(&over, Whereabouts::Elsewhere);
     let warning = "warning      the issuing CA is over (expired 3 days ago), and with it all that it has signed:";
     assert_eq!(lines[lines.len() - 2], warning);
 }
 
 #[test]
 fn a_script_gets_the_ca_as_one_object() {
-    let object = authority_object(&shown(true), false);
+    let object = authority_object(&shown(true), Whereabouts::Elsewhere);
     assert_eq!(object["issuing"]["days_left"], 59);
     assert_eq!(object["root"]["fingerprint"], "5f".repeat(32));
     assert_eq!((&object["root_key_here"], &object["issuing_ends_soon"]), (&json!(false), &json!(true)));
     assert_eq!(object["issued"]["all"], 4);
     let mut over = shown(true);
     over.at = over.issuing.not_after + 1;
-    assert_eq!(authority_object(&over, true)["issuing"]["days_left"], -1);
+    assert_eq!(authority_object(&over, Whereabouts::Here)["issuing"]["days_left"], -1);
 }
 
 #[test]

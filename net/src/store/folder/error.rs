@@ -39,6 +39,11 @@ pub enum FolderError {
         /// Where something was expected.
         path: PathBuf,
     },
+    /// There is something at this path already, and it is not overwritten.
+    Exists {
+        /// Where nothing was expected.
+        path: PathBuf,
+    },
     /// The operating system doesn't let this user.
     NoPermission {
         /// What was to be used.
@@ -87,6 +92,7 @@ impl FolderError {
             ErrorKind::NotADirectory => Self::NotAFolder { path },
             ErrorKind::IsADirectory => Self::NotAFile { path },
             ErrorKind::NotFound => Self::Missing { path },
+            ErrorKind::AlreadyExists => Self::Exists { path },
             ErrorKind::PermissionDenied => Self::NoPermission { path },
             _ => Self::Io { path, source },
         }
@@ -117,6 +123,9 @@ impl fmt::Display for FolderError {
             ),
             Self::Missing { path } => {
                 write!(f, "{} does not exist: check the path", path.display())
+            }
+            Self::Exists { path } => {
+                write!(f, "{} exists already and is not overwritten: name a file that is not there yet", path.display())
             }
             Self::NoPermission { path } => write!(
                 f,

@@ -163,3 +163,18 @@ fn each_cause_has_its_own_variant_and_a_sentence_that_names_the_path() {
         assert!(sort(kind).to_string().contains("/data"));
     }
 }
+
+#[test]
+fn a_new_file_is_whole_its_owners_alone_and_never_takes_the_place_of_another() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("new");
+    write_new_file(&path, b"first").unwrap();
+    assert_eq!(mode(&path), 0o600);
+    symlink(place.path().join("nowhere"), place.path().join("link")).unwrap();
+    for taken in ["new", "link"] {
+        let error = write_new_file(&place.path().join(taken), b"second").unwrap_err();
+        assert!(matches!(error, FolderError::Exists { .. }), "{error}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"first");
+    assert!(!place.path().join("nowhere").exists());
+}

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
+use countersign_core::limits::KEY_FILE_ROUNDS;
+
 use super::*;
+use crate::entropy::OsEntropy;
 
 const AES_256_CBC: [u8; 1] = [42];
 const HMAC_SHA256: [u8; 1] = [9];
@@ -76,4 +79,21 @@ fn every_cut_is_refused_and_what_is_no_key_is_not_opened() {
     }
     assert!(Sealed::is_meant(&der));
     assert_eq!(Sealed::read(&der).unwrap().open(b"secret").err(), Some(SealError::Passphrase));
+}
+
+#[test]
+fn what_is_sealed_here_is_opened_here_with_its_passphrase_alone() {
+    let (plain, rng) = (b"a key as PKCS#8, of whatever length", &mut OsEntropy);
+    let der = seal(plain, "geheim-\u{fc}ber".as_bytes(), rng);
+    assert!(Sealed::is_meant(&der) && !der.windows(8).any(|window| plain.starts_with(window)));
+    let sealed = Sealed::read(&der).unwrap();
+    assert_eq!(sealed.rounds.get(), KEY_FILE_ROUNDS);
+    assert!(sealed.digest == pbkdf2::PBKDF2_HMAC_SHA256 && sealed.cipher == &AES_256);
+    assert_eq!(sealed.open("geheim-\u{fc}ber".as_bytes()).unwrap().as_slice(), plain);
+    // One wrong passphrase in 256 leaves what looks like padding.
+    assert_ne!(sealed.open(b"geheim-uber").ok().as_deref().map(Vec::as_slice), Some(&plain[..]));
+    // Salt and IV are new each time.
+    let again = seal(plain, "geheim-\u{fc}ber".as_bytes(), rng);
+    let again = Sealed::read(&again).unwrap();
+    assert!(again.salt != sealed.salt && again.iv != sealed.iv && again.ciphertext != sealed.ciphertext);
 }
