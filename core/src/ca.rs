@@ -9,6 +9,9 @@
 //! Nothing is signed that was not granted and durable, and nothing leaves that is not issued and durable. A restart
 //! between the two appends finishes the grant ([`Ca::resume`]); a repeated request gets the same certificate.
 //!
+//! A new issuing CA (`ca rotate`) signs from the moment at which the journal has it, and each certificate is handed out with
+//! the CA that signed it.
+//!
 //! The checks are numbered where they stand: CA-01 to CA-10 in [`crate::pki::csr`], GR-01 to GR-10 in
 //! [`crate::journal::fold`].
 
@@ -23,7 +26,7 @@ use crate::journal::fold::{JournalFault, allowed, free};
 use crate::journal::{EnrolRefusal, Outcome, Record, State};
 use crate::limits::APPENDS_PENDING_MAX;
 use crate::operator::{Answer, OperatorRefusal, Signed};
-use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued};
+use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued, SecretKey, Successor};
 use crate::relay::Books;
 use crate::tlog::Keeper;
 use crate::tlog::keeper::proof;
@@ -40,6 +43,8 @@ pub struct Ca {
     loading: BTreeMap<LoadId, Asker>,
     /// Who waits for a certificate that is being signed.
     waiting: BTreeMap<Serial, Vec<Asker>>,
+    /// Set when another issuing CA signs than before, until somebody has asked.
+    has_rotated: bool,
 }
 
 /// What an append of ours was for.
@@ -49,6 +54,8 @@ enum Step {
     Admitting(Asker),
     Granting(Asker),
     Issuing(Issued),
+    /// Another issuing CA is to sign.
+    Rotating(AdminId, Box<Successor>),
 }
 
 /// Who wants a certificate.
@@ -76,12 +83,19 @@ impl Ca {
     /// The CA of an authority, which keeps its log in this life of the server's journal.
     pub fn new(authority: Authority, incarnation: u64) -> Self {
         let keeper = Keeper::new(authority.log_signer(incarnation), authority.log().clone());
-        Self { authority, keeper, appending: BTreeMap::new(), loading: BTreeMap::new(), waiting: BTreeMap::new() }
+        Self {
+            authority,
+            keeper,
+            appending: BTreeMap::new(),
+            loading: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            has_rotated: false,
+        }
     }
 
     /// What the relay looks up.
     pub fn books<'a>(&'a mut self, state: &'a State) -> Books<'a> {
-        Books { state, keeper: &mut self.keeper, issuing: self.authority.issuing() }
+        Books { state, keeper: &mut self.keeper, issuers: self.authority.issuers() }
     }
 
     /// The authority.
@@ -115,6 +129,36 @@ impl Ca {
         }
     }
 
+    /// The operator has another issuing CA sign from now on (`server ca rotate`). The one that signs already is no news.
+    pub fn rotate(&mut self, id: AdminId, issuing: &[u8], key: &SecretKey, turn: &mut Turn<'_>) {
+        if self.authority.issuing().as_ref() == issuing {
+            return turn.out.push(Effect::Answer(id, self.rotated()));
+        }
+        let is_rotating = self.appending.values().any(|step| matches!(step, Step::Rotating(..)));
+        let successor = match self.authority.successor(issuing, key.clone(), turn.now.wall) {
+            Ok(_) if is_rotating => Err(OperatorRefusal::Busy),
+            Ok(successor) => Ok(successor),
+            Err(refusal) => Err(OperatorRefusal::Rotate(refusal)),
+        };
+        match successor {
+            Ok(successor) => {
+                let record = Record::IssuingCertified { der: ByteBuf::from(issuing), at: turn.now.wall };
+                let append = turn.out.append(Room::Ca, vec![record]);
+                self.appending.insert(append, Step::Rotating(id, Box::new(successor)));
+            }
+            Err(refusal) => turn.out.push(Effect::Answer(id, Answer::Refused(refusal))),
+        }
+    }
+
+    /// Whether another issuing CA signs since the last time that this was asked.
+    pub fn take_rotated(&mut self) -> bool {
+        std::mem::take(&mut self.has_rotated)
+    }
+
+    fn rotated(&self) -> Answer {
+        Answer::Rotated { issuing: self.authority.issuing().to_vec() }
+    }
+
     /// The journal holds an append of ours, and this is what its one record came to.
     ///
     /// # Panics
@@ -140,10 +184,17 @@ impl Ca {
                     self.answer(asker, *serial, issued.der(), state, out);
                 }
             }
+            (Step::Rotating(id, successor), Outcome::IssuingLogged) => {
+                self.authority.rotate(*successor);
+                self.has_rotated = true;
+                out.note(Note::Rotated(self.authority.issuing_ends()));
+                out.push(Effect::Answer(id, self.rotated()));
+            }
             (step, outcome) => {
-                out.note(Note::Alarm(format!("the journal took an enrolment's record as {outcome:?}")));
+                out.note(Note::Alarm(format!("the journal took a record of the CA's as {outcome:?}")));
                 let askers = match step {
                     Step::Admitting(asker) | Step::Granting(asker) => vec![asker],
+                    Step::Rotating(id, _) => vec![Asker::Operator(id)],
                     Step::Issuing(issued) => self.waiting.remove(&issued.serial()).unwrap_or_default(),
                 };
                 for asker in askers {
@@ -277,7 +328,7 @@ impl Ca {
     }
 
     fn answer(&mut self, asker: Asker, serial: Serial, der: &[u8], state: &State, out: &mut Effects) {
-        let (issuing, root) = (self.authority.issuing().to_vec(), self.authority.trust().root().der().to_vec());
+        let (issuing, root) = (self.authority.issuers().of(der).to_vec(), self.authority.trust().root().der().to_vec());
         match asker {
             Asker::Newcomer(conn) => {
                 let certified = Certified {

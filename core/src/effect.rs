@@ -73,6 +73,10 @@ pub enum Note {
     Invited(Wall),
     /// The relay's own certificate was made anew.
     RelayCertified(Wall),
+    /// Another issuing CA signs from now on, until then.
+    Rotated(Wall),
+    /// It is time for another issuing CA: this is the last second of the one that signs.
+    IssuingEndsSoon(Wall),
     /// Strangers were held back, or the server ends: what they have had of it so far.
     Strangers(StrangersWork),
     /// Something that should not be: a contradiction in the journal, a certificate of ours that fails its lint.

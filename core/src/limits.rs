@@ -59,8 +59,13 @@ pub const CHAIN_CERTIFICATES_MAX: usize = 3;
 pub const ROOT_LIFETIME: Duration = days(3652);
 /// How long an issuing CA lives.
 pub const ISSUING_LIFETIME: Duration = days(365);
-/// With no more than this left to the issuing CA its operator is warned, if not earlier.
-pub const ISSUING_NOTICE: Duration = days(60);
+/// With no more than this left to the issuing CA its operator is warned, if not earlier: in time to have another one before
+/// it cuts the lifetime of a device's certificate.
+pub const ISSUING_NOTICE: Duration = days(120);
+/// How often the log warns of the issuing CA's end.
+pub const ISSUING_NOTICE_SPAN: Duration = days(1);
+/// Issuing CAs of one realm whose certificates are kept, the one that signs included.
+pub const ISSUING_CAS_MAX: usize = 64;
 /// How long a device's certificate lives.
 pub const DEVICE_LIFETIME: Duration = days(90);
 /// How long the relay's own certificate lives; it is made anew at two thirds.
@@ -326,6 +331,11 @@ const _: () = {
         "a checkpoint with as many cosignatures as allowed, all under the longest names, is a note",
     );
     assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");
+    assert!(
+        DEVICE_LIFETIME.as_secs() + 14 * ISSUING_NOTICE_SPAN.as_secs() < ISSUING_NOTICE.as_secs()
+            && ISSUING_NOTICE.as_secs() < ISSUING_LIFETIME.as_secs() / 2,
+        "the operator is warned for weeks before a device's lifetime is cut, and not all the time",
+    );
     assert!(KEY_FILE_ROUNDS <= KEY_FILE_ROUNDS_MAX, "what is encrypted here is opened here");
 };
 

@@ -14,7 +14,7 @@ use crate::invite::Token;
 use crate::journal::fold::{EnrolRefusal, user_free};
 use crate::journal::{Outcome, Record, State};
 use crate::limits::{INVITE_LIFETIME_MAX, INVITES_OPEN_MAX};
-use crate::pki::CsrRefusal;
+use crate::pki::{AuthorityRefusal, CsrRefusal, SecretKey};
 use crate::time::Wall;
 use crate::wire::Code;
 
@@ -52,6 +52,13 @@ pub enum Command {
         /// The index of the page's first entry.
         first: u64,
     },
+    /// Has another issuing CA sign from now on, which the root has certified. The CA's to carry out (`ca.rs`).
+    Rotate {
+        /// Its certificate in DER.
+        issuing: Vec<u8>,
+        /// Its key.
+        key: SecretKey,
+    },
 }
 
 /// What an operator is told.
@@ -75,6 +82,11 @@ pub enum Answer {
     Sessions(SessionsView),
     /// Entries of the realm's log, the oldest first.
     Log(LogView),
+    /// The issuing CA that signs from now on.
+    Rotated {
+        /// Its certificate in DER.
+        issuing: Vec<u8>,
+    },
 }
 
 /// The answer to [`Command::Sign`]: three certificates in DER.
@@ -122,6 +134,8 @@ pub enum OperatorRefusal {
     Issue,
     /// The list of a person was asked for whom there is not.
     NoSuchUser,
+    /// The new issuing CA can't sign.
+    Rotate(AuthorityRefusal),
 }
 
 impl fmt::Display for OperatorRefusal {
@@ -141,6 +155,7 @@ impl fmt::Display for OperatorRefusal {
             ),
             Self::Issue => write!(f, "{}", Code::ISSUE_FAILED),
             Self::NoSuchUser => f.write_str("nobody of that name has joined: server users lists who has"),
+            Self::Rotate(refusal) => write!(f, "{refusal}: check this machine's clock, then make another with server ca rotate"),
             Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),
         }
     }
@@ -168,7 +183,7 @@ impl Operator {
                 }
             }
             Command::Users => turn.out.push(Effect::Answer(id, Answer::Users(users(turn.state, present)))),
-            Command::Sign { .. } => unreachable!("the server takes it to the CA"),
+            Command::Sign { .. } | Command::Rotate { .. } => unreachable!("the server takes it to the CA"),
             Command::Authority
             | Command::Certificates(_)
             | Command::Devices(_)

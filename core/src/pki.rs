@@ -15,6 +15,7 @@ pub mod device_key;
 pub mod facts;
 pub mod grant;
 pub mod issue;
+pub mod issuers;
 pub mod key;
 pub mod lint;
 pub mod profile;
@@ -25,7 +26,10 @@ pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};
 pub use device_key::DeviceKey;
 pub use facts::Facts;
 pub use grant::{Grant, Granted};
-pub use issue::{Authority, AuthorityFiles, AuthorityRefusal, Founded, Issued, found_log, found_realm};
+pub use issue::{
+    Authority, AuthorityFiles, AuthorityRefusal, Founded, Issued, Successor, found_issuing, found_log, found_realm,
+};
+pub use issuers::Issuers;
 pub use key::SecretKey;
 pub use lint::LintFailure;
 pub use spki::{KeyKind, KeyRefusal, Spki};

@@ -37,7 +37,7 @@ use crate::effect::{Effect, Effects, Note, Room};
 use crate::id::{AppendId, ConnId, Fingerprint, LoadId, Realm};
 use crate::journal::state::RealmInfo;
 use crate::journal::{Record, RecordRefusal, State};
-use crate::limits::{BACKDATING, RELAY_LIFETIME, RENEWAL_RETRY};
+use crate::limits::{BACKDATING, ISSUING_NOTICE, ISSUING_NOTICE_SPAN, RELAY_LIFETIME, RENEWAL_RETRY};
 use crate::link::Step;
 use crate::operator::Operator;
 use crate::pki::{Authority, LintFailure, SecretKey};
@@ -98,6 +98,9 @@ impl Server {
         if state.realm().is_some_and(other) {
             return Err(StartRefusal::OtherRealm);
         }
+        if state.issuing().is_some_and(|certificate| !authority.issuers().has(certificate)) {
+            return Err(StartRefusal::IssuingMissing);
+        }
         env.clock.set(now.wall);
         let (doors, leaf) = doors(&env, &authority, now, rng).map_err(StartRefusal::Certificate)?;
         let incarnation = state.position().incarnation;
@@ -126,6 +129,7 @@ impl Server {
         let (realm, root) = (server.realm().clone(), server.root());
         let founded = server.state.realm().is_none().then_some(Record::RealmFounded { realm, root, at: now.wall });
         server.write_down_who_certifies(founded, now.wall);
+        server.watch_issuing(now);
         server.ca.resume(&server.state, &mut server.effects);
         server.carry_out(now);
         Ok(server)
@@ -165,7 +169,14 @@ impl Server {
             Input::Received(conn, bytes) => self.received(conn, bytes, now, rng),
             Input::Ended(conn) => self.ended(conn, now, rng),
             Input::Sent(conn, n) => self.sent(conn, n, now, rng),
-            Input::Appended(id, n) => self.appended(id, n),
+            Input::Appended(id, n) => {
+                self.appended(id, n);
+                if self.ca.take_rotated() {
+                    // The relay's certificate by the CA from before would end with that one.
+                    self.renew(now, rng);
+                    self.watch_issuing(now);
+                }
+            }
             Input::Loaded(id, record) => {
                 let room = self.loading.remove(&id).expect("a load was answered that nobody asked for");
                 match room {
@@ -276,6 +287,7 @@ impl Server {
                 Wake::Slow(conn) => self.part(conn, Code::TOO_SLOW, now),
                 Wake::Turn => self.take_turns(now, rng),
                 Wake::StrangersNote => self.note_strangers(now),
+                Wake::Issuing => self.watch_issuing(now),
                 Wake::Ringing => unreachable!("the relay keeps those"),
             }
         }
@@ -301,6 +313,19 @@ impl Server {
             }
         }
         self.deadlines.set(Wake::Certificate, now.when(self.kept.end));
+    }
+
+    /// Warns of the issuing CA's end once it is near, and then every day.
+    fn watch_issuing(&mut self, now: Now) {
+        let ends = self.ca.authority().issuing_ends();
+        let begins = ends.minus(ISSUING_NOTICE);
+        let next = if now.wall < begins {
+            begins
+        } else {
+            self.effects.note(Note::IssuingEndsSoon(ends));
+            now.wall.plus(ISSUING_NOTICE_SPAN)
+        };
+        self.deadlines.set(Wake::Issuing, now.when(next));
     }
 
     fn shutdown(&mut self, now: Now) {

@@ -4,7 +4,8 @@
 //! - `open_files`: how many connections the system lets it have.
 //! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
 //! - [`admin`]: the operator's desk, which `server invite`, `server users` and `server ca sign` come to; [`sign`]: the last.
-//! - [`root_key`]: `server ca export-root`, and the root's key wherever it is.
+//! - [`root_key`]: `server ca export-root`, and the root's key wherever it is; [`issuing`], [`rotate`]: the issuing CAs, and
+//!   `server ca rotate`.
 //! - [`show`]: what `server ca show`, `server ca list`, `server devices` and `server sessions` print.
 //! - [`announce`]: what is printed on stdout.
 
@@ -13,6 +14,7 @@ pub mod announce;
 pub mod assemble;
 mod conns;
 pub mod founding;
+pub mod issuing;
 mod ledger;
 pub mod log;
 mod notes;
@@ -21,6 +23,7 @@ mod place;
 mod port;
 mod reactor;
 pub mod root_key;
+pub mod rotate;
 pub mod show;
 pub mod sign;
 

@@ -3,7 +3,7 @@
 //! - [`programs`]: where the programs are; [`program`]: one that runs; [`lines`]: what it prints.
 //! - [`server`], [`person`]: a server and a member of its realm, each with a folder of their own.
 //! - [`elsewhere`]: somebody whose key OpenSSL makes.
-//! - [`terminal`]: somebody who types.
+//! - [`terminal`]: somebody who types; [`stick`]: where the operator keeps the root's key.
 //! - [`member`]: a member that is the test itself, and reads when it likes.
 //! - [`disk`]: a disk that is full or read-only; [`openssl`]: the judge; [`stranger`]: a connection that our own programs would not make.
 //!
@@ -22,6 +22,7 @@ pub mod person;
 pub mod program;
 pub mod programs;
 pub mod server;
+pub mod stick;
 pub mod stranger;
 pub mod terminal;
 

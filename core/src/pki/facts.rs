@@ -122,9 +122,9 @@ mod tests {
         let first = |facts: &Facts| {
             (0..=facts.not_after.0).find(|second| facts.ends_soon(Wall(*second), ISSUING_NOTICE)).unwrap()
         };
-        assert_eq!(first(&lives(300)), 200 * 86_400);
+        assert_eq!(first(&lives(600)), 400 * 86_400);
         let notice = ISSUING_NOTICE.as_secs();
-        assert_eq!(first(&lives(90)), 90 * 86_400 - notice);
+        assert_eq!(first(&lives(200)), 200 * 86_400 - notice);
         assert!(lives(300).ends_soon(Wall(u64::MAX), ISSUING_NOTICE));
     }
 }

@@ -1,4 +1,4 @@
-//! The one file that touches a CA's key: founding a realm, and signing what the journal granted.
+//! The one file that touches a CA's key: founding a realm, making a new issuing CA, and signing what the journal granted.
 
 use std::fmt;
 
@@ -7,11 +7,13 @@ use rcgen::Issuer;
 use rustls_pki_types::CertificateDer;
 
 use super::csr::CheckedCsr;
+use super::facts::Facts;
 use super::grant::{Grant, Granted};
+use super::issuers::Issuers;
 use super::key::SecretKey;
 use super::lint::{self, LintFailure};
 use super::profile;
-use crate::id::{Realm, Serial};
+use crate::id::{Fingerprint, Realm, Serial};
 use crate::invite::TokenHash;
 use crate::limits::{BACKDATING, DEVICE_LIFETIME};
 use crate::time::Wall;
@@ -65,27 +67,86 @@ pub fn found_log(
     now: Wall,
     rng: &mut dyn CryptoRng,
 ) -> Result<(SecretKey, Vec<u8>), AuthorityRefusal> {
+    let issuer = root_issuer(trust, root_key)?;
+    let key = SecretKey::draw(rng);
+    let params = profile::log(trust.realm(), Serial::draw(rng), now, trust.root().not_after());
+    let certificate = params.signed_by(&key, &issuer).expect("a log's certificate of ours can always be encoded");
+    Ok((key, certificate.der().to_vec()))
+}
+
+/// Has the root certify a new issuing CA for a realm that exists, and believes it as everybody will.
+///
+/// # Panics
+/// As [`found_realm`].
+pub fn found_issuing(
+    trust: &Trust,
+    root_key: &SecretKey,
+    now: Wall,
+    rng: &mut dyn CryptoRng,
+) -> Result<(SecretKey, Vec<u8>), AuthorityRefusal> {
+    let issuer = root_issuer(trust, root_key)?;
+    let key = SecretKey::draw(rng);
+    let params = profile::issuing(trust.realm(), Serial::draw(rng), now, trust.root().not_after());
+    let certificate = params.signed_by(&key, &issuer).expect("an issuing CA of ours can always be encoded");
+    trust.judge_issuing(certificate.der(), now).map_err(AuthorityRefusal::Issuing)?;
+    Ok((key, certificate.der().to_vec()))
+}
+
+/// The root, ready to sign.
+fn root_issuer<'a>(trust: &Trust, root_key: &'a SecretKey) -> Result<Issuer<'a, &'a SecretKey>, AuthorityRefusal> {
     let root = trust.root();
     if !root.has_key(&root_key.spki()) {
         return Err(AuthorityRefusal::RootKey);
     }
-    let issuer =
-        Issuer::from_ca_cert_der(root.der(), root_key).map_err(|_| AuthorityRefusal::Root(CertRefusal::Malformed))?;
-    let key = SecretKey::draw(rng);
-    let params = profile::log(trust.realm(), Serial::draw(rng), now, root.not_after());
-    let certificate = params.signed_by(&key, &issuer).expect("a log's certificate of ours can always be encoded");
-    Ok((key, certificate.der().to_vec()))
+    Issuer::from_ca_cert_der(root.der(), root_key).map_err(|_| AuthorityRefusal::Root(CertRefusal::Malformed))
 }
 
 /// The realm's issuing CA, ready to sign. Its parts have been checked against each other.
 pub struct Authority {
     trust: Trust,
-    issuing: CertificateDer<'static>,
-    issuing_begins: Wall,
-    issuing_ends: Wall,
-    issuer: Issuer<'static, SecretKey>,
+    issuers: Issuers,
+    signer: Signer,
     log: CertificateDer<'static>,
     log_key: SecretKey,
+}
+
+/// An issuing CA that signs.
+struct Signer {
+    begins: Wall,
+    ends: Wall,
+    issuer: Issuer<'static, SecretKey>,
+}
+
+/// An issuing CA that may take the place of the one that signs ([`Authority::successor`]).
+pub struct Successor {
+    certificate: CertificateDer<'static>,
+    signer: Signer,
+}
+
+impl Successor {
+    /// Its certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+}
+
+impl fmt::Debug for Successor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Successor({})", Fingerprint::of(&self.certificate))
+    }
+}
+
+impl Signer {
+    /// An issuing CA that the root has certified, that holds at `now`, and whose key this is.
+    fn new(trust: &Trust, der: &CertificateDer<'_>, key: SecretKey, now: Wall) -> Result<Self, AuthorityRefusal> {
+        let subject = trust.judge_issuing(der, now).map_err(AuthorityRefusal::Issuing)?;
+        if subject.key != key.spki().id() {
+            return Err(AuthorityRefusal::Key);
+        }
+        let issuer =
+            Issuer::from_ca_cert_der(der, key).map_err(|_| AuthorityRefusal::Issuing(CertRefusal::Malformed))?;
+        Ok(Self { begins: subject.not_before, ends: subject.not_after, issuer })
+    }
 }
 
 /// What an authority is put together from. The root's key is not among it.
@@ -126,6 +187,10 @@ pub enum AuthorityRefusal {
     Log(CertRefusal),
     /// The log's key is not that of its certificate.
     LogKey,
+    /// A new issuing CA would end before the one that signs.
+    EndsEarlier,
+    /// A new issuing CA is one from before.
+    Again,
 }
 
 impl fmt::Display for AuthorityRefusal {
@@ -137,6 +202,8 @@ impl fmt::Display for AuthorityRefusal {
             Self::RootKey => f.write_str("the root's key does not belong to its certificate"),
             Self::Log(refusal) => write!(f, "the log's certificate can't be used: {refusal}"),
             Self::LogKey => f.write_str("the log's key does not belong to its certificate"),
+            Self::EndsEarlier => f.write_str("the new issuing CA would end before the present one"),
+            Self::Again => f.write_str("the new issuing CA is one that signed before"),
         }
     }
 }
@@ -169,18 +236,45 @@ impl Authority {
         let root = Root::parse(root, now).map_err(AuthorityRefusal::Root)?;
         let trust = Trust::new(realm, root);
         let issuing = CertificateDer::from(issuing.to_vec());
-        let subject = trust.judge_issuing(&issuing, now).map_err(AuthorityRefusal::Issuing)?;
-        if subject.key != issuing_key.spki().id() {
-            return Err(AuthorityRefusal::Key);
-        }
-        let issuer = Issuer::from_ca_cert_der(&issuing, issuing_key)
-            .map_err(|_| AuthorityRefusal::Issuing(CertRefusal::Malformed))?;
+        let signer = Signer::new(&trust, &issuing, issuing_key, now)?;
         let log = CertificateDer::from(log.to_vec());
         if trust.judge_log(&log, now).map_err(AuthorityRefusal::Log)?.key != log_key.spki() {
             return Err(AuthorityRefusal::LogKey);
         }
-        let (issuing_begins, issuing_ends) = (subject.not_before, subject.not_after);
-        Ok(Self { trust, issuing, issuing_begins, issuing_ends, issuer, log, log_key })
+        Ok(Self { trust, issuers: Issuers::new(issuing), signer, log, log_key })
+    }
+
+    /// The same authority with the certificates of the issuing CAs from before, whose time may be over.
+    pub fn with_before<'a>(mut self, before: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, AuthorityRefusal> {
+        for der in before {
+            let der = CertificateDer::from(der.to_vec());
+            let facts = Facts::read(&der).ok_or(AuthorityRefusal::Issuing(CertRefusal::Malformed))?;
+            let last = facts.not_after.min(self.trust.root().not_after());
+            self.trust.judge_issuing(&der, last).map_err(AuthorityRefusal::Issuing)?;
+            self.issuers.remember(der);
+        }
+        Ok(self)
+    }
+
+    /// Whether an issuing CA may take the place of the one that signs.
+    pub fn successor(&self, issuing: &[u8], key: SecretKey, now: Wall) -> Result<Successor, AuthorityRefusal> {
+        let certificate = CertificateDer::from(issuing.to_vec());
+        let signer = Signer::new(&self.trust, &certificate, key, now)?;
+        if self.issuers.has(Fingerprint::of(issuing)) {
+            return Err(AuthorityRefusal::Again);
+        }
+        // What was granted with the end of the one that signs could not be signed any more.
+        if signer.ends < self.signer.ends {
+            return Err(AuthorityRefusal::EndsEarlier);
+        }
+        Ok(Successor { certificate, signer })
+    }
+
+    /// From now on the successor signs. What was signed before stays what it is.
+    pub fn rotate(&mut self, successor: Successor) {
+        let Successor { certificate, signer } = successor;
+        self.issuers.rotate(certificate);
+        self.signer = signer;
     }
 
     /// Whom the realm's members trust.
@@ -193,9 +287,14 @@ impl Authority {
         self.trust.realm()
     }
 
-    /// The issuing CA's certificate.
+    /// The issuing CA's certificate: of the one that signs now.
     pub fn issuing(&self) -> &CertificateDer<'static> {
-        &self.issuing
+        self.issuers.current()
+    }
+
+    /// The certificates of all issuing CAs, by which each certificate is handed out.
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
     }
 
     /// The certificate of the log's key.
@@ -210,17 +309,17 @@ impl Authority {
 
     /// Whether what is signed at `now` could be believed: neither root nor issuing CA is yet to begin, or over.
     pub fn holds_at(&self, now: Wall) -> bool {
-        (self.issuing_begins..=self.issuing_ends).contains(&now)
+        (self.signer.begins..=self.signer.ends).contains(&now)
     }
 
     /// The last second of the issuing CA: nothing is signed that outlives it.
     pub fn issuing_ends(&self) -> Wall {
-        self.issuing_ends
+        self.signer.ends
     }
 
     /// Makes a checked request a proposal for the journal: serial and validity are drawn here, once.
     pub fn propose(&self, csr: &CheckedCsr, token: TokenHash, now: Wall, rng: &mut dyn CryptoRng) -> Grant {
-        let validity = profile::Validity::starting(now, DEVICE_LIFETIME, self.issuing_ends);
+        let validity = profile::Validity::starting(now, DEVICE_LIFETIME, self.signer.ends);
         Grant {
             token,
             name: csr.name().clone(),
@@ -235,22 +334,24 @@ impl Authority {
     /// Signs what was granted and lints it. Signing again gives the same bytes, so a crash in between costs nothing.
     pub fn issue(&self, granted: &Granted) -> Result<Issued, LintFailure> {
         let grant = granted.grant();
-        if grant.not_after > self.issuing_ends || grant.not_after.since(grant.at) > DEVICE_LIFETIME + BACKDATING {
+        if grant.not_after > self.signer.ends || grant.not_after.since(grant.at) > DEVICE_LIFETIME + BACKDATING {
             return Err(LintFailure::OutOfTime);
         }
         let key = rcgen::SubjectPublicKeyInfo::from_der(grant.key.der()).map_err(|_| LintFailure::Key)?;
-        let certificate =
-            profile::device(self.realm(), grant).signed_by(&key, &self.issuer).map_err(|_| LintFailure::Unencodable)?;
+        let certificate = profile::device(self.realm(), grant)
+            .signed_by(&key, &self.signer.issuer)
+            .map_err(|_| LintFailure::Unencodable)?;
         let der = certificate.der().to_vec();
-        lint::before_leaving(&der, &self.issuing, grant, &self.trust)?;
+        // What was granted before the issuing CA began can't be judged earlier than that.
+        lint::before_leaving(&der, self.issuing(), grant, &self.trust, grant.at.max(self.signer.begins))?;
         Ok(Issued { serial: grant.serial, der })
     }
 
     /// Signs the relay's own certificate and checks it as a device will. The relay's name is no user's.
     pub fn issue_relay(&self, key: &SecretKey, now: Wall, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, LintFailure> {
-        let params = profile::relay(self.realm(), Serial::draw(rng), now, self.issuing_ends);
-        let certificate = params.signed_by(key, &self.issuer).map_err(|_| LintFailure::Unencodable)?;
-        let intermediates = std::slice::from_ref(&self.issuing);
+        let params = profile::relay(self.realm(), Serial::draw(rng), now, self.signer.ends);
+        let certificate = params.signed_by(key, &self.signer.issuer).map_err(|_| LintFailure::Unencodable)?;
+        let intermediates = std::slice::from_ref(self.issuing());
         self.trust.judge_relay(certificate.der(), intermediates, now).map_err(LintFailure::Refused)?;
         Ok(certificate.der().to_vec())
     }

@@ -66,6 +66,15 @@ impl Clone for SecretKey {
     }
 }
 
+/// Two keys are one if their public halves are: told by those alone, so that nothing depends on how a secret compares.
+impl PartialEq for SecretKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.spki() == other.spki()
+    }
+}
+
+impl Eq for SecretKey {}
+
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretKey(of {})", self.spki().id())

@@ -90,19 +90,20 @@ pub fn matches_grant(der: &[u8], grant: &Grant, realm: &Realm) -> Result<(), Lin
 }
 
 /// Everything that is asked of a device's certificate before it may leave: that it is the granted one, that it is
-/// exactly the profile, and that the verifier which relay and peers use takes it in both roles.
+/// exactly the profile, and that the verifier which relay and peers use takes it in both roles `at` that second.
 pub fn before_leaving(
     der: &[u8],
     issuing: &CertificateDer<'_>,
     grant: &Grant,
     trust: &Trust,
+    at: Wall,
 ) -> Result<(), LintFailure> {
     matches_grant(der, grant, trust.realm())?;
     profile(der)?;
     let leaf = CertificateDer::from(der);
     for side in [Side::Client, Side::Server] {
         // Judged within its own validity: whether it is valid yet is the reader's business.
-        judge_device(trust, &leaf, std::slice::from_ref(issuing), side, grant.at, Some(&grant.name))
+        judge_device(trust, &leaf, std::slice::from_ref(issuing), side, at, Some(&grant.name))
             .map_err(LintFailure::Refused)?;
     }
     Ok(())

@@ -66,8 +66,8 @@ impl Fetches {
                 let extensions = Extensions(proof.iter().map(LogProof::extension).collect());
                 let certificate = RelayEvent::Certificate {
                     ask,
+                    issuing: ByteBuf::from(books.issuers.of(&der).as_ref()),
                     leaf: der,
-                    issuing: ByteBuf::from(books.issuing),
                     more: !fetch.rest.is_empty(),
                     extensions,
                 };

@@ -8,6 +8,7 @@ use crate::effect::Effects;
 use crate::id::{AskId, ConnId, DeviceName, Serial};
 use crate::journal::State;
 use crate::limits::LOG_PAGE_MAX;
+use crate::pki::Issuers;
 use crate::tlog::Keeper;
 use crate::tlog::keeper::proof;
 use crate::wire::Frame;
@@ -21,8 +22,8 @@ pub struct Books<'a> {
     pub state: &'a State,
     /// Who signs for its log.
     pub keeper: &'a mut Keeper,
-    /// The issuing CA in DER.
-    pub issuing: &'a [u8],
+    /// The issuing CAs, by which each certificate goes out.
+    pub issuers: &'a Issuers,
 }
 
 /// The connections that follow the log.

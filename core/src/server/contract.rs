@@ -76,6 +76,8 @@ pub enum Wake {
     Slow(ConnId),
     /// It is time to say what strangers have had meanwhile.
     StrangersNote,
+    /// The issuing CA comes near its end, of which the log warns.
+    Issuing,
 }
 
 /// Why a server can't start.
@@ -85,12 +87,15 @@ pub enum StartRefusal {
     OtherRealm,
     /// The relay's own certificate fails its lint.
     Certificate(LintFailure),
+    /// The journal names an issuing CA whose certificate is not here.
+    IssuingMissing,
 }
 
 impl fmt::Display for StartRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherRealm => f.write_str("the journal belongs to another realm or root than the certificates"),
+            Self::IssuingMissing => f.write_str("the certificate of the issuing CA that the journal names is missing"),
             Self::Certificate(failure) => write!(f, "the relay's own certificate can't be issued: {failure}"),
         }
     }

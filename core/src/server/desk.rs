@@ -18,6 +18,10 @@ impl Server {
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
                 return self.ca.sign(id, csr, name, turn);
             }
+            Command::Rotate { issuing, key } => {
+                let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                return self.ca.rotate(id, issuing, key, turn);
+            }
             Command::Invite { .. } | Command::Users => {
                 let present = |device: &_| self.relay.is_present(device);
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };

@@ -20,6 +20,7 @@ use crate::wire::relay::{RelayEvent, RelayRequest};
 mod bounds;
 mod desk;
 mod flood;
+mod rotation;
 mod signing;
 mod slow;
 

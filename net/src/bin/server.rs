@@ -126,6 +126,15 @@ enum CaCommand {
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
     },
+    /// Have the root certify another issuing CA, which signs from now on; what was signed before stays good
+    Rotate {
+        /// The root's key, as export-root wrote it [default: root.key in the data folder]
+        #[arg(long, value_name = "FILE")]
+        root_key: Option<PathBuf>,
+        /// A file of mode 600 whose first line is the key's passphrase (/dev/fd/3 is a descriptor); asked for on a terminal
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -199,9 +208,12 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
             let target = file.map_or(Target::InPlace, |path| Target::File { path, remove });
             server::root_key::export(&folder()?, &target, passphrase_file.as_deref(), json)
         }
+        Some(Command::Ca { command: CaCommand::Rotate { root_key, passphrase_file } }) => {
+            server::rotate::rotate(&folder()?, root_key.as_deref(), passphrase_file.as_deref(), json)
+        }
         Some(Command::Ca { command: CaCommand::Other(words) }) => {
             let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
-            Err(Failure::usage(format_args!("server ca {word} is not built yet: server ca show, list and sign are")))
+            Err(Failure::usage(format_args!("server ca {word} is not built yet: server ca --help shows what is")))
         }
         Some(Command::Other(words)) => Err(other(&words)),
     }

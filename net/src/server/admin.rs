@@ -18,6 +18,7 @@ use countersign_core::operator::{Answer, Command};
 use mio::net::UnixListener;
 use mio::{Interest, Registry};
 
+use super::issuing::{self, IssuingFiles};
 use super::place::Place;
 use crate::exit::Failure;
 use crate::store::folder::{Folder, FolderError};
@@ -34,6 +35,7 @@ const REQUESTS_PER_TURN: usize = 64;
 pub(super) struct Desk {
     listener: UnixListener,
     path: PathBuf,
+    folder: Folder,
     links: Links,
     visitors: BTreeMap<u64, Visitor>,
     /// How many visitors and requests there have been: their numbers are never used again.
@@ -65,6 +67,7 @@ impl Desk {
         Ok(Self {
             listener,
             path,
+            folder: folder.clone(),
             links,
             visitors: BTreeMap::new(),
             visits: 0,
@@ -112,10 +115,15 @@ impl Desk {
     pub(super) fn requests(&mut self, registry: &Registry) -> Vec<(AdminId, Command)> {
         self.let_in(registry);
         let mut commands = Vec::new();
+        let folder = self.folder.clone();
+        let newest = || match issuing::read(&folder) {
+            Ok(IssuingFiles { issuing, key, .. }) => Ok((issuing, key)),
+            Err(error) => Err(error.to_string()),
+        };
         for _ in 0..REQUESTS_PER_TURN {
             let Some(number) = self.heard.pop_first() else { break };
             let Some(visitor) = self.visitors.get_mut(&number) else { continue };
-            match visitor.next_line().map(|line| Request::read(&line, self.links.lifetime)) {
+            match visitor.next_line().map(|line| Request::read(&line, self.links.lifetime, newest)) {
                 Some(Ok(command)) => {
                     self.requests += 1;
                     let id = AdminId(self.requests);

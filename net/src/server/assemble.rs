@@ -8,7 +8,7 @@ use countersign_core::journal::{Outcome, RecordRefusal, State};
 use countersign_core::pki::{Authority, AuthorityRefusal};
 use countersign_core::server::{Server, StartRefusal};
 use countersign_core::time::Now;
-use countersign_core::tls::Root;
+use countersign_core::tls::{CertRefusal, Root};
 use rand_core::CryptoRng;
 
 use super::founding::{self, JOURNAL};
@@ -63,6 +63,7 @@ pub fn assemble(
         return Err(AssembleError::OtherRealm { folder: folder.path().to_owned(), realm, asked: asked.clone() });
     }
     let authority = Authority::new(realm, files.authority(), now.wall)?;
+    let authority = authority.with_before(files.before.iter().map(Vec::as_slice))?;
     let server = Server::start(tls_env(), authority, state, now, rng)?;
     Ok(Assembled { server, journal, is_new })
 }
@@ -219,6 +220,9 @@ impl fmt::Display for AssembleError {
                 folder.display()
             ),
             Self::NoRealm => write!(f, "the root certificate names no realm: restore root.pem from a backup"),
+            Self::Authority(refusal @ AuthorityRefusal::Issuing(CertRefusal::Expired)) => {
+                write!(f, "{refusal}: check this machine's clock, then make another issuing CA with server ca rotate")
+            }
             Self::Authority(refusal) => {
                 write!(f, "{refusal}: check this machine's clock, then the realm's files against a backup")
             }

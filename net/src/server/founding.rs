@@ -3,7 +3,7 @@
 //! | file | what | needed |
 //! | --- | --- | --- |
 //! | `root.key` | the root's key | for a new issuing CA or a new log only; it may be encrypted, or kept elsewhere ([`super::root_key`]) |
-//! | `issuing.key`, `log.key` | the keys of the issuing CA and of the log | at each start |
+//! | `issuing.key`, `log.key` | the keys of the issuing CA and of the log | at each start; later issuing CAs have files of their own ([`super::issuing`]) |
 //! | `root.pem`, `log.pem`, `issuing.pem` | the certificates | at each start |
 //! | `journal.sqlite3` | who belongs to the realm | at each start |
 //!
@@ -32,6 +32,7 @@ use countersign_core::tls::{Root, Trust};
 use rand_core::CryptoRng;
 
 use super::assemble::AssembleError;
+use super::issuing::{self, IssuingFiles};
 use crate::store::folder::{Folder, FolderError, check_private};
 use crate::store::keys::{KeyError, SEALED_KEY_LABEL, read_certificates, read_key, write_certificates, write_key};
 
@@ -59,6 +60,8 @@ pub struct RealmFiles {
     pub issuing: Vec<u8>,
     /// The issuing CA's key.
     pub issuing_key: SecretKey,
+    /// The certificates of the issuing CAs from before, in DER.
+    pub before: Vec<Vec<u8>>,
     /// The log's certificate in DER.
     pub log: Vec<u8>,
     /// The log's key.
@@ -101,7 +104,7 @@ pub fn found(folder: &Folder, realm: &Realm, now: Wall, rng: &mut dyn CryptoRng)
     write_certificates(&folder.file(LOG), &[&founded.log])?;
     write_certificates(&folder.file(ISSUING), &[&founded.issuing])?;
     let Founded { root, issuing, issuing_key, log, log_key, .. } = founded;
-    Ok(RealmFiles { root, issuing, issuing_key, log, log_key })
+    Ok(RealmFiles { root, issuing, issuing_key, before: Vec::new(), log, log_key })
 }
 
 /// Makes the log's key and certificate for a realm that was founded before there was a log. The certificate is written
@@ -138,12 +141,13 @@ pub fn read(folder: &Folder) -> Result<RealmFiles, AssembleError> {
         // Not needed, and all the more not to be left where others can read it.
         check_private(&folder.file(ROOT_KEY))?;
     }
-    let (issuing_key, log_key) = (own_key(folder, ISSUING_KEY)?, own_key(folder, LOG_KEY)?);
-    let [root, issuing, log] = [certificate(folder, ROOT)?, certificate(folder, ISSUING)?, certificate(folder, LOG)?];
-    Ok(RealmFiles { root, issuing, issuing_key, log, log_key })
+    let IssuingFiles { issuing, key: issuing_key, before } = issuing::read(folder)?;
+    let log_key = own_key(folder, LOG_KEY)?;
+    let [root, log] = [certificate(folder, ROOT)?, certificate(folder, LOG)?];
+    Ok(RealmFiles { root, issuing, issuing_key, before, log, log_key })
 }
 
-fn own_key(folder: &Folder, name: &str) -> Result<SecretKey, AssembleError> {
+pub(super) fn own_key(folder: &Folder, name: &str) -> Result<SecretKey, AssembleError> {
     let path = folder.file(name);
     let key = read_key(&path).map_err(needed)?;
     Ok(key.as_ed25519().ok_or(KeyError::NotEd25519 { path })?)

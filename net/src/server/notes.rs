@@ -59,6 +59,8 @@ fn is_of_a_stranger(note: &Note) -> bool {
         | Note::Issued(..)
         | Note::Invited(_)
         | Note::RelayCertified(_)
+        | Note::Rotated(_)
+        | Note::IssuingEndsSoon(_)
         | Note::Strangers(_)
         | Note::Alarm(_) => false,
     }
@@ -86,6 +88,12 @@ fn write(note: &Note, from: Option<SocketAddr>) {
         }
         Note::Invited(expires) => info!(%expires, "invite made"),
         Note::RelayCertified(at) => info!(%at, "the relay's certificate was made anew"),
+        Note::Rotated(ends) => info!(%ends, "another issuing CA signs from now on"),
+        Note::IssuingEndsSoon(ends) => warn!(
+            %ends,
+            "the issuing CA ends soon, and what it signs ends with it: make another with server ca rotate, which needs \
+             the root's key"
+        ),
         Note::Strangers(work) => info!(
             handshakes = work.turns,
             key_operations = work.key_operations,

@@ -290,7 +290,13 @@ impl Reactor {
             | Note::Paused(conn, _)
             | Note::Closed(conn, _, _)
             | Note::EnrolRefused(conn, _, _) => self.conns.from(*conn),
-            Note::Issued(..) | Note::Invited(_) | Note::RelayCertified(_) | Note::Strangers(_) | Note::Alarm(_) => None,
+            Note::Issued(..)
+            | Note::Invited(_)
+            | Note::RelayCertified(_)
+            | Note::Rotated(_)
+            | Note::IssuingEndsSoon(_)
+            | Note::Strangers(_)
+            | Note::Alarm(_) => None,
         };
         self.notes.log(note, from, now);
     }

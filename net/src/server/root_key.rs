@@ -173,7 +173,7 @@ fn plain_key(folder: &Folder, root: &Root) -> Result<SecretKey, Failure> {
 }
 
 /// The root's key: in the file that was named, or in the data folder. Its passphrase is asked for if it is encrypted.
-pub fn open(
+pub(super) fn open(
     folder: &Folder,
     root: &Root,
     named: Option<&Path>,

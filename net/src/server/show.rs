@@ -146,7 +146,7 @@ fn authority_lines(authority: &AuthorityEntry, root_key: Whereabouts) -> Vec<Str
             format!("the issuing CA ends soon ({rest}), and what it signs ends with it:")
         };
         lines.push(format!("warning      {what}"));
-        lines.push("             a new one is needed, and for that the root's key".to_owned());
+        lines.push("             make another with server ca rotate, which needs the root's key".to_owned());
     }
     lines
 }

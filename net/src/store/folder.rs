@@ -52,7 +52,12 @@ impl Folder {
     ///
     /// `program` is what the refusal calls the other one: `"server"` or `"client"`.
     pub fn lock(&self, program: &'static str) -> Result<FolderLock, FolderError> {
-        let path = self.file("lock");
+        self.lock_file("lock", program)
+    }
+
+    /// The same by another file, for work that goes on beside a program.
+    pub fn lock_file(&self, name: &str, program: &'static str) -> Result<FolderLock, FolderError> {
+        let path = self.file(name);
         let file = match create_file(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => open_private(&path)?,

@@ -14,7 +14,7 @@ use countersign_core::id::{ConnId, DeviceName, Realm};
 use countersign_core::journal::State;
 use countersign_core::limits::FRAME_HEADER_BYTES;
 use countersign_core::link::{Link, LinkEvent, Step};
-use countersign_core::pki::{Authority, Founded, SecretKey};
+use countersign_core::pki::{Authority, Founded, Issuers, SecretKey};
 use countersign_core::relay::{Admitted, Books, Relay};
 use countersign_core::time::Now;
 use countersign_core::tlog::keeper::proof;
@@ -41,7 +41,7 @@ pub(crate) struct Liar {
     clocks: Clocks,
     env: TlsEnv,
     doors: Arc<Doors>,
-    issuing: Vec<u8>,
+    issuers: Issuers,
     /// The genuine log, signed with the genuine key.
     keeper: Keeper,
     relay: Relay,
@@ -115,7 +115,7 @@ impl Liar {
             clocks,
             env,
             doors,
-            issuing: founded.issuing.clone(),
+            issuers: authority.issuers().clone(),
             keeper: Keeper::new(authority.log_signer(genuine.state.position().incarnation), authority.log().clone()),
             relay: Relay::default(),
             secret,
@@ -251,7 +251,7 @@ impl Liar {
         let result = self.relay.request(
             &admitted,
             request,
-            &mut Books { state: genuine.state, keeper: &mut self.keeper, issuing: &self.issuing },
+            &mut Books { state: genuine.state, keeper: &mut self.keeper, issuers: &self.issuers },
             now,
             &mut self.effects,
         );
@@ -283,7 +283,7 @@ impl Liar {
                 Effect::Part(conn, code) => self.part(conn, code),
                 Effect::Load(id, _, n) => {
                     let record = (genuine.record)(n);
-                    let books = &mut Books { state: genuine.state, keeper: &mut self.keeper, issuing: &self.issuing };
+                    let books = &mut Books { state: genuine.state, keeper: &mut self.keeper, issuers: &self.issuers };
                     self.relay.loaded(id, record.as_deref(), books, &mut self.effects);
                 }
                 Effect::Append(..) | Effect::Answer(..) | Effect::Note(_) => {}

@@ -139,6 +139,7 @@ kinds! {
         server::Wake::Turn => "Turn",
         server::Wake::Slow(_) => "Slow",
         server::Wake::StrangersNote => "StrangersNote",
+        server::Wake::Issuing => "Issuing",
     }
 }
 

@@ -232,6 +232,8 @@ impl Tally {
             }
             Note::Invited(_) => self.add("relay", "invited"),
             Note::RelayCertified(_) => self.add("relay", "certified"),
+            Note::Rotated(_) => self.add("relay", "rotated"),
+            Note::IssuingEndsSoon(_) => self.add("relay", "warned"),
             Note::Strangers(work) if work.held_back > 0 => self.add("relay", "held strangers back"),
             Note::Strangers(_) => {}
             Note::Alarm(_) => self.add("relay", "ALARM"),

@@ -107,6 +107,7 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 Answer::Users(users) => format!("sees {} users", users.len()),
                 Answer::Refused(refusal) => format!("is refused: {refusal}"),
                 Answer::Signed(_) => "has a key certified".to_owned(),
+                Answer::Rotated { .. } => "has another issuing CA".to_owned(),
                 Answer::Authority(_) => "looks at the CA".to_owned(),
                 Answer::Certificates(page) => format!("sees {} certificates", page.entries.len()),
                 Answer::Devices(page) => format!("sees {} devices", page.entries.len()),
@@ -272,6 +273,8 @@ fn noted(note: &Note) -> Option<String> {
             format!("has done {} public-key operations for strangers, {} waited", work.key_operations, work.held_back)
         }
         Note::Alarm(words) => format!("ALARM: {words}"),
+        Note::Rotated(ends) => format!("has another issuing CA until {ends}"),
+        Note::IssuingEndsSoon(ends) => format!("warns: the issuing CA ends {ends}"),
         Note::Invited(_) | Note::RelayCertified(_) => return None,
     })
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use countersign_core::effect::Effects;
 use countersign_core::id::{ConnId, DeviceName, TunnelId, UserName};
+use countersign_core::pki::Issuers;
 use countersign_core::relay::{Admitted, Books, Relay};
 use countersign_core::time::Now;
 use countersign_core::tlog::Keeper;
@@ -148,7 +149,8 @@ impl Pair {
     ) -> Result<(), TestCaseError> {
         let Some(conn) = self.conn(conn) else { return Ok(()) };
         let now = self.now();
-        let books = &mut Books { state: &cast().state, keeper: &mut self.keeper, issuing: &[] };
+        let issuers = Issuers::new(Vec::new().into());
+        let books = &mut Books { state: &cast().state, keeper: &mut self.keeper, issuers: &issuers };
         let told = self.relay.request(&self.admitted[&conn], request, books, now, &mut self.out);
         match expected(&mut self.model, conn) {
             Ok(expected) => {

@@ -13,7 +13,7 @@ fn listening(person: &Person) -> Program {
 }
 
 /// One calls the other, and each hears what the other says.
-fn talk(caller: &Person, callee: &Person) {
+pub(crate) fn talk(caller: &Person, callee: &Person) {
     let mut listen = listening(callee);
     let mut call = caller.start(&["call", &callee.name, "--json"]);
     assert_eq!(call.hear_event("open")["with"], json!(callee.name));

@@ -2,47 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::TempDir;
 use tests::disk::{keep_out, runnable_by_all};
 use tests::openssl::openssl;
 use tests::server::command;
+use tests::stick::{PASSPHRASE, Stick};
 use tests::terminal::typed;
 use tests::{Ended, Person, Server};
-
-const PASSPHRASE: &str = "vier Wörter für uns";
-
-/// A place outside of the realm: a stick, with the operator's passphrase on another one.
-struct Stick(TempDir);
-
-impl Stick {
-    fn new() -> Self {
-        let stick = Self(tempfile::tempdir().expect("a folder can be made"));
-        stick.secret("passphrase", PASSPHRASE);
-        stick
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn arg(&self, name: &str) -> String {
-        self.path(name).to_str().expect("a plain path").to_owned()
-    }
-
-    /// A file that is its owner's alone.
-    fn secret(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).expect("a file can be written");
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("it is ours");
-    }
-
-    /// `server ca export-root` to this file.
-    fn export(&self, server: &Server, name: &str, options: &[&str]) -> Ended {
-        let (file, passphrase) = (self.arg(name), self.arg("passphrase"));
-        server.run(&[&["ca", "export-root", &file, "--passphrase-file", &passphrase], options].concat())
-    }
-}
 
 /// The public half of a key, or of a certificate's key, as OpenSSL reads it.
 fn public(folder: &Path, args: &str) -> Vec<String> {
@@ -62,7 +29,7 @@ fn the_exported_root_key_is_one_that_openssl_opens_and_the_server_runs_on_withou
 
     let text = fs::read_to_string(stick.path("root.pem.key")).expect("it was written");
     assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), "{text}");
-    let folder = stick.0.path();
+    let folder = stick.folder();
     let opened = Ended::run(
         std::process::Command::new("openssl")
             .args(["pkcs8", "-in", "root.pem.key", "-passin", "file:passphrase", "-out", "plain"])
@@ -142,7 +109,7 @@ fn an_export_that_can_t_be_done_leaves_everything_as_it_was() {
         ),
         (server.run(&["ca", "export-root"]), 2, "<FILE>"),
         (server.run(&["ca", "export-root", "--in-place", "--remove"]), 2, "--remove"),
-        (Ended::run(command(stick.0.path()).args(["ca", "export-root", &stick.arg("new")])), 1, "there is no realm in"),
+        (Ended::run(command(stick.folder()).args(["ca", "export-root", &stick.arg("new")])), 1, "there is no realm in"),
     ] {
         let sentence = ended.refused(code);
         assert!(sentence.contains(part), "{part}: {sentence}");
@@ -200,7 +167,7 @@ fn a_passphrase_that_is_typed_is_asked_for_twice_and_the_removal_is_asked_for_as
         let ended = ended.done();
         assert!(!shown.contains("eins"), "{shown}");
         assert_eq!(server.folder().join("root.key").exists(), stays, "{ended}");
-        let opened = openssl(stick.0.path(), &format!("pkey -in {{{name}}} -passin env:SECRET -noout"));
+        let opened = openssl(stick.folder(), &format!("pkey -in {{{name}}} -passin env:SECRET -noout"));
         assert_ne!(opened.code, Some(0), "without its passphrase it stays shut");
         let opened = std::process::Command::new("openssl")
             .args(["pkey", "-noout", "-passin", "pass:eins zwei drei", "-in"])

@@ -4,6 +4,7 @@
 //! {"command":"invite","user":"bob","seconds":86400}  ->  {"reply":"invite","link":"countersign://...","expires":1800000000}
 //! {"command":"users"}                                ->  {"reply":"users","users":[{"user":"bob","opened":..,"devices":[..]}]}
 //! {"command":"invite"}                                   for anybody, and as long as the configuration says
+//! {"command":"rotate"}                               ->  {"reply":"rotated","issuing":{"subject":..,"not_after":..,..}}
 //! {"command":"sign","csr":"-----BEGIN ..","user":..,"device":..}  ->  {"reply":"signed","link":"countersign://...","certificates":[..]}
 //!                                                        {"reply":"refused","sentence":"..."}     what the server denies
 //!                                                        {"reply":"wrong","sentence":"..."}       what is no request
@@ -18,10 +19,11 @@ use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, UserName
 use countersign_core::invite::{Endpoint, InviteLink, ServerLink};
 use countersign_core::operator::views::{CertificateLine, CertificatesQuery, DevicesQuery};
 use countersign_core::operator::{Answer, Command, Signed, UserLine};
+use countersign_core::pki::{Facts, SecretKey};
 use serde::{Deserialize, Serialize};
 
 use super::views::{
-    AuthorityEntry, CertificateEntry, FullDeviceEntry, SessionEntry, place_text, read_device, read_place,
+    AuthorityEntry, CertificateEntry, FactsEntry, FullDeviceEntry, SessionEntry, place_text, read_device, read_place,
 };
 use crate::store::keys::certificate_pem;
 use crate::store::request;
@@ -73,6 +75,8 @@ pub enum Request {
         /// The index of the page's first entry.
         first: u64,
     },
+    /// Have the newest issuing CA of the data folder sign from now on.
+    Rotate {},
 }
 
 /// What it is told. It may hold an invite's secret, so it has no `Debug`.
@@ -131,6 +135,11 @@ pub enum Reply {
         /// The entries as they are hashed, each in base64.
         entries: Vec<String>,
     },
+    /// This issuing CA signs from now on.
+    Rotated {
+        /// It.
+        issuing: FactsEntry,
+    },
     /// A sound request was denied.
     Refused {
         /// Why.
@@ -177,8 +186,12 @@ pub struct Links {
 }
 
 impl Request {
-    /// Reads a line. An invite admits for the `usual` time if it names none.
-    pub fn read(line: &[u8], usual: Duration) -> Result<Command, String> {
+    /// Reads a line. An invite admits for the `usual` time if it names none; the issuing CA that is to sign is the `newest`.
+    pub fn read(
+        line: &[u8],
+        usual: Duration,
+        newest: impl FnOnce() -> Result<(Vec<u8>, SecretKey), String>,
+    ) -> Result<Command, String> {
         let request: Self =
             serde_json::from_slice(line).map_err(|error| format!("this is no request of an operator ({error})"))?;
         match request {
@@ -204,6 +217,7 @@ impl Request {
             })),
             Self::Sessions {} => Ok(Command::Sessions),
             Self::Log { first } => Ok(Command::Log { first }),
+            Self::Rotate {} => newest().map(|(issuing, key)| Command::Rotate { issuing, key }),
         }
     }
 }
@@ -244,6 +258,10 @@ impl Reply {
                 sessions: view.sessions.iter().map(SessionEntry::new).collect(),
                 strangers: view.strangers,
             },
+            Answer::Rotated { issuing } => match Facts::read(issuing) {
+                Some(facts) => Self::Rotated { issuing: FactsEntry::new(&facts) },
+                None => unreachable!("an issuing CA that signs was read before"),
+            },
             Answer::Log(view) => Self::Log {
                 checkpoint: view.checkpoint.clone(),
                 entries: view.entries.iter().map(|entry| Base64::encode_string(entry)).collect(),
@@ -278,11 +296,12 @@ mod tests {
     use countersign_core::time::Wall;
 
     use super::*;
+    use crate::entropy::OsEntropy;
 
     #[test]
     fn requests_read_as_commands_and_nothing_else_does() {
         let (usual, day) = (Duration::from_secs(7), Duration::from_secs(86_400));
-        let command = |text: &str| Request::read(text.as_bytes(), usual);
+        let command = |text: &str| Request::read(text.as_bytes(), usual, || Err("nothing is newer".to_owned()));
         let bob = UserName::parse("bob").ok();
         assert_eq!(
             command(r#"{"command":"invite","user":"bob","seconds":86400}"#),
@@ -297,6 +316,7 @@ mod tests {
             assert_eq!(command(unsaid), Ok(Command::Invite { user: None, lifetime: usual }), "{unsaid}");
         }
         assert_eq!(command(r#"{"command":"users"}"#), Ok(Command::Users));
+        assert_eq!(command(r#"{"command":"rotate"}"#), Err("nothing is newer".to_owned()));
         for wrong in [
             "",
             "users",
@@ -321,14 +341,15 @@ mod tests {
             user: longest.clone(),
             device: longest.clone(),
         };
+        let newest = || Ok((vec![1], SecretKey::draw(&mut OsEntropy)));
         let invite = Request::Invite { user: Some("bob".into()), seconds: Some(1) };
-        for request in [Request::Users {}, invite, sign(1), sign(CSR_BYTES_MAX)] {
+        for request in [Request::Users {}, Request::Rotate {}, invite, sign(1), sign(CSR_BYTES_MAX)] {
             let line = serde_json::to_vec(&request).expect("a request can be encoded");
-            assert!(Request::read(&line, Duration::ZERO).is_ok(), "{request:?}");
+            assert!(Request::read(&line, Duration::ZERO, newest).is_ok(), "{request:?}");
             assert!(line.len() < ADMIN_REQUEST_BYTES_MAX, "{}", line.len());
         }
         let no_pem = r#"{"command":"sign","csr":"x","user":"bob","device":"desk"}"#;
-        assert!(Request::read(no_pem.as_bytes(), Duration::ZERO).is_err_and(|why| why.contains("PEM")));
+        assert!(Request::read(no_pem.as_bytes(), Duration::ZERO, newest).is_err_and(|why| why.contains("PEM")));
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl AuthorityEntry {
 }
 
 impl FactsEntry {
-    fn new(facts: &Facts) -> Self {
+    pub(super) fn new(facts: &Facts) -> Self {
         Self {
             subject: facts.subject.clone(),
             serial: facts.serial.clone(),

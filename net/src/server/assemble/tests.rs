@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_core::id::Fingerprint;
+use countersign_core::limits::ISSUING_LIFETIME;
 use countersign_core::server::Output;
 use countersign_core::time::{Instant as Mono, Wall};
 use mio::{Events, Poll, Token, Waker};
@@ -273,4 +274,13 @@ fn an_expired_realm_says_so() {
     let failure = Failure::from(assemble(&place.folder, None, later, &mut OsEntropy).unwrap_err());
     assert_eq!(failure.exit, Exit::Failed);
     assert!(failure.sentence.contains("expired"), "{failure}");
+}
+
+#[test]
+fn a_realm_whose_issuing_ca_is_over_is_told_to_make_another() {
+    let place = Place::new();
+    place.found();
+    let later = Now { wall: NOW.wall.plus(ISSUING_LIFETIME + Duration::from_secs(1)), ..NOW };
+    let failure = Failure::from(assemble(&place.folder, None, later, &mut OsEntropy).unwrap_err());
+    assert!(failure.sentence.ends_with("then make another issuing CA with server ca rotate"), "{failure}");
 }

@@ -74,7 +74,7 @@ fn an_end_that_is_near_is_said_in_words_and_so_is_a_root_key_that_is_elsewhere()
         [
             "root key     the root's key is not here",
             "warning      the issuing CA ends soon (59 days left), and what it signs ends with it:",
-            "             a new one is needed, and for that the root's key",
+            "             make another with server ca rotate, which needs the root's key",
         ]
     );
 }

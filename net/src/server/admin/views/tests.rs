@@ -57,7 +57,7 @@ fn device_line(device: DeviceName, online: Option<Duration>) -> DeviceLine {
 
 #[test]
 fn requests_of_those_who_look_read_as_commands() {
-    let command = |text: &str| Request::read(text.as_bytes(), Duration::ZERO);
+    let command = |text: &str| Request::read(text.as_bytes(), Duration::ZERO, || Err(String::new()));
     assert_eq!(command(r#"{"command":"authority"}"#), Ok(Command::Authority));
     assert_eq!(command(r#"{"command":"sessions"}"#), Ok(Command::Sessions));
     assert_eq!(command(r#"{"command":"log","first":1000}"#), Ok(Command::Log { first: 1000 }));
@@ -82,7 +82,7 @@ fn requests_of_those_who_look_read_as_commands() {
 
 #[test]
 fn a_place_that_is_none_is_refused_in_a_sentence() {
-    let command = |text: &str| Request::read(text.as_bytes(), Duration::ZERO);
+    let command = |text: &str| Request::read(text.as_bytes(), Duration::ZERO, || Err(String::new()));
     let serial = "4f".repeat(16);
     // What Rust reads as numbers, and is no digit.
     let signs = format!("77-4f{}", "+f".repeat(15));
