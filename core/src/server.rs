@@ -174,7 +174,6 @@ impl Server {
                 if self.ca.take_rotated() {
                     // The relay's certificate by the CA from before would end with that one.
                     self.renew(now, rng);
-                    self.watch_issuing(now);
                 }
             }
             Input::Loaded(id, record) => {
