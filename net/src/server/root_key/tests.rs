@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use countersign_core::id::Realm;
 use tempfile::TempDir;
@@ -112,6 +112,14 @@ fn a_file_that_others_can_read_is_refused_unless_it_is_encrypted() {
     refused(place.open(Some("plain"), "passphrase"), Exit::Failed, "run chmod 600");
     fs::set_permissions(place.folder.file(ROOT_KEY), Permissions::from_mode(0o604)).unwrap();
     refused(place.open(None, "passphrase"), Exit::Failed, "run chmod 600");
+    // In the data folder all files are the owner's alone, and no links.
+    let key = place.folder.file(ROOT_KEY);
+    fs::copy(place.path("sealed"), &key).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    refused(place.open(None, "passphrase"), Exit::Failed, "run chmod 600");
+    fs::remove_file(&key).unwrap();
+    symlink(place.path("sealed"), &key).unwrap();
+    refused(place.open(None, "passphrase"), Exit::Failed, "is a symbolic link");
 }
 
 #[test]
