@@ -7,14 +7,19 @@
 //! A record holds everything that isn't a function of the state: the time, serials, who asked. So the fold needs no
 //! clock and no chance, replay is the same call as live running, and any number of relays that fold one journal agree.
 //! Where the bytes are kept is not known here: SQLite in the shell, a disk that tears in the simulator.
+//!
+//! A start goes on from the newest snapshot of the state and folds what follows ([`snapshot`]); the records before it are
+//! an archive that is read by position alone.
 
 mod book;
 pub mod fold;
 pub mod record;
+pub mod snapshot;
 pub mod state;
 
 pub use fold::{EnrolRefusal, JournalFault, Outcome};
 pub use record::{Record, RecordRefusal};
+pub use snapshot::SnapshotRefusal;
 pub use state::State;
 
 #[cfg(test)]

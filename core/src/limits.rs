@@ -222,6 +222,8 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
 /// One record, encoded.
 pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
+/// One snapshot, encoded: a state of some four million entries in the log.
+pub const SNAPSHOT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 // --- the transparency log (design 4) ---
 

@@ -139,6 +139,8 @@ impl Books {
         let replayed = replay(7, self.written.iter().map(Vec::as_slice)).expect("what was folded can be read");
         assert_eq!(replayed, self.state);
         assert_eq!(replayed.digest(), self.state.digest());
+        let snapshot = self.state.snapshot().expect("a small state");
+        assert_eq!(State::restore(&snapshot).as_ref(), Ok(&self.state), "a snapshot gives the state back");
     }
 }
 

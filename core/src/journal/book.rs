@@ -1,19 +1,19 @@
 //! The transparency log as the fold keeps it: the tree of its leaves, and what each leaf says.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::Serial;
 use crate::tlog::{Leaf, Tree};
 
 /// The log.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Book {
     pub(super) tree: Tree,
     acts: Vec<Act>,
 }
 
 /// What a leaf is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Act {
     /// The certificate with this number: the rest stands with its grant.
     Device(Serial),

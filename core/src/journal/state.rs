@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::book::{Act, Book};
 use super::fold::{self, Outcome};
@@ -14,8 +14,9 @@ use crate::pki::{Grant, Granted};
 use crate::time::Wall;
 use crate::tlog::{Basis, Certified, Leaf, Tree};
 
-/// The fold of a journal up to a position. Changed by [`State::apply`] alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// The fold of a journal up to a position. Changed by [`State::apply`] alone; what it keeps and in which form is the form of
+/// snapshots (`journal/snapshot.rs`), whose format counts the changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     pub(super) position: Position,
     pub(super) realm: Option<RealmInfo>,
@@ -36,7 +37,7 @@ pub struct State {
 }
 
 /// The realm, from its first record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RealmInfo {
     /// Its name.
     pub realm: Realm,
@@ -45,7 +46,7 @@ pub struct RealmInfo {
 }
 
 /// A person's account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Since when.
     pub opened: Wall,
@@ -54,7 +55,7 @@ pub struct User {
 }
 
 /// A device of a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Its key, for ever.
     pub key: KeyId,
@@ -63,7 +64,7 @@ pub struct Device {
 }
 
 /// An invite.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invite {
     /// For whom, if for one name alone.
     pub user: Option<UserName>,
@@ -74,7 +75,7 @@ pub struct Invite {
 }
 
 /// A grant and what has come of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// What was granted.
     pub grant: Grant,
@@ -83,7 +84,7 @@ pub struct Progress {
 }
 
 /// A certificate that was signed, and where it is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuedAt {
     /// Its place in the journal.
     pub n: u64,

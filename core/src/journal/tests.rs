@@ -20,10 +20,10 @@ use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
 
 /// A journal that is written and folded at once.
-struct Ledger {
+pub(super) struct Ledger {
     founded: Founded,
-    state: State,
-    bytes: Vec<Vec<u8>>,
+    pub(super) state: State,
+    pub(super) bytes: Vec<Vec<u8>>,
 }
 
 impl Ledger {
@@ -327,7 +327,7 @@ fn golden() -> Ledger {
 }
 
 /// The journal of `golden/v2.hex`: what rules 2 know besides.
-fn golden_2() -> Ledger {
+pub(super) fn golden_2() -> Ledger {
     let mut ledger = golden();
     let founded = &ledger.founded;
     let relay = authority(founded).issue_relay(&founded.issuing_key, START, &mut rng(20)).unwrap();

@@ -1,5 +1,6 @@
 //! The journal's fold: any records, sound and refused ones, give the same state live and replayed, from any prefix on;
-//! what is refused changes nothing; and the directory is what a model of two maps says.
+//! what is refused changes nothing; the directory is what a model of two maps says; and a start from a snapshot of any
+//! place comes to the same state.
 
 use std::collections::BTreeMap;
 
@@ -177,6 +178,7 @@ proptest! {
     ) {
         let (mut live, mut model) = (State::new(INCARNATION), Model::default());
         let (mut written, mut outcomes, mut digests) = (Vec::new(), Vec::new(), vec![live.digest()]);
+        let mut snapshots = vec![live.snapshot().unwrap()];
         let first = founded.then_some(Act::Found);
         for act in first.iter().chain(&acts) {
             let n = live.position().n + 1;
@@ -190,6 +192,7 @@ proptest! {
                 model.believe(act, &bytes, n, &outcome)?;
                 prop_assert_eq!(idle.digest() == live.digest(), refused, "of equal states alone digests are equal");
                 digests.push(live.digest());
+                snapshots.push(live.snapshot().unwrap());
                 written.push(bytes);
                 outcomes.push(outcome);
             } else {
@@ -207,6 +210,15 @@ proptest! {
             prop_assert_eq!(continued.apply(n, bytes), Ok(outcomes[place].clone()));
             prop_assert_eq!(continued.digest(), digests[place + 1]);
         }
-        prop_assert_eq!(continued, live);
+        prop_assert_eq!(&continued, &live);
+        for (place, snapshot) in snapshots.iter().enumerate() {
+            let mut resumed = State::restore(snapshot).unwrap();
+            prop_assert_eq!(resumed.digest(), digests[place], "a snapshot is what the live state was then");
+            for bytes in &written[place..] {
+                let n = resumed.position().n + 1;
+                resumed.apply(n, bytes).unwrap();
+            }
+            prop_assert_eq!(&resumed, &live, "a start from record {} comes to another state", place);
+        }
     }
 }
