@@ -77,6 +77,8 @@ pub enum Note {
     Rotated(Wall),
     /// It is time for another issuing CA: this is the last second of the one that signs.
     IssuingEndsSoon(Wall),
+    /// A snapshot of the journal up to that record was written down, or else it could not be.
+    Snapshot(u64, bool),
     /// Strangers were held back, or the server ends: what they have had of it so far.
     Strangers(StrangersWork),
     /// Something that should not be: a contradiction in the journal, a certificate of ours that fails its lint.

@@ -6,4 +6,6 @@ pub mod name;
 pub mod number;
 
 pub use name::{DeviceLabel, DeviceName, NameRefusal, Realm, UserName};
-pub use number::{AdminId, AppendId, AskId, CallId, ConnId, Fingerprint, KeyId, LoadId, Position, Serial, TunnelId};
+pub use number::{
+    AdminId, AppendId, AskId, CallId, ConnId, Fingerprint, KeyId, LoadId, Position, Serial, SnapshotId, TunnelId,
+};

@@ -222,6 +222,10 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
 /// One record, encoded.
 pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
+/// Records from one snapshot to the next: what a start folds besides, a second of work at most.
+pub const SNAPSHOT_EVERY_RECORDS: u64 = 10_000;
+/// Snapshots that are kept: the newest, and one to go back to where it is damaged.
+pub const SNAPSHOTS_KEPT: usize = 2;
 /// One snapshot, encoded: a state of some four million entries in the log.
 pub const SNAPSHOT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
@@ -301,6 +305,7 @@ const _: () = {
         "a full Forward can be credited"
     );
     assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
+    assert!(SNAPSHOTS_KEPT >= 2, "a damaged snapshot has one before it");
     assert!(PEER_UNHEARD_BYTES_MAX >= 4 * LINE_BYTES_MAX, "a peer session holds several lines");
     assert!(
         PEER_UNHEARD_BYTES_MAX + 4 * PEER_HEARD_BACKLOG_BYTES <= PEER_OUTBOX_BYTES_MAX / 2,

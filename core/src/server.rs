@@ -22,6 +22,7 @@ mod contract;
 mod desk;
 mod pause;
 pub mod settings;
+mod snapshots;
 mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -51,6 +52,7 @@ pub use settings::{SettingRefusal, Settings};
 pub use strangers::{Source, StrangersWork};
 
 use conn::Conn;
+use snapshots::Snapshots;
 use strangers::Strangers;
 
 /// The server.
@@ -72,6 +74,7 @@ pub struct Server {
     strangers_noted: (StrangersWork, Option<Instant>),
     appending: VecDeque<(AppendId, Room, Vec<Vec<u8>>)>,
     loading: BTreeMap<LoadId, Room>,
+    snapshots: Snapshots,
     effects: Effects,
     outputs: VecDeque<Output>,
     /// Connections that may have something for their socket.
@@ -119,6 +122,7 @@ impl Server {
             kept: kept_until(now, RELAY_LIFETIME * 2 / 3),
             appending: VecDeque::new(),
             loading: BTreeMap::new(),
+            snapshots: Snapshots::default(),
             effects: Effects::default(),
             outputs: VecDeque::new(),
             turned: BTreeSet::new(),
@@ -187,6 +191,7 @@ impl Server {
                     }
                 }
             }
+            Input::Snapshotted(id, written) => self.snapshotted(id, written),
             Input::Operator(id, command) => self.operate(id, command, now, rng),
             Input::Tick => self.tick(now, rng),
             Input::Shutdown => self.shutdown(now),
@@ -271,6 +276,7 @@ impl Server {
                 Room::Relay | Room::Nobody => {}
             }
         }
+        self.ask_for_snapshot();
     }
 
     fn tick(&mut self, now: Now, rng: &mut dyn CryptoRng) {

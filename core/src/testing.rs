@@ -26,7 +26,7 @@ use crate::device::enrol::{EnrolInput, EnrolResult, Enrolment};
 use crate::device::{self, Command, Device, Event, Identity};
 use crate::effect::Note;
 use crate::fault::CloseReason;
-use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, UserName};
+use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, SnapshotId, UserName};
 use crate::invite::{Endpoint, InviteLink};
 use crate::journal::State;
 use crate::limits::KEY_OPERATIONS_SPAN;
@@ -94,6 +94,8 @@ pub(crate) struct Town {
     pub(crate) notes: Vec<Note>,
     /// Which connections the server wanted to be read no more, and again.
     pub(crate) pauses: Vec<server::Output>,
+    /// The snapshots that the server wanted to be kept; the test answers.
+    pub(crate) snapshots: Vec<(SnapshotId, u64, Vec<u8>)>,
     /// Connections whose sockets take nothing of what the server writes.
     pub(crate) deaf: BTreeSet<ConnId>,
     answers: BTreeMap<AdminId, Answer>,
@@ -137,6 +139,7 @@ impl Town {
             hold: false,
             notes: Vec::new(),
             pauses: Vec::new(),
+            snapshots: Vec::new(),
             deaf: BTreeSet::new(),
             answers: BTreeMap::new(),
             members: Vec::new(),

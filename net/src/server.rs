@@ -1,6 +1,6 @@
 //! Decides in which order a server starts: first what may refuse it, then the realm, then the port, then the word that it is ready.
 //!
-//! - [`assemble`], [`founding`]: from a data folder to the machine of `countersign_core`.
+//! - [`assemble`], [`founding`], [`replay`]: from a data folder to the machine of `countersign_core`.
 //! - `open_files`: how many connections the system lets it have.
 //! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
 //! - [`admin`]: the operator's desk, which `server invite`, `server users` and `server ca sign` come to; [`sign`]: the last.
@@ -24,6 +24,7 @@ mod port;
 mod reactor;
 pub mod root_key;
 pub mod rotate;
+pub mod replay;
 pub mod show;
 pub mod sign;
 

@@ -64,6 +64,8 @@ saboteurs! {
     SwapLines "swapped-lines" delivery "Two lines are shown in the wrong order.",
     SwallowLines "swallowed-lines" delivery "Nobody is shown a line of any call.",
     LoseLastRecord "lost-record" agreement "The disk answers for an append, and has lost its last record after the next crash.",
+    ForgetInSnapshot "forgetful-snapshot" agreement "Snapshots forget who the relay's newest certificate is, under a hash of their own.",
+    MisplaceSnapshot "misplaced-snapshot" agreement "Snapshots say that they are of the record after their own.",
     OthersCertificate "others-certificate" accounts "Whoever enrols is given the certificate of the one who enrolled first.",
     LoseAllRecords "lost-journal" durability "The disk has lost all records but the first after a crash.",
     EarlyAnswer "early-answer" durability "The disk answers before the append is durable, and a crash within seconds loses it.",

@@ -292,6 +292,12 @@ config! {
     backup_after_s,
     /// The second of the storm at which the operator restores the backup; 0 for never.
     restore_after_s,
+    /// After how many records the relay asks for a snapshot of its state; 0 for never.
+    snapshot_every,
+    /// How many percent of the snapshots in the storm find no room.
+    snapshot_full_percent,
+    /// How many percent of the relay's starts in the storm find the newest snapshot damaged.
+    snapshot_rot_percent,
     /// The append of the storm that goes wrong for certain, counted from 1; 0 for none.
     fail_append,
     /// How: 1 a crash before it, 2 one after it, 3 it is torn, 4 no room, 5 and 6 a failed sync, without and with it.

@@ -1,10 +1,12 @@
 //! Decides which of the relay's appends survive a crash: those that had become durable, in order and each as a whole.
 //!
-//! An append whose sync fails is there afterwards, or is not; one that is torn is not, whatever lies there of it.
+//! An append whose sync fails is there afterwards, or is not; one that is torn is not, whatever lies there of it. Snapshots
+//! are written beside the appends, one at a time, and so many of them are kept; one on its way is lost in a crash.
 
 use std::collections::VecDeque;
 
-use countersign_core::id::AppendId;
+use countersign_core::id::{AppendId, SnapshotId};
+use countersign_core::limits::SNAPSHOTS_KEPT;
 
 use crate::rng::{Choices, Draw};
 
@@ -17,6 +19,10 @@ pub struct Disk {
     pending: VecDeque<(AppendId, Vec<Vec<u8>>)>,
     /// What a crash left of an append in the middle of being written, behind the last whole one.
     torn: Vec<Vec<u8>>,
+    /// The snapshots that survive, the newest last, each with the place that it is kept for.
+    snapshots: Vec<(u64, Vec<u8>)>,
+    /// The snapshot on its way.
+    writing: Option<(SnapshotId, u64, Vec<u8>)>,
     rng: Choices,
     append_max_us: u64,
     /// When the newest append on its way becomes durable: none overtakes another.
@@ -37,7 +43,16 @@ pub struct Committed {
 impl Disk {
     /// An empty disk on which an append takes at most `append_max_us`.
     pub fn new(rng: Choices, append_max_us: u64) -> Self {
-        Self { durable: Vec::new(), pending: VecDeque::new(), torn: Vec::new(), rng, append_max_us, newest_us: 0 }
+        Self {
+            durable: Vec::new(),
+            pending: VecDeque::new(),
+            torn: Vec::new(),
+            snapshots: Vec::new(),
+            writing: None,
+            rng,
+            append_max_us,
+            newest_us: 0,
+        }
     }
 
     /// Takes an append, and says when it becomes durable unless a crash comes first.
@@ -60,6 +75,7 @@ impl Disk {
     pub fn crash(&mut self) -> usize {
         let lost = self.pending.len();
         self.pending.clear();
+        self.writing = None;
         lost
     }
 
@@ -77,12 +93,43 @@ impl Disk {
         std::mem::take(&mut self.torn).len()
     }
 
+    /// Takes a snapshot that is kept for a place of the journal.
+    pub fn write_snapshot(&mut self, snapshot: SnapshotId, n: u64, bytes: Vec<u8>) {
+        self.writing = Some((snapshot, n, bytes));
+    }
+
+    /// The snapshot on its way becomes durable, or else there is no room for it. Which it was.
+    pub fn end_snapshot(&mut self, is_written: bool) -> Option<SnapshotId> {
+        let (snapshot, n, bytes) = self.writing.take()?;
+        if is_written {
+            self.snapshots.push((n, bytes));
+            let gone = self.snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
+            self.snapshots.drain(..gone);
+        }
+        Some(snapshot)
+    }
+
+    /// The snapshots that survive, the newest first, each with the place that it is kept for.
+    pub fn snapshots(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.snapshots.iter().rev().map(|(n, bytes)| (*n, bytes.as_slice()))
+    }
+
+    /// One byte of the newest snapshot is not what it was. Whether there is one.
+    pub fn rot(&mut self, rng: &mut Choices) -> bool {
+        let Some((_, bytes)) = self.snapshots.last_mut() else { return false };
+        let at = rng.below(u64::try_from(bytes.len()).unwrap_or(1).max(1));
+        let Some(byte) = usize::try_from(at).ok().and_then(|at| bytes.get_mut(at)) else { return false };
+        *byte ^= 1;
+        true
+    }
+
     /// How many appends are on their way.
     pub fn on_their_way(&self) -> usize {
         self.pending.len()
     }
 
-    /// A copy of an older state takes the place of what was there: its first `keep` records. How many are gone.
+    /// A copy of an older state takes the place of what was there: its first `keep` records. How many are gone. The snapshots
+    /// are those of the newer one, as it can happen where files are copied one by one: none of them is of any use.
     pub fn restore(&mut self, keep: usize) -> usize {
         self.pending.clear();
         let gone = self.durable.len().saturating_sub(keep);
@@ -173,5 +220,22 @@ mod tests {
         }
         disk.append(AppendId(4), vec![vec![0]], 0);
         assert_eq!((disk.restore(1), disk.records().count(), disk.commit()), (2, 1, None));
+    }
+
+    #[test]
+    fn the_newest_snapshots_are_kept_and_one_on_its_way_is_lost_with_the_process() {
+        let mut disk = disk();
+        for n in 1..=3_u8 {
+            disk.write_snapshot(SnapshotId(n.into()), n.into(), vec![n]);
+            assert_eq!(disk.end_snapshot(true), Some(SnapshotId(n.into())));
+        }
+        disk.write_snapshot(SnapshotId(4), 4, vec![4]);
+        assert_eq!(disk.end_snapshot(false), Some(SnapshotId(4)), "there was no room");
+        disk.write_snapshot(SnapshotId(5), 5, vec![5]);
+        disk.crash();
+        assert_eq!(disk.end_snapshot(true), None);
+        assert_eq!(disk.snapshots().collect::<Vec<_>>(), [(3, &[3][..]), (2, &[2])]);
+        assert!(disk.rot(&mut Streams::new(2).stream("rot")));
+        assert_eq!(disk.snapshots().collect::<Vec<_>>(), [(3, &[2][..]), (2, &[2])]);
     }
 }

@@ -16,7 +16,7 @@ use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
 use countersign_core::id::{AppendId, CallId, ConnId, DeviceName, Fingerprint, KeyId};
 use countersign_core::invite::TokenHash;
-use countersign_core::journal::State;
+use countersign_core::journal::{SnapshotRefusal, State};
 use countersign_core::operator::Answer;
 use countersign_core::tls::CertRefusal;
 
@@ -201,6 +201,13 @@ pub enum Seen<'a> {
     Crashed(Crash, usize),
     /// The journal on the disk was folded from its beginning: by the relay as it starts, and at the end of the run.
     Replayed(&'a State, &'a [Fingerprint]),
+    /// A snapshot of the relay's state has become durable, kept for this place of the journal.
+    Snapshot(u64, &'a [u8]),
+    /// A snapshot on the relay's disk has gone bad.
+    Rotten,
+    /// The relay starts from the snapshot of this place (0 for none) and what follows, comes to this state, and has passed
+    /// over these snapshots.
+    Resumed(u64, &'a State, &'a [(u64, SnapshotRefusal)]),
     /// The relay writes into its log.
     Noted(&'a Note),
     /// The operator answers a person who asked for an invite.

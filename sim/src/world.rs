@@ -155,6 +155,7 @@ impl World {
             config,
         };
         world.relay.settings = world.saboteur.settings(world.config.settings());
+        world.relay.snapshot_every = world.config.snapshot_every;
         weakness::founded(world.relay.founded(), world.relay.realm(), world.relay.clocks.now(0).wall);
         world.begin();
         world
@@ -259,6 +260,7 @@ impl World {
                 self.see(&Seen::Loaded(n, record.as_deref()));
                 self.tell_relay(Input::Loaded(load, record.as_deref()));
             }
+            Event::Snapshotted(life) => self.snapshotted(life),
             Event::Appended(..) | Event::Loaded(..) => {}
             Event::Found(program, call) => self.found(program, call),
             Event::Bind(program, call, on) => self.bind(program, call, on),

@@ -128,6 +128,10 @@ fn delivery_objects_to_lines_that_are_missing_doubled_or_swapped() {
 #[test]
 fn agreement_and_durability_object_to_what_was_answered_for_and_lost() {
     assert!(objection("lost-record").contains("was durable"));
+    let spoilt = |seed| SimConfig { snapshot_every: 5, ..config(seed) };
+    for saboteur in ["forgetful-snapshot", "misplaced-snapshot"] {
+        assert!(objection_in(saboteur, spoilt).contains("holds another state than the live one"));
+    }
     // How much of what was told is lost first depends on the run: that durability objects is enough.
     let _ = (objection("lost-journal"), objection("early-answer"));
     assert!(objection("key-after-request").contains("by another key"));

@@ -204,7 +204,7 @@ fn of_two_newcomers_who_ask_for_one_name_at_once_one_gets_it_and_keeps_it_after_
             assert_eq!(replayed.device(&name).map(|device| device.key), hall.key(first));
             // The next process says the same.
             hall.relay.crash();
-            assert_eq!(hall.relay.start(hall.now_us).digest(), replayed.digest());
+            assert_eq!(hall.relay.start(hall.now_us).state.digest(), replayed.digest());
         }
     }
 }

@@ -34,6 +34,10 @@ counted! {
     LoadId
 }
 counted! {
+    /// One snapshot of the server's state, answered by its number.
+    SnapshotId
+}
+counted! {
     /// One command of the operator, answered by its number.
     AdminId
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::strangers::Source;
 use crate::effect::Note;
-use crate::id::{AdminId, AppendId, ConnId, LoadId};
+use crate::id::{AdminId, AppendId, ConnId, LoadId, SnapshotId};
 use crate::operator::{Answer, Command};
 use crate::pki::LintFailure;
 
@@ -23,6 +23,8 @@ pub enum Input<'a> {
     Appended(AppendId, u64),
     /// A record was read from the journal, if there is one at that place.
     Loaded(LoadId, Option<&'a [u8]>),
+    /// A snapshot is durable, or else it could not be written down; then there is none of that place.
+    Snapshotted(SnapshotId, bool),
     /// The operator wishes something.
     Operator(AdminId, &'a Command),
     /// Time has passed.
@@ -39,6 +41,10 @@ pub enum Output {
     Append(AppendId, Vec<Vec<u8>>),
     /// Read the record at this place; answer by [`Input::Loaded`].
     Load(LoadId, u64),
+    /// Keep this snapshot of the state, which is for this place of the journal, durably and as a whole or not at all; and
+    /// of those before it so many that [`SNAPSHOTS_KEPT`](crate::limits::SNAPSHOTS_KEPT) are left. Answer by
+    /// [`Input::Snapshotted`], whenever that is: nothing waits for it, and a failure ends nothing.
+    Snapshot(SnapshotId, u64, Vec<u8>),
     /// Write what is in [`super::Server::outbound`] to the socket; answer by [`Input::Sent`].
     Write(ConnId),
     /// Read no more from the socket until [`Output::Resume`]; what was read already is taken.

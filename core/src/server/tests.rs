@@ -23,6 +23,7 @@ mod flood;
 mod rotation;
 mod signing;
 mod slow;
+mod snapshots;
 
 fn refused(town: &Town, member: usize) -> Code {
     match town.enrolment_result(member) {

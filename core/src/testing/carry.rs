@@ -12,6 +12,7 @@ impl Town {
                 let record = self.journal.get(usize::try_from(n).unwrap() - 1).cloned();
                 self.serve(server::Input::Loaded(id, record.as_deref()));
             }
+            server::Output::Snapshot(id, n, bytes) => self.snapshots.push((id, n, bytes)),
             server::Output::Write(conn) if self.deaf.contains(&conn) => {}
             server::Output::Write(conn) => {
                 let bytes = self.server.outbound(conn).to_vec();

@@ -1,10 +1,11 @@
 //! Decides how a data folder becomes a server: its journal replayed, its files checked, its machine put together.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use countersign_core::id::Realm;
-use countersign_core::journal::{Outcome, RecordRefusal, State};
+use countersign_core::journal::RecordRefusal;
+use countersign_core::limits::SNAPSHOT_EVERY_RECORDS;
 use countersign_core::pki::{Authority, AuthorityRefusal};
 use countersign_core::server::{Server, StartRefusal};
 use countersign_core::time::Now;
@@ -12,6 +13,7 @@ use countersign_core::tls::{CertRefusal, Root};
 use rand_core::CryptoRng;
 
 use super::founding::{self, JOURNAL};
+use super::replay::{self, Replayed};
 use crate::exit::{Exit, Failure};
 use crate::provider::tls_env;
 use crate::store::StoreError;
@@ -44,7 +46,7 @@ pub fn assemble(
     // SQLite's whole numbers have a sign.
     let incarnation = rng.next_u64() >> 1;
     let mut journal = Journal::open(&path, incarnation)?;
-    let state = replay(&mut journal, &path)?;
+    let Replayed { state, snapshot } = replay::replay(&mut journal, &path)?;
     let is_new = state.realm().is_none();
     let files = if is_new && !founding::is_complete(folder)? {
         founding::found(folder, &asked.cloned().unwrap_or_default(), now.wall, rng)?
@@ -65,20 +67,8 @@ pub fn assemble(
     let authority = Authority::new(realm, files.authority(), now.wall)?;
     let authority = authority.with_before(files.before.iter().map(Vec::as_slice))?;
     let server = Server::start(tls_env(), authority, state, now, rng)?;
+    let server = server.with_snapshots(snapshot, SNAPSHOT_EVERY_RECORDS);
     Ok(Assembled { server, journal, is_new })
-}
-
-fn replay(journal: &mut Journal, path: &Path) -> Result<State, AssembleError> {
-    let mut state = State::new(journal.incarnation());
-    journal.for_each(|n, bytes| match state.apply(n, bytes) {
-        Ok(Outcome::Contradicts(fault)) => {
-            tracing::error!(n, ?fault, "a record of the journal contradicts those before it and was passed over");
-            Ok(())
-        }
-        Ok(_) => Ok(()),
-        Err(refusal) => Err(AssembleError::Record { path: path.to_owned(), n, refusal }),
-    })?;
-    Ok(state)
 }
 
 /// The realm of a root whose journal has no record yet to tell it.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use countersign_core::id::{AppendId, LoadId};
+use countersign_core::id::{AppendId, LoadId, SnapshotId};
 
 use crate::store::journal::{Done, JournalHandle, NotQueued, Request};
 
@@ -34,6 +34,12 @@ impl Ledger {
         self.hand_over();
     }
 
+    /// Asks for a snapshot to be kept.
+    pub(super) fn snapshot(&mut self, id: SnapshotId, n: u64, body: Vec<u8>) {
+        self.waiting.push_back(Request::Snapshot { id: id.0, n, body });
+        self.hand_over();
+    }
+
     /// Whether the journal has more to do than it can queue.
     pub(super) fn is_behind(&self) -> bool {
         !self.waiting.is_empty()
@@ -56,6 +62,7 @@ impl Ledger {
             let result = match request {
                 Request::Append { id, records } => self.journal.append(id, records),
                 Request::Load { id, n } => self.journal.load(id, n),
+                Request::Snapshot { id, n, body } => self.journal.snapshot(id, n, body),
             };
             // After a failure the request is of no use any more, but the failure itself is still to be taken.
             if let Err(NotQueued::Full(request) | NotQueued::Stopped(request)) = result {
@@ -98,6 +105,7 @@ mod tests {
             match ledger.next() {
                 Some(Done::Appended { id, first, .. }) => assert_eq!((id, first), (next, next)),
                 Some(Done::Loaded { id, body }) => assert_eq!((id, next, body), (total, total, Some(vec![1]))),
+                Some(Done::Snapshotted { id, .. }) => panic!("snapshot {id}: nobody asked for one"),
                 Some(Done::Failed { error }) => panic!("{error}"),
                 None => {
                     let left = deadline.saturating_duration_since(Instant::now());

@@ -61,6 +61,7 @@ fn is_of_a_stranger(note: &Note) -> bool {
         | Note::RelayCertified(_)
         | Note::Rotated(_)
         | Note::IssuingEndsSoon(_)
+        | Note::Snapshot(..)
         | Note::Strangers(_)
         | Note::Alarm(_) => false,
     }
@@ -94,6 +95,10 @@ fn write(note: &Note, from: Option<SocketAddr>) {
             "the issuing CA ends soon, and what it signs ends with it: make another with server ca rotate, which needs \
              the root's key"
         ),
+        Note::Snapshot(n, true) => info!(record = n, "snapshot written"),
+        Note::Snapshot(n, false) => {
+            error!(record = n, "alarm: no snapshot could be written. Nothing is lost, but the next start takes longer");
+        }
         Note::Strangers(work) => info!(
             handshakes = work.turns,
             key_operations = work.key_operations,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::effect::Note;
-use countersign_core::id::{AdminId, AppendId, ConnId, LoadId};
+use countersign_core::id::{AdminId, AppendId, ConnId, LoadId, SnapshotId};
 use countersign_core::limits::{ACCEPTS_PER_TURN_MAX, LINGER_TIME_MAX};
 use countersign_core::operator::{Answer, Command};
 use countersign_core::server::{Input, Output, Server, Source};
@@ -230,6 +230,12 @@ impl Reactor {
             let input = match &done {
                 Done::Appended { id, first, .. } => Input::Appended(AppendId(*id), *first),
                 Done::Loaded { id, body } => Input::Loaded(LoadId(*id), body.as_deref()),
+                Done::Snapshotted { id, error } => {
+                    if let Some(error) = error {
+                        tracing::error!(%error, "a snapshot was not written");
+                    }
+                    Input::Snapshotted(SnapshotId(*id), error.is_none())
+                }
                 Done::Failed { error } => return Err(Failure::failed(error)),
             };
             self.server.handle(input, now, &mut OsEntropy);
@@ -262,6 +268,7 @@ impl Reactor {
             match output {
                 Output::Append(id, records) => self.ledger.append(id, records),
                 Output::Load(id, n) => self.ledger.load(id, n),
+                Output::Snapshot(id, n, bytes) => self.ledger.snapshot(id, n, bytes),
                 Output::Write(conn) => self.write(conn, now),
                 Output::Pause(conn) => self.conns.pause(conn),
                 Output::Resume(conn) => self.conns.resume(conn),
@@ -295,6 +302,7 @@ impl Reactor {
             | Note::RelayCertified(_)
             | Note::Rotated(_)
             | Note::IssuingEndsSoon(_)
+            | Note::Snapshot(..)
             | Note::Strangers(_)
             | Note::Alarm(_) => None,
         };

@@ -1,7 +1,7 @@
 //! Decides when a record counts as journalled: when `SQLite` has synced the transaction that holds it, and not a moment before.
 //!
-//! One file holds the records, numbered from 1 without gaps. The program opens it under the folder's lock,
-//! replays it with [`Journal::for_each`], and then hands it to a thread of its own ([`Journal::spawn`]): a
+//! One file holds the records, numbered from 1 without gaps, and snapshots of what they come to. The program opens it under
+//! the folder's lock, replays it with [`Journal::for_each_after`], and then hands it to a thread of its own ([`Journal::spawn`]): a
 //! sync takes milliseconds, and the main loop must not wait for it. What gathers while one sync runs goes
 //! into the next transaction together, so under load many appends cost one sync.
 //!
@@ -14,9 +14,11 @@
 //! - What was appended first has the lower number: requests are carried out in the order they were made.
 //! - A failure of any kind ends the thread, after one [`Done::Failed`]. Whether the last transaction is on
 //!   the disk is then unknown, so the process has to end too and start again from what the disk holds.
+//! - A snapshot is written after the records that gathered with it, by itself, and its failure is told and ends nothing.
 
 mod commit;
 mod handle;
+mod snapshots;
 
 pub use handle::{Done, JournalHandle, JournalStats, NotQueued, Request};
 
@@ -39,11 +41,13 @@ pub const BATCH_REQUESTS_MAX: usize = limits::JOURNAL_BATCH_MAX;
 const APPLICATION_ID: i64 = 0x4373_676e;
 const FORMAT: i64 = 1;
 
-/// Syncs each commit. On macOS only `fullfsync` reaches the disk itself; elsewhere it means nothing.
+/// Syncs each commit. On macOS only `fullfsync` reaches the disk itself; elsewhere it means nothing. After a snapshot the
+/// log gives back all but 16 MiB of its room.
 const SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON;
     PRAGMA checkpoint_fullfsync = ON;
+    PRAGMA journal_size_limit = 16777216;
     PRAGMA trusted_schema = OFF;
     PRAGMA cell_size_check = ON;
 ";
@@ -99,6 +103,7 @@ impl Journal {
         if new {
             create(&mut connection, new_incarnation).map_err(at)?;
         }
+        connection.execute_batch(snapshots::TABLE).map_err(at)?;
         let (incarnation, last) = read_meta(&connection).map_err(at)?;
         let unsigned = |number: Option<i64>, what| {
             number
@@ -123,17 +128,21 @@ impl Journal {
         self.last
     }
 
-    /// Gives each record to `visit` in order, one in memory at a time, until `visit` refuses one.
+    /// Gives each record after number `after` to `visit` in order, one in memory at a time, until `visit` refuses one. What
+    /// stands before is not read.
     ///
     /// A missing record is [`StoreError::Gap`], after those before it were given.
-    pub fn for_each<E: From<StoreError>>(
+    pub fn for_each_after<E: From<StoreError>>(
         &mut self,
+        after: u64,
         mut visit: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let at = |error| E::from(StoreError::from_sqlite(&self.path, error));
-        let mut statement = self.connection.prepare("SELECT n, body FROM record ORDER BY n").map_err(at)?;
-        let mut rows = statement.query([]).map_err(at)?;
-        let mut expected = 1;
+        let mut statement =
+            self.connection.prepare("SELECT n, body FROM record WHERE n > ?1 ORDER BY n").map_err(at)?;
+        // No record has a number beyond SQLite's.
+        let mut rows = statement.query([i64::try_from(after).unwrap_or(i64::MAX)]).map_err(at)?;
+        let mut expected = after.saturating_add(1);
         while let Some(row) = rows.next().map_err(at)? {
             let found: i64 = row.get(0).map_err(at)?;
             if u64::try_from(found) != Ok(expected) {

@@ -3,6 +3,8 @@
 //! The machines are left alone: the saboteur stands between them and what watches them, as a bad disk, a bad shell, a
 //! bad program or a bad crypto library would. What there is to break stands in the table of [`crate::canary`].
 
+mod snapshot;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::calls::{CallEvent, Calls, DirectEnd};
@@ -216,6 +218,15 @@ impl Saboteur {
                 self.answered.retain(|(_, count)| *count <= kept);
             }
             _ => {}
+        }
+    }
+
+    /// What the disk keeps of a snapshot, and for which place.
+    pub fn snapshot(&self, n: u64, bytes: Vec<u8>) -> (u64, Vec<u8>) {
+        match self.plan {
+            Some(Sabotage::ForgetInSnapshot) => (n, snapshot::forgetful(&bytes).unwrap_or(bytes)),
+            Some(Sabotage::MisplaceSnapshot) => (n + 1, snapshot::misplaced(&bytes).unwrap_or(bytes)),
+            _ => (n, bytes),
         }
     }
 

@@ -18,5 +18,8 @@ impl SimConfig {
         let (restores, at_s) = (rng.chance(1, 8), rng.between(2, self.storm_s));
         self.restore_after_s = if restores { at_s } else { 0 };
         self.backup_after_s = rng.between(1, at_s);
+        self.snapshot_every = family(rng, 40);
+        self.snapshot_full_percent = family(rng, 40);
+        self.snapshot_rot_percent = family(rng, 60);
     }
 }

@@ -137,6 +137,8 @@ impl SimConfig {
             &mut self.store_fail_percent,
             &mut self.store_crash_percent,
             &mut self.restore_after_s,
+            &mut self.snapshot_full_percent,
+            &mut self.snapshot_rot_percent,
         ] {
             *field = 0;
         }

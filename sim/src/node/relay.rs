@@ -1,7 +1,8 @@
 //! Decides what of the server survives its process: the realm's keys and the journal; everything else begins anew.
 
-use countersign_core::id::{ConnId, Fingerprint, Realm};
-use countersign_core::journal::State;
+use countersign_core::id::{ConnId, Fingerprint, Position, Realm};
+use countersign_core::journal::snapshot::newest;
+use countersign_core::journal::{SnapshotRefusal, State};
 use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
 use countersign_core::server::{Input, Output, Server, Settings, replay};
 
@@ -9,6 +10,17 @@ use super::{Chance, Clocks, Deadline, Why, tls_env};
 use crate::crypto::suites::overhear;
 use crate::disk::Disk;
 use crate::rng::Streams;
+
+/// What a start of the process goes on from.
+#[derive(Debug)]
+pub struct Begun {
+    /// The state, before anything has happened.
+    pub state: State,
+    /// The place of the snapshot that it was gone on from, 0 if from none.
+    pub snapshot: u64,
+    /// The snapshots that could not be used.
+    pub passed_over: Vec<(u64, SnapshotRefusal)>,
+}
 
 /// The server's machine room.
 #[derive(Debug)]
@@ -25,6 +37,8 @@ pub struct RelayNode {
     pub heard: Vec<Vec<u8>>,
     /// What the operator has chosen.
     pub settings: Settings,
+    /// After how many records the server asks for a snapshot; 0 for never.
+    pub snapshot_every: u64,
     /// The journal.
     pub disk: Disk,
 }
@@ -47,32 +61,46 @@ impl RelayNode {
             server: None,
             heard: Vec::new(),
             settings: Settings::default(),
+            snapshot_every: 0,
             disk,
         }
     }
 
-    /// Starts the process over what the disk holds, and gives the state that was replayed.
+    /// Starts the process over what the disk holds, and says what it goes on from.
     ///
     /// # Panics
     /// If the server refuses its own files, or a record of its own.
-    pub fn start(&mut self, at_us: u64) -> State {
+    pub fn start(&mut self, at_us: u64) -> Begun {
         let now = self.clocks.now(at_us);
         self.disk.recover();
         let founded = &self.founded;
-        let state = self.replay();
-        let replayed = state.clone();
+        let begun = self.go_on();
+        let every = if self.snapshot_every == 0 { u64::MAX } else { self.snapshot_every };
         let server = self.chance.lend(|rng| {
             let authority = Authority::new(self.realm.clone(), founded.files(), now.wall)
                 .expect("the realm's files belong together");
-            let server = Server::start(tls_env(), authority, state, now, rng);
+            let server = Server::start(tls_env(), authority, begun.state.clone(), now, rng);
             let server = server.expect("a server starts over its own journal");
             server.with_settings(self.settings).expect("the configuration was checked")
         });
-        self.server = Some(server);
-        replayed
+        self.server = Some(server.with_snapshots(begun.snapshot, every));
+        begun
     }
 
-    /// What the journal on the disk comes to.
+    /// The newest snapshot that can be used, and the records after it folded in.
+    fn go_on(&self) -> Begun {
+        let n = self.disk.records().count();
+        let end = Position { incarnation: self.incarnation, n: u64::try_from(n).unwrap_or(u64::MAX) };
+        let mut passed_over = Vec::new();
+        let mut state = newest(end, self.disk.snapshots(), |n, refusal| passed_over.push((n, refusal)));
+        let snapshot = state.position().n;
+        for (n, bytes) in (1..).zip(self.disk.records()).skip_while(|(n, _)| *n <= snapshot) {
+            state.apply(n, bytes).expect("the server's own records can be read");
+        }
+        Begun { state, snapshot, passed_over }
+    }
+
+    /// What the whole journal on the disk comes to.
     ///
     /// # Panics
     /// If it holds bytes that are no record.

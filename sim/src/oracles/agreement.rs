@@ -1,5 +1,8 @@
 //! What the relay once folded, it folds again: each replay gives the live states, and nothing that it heard of is lost.
 //!
+//! A snapshot holds the live state of its place; and a start from one comes to the very state of the whole journal, part for
+//! part: hashes are made of what a snapshot keeps, and would not miss what it forgets.
+//!
 //! Where its operator restores an older journal, what is gone is gone, and that is another life of the journal: no
 //! position of it may be taken for one of the life before.
 
@@ -7,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::effect::Note;
 use countersign_core::id::Fingerprint;
+use countersign_core::journal::State;
 
 use super::Oracle;
 use crate::story::Seen;
@@ -17,6 +21,8 @@ pub struct Agreement {
     /// The digest of the live state at each place of the journal.
     live: BTreeMap<u64, Fingerprint>,
     incarnation: Option<u64>,
+    /// What the whole journal came to when it was read last.
+    replayed: Option<State>,
     /// The lives of the journal that an older copy has ended.
     former: BTreeSet<u64>,
 }
@@ -41,13 +47,32 @@ impl Oracle for Agreement {
                 self.former.extend(self.incarnation.take());
                 Ok(())
             }
-            Seen::Replayed(state, digests) => self.replayed(state.position(), digests),
+            Seen::Replayed(state, digests) => {
+                self.replayed = Some((*state).clone());
+                self.replayed(state.position(), digests)
+            }
+            Seen::Snapshot(n, bytes) => self.snapshot(*n, bytes),
+            Seen::Resumed(..) if self.replayed.is_none() => Err("the relay starts and has read no journal".to_owned()),
+            Seen::Resumed(n, state, _) if self.replayed.as_ref() != Some(state) => Err(format!(
+                "the relay goes on from the snapshot of record {n} and comes to another state than the whole journal does"
+            )),
             _ => Ok(()),
         }
     }
 }
 
 impl Agreement {
+    fn snapshot(&self, n: u64, bytes: &[u8]) -> Result<(), String> {
+        let state = State::restore(bytes).map_err(|why| format!("the snapshot of record {n} can't be used: {why}"))?;
+        let of = state.position().n;
+        if of != n || self.live.get(&n) != Some(&state.digest()) {
+            return Err(format!(
+                "the snapshot that is kept for record {n}, of {of}, holds another state than the live one"
+            ));
+        }
+        Ok(())
+    }
+
     fn replayed(&mut self, position: countersign_core::id::Position, digests: &[Fingerprint]) -> Result<(), String> {
         if self.former.contains(&position.incarnation) {
             return Err("the journal was restored and has the same incarnation again".to_owned());
@@ -69,8 +94,6 @@ impl Agreement {
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::journal::State;
-
     use super::*;
 
     fn digest(byte: u8) -> Fingerprint {
@@ -104,6 +127,32 @@ mod tests {
         };
         assert_eq!(restored(8), Ok(()));
         assert!(restored(7).is_err());
+    }
+
+    #[test]
+    fn a_snapshot_of_another_state_than_the_live_one_is_objected_to() {
+        let state = State::new(7);
+        let bytes = state.snapshot().expect("a small state");
+        let oracle = |n, digest| {
+            let mut oracle = Agreement::default();
+            oracle.see(0, &Seen::Folded(n, digest)).expect("folding is free");
+            oracle
+        };
+        assert_eq!(oracle(0, state.digest()).see(1, &Seen::Snapshot(0, &bytes)), Ok(()));
+        assert!(oracle(0, digest(9)).see(1, &Seen::Snapshot(0, &bytes)).is_err());
+        assert!(oracle(1, state.digest()).see(1, &Seen::Snapshot(1, &bytes)).is_err());
+        assert!(oracle(1, state.digest()).see(1, &Seen::Snapshot(0, &bytes)).is_err());
+        assert!(oracle(0, state.digest()).see(1, &Seen::Snapshot(0, b"")).is_err());
+    }
+
+    #[test]
+    fn a_start_that_comes_to_another_state_than_the_journal_is_objected_to() {
+        let (state, other) = (State::new(7), State::new(8));
+        let mut oracle = Agreement::default();
+        assert!(oracle.see(0, &Seen::Resumed(0, &state, &[])).is_err());
+        oracle.see(1, &Seen::Replayed(&state, &[])).expect("an empty journal agrees");
+        assert_eq!(oracle.see(2, &Seen::Resumed(0, &state, &[])), Ok(()));
+        assert!(oracle.see(3, &Seen::Resumed(0, &other, &[])).is_err());
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl Oracle for Secrecy {
             Seen::Appending(_, records) => {
                 records.iter().try_for_each(|record| self.nothing_in(record, "in a record that the relay writes down"))
             }
+            Seen::Snapshot(_, bytes) => self.nothing_in(bytes, "in a snapshot on the relay's disk"),
             Seen::OnDisk(records) => {
                 self.nothing_in(self.log.as_bytes(), "in the relay's log")?;
                 records.iter().try_for_each(|record| self.nothing_in(record, "in the journal on the relay's disk"))

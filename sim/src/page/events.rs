@@ -64,7 +64,9 @@ impl Collector {
                 at(relay, Class::Relay, format!("{}, for {whom}", told()))
             }
             Seen::ShutDown(_) => at(relay, Class::Relay, told()),
-            Seen::Durable(..) | Seen::Loaded(..) | Seen::Replayed(..) => at(relay, Class::Disk, told()),
+            Seen::Durable(..) | Seen::Loaded(..) | Seen::Replayed(..) | Seen::Snapshot(..) => {
+                at(relay, Class::Disk, told())
+            }
             Seen::Folded(n, digest) => valued(relay, Class::Disk, format!("has folded up to record {n}"), digest),
             Seen::Crashed(..) => at(relay, Class::Fault, told()),
             Seen::Dialled(program) => at(self.column(*program), Class::Link, "dials the relay".to_owned()),

@@ -4,7 +4,7 @@
 #[rustfmt::skip]
 const SIGHT: &[(&str, &[&str])] = &[
     ("accounts", &["durable", "enrol-ended", "restored", "stored"]),
-    ("agreement", &["folded", "noted", "replayed", "restored"]),
+    ("agreement", &["folded", "noted", "replayed", "restored", "resumed", "snapshot"]),
     ("blame", &["connected", "delivered", "enrol-ended", "killed", "knocked", "met", "network", "noted", "opened", "slipped", "told", "wished"]),
     ("bounds", &["appending", "crashed", "dialled-peer", "dropped", "durable", "listens", "met", "noted", "opened", "replayed", "room-broken", "told", "wished", "written"]),
     ("certificates", &["durable", "told"]),
@@ -15,7 +15,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("impostor", &["killed", "said", "told", "wished"]),
     ("presence", &["infiltrated", "killed", "phase", "told"]),
     ("progress", &["hosted", "killed", "not-started", "phase", "restored", "shut-down", "told", "wished"]),
-    ("secrecy", &["answered", "appending", "dropped", "held", "noted", "on-disk", "overheard", "phase", "secret", "unsealed", "wished", "written"]),
+    ("secrecy", &["answered", "appending", "dropped", "held", "noted", "on-disk", "overheard", "phase", "secret", "snapshot", "unsealed", "wished", "written"]),
     ("slow", &["crashed", "delivered", "noted"]),
     ("spin", &["dialled", "woken"]),
     ("unasked", &["anew", "betrayed", "killed", "phase", "started", "told"]),

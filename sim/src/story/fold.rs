@@ -215,6 +215,18 @@ impl<'a> Fields<'a> {
                 self.size(digests.len());
                 "replayed"
             }
+            Seen::Snapshot(n, bytes) => {
+                self.number(*n);
+                self.bytes(bytes);
+                "snapshot"
+            }
+            Seen::Rotten => "rotten",
+            Seen::Resumed(n, state, passed_over) => {
+                self.number(*n);
+                self.digest(state.digest());
+                self.value(passed_over);
+                "resumed"
+            }
             Seen::Noted(note) => {
                 self.value(note);
                 "noted"

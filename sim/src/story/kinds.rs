@@ -6,6 +6,7 @@
 use countersign_core::device::calls::{CallDenied, CallEnd, DirectEnd};
 use countersign_core::device::{self, Asked, Command, LogRefusal};
 use countersign_core::fault::{CloseReason, Fault};
+use countersign_core::journal::SnapshotRefusal;
 use countersign_core::peer::SayRefusal;
 use countersign_core::pki::CsrRefusal;
 use countersign_core::server;
@@ -63,6 +64,20 @@ kinds! {
         Fault::History => "History",
         Fault::OtherLog => "OtherLog",
         Fault::Credit => "Credit",
+    }
+}
+
+kinds! {
+    /// Why a snapshot is passed over.
+    SNAPSHOT_REFUSALS, snapshot_refusal(SnapshotRefusal) {
+        SnapshotRefusal::TooLong => "TooLong",
+        SnapshotRefusal::Newer(..) => "Newer",
+        SnapshotRefusal::Older(..) => "Older",
+        SnapshotRefusal::Damaged => "Damaged",
+        SnapshotRefusal::OtherDigest => "OtherDigest",
+        SnapshotRefusal::OtherPlace { .. } => "OtherPlace",
+        SnapshotRefusal::OtherIncarnation => "OtherIncarnation",
+        SnapshotRefusal::BeyondEnd => "BeyondEnd",
     }
 }
 

@@ -123,6 +123,13 @@ impl Tally {
                 }
             }
             Seen::Replayed(..) => self.add("relay", "starts"),
+            Seen::Snapshot(..) => self.add("journal", "snapshots"),
+            Seen::Resumed(n, _, passed_over) => {
+                self.add("journal", if *n > 0 { "starts from a snapshot" } else { "starts from the first record" });
+                for (_, refusal) in *passed_over {
+                    self.add("snapshot passed over", kinds::snapshot_refusal(*refusal));
+                }
+            }
             Seen::Noted(note) => self.note(note),
             Seen::Killed(_) => self.add("device", "killed"),
             Seen::Started(_, true) => self.add("device", "enrolments begun"),
@@ -189,6 +196,7 @@ impl Tally {
             | Seen::RoomBroken(..)
             | Seen::Unsealed(_)
             | Seen::OnDisk(_)
+            | Seen::Rotten
             | Seen::AskedBy(..)
             | Seen::Away(false) => {}
             Seen::Network(weather) => self.add(weather.family(), weather.name()),
@@ -234,8 +242,9 @@ impl Tally {
             Note::RelayCertified(_) => self.add("relay", "certified"),
             Note::Rotated(_) => self.add("relay", "rotated"),
             Note::IssuingEndsSoon(_) => self.add("relay", "warned"),
+            Note::Snapshot(_, false) => self.add("journal", "snapshots without room"),
             Note::Strangers(work) if work.held_back > 0 => self.add("relay", "held strangers back"),
-            Note::Strangers(_) => {}
+            Note::Snapshot(_, true) | Note::Strangers(_) => {}
             Note::Alarm(_) => self.add("relay", "ALARM"),
         }
     }

@@ -99,6 +99,12 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
             (relay(), format!("ends {when}; {lost} appends are lost"))
         }
         Seen::Replayed(state, _) => (disk(), format!("is read up to record {}", state.position().n)),
+        Seen::Snapshot(n, bytes) => (disk(), format!("holds a snapshot of record {n} ({} bytes)", bytes.len())),
+        Seen::Rotten => (disk(), "has a snapshot that has gone bad".to_owned()),
+        Seen::Resumed(n, _, passed_over) if *n > 0 || !passed_over.is_empty() => {
+            let passed_over = passed_over.iter().map(|(n, refusal)| format!(", passing over {n}: {refusal}"));
+            (relay(), format!("goes on after record {n} by its snapshots{}", passed_over.collect::<String>()))
+        }
         Seen::Noted(note) => (relay(), noted(note)?),
         Seen::Answered(_, answer) => (
             "operator".to_owned(),
@@ -155,6 +161,7 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         }
         Seen::Infiltrated(name) => (name.user.to_string(), "is a member now, and a villain".to_owned()),
         Seen::Lured(..)
+        | Seen::Resumed(..)
         | Seen::Overheard(_)
         | Seen::Dialled(_)
         | Seen::Abandoned(_)
@@ -276,6 +283,8 @@ fn noted(note: &Note) -> Option<String> {
         Note::Rotated(ends) => format!("has another issuing CA until {ends}"),
         Note::IssuingEndsSoon(ends) => format!("warns: the issuing CA ends {ends}"),
         Note::Invited(_) | Note::RelayCertified(_) => return None,
+        Note::Snapshot(n, false) => format!("could not write a snapshot of record {n}"),
+        Note::Invited(_) | Note::RelayCertified(_) | Note::Snapshot(_, true) => return None,
     })
 }
 

@@ -148,6 +148,8 @@ pub fn families() -> Vec<Family> {
         Family::all("direct", &DIRECT, &[]),
         Family::all("relay", &[kinds::CRASHES, &RELAY].concat(), &NO_NEWS),
         Family::all("journal", &JOURNAL, &[]),
+        // One that rots in its versions looks like another program's: once in thousands.
+        Family::some("snapshot passed over", &["OtherDigest", "OtherIncarnation"]),
         Family::all("device", &[kinds::ANSWERS, &DEVICE].concat(), &[]),
         Family::all("call", &CALL, &[]),
         // What the network, clocks, disks and villains do, by their own lists.
@@ -230,8 +232,16 @@ const DIRECT: [&str; 11] = [
 const RELAY: [&str; 8] =
     ["admitted", "certified", "held strangers back", "invited", "issued", "paused", "starts", "turned away"];
 
-const JOURNAL: [&str; 4] =
-    ["appends", "crashes that lost an append", "records read for a repeated request", "restored from a backup"];
+const JOURNAL: [&str; 8] = [
+    "appends",
+    "crashes that lost an append",
+    "records read for a repeated request",
+    "restored from a backup",
+    "snapshots",
+    "snapshots without room",
+    "starts from a snapshot",
+    "starts from the first record",
+];
 
 const TIME: [&str; 7] = [
     "absences of everybody",

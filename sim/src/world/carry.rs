@@ -30,6 +30,7 @@ impl World {
                     let after_us = self.faults.between(1, self.config.append_max_us.max(1));
                     self.later(after_us, Event::Loaded(self.relay_life, load, n));
                 }
+                Output::Snapshot(snapshot, n, bytes) => self.write_snapshot(snapshot, n, bytes),
                 Output::Write(conn) => self.write(conn, Side::Listener),
                 Output::Pause(conn) => self.pause(conn),
                 Output::Resume(conn) => self.resume(conn),

@@ -3,6 +3,9 @@
 //! The shell ends the process at any failure of its journal, a full disk included (`net/src/store/journal/commit.rs`), and
 //! whoever watches over it starts it again: so here.
 
+use countersign_core::id::SnapshotId;
+use countersign_core::server::Input;
+
 use super::World;
 use super::event::Event;
 use crate::disk::Committed;
@@ -21,6 +24,8 @@ pub(super) fn rest_us(how: Crash) -> u64 {
 pub(super) struct Disks {
     /// The draws of this family.
     pub(super) rng: Choices,
+    /// What goes wrong with snapshots, drawn apart from all else.
+    snapshots: Choices,
     /// How many appends of the storm have been decided on.
     appends: u64,
     /// Until when there is no room on the relay's disk.
@@ -34,7 +39,8 @@ pub(super) struct Disks {
 impl Disks {
     /// Disks that work.
     pub(super) fn new(streams: Streams) -> Self {
-        Self { rng: streams.stream("disks"), appends: 0, full_until_us: 0, backup: None, stores: 0 }
+        let [rng, snapshots] = ["disks", "snapshots"].map(|name| streams.stream(name));
+        Self { rng, snapshots, appends: 0, full_until_us: 0, backup: None, stores: 0 }
     }
 }
 
@@ -88,6 +94,37 @@ impl World {
         let records: Vec<Vec<u8>> = places.filter_map(|n| self.relay.disk.read(n).map(<[u8]>::to_vec)).collect();
         self.see(&Seen::Durable(committed.first, &records));
         Some(committed)
+    }
+
+    /// The relay wants a snapshot to be kept. Nothing waits for it, neither appends nor their answers.
+    pub(super) fn write_snapshot(&mut self, snapshot: SnapshotId, n: u64, bytes: Vec<u8>) {
+        let (n, bytes) = self.saboteur.snapshot(n, bytes);
+        self.relay.disk.write_snapshot(snapshot, n, bytes);
+        let after_us = self.disks.snapshots.between(1, 4 * self.config.append_max_us.max(1));
+        self.later(after_us, Event::Snapshotted(self.relay_life));
+    }
+
+    /// The snapshot on its way is durable, or had no room; either ends nothing.
+    pub(super) fn snapshotted(&mut self, life: u64) {
+        if life != self.relay_life {
+            return;
+        }
+        let has_room =
+            !self.disks.snapshots.chance(self.config.snapshot_full_percent, 100) || self.phase != Phase::Storm;
+        let Some(snapshot) = self.relay.disk.end_snapshot(has_room) else { return };
+        let written = self.relay.disk.snapshots().next().map(|(n, bytes)| (n, bytes.to_vec()));
+        if let Some((n, bytes)) = written.filter(|_| has_room) {
+            self.see(&Seen::Snapshot(n, &bytes));
+        }
+        self.tell_relay(Input::Snapshotted(snapshot, has_room));
+    }
+
+    /// The relay's newest snapshot may have gone bad since it was written.
+    pub(super) fn rot(&mut self) {
+        let rots = self.disks.snapshots.chance(self.config.snapshot_rot_percent, 100) && self.phase == Phase::Storm;
+        if rots && self.relay.disk.rot(&mut self.disks.snapshots) {
+            self.see(&Seen::Rotten);
+        }
     }
 
     /// Plans the backup and its restore, if there will be one.

@@ -43,6 +43,8 @@ pub enum Event {
     Durable(u64),
     /// The relay's process hears that an append is durable.
     Appended(u64, AppendId, u64),
+    /// The snapshot on its way is there, or is not.
+    Snapshotted(u64),
     /// The relay's process gets a record that it asked for.
     Loaded(u64, LoadId, u64),
     /// A device's shell says which addresses there are, for a call.

@@ -5,6 +5,7 @@ use countersign_core::id::ConnId;
 use super::event::Event;
 use super::{World, disks};
 use crate::node::Node;
+use crate::node::relay::Begun;
 use crate::rng::Draw;
 use crate::story::{Crash, FIRST_DIRECT, Phase, Seen, Side, is_direct};
 
@@ -123,8 +124,10 @@ impl World {
         if self.relay.is_up() || !self.saboteur.lets_relay_run(self.phase) {
             return;
         }
+        self.rot();
         self.see_replay();
-        self.relay.start(self.now_us);
+        let Begun { state, snapshot, passed_over } = self.relay.start(self.now_us);
+        self.see(&Seen::Resumed(snapshot, &state, &passed_over));
         self.start_liar();
         self.mark(Node::Relay);
     }

@@ -126,6 +126,7 @@ impl Hall {
             Output::Answer(_, answer) => self.answers.push(answer),
             Output::Note(_) => {}
             Output::Pause(_) | Output::Resume(_) => panic!("nobody is slow here"),
+            Output::Snapshot(..) => panic!("nobody asked for snapshots"),
             Output::Load(..) => panic!("nothing is asked for twice here"),
         }
     }

@@ -24,6 +24,7 @@ mod root_key;
 mod rotate;
 mod shutdown;
 mod slow;
+mod snapshots;
 mod strangers;
 mod tidy;
 mod views;

@@ -1,7 +1,7 @@
 //! Decides what becomes durable together: all that has gathered while the last sync ran, in one transaction.
 
 use super::handle::{Done, Request};
-use super::{BATCH_REQUESTS_MAX, Journal, read_body};
+use super::{BATCH_REQUESTS_MAX, Journal, read_body, snapshots};
 use crate::store::StoreError;
 use mio::Waker;
 use rusqlite::{Transaction, TransactionBehavior};
@@ -45,19 +45,47 @@ impl Committer {
         // Both ends of the loop are in order: a failure has been told, or nobody can ask for more.
         while let Ok(first) = self.requests.recv() {
             let others = self.requests.try_iter().take(BATCH_REQUESTS_MAX - 1);
-            let batch: Vec<Request> = std::iter::once(first).chain(others).collect();
-            let outcomes = self.carry_out(batch);
-            let failed = outcomes.is_err();
-            self.tell(outcomes.unwrap_or_else(|error| vec![Done::Failed { error }]));
-            if let Err(source) = self.waker.0.wake() {
-                // The main loop will not look of its own accord, but when it does it must not go on.
-                let error = StoreError::Thread { source };
-                self.tell(vec![Done::Failed { error }]);
-                return;
+            let batch = std::iter::once(first).chain(others);
+            // A snapshot may take a second, for which nobody waits who wants a record written or read.
+            let (snapshots, batch): (Vec<_>, Vec<_>) =
+                batch.partition(|request| matches!(request, Request::Snapshot { .. }));
+            if !batch.is_empty() {
+                let outcomes = self.carry_out(batch);
+                if !self.goes_on_after(outcomes) {
+                    return;
+                }
             }
-            if failed {
-                return;
+            for request in snapshots {
+                let Request::Snapshot { id, n, body } = request else { continue };
+                let outcome = self.keep(id, n, &body).map(|done| vec![done]);
+                if !self.goes_on_after(outcome) {
+                    return;
+                }
             }
+        }
+    }
+
+    /// Tells what came of something, and whether anything can be done after it.
+    fn goes_on_after(&self, outcomes: Result<Vec<Done>, StoreError>) -> bool {
+        let failed = outcomes.is_err();
+        self.tell(outcomes.unwrap_or_else(|error| vec![Done::Failed { error }]));
+        if let Err(source) = self.waker.0.wake() {
+            // The main loop will not look of its own accord, but when it does it must not go on.
+            let error = StoreError::Thread { source };
+            self.tell(vec![Done::Failed { error }]);
+            return false;
+        }
+        !failed
+    }
+
+    /// Keeps a snapshot, or leaves everything as it was. An error is one after which nobody knows what the file is like.
+    fn keep(&mut self, id: u64, n: u64, body: &[u8]) -> Result<Done, StoreError> {
+        let Journal { connection, path, .. } = &mut self.journal;
+        let error = snapshots::keep(connection, n, body).err().map(|error| StoreError::from_sqlite(path, error));
+        match error {
+            // The transaction was not even undone.
+            Some(error) if !connection.is_autocommit() => Err(error),
+            error => Ok(Done::Snapshotted { id, error }),
         }
     }
 
@@ -78,6 +106,8 @@ impl Committer {
                     Done::Appended { id, first, count: *last + 1 - first }
                 }
                 Request::Load { id, n } => Done::Loaded { id, body: read_body(&transaction, n).map_err(at)? },
+                // Has a transaction of its own.
+                Request::Snapshot { .. } => continue,
             });
         }
         transaction.commit().map_err(at)?;

@@ -26,6 +26,15 @@ pub enum Request {
         /// The record's number.
         n: u64,
     },
+    /// Keep a snapshot, after the records that wait with it.
+    Snapshot {
+        /// The caller's number for this request.
+        id: u64,
+        /// The number of the record that it reaches to.
+        n: u64,
+        /// The snapshot.
+        body: Vec<u8>,
+    },
 }
 
 /// How a request ended.
@@ -45,6 +54,13 @@ pub enum Done {
         id: u64,
         /// The body, `None` if there is no such record.
         body: Option<Vec<u8>>,
+    },
+    /// A snapshot is on the disk, or could not be written, and then the file is as it was.
+    Snapshotted {
+        /// The caller's number for the request.
+        id: u64,
+        /// Why it could not be written.
+        error: Option<StoreError>,
     },
     /// The thread has ended. What becomes of the requests without an outcome is unknown: end the process.
     Failed {
@@ -129,7 +145,13 @@ impl JournalHandle {
         self.queue(Request::Load { id, n })
     }
 
-    /// Takes the next outcome, if there is one. Outcomes come in the order of the requests.
+    /// Asks for a snapshot of what the records up to number `n` come to, which are on the disk, to be kept.
+    pub fn snapshot(&mut self, id: u64, n: u64, body: Vec<u8>) -> Result<(), NotQueued> {
+        self.queue(Request::Snapshot { id, n, body })
+    }
+
+    /// Takes the next outcome, if there is one. Outcomes come in the order of the requests, save that of a snapshot, which
+    /// may let others pass.
     pub fn done(&mut self) -> Option<Done> {
         self.outcomes.next()
     }
@@ -204,6 +226,9 @@ impl fmt::Debug for Request {
                 write!(f, "Append {{ id: {id}, {} records }}", records.len())
             }
             Self::Load { id, n } => write!(f, "Load {{ id: {id}, n: {n} }}"),
+            Self::Snapshot { id, n, body } => {
+                write!(f, "Snapshot {{ id: {id}, n: {n}, bytes: {} }}", body.len())
+            }
         }
     }
 }
@@ -219,6 +244,7 @@ impl fmt::Debug for Done {
                 let bytes = body.as_ref().map(Vec::len);
                 write!(f, "Loaded {{ id: {id}, bytes: {bytes:?} }}")
             }
+            Self::Snapshotted { id, error } => write!(f, "Snapshotted {{ id: {id}, error: {error:?} }}"),
             Self::Failed { error } => write!(f, "Failed {{ error: {error:?} }}"),
         }
     }

@@ -11,6 +11,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+mod snapshots;
+
 const INCARNATION: u64 = (1 << 63) - 1;
 
 struct Place {
@@ -78,21 +80,21 @@ fn all(journal: &mut Journal) -> Vec<(u64, Vec<u8>)> {
         records.push((n, body.to_vec()));
         Ok::<(), StoreError>(())
     };
-    journal.for_each(each).unwrap();
+    journal.for_each_after(0, each).unwrap();
     records
 }
 
 fn appended(done: &Done) -> (u64, u64, u64) {
     match done {
         Done::Appended { id, first, count } => (*id, *first, *count),
-        Done::Loaded { .. } | Done::Failed { .. } => panic!("{done:?}"),
+        Done::Loaded { .. } | Done::Snapshotted { .. } | Done::Failed { .. } => panic!("{done:?}"),
     }
 }
 
 fn failure(done: Done) -> StoreError {
     match done {
         Done::Failed { error } => error,
-        Done::Appended { .. } | Done::Loaded { .. } => panic!("{done:?}"),
+        Done::Appended { .. } | Done::Loaded { .. } | Done::Snapshotted { .. } => panic!("{done:?}"),
     }
 }
 
@@ -217,7 +219,7 @@ fn a_missing_record_is_refused_after_those_before_it() {
     let mut seen = Vec::new();
     let mut journal = place.open();
     let error: StoreError = journal
-        .for_each(|n, _| {
+        .for_each_after(0, |n, _| {
             seen.push(n);
             Ok(())
         })
@@ -226,7 +228,7 @@ fn a_missing_record_is_refused_after_those_before_it() {
     assert!(matches!(error, StoreError::Gap { expected: 3, found: 4, .. }), "{error}");
     drop(journal);
     place.sql("DELETE FROM record WHERE n = 1");
-    let error = place.open().for_each(|_, _| Ok::<(), StoreError>(())).unwrap_err();
+    let error = place.open().for_each_after(0, |_, _| Ok::<(), StoreError>(())).unwrap_err();
     assert!(matches!(error, StoreError::Gap { expected: 1, found: 2, .. }), "{error}");
 }
 
@@ -246,7 +248,7 @@ fn a_replay_ends_where_its_visitor_refuses() {
     drop(place.open());
     place.sql("INSERT INTO record VALUES (1, x'aa'), (2, x'bb')");
     let mut calls = 0;
-    let result = place.open().for_each(|_, _| {
+    let result = place.open().for_each_after(0, |_, _| {
         calls += 1;
         Err(StoreError::Stopped)
     });

@@ -78,6 +78,8 @@ impl Stage {
                     let record = index.and_then(|index| self.journal.get(index)).cloned();
                     self.at_relay(server::Input::Loaded(id, record.as_deref()));
                 }
+                // Nobody starts anew here, so it is of no use.
+                server::Output::Snapshot(id, ..) => self.at_relay(server::Input::Snapshotted(id, false)),
                 server::Output::Write(conn) => {
                     let bytes = self.relay.machine.outbound(conn).to_vec();
                     self.at_relay(server::Input::Sent(conn, bytes.len()));
