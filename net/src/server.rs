@@ -22,9 +22,9 @@ mod open_files;
 mod place;
 mod port;
 mod reactor;
+pub mod replay;
 pub mod root_key;
 pub mod rotate;
-pub mod replay;
 pub mod show;
 pub mod sign;
 

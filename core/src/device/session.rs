@@ -176,6 +176,8 @@ impl RelaySession {
 
     /// The relay broke the protocol.
     pub fn fault(&mut self, fault: Fault, now: Now, rng: &mut dyn CryptoRng) {
+        // What it said besides, in the same breath, counts for nothing.
+        self.events.retain(|event| !matches!(event, SessionEvent::Said(_)));
         if let Stage::Greeting(_, link) | Stage::Admitted(_, link, _) = &mut self.stage {
             let reason = link.fault(fault);
             self.lost(reason, now, rng);

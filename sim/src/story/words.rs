@@ -282,7 +282,6 @@ fn noted(note: &Note) -> Option<String> {
         Note::Alarm(words) => format!("ALARM: {words}"),
         Note::Rotated(ends) => format!("has another issuing CA until {ends}"),
         Note::IssuingEndsSoon(ends) => format!("warns: the issuing CA ends {ends}"),
-        Note::Invited(_) | Note::RelayCertified(_) => return None,
         Note::Snapshot(n, false) => format!("could not write a snapshot of record {n}"),
         Note::Invited(_) | Note::RelayCertified(_) | Note::Snapshot(_, true) => return None,
     })

@@ -126,3 +126,19 @@ fn a_proof_under_no_head_is_none() {
     assert!(admitted.told.iter().any(refused), "{:?}", admitted.told);
     assert!(alice.log.seen() > 1, "and there is a log that it could have been in");
 }
+
+/// Found by the simulator (seed 12, a clock that had stepped back): the same breath was refused three times.
+#[test]
+fn what_comes_after_a_breach_in_the_same_bite_counts_for_nothing() {
+    let from = || crate::testing::device_name("bob", "laptop");
+    let introduced =
+        |n| RelayEvent::Introduced { tunnel: TunnelId(n), from: from(), extensions: Extensions::default() };
+    let mut admitted = Admitted::new();
+    for n in 1..=3 {
+        admitted.relay.send(&Frame::message(&introduced(n))).unwrap();
+    }
+    admitted.relay.send(&Frame::message(&RelayEvent::Presence { device: from(), online: true })).unwrap();
+    admitted.move_down();
+    let told = admitted.told.split_off(1);
+    assert!(matches!(told.as_slice(), [Event::LogRefused(_), Event::Offline(..)]), "{told:?}");
+}
