@@ -184,7 +184,7 @@ impl Ca {
                     self.answer(asker, *serial, issued.der(), state, out);
                 }
             }
-            (Step::Rotating(id, successor), Outcome::IssuingLogged) => {
+            (Step::Rotating(id, successor), Outcome::IssuingLogged | Outcome::LoggedBefore) => {
                 self.authority.rotate(*successor);
                 self.has_rotated = true;
                 out.note(Note::Rotated(self.authority.issuing_ends()));

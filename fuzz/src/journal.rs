@@ -163,14 +163,13 @@ fn certified(script: &mut Script<'_>) -> Vec<u8> {
 /// Whether a record with this outcome is one that changes something.
 fn accepted(outcome: &Outcome) -> bool {
     match outcome {
-        // Of the last two one that says what was said before changes nothing; but it may.
         Outcome::Founded
         | Outcome::Invited
         | Outcome::Granted(_)
         | Outcome::Issued(_)
         | Outcome::IssuingLogged
         | Outcome::RelayLogged => true,
-        Outcome::GrantedBefore(_) | Outcome::Refused(_) | Outcome::Contradicts(_) => false,
+        Outcome::GrantedBefore(_) | Outcome::LoggedBefore | Outcome::Refused(_) | Outcome::Contradicts(_) => false,
     }
 }
 

@@ -128,7 +128,8 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 | Outcome::Invited
                 | Outcome::GrantedBefore(_)
                 | Outcome::IssuingLogged
-                | Outcome::RelayLogged => {}
+                | Outcome::RelayLogged
+                | Outcome::LoggedBefore => {}
             }
         }
     }

@@ -51,6 +51,8 @@ pub enum Outcome {
     IssuingLogged,
     /// The log has the relay's certificate.
     RelayLogged,
+    /// The log had it before, as the newest of its kind: nothing changes.
+    LoggedBefore,
     /// The record contradicts the journal before it and changes nothing.
     Contradicts(JournalFault),
 }
@@ -155,7 +157,7 @@ fn issuing_v2(state: &mut State, der: &[u8], at: Wall) -> Outcome {
     let before = state.issuing.replace(certificate);
     if before == Some(certificate) {
         // A server that starts twice before the first answer of the journal says it twice.
-        return Outcome::IssuingLogged;
+        return Outcome::LoggedBefore;
     }
     let Subject { key, not_after, .. } = facts;
     state.log.other(Leaf::IssuingCa { certificate, key, not_after, at });
@@ -171,7 +173,7 @@ fn relay_v2(state: &mut State, der: &[u8], at: Wall) -> Outcome {
     };
     let certificate = Fingerprint::of(der);
     if state.relay.replace(certificate) == Some(certificate) {
-        return Outcome::RelayLogged;
+        return Outcome::LoggedBefore;
     }
     state.log.other(Leaf::RelayCertificate { certificate, serial, key, not_after, at });
     Outcome::RelayLogged
