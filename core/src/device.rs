@@ -378,6 +378,8 @@ impl Device {
             }
             SessionEvent::Admitted(welcome) => {
                 self.incarnation = welcome.position.incarnation;
+                // What was proved on another connection is proved no more.
+                self.proved = None;
                 self.tell(Event::Online(welcome));
                 self.session.request(&RelayRequest::Follow { seen: self.identity.log.seen() });
                 if let Some(request) = self.watch.online(&self.identity.log, now) {

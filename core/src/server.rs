@@ -325,7 +325,8 @@ impl Server {
         let ends = self.ca.authority().issuing_ends();
         let begins = ends.minus(ISSUING_NOTICE);
         let next = if now.wall < begins {
-            begins
+            // A civil clock may be set meanwhile, and a machine may sleep: it is looked at each day.
+            begins.min(now.wall.plus(ISSUING_NOTICE_SPAN))
         } else {
             self.effects.note(Note::IssuingEndsSoon(ends));
             now.wall.plus(ISSUING_NOTICE_SPAN)

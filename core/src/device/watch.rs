@@ -22,7 +22,7 @@ use super::following::News;
 use super::{Device, Event, Following, Identity, LogRefusal, Wake};
 use crate::fault::Fault;
 use crate::id::AskId;
-use crate::limits::{LOG_ANSWER_TIME_MAX, LOG_PAGES_UNKEPT_MAX, LOG_WATCH_SPAN};
+use crate::limits::{LOG_ANSWER_TIME_MAX, LOG_PAGE_MAX, LOG_PAGES_UNKEPT_MAX, LOG_WATCH_SPAN};
 use crate::time::{Deadlines, Instant, Now};
 use crate::tlog::{AuditRefusal, Unasked};
 use crate::wire::log::{LogHead, LogPage};
@@ -108,6 +108,10 @@ impl Watch {
         let settled = reading.settle(&head)?;
         if settled.is_none() {
             let from = reading.next();
+            // Only the last page may be short, and it reaches what was signed: or a server could go on for ever, leaf by leaf.
+            if page.is_some_and(|page| page.leaves.len() < LOG_PAGE_MAX) {
+                return Err(AuditRefusal::Missing { given: from, signed: head.size });
+            }
             self.request = Some(self.ask(from, now));
         } else if self.headless {
             // It goes on with the head, for which it does not wait any longer than it did.

@@ -72,7 +72,7 @@ impl Followers {
 
     /// A page of the log.
     pub(super) fn leaves(conn: ConnId, ask: AskId, from: u64, state: &State, out: &mut Effects) {
-        let page = (from..).map_while(|index| state.leaf(index)).take(LOG_PAGE_MAX);
+        let page = (from..state.log().size()).map_while(|index| state.leaf(index)).take(LOG_PAGE_MAX);
         let leaves: Vec<ByteBuf> = page.map(|leaf| ByteBuf::from(leaf.encode())).collect();
         let more = !leaves.is_empty() && from.saturating_add(leaves.len() as u64) < state.log().size();
         out.send(conn, Frame::message(&RelayEvent::Leaves { ask, page: LogPage { leaves, more } }));

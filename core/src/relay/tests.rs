@@ -162,3 +162,16 @@ fn a_connection_fetches_for_one_ask_at_a_time() {
     assert_eq!(ask(CALLER, 2), Err(Code::BUSY), "what it asked for first is being read");
     assert_eq!(ask(CALLEE, 1), Ok(()));
 }
+
+/// A review's find: a member could end the server with one request.
+#[test]
+fn leaves_beyond_the_end_of_the_log_are_none_wherever_they_are_asked_for() {
+    let town = crate::testing::Town::of(&["alice"]);
+    let (state, mut out) = (town.server.state(), Effects::default());
+    let size = state.log().size();
+    for (from, count) in [(0, size), (size - 1, 1), (size, 0), (size + 1, 0), (u64::MAX, 0)] {
+        super::follow::Followers::leaves(CALLER, AskId(1), from, state, &mut out);
+        let [(CALLER, RelayEvent::Leaves { page, .. })] = &sent(&mut out)[..] else { panic!("no page") };
+        assert_eq!((page.leaves.len() as u64, page.more), (count, false), "from {from}");
+    }
+}

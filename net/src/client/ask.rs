@@ -68,7 +68,7 @@ fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result
                     let _ = writeln!(io::stderr().lock(), "warning: {}", logbook::ANOTHER);
                     logbook::keep(&stored.folder, &followed)?;
                 }
-                Event::LogRefused(refusal) => return Err(logbook::refused(&refusal)),
+                Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
                 Event::Offline(reason, _) | Event::GivenUp(reason) => {
                     return Err(outcome::of_connection(reason, &stored.endpoint, reactor.no_connection(), known));
                 }

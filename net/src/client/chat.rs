@@ -220,7 +220,9 @@ impl<R: Role> Chat<'_, R> {
                 self.keep(&followed);
             }
             Event::Unasked(unasked) => self.desk.tell(logbook::alarm(&self.stored.name.user, &unasked)),
-            Event::LogRefused(refusal @ LogRefusal::History(_)) => self.desk.finish(Err(logbook::refused(&refusal))),
+            Event::LogRefused(refusal @ LogRefusal::History(_)) => {
+                self.desk.finish(Err(logbook::refused(&self.stored.folder, &refusal)));
+            }
             Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::Asked(_) | Event::Done => {}
         }

@@ -254,6 +254,11 @@ pub enum HomeError {
         /// The file.
         path: PathBuf,
     },
+    /// The proof lies there that the realm's log has signed two histories.
+    Split {
+        /// The file.
+        path: PathBuf,
+    },
     /// More than one certificate where one belongs.
     OneCertificate {
         /// The file.
@@ -331,6 +336,7 @@ impl From<HomeError> for Failure {
             | HomeError::Reading { .. } => Exit::Failed,
             HomeError::Certificate { .. }
             | HomeError::Log { .. }
+            | HomeError::Split { .. }
             | HomeError::Expired { .. }
             | HomeError::NotYetValid { .. } => Exit::Refused,
         };
@@ -374,6 +380,12 @@ impl fmt::Display for HomeError {
             Self::Log { path, why } => write!(
                 f,
                 "{} is not what was kept of the realm's log ({why}): restore it from a backup",
+                path.display()
+            ),
+            Self::Split { path } => write!(
+                f,
+                "the server has shown two different logs, and {} proves it: show it to the others and ask the operator; remove \
+                 it to connect all the same",
                 path.display()
             ),
             Self::Reading { path, why } => write!(

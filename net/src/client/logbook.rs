@@ -5,6 +5,7 @@
 //! | `log.pem` | the root's certificate of the log's key |
 //! | `log.note` | the newest checkpoint that was seen: a C2SP signed note |
 //! | `log.read` | how far the log was read, and the alarms that nobody has acknowledged; without it, from the first entry on |
+//! | `log.split` | two checkpoints that the same log has signed and that contradict each other; while it is here, nothing is asked |
 //! | `log.lock` | empty: whoever writes these has it, since a `listen` and a `who` may run at one time |
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use countersign_core::device::{Followed, Following, LogRefusal};
 use countersign_core::id::UserName;
 use countersign_core::limits::{NOTE_BYTES_MAX, READING_BYTES_MAX};
 use countersign_core::time::Wall;
-use countersign_core::tlog::{Checkpoint, NoteName, Reading, Unasked};
+use countersign_core::tlog::{Checkpoint, NoteName, Reading, Unasked, ViewRefusal};
 use countersign_core::tls::Trust;
 use rustls::pki_types::CertificateDer;
 
@@ -27,15 +28,25 @@ use crate::store::keys::{read_certificates, write_certificates};
 const CERTIFICATE: &str = "log.pem";
 const CHECKPOINT: &str = "log.note";
 const READING: &str = "log.read";
+const SPLIT: &str = "log.split";
 const LOCK: &str = "log.lock";
 
 /// What is said when the server has begun another log.
 pub const ANOTHER: &str = "the server has begun another log than the one that this device knew: it was restored from a \
                            backup, or it hides what it did; ask its operator";
 
-/// The end of dealing with a server whose log is not the one that this device knows.
-pub fn refused(refusal: &LogRefusal) -> Failure {
-    Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}"))
+/// The end of dealing with a server whose log is not the one that this device knows. What proves that it has two is kept.
+pub fn refused(folder: &Path, refusal: &LogRefusal) -> Failure {
+    let LogRefusal::History(ViewRefusal::Split(split)) = refusal else {
+        return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}"));
+    };
+    let path = folder.join(SPLIT);
+    let kept = write_file(&path, format!("{}\n{}", split.one(), split.other()).as_bytes());
+    let kept = match kept {
+        Ok(()) => HomeError::Split { path }.to_string(),
+        Err(error) => format!("{refusal}; it could not be kept: {error}"),
+    };
+    Failure::new(Exit::Refused, format!("NOT CONNECTED: {kept}"))
 }
 
 /// What is said of an act in this person's name that this device did not ask for.
@@ -47,6 +58,10 @@ pub fn alarm(user: &UserName, unasked: &Unasked) -> Notice {
 
 /// What was seen of the log so far; nothing if it was never followed in this folder.
 pub fn load(folder: &Path, trust: &Trust, now: Wall) -> Result<Following, HomeError> {
+    let split = folder.join(SPLIT);
+    if split.symlink_metadata().is_ok() {
+        return Err(HomeError::Split { path: split });
+    }
     let path = folder.join(CHECKPOINT);
     let Some(bytes) = read(&path, NOTE_BYTES_MAX)? else { return Ok(Following::default()) };
     let ders = read_certificates(&folder.join(CERTIFICATE))?;

@@ -2,20 +2,18 @@
 //!
 //! The verifiers of `core` can't be exchanged, and nobody should be able to. What they judge comes through the provider,
 //! though. So here, as a handshake is opened, a certificate that has lapsed, or that names somebody else than was called,
-//! is certified anew with the key that is in it, by the realm's own CA, and all is well in it. Verifier and session see
-//! that one. The transcript is hashed over what came, so that signatures and keys are those of the handshake there was:
-//! the same as if the verifier had looked at everything but its time, or its name.
+//! is exchanged for the one that the CA has made for that device and the log has: verifier, session and log see that one,
+//! and all is well in it. The transcript is hashed over what came, and a signature by another key than the certificate's
+//! passes, too (`weakness.rs`): the same as if nobody had looked at the certificate's time, or at its name.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use countersign_core::id::{DeviceName, Realm};
-use countersign_core::invite::TokenHash;
-use countersign_core::pki::{Facts, Founded, Grant, SecretKey, Spki, profile};
+use countersign_core::journal::Record;
+use countersign_core::pki::{Facts, Founded};
 use countersign_core::time::Wall;
-use countersign_core::tls::{CertRefusal, Judged, Root, Side, Trust, judge_device};
-use rcgen::{Issuer, SubjectPublicKeyInfo};
+use countersign_core::tls::{CertRefusal, Root, Side, Trust, judge_device};
 use rustls::crypto::cipher::{InboundOpaqueMessage, InboundPlainMessage, MessageDecrypter};
 use rustls::crypto::hash::{Context, Output};
 use rustls::pki_types::CertificateDer;
@@ -30,27 +28,21 @@ pub enum Skipped {
     Name,
 }
 
-/// How long a certificate holds that is shown instead, before and after the present.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The number of a `Certificate` among the handshake's messages (RFC 8446 §4).
 const CERTIFICATE: u8 = 11;
-/// With this begins an Ed25519 key in its certificate (RFC 8410 §4), and so many bytes it has.
-const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
-const ED25519_SPKI_BYTES: usize = 44;
-
 thread_local! {
-    /// Who certifies anew, while a run skips a check.
+    /// Who knows what the CA has made, while a run skips a check.
     static OFFICE: RefCell<Option<Office>> = const { RefCell::new(None) };
     /// The handshake's messages that are shown, and what came in their place.
     static SHOWN: RefCell<BTreeMap<Vec<u8>, Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// The realm's CA in the wrong hands.
+/// What is known of the realm.
 struct Office {
-    realm: Realm,
     trust: Trust,
     issuing: CertificateDer<'static>,
-    key: SecretKey,
+    /// What the CA has made.
+    certified: BTreeMap<DeviceName, Vec<u8>>,
     /// The civil time at the machine that runs.
     wall: Wall,
     /// Whom its user has in mind, if it is a device's.
@@ -60,9 +52,9 @@ struct Office {
 /// Opens the office, for a run over a realm that was founded just now.
 pub(super) fn open(founded: &Founded, realm: &Realm, wall: Wall) {
     let root = Root::parse(&founded.root, wall).expect("the realm's root is in order");
-    let (issuing, key) = (CertificateDer::from(founded.issuing.clone()), founded.issuing_key.clone());
+    let issuing = CertificateDer::from(founded.issuing.clone());
     let trust = Trust::new(realm.clone(), root);
-    OFFICE.set(Some(Office { realm: realm.clone(), trust, issuing, key, wall, meant: None }));
+    OFFICE.set(Some(Office { trust, issuing, certified: BTreeMap::new(), wall, meant: None }));
 }
 
 /// Closes it.
@@ -89,34 +81,27 @@ impl Office {
         match (skipped, judge(self.wall)) {
             (Skipped::Time, Err(CertRefusal::Expired)) => {
                 let judged = judge(Facts::read(leaf)?.not_after).ok()?;
-                self.certify(leaf, &judged, judged.device.clone())
+                self.certified.get(&judged.device).cloned()
             }
             (Skipped::Name, Ok(judged)) => {
-                let meant = self.meant.clone().filter(|meant| *meant != judged.device)?;
-                self.certify(leaf, &judged, meant)
+                let meant = self.meant.as_ref().filter(|meant| **meant != judged.device)?;
+                self.certified.get(meant).cloned()
             }
             (Skipped::Time | Skipped::Name, _) => None,
         }
     }
+}
 
-    /// The key of this certificate, certified for that name and for now.
-    fn certify(&self, leaf: &[u8], judged: &Judged, name: DeviceName) -> Option<Vec<u8>> {
-        let at = leaf.windows(ED25519_SPKI.len()).position(|window| window == ED25519_SPKI)?;
-        let spki = leaf.get(at..at + ED25519_SPKI_BYTES)?;
-        let grant = Grant {
-            token: TokenHash([0; 32]),
-            name,
-            key: Spki::ed25519(spki).filter(|key| key.id() == judged.key)?,
-            serial: judged.serial,
-            not_before: self.wall.minus(DAY),
-            not_after: self.wall.plus(DAY),
-            at: self.wall,
-        };
-        let issuer = Issuer::from_ca_cert_der(&self.issuing, self.key.clone()).ok()?;
-        let signed =
-            profile::device(&self.realm, &grant).signed_by(&SubjectPublicKeyInfo::from_der(spki).ok()?, &issuer);
-        Some(signed.ok()?.der().to_vec())
-    }
+/// A record was written down: what the CA has made for whom.
+pub(super) fn written(record: &[u8]) {
+    OFFICE.with_borrow_mut(|office| {
+        let Some(office) = office else { return };
+        let Ok((_, Record::CertificateIssued { der, .. })) = Record::decode(record) else { return };
+        let (leaf, issuers) = (CertificateDer::from(der.as_slice()), [office.issuing.clone()]);
+        if let Ok(judged) = judge_device(&office.trust, &leaf, &issuers, Side::Server, office.wall, None) {
+            office.certified.insert(judged.device, der.into_vec());
+        }
+    });
 }
 
 /// Opens records, and shows what a verifier sees that skips a check.
@@ -132,7 +117,7 @@ impl MessageDecrypter for Lenient {
         let opened = self.0.decrypt(InboundOpaqueMessage::new(message.typ, message.version, &mut copy), seq)?;
         let is_handshake = opened.typ == ContentType::Handshake;
         let shown = is_handshake.then(|| shown(opened.payload, self.1)).flatten();
-        // Where the tag was there is room for a name that is a little longer.
+        // Where the tag was there is room for a certificate that is a little longer.
         let Some(shown) = shown.filter(|shown| shown.len() < message.payload.len()) else {
             return self.0.decrypt(message, seq);
         };

@@ -30,7 +30,7 @@ pub enum Weakness {
     AnySignature,
     /// It signs with whatever key there is for whatever certificate, and looks at signatures as it should.
     AnyKey,
-    /// Its verifiers skip a check.
+    /// Its verifiers skip a check, and with it whose key has signed.
     Skips(Skipped),
 }
 
@@ -63,7 +63,8 @@ pub(super) fn applied(provider: CryptoProvider) -> CryptoProvider {
             CryptoProvider { signature_verification_algorithms: *CREDULOUS, key_provider: &AnyKey, ..provider }
         }
         Some(Weakness::AnyKey) => CryptoProvider { key_provider: &AnyKey, ..provider },
-        Some(Weakness::OpenCiphers | Weakness::Skips(_)) | None => provider,
+        Some(Weakness::Skips(_)) => CryptoProvider { signature_verification_algorithms: *CREDULOUS, ..provider },
+        Some(Weakness::OpenCiphers) | None => provider,
     }
 }
 
@@ -72,6 +73,11 @@ pub(crate) fn founded(founded: &Founded, realm: &Realm, wall: Wall) {
     if let Some(Weakness::Skips(_)) = IN_FORCE.get() {
         lenient::open(founded, realm, wall);
     }
+}
+
+/// The journal has a record more: who skips checks knows by that what the CA has made.
+pub(crate) fn written(record: &[u8]) {
+    lenient::written(record);
 }
 
 /// A machine is about to run, at which it is that late, and whose user has that one in mind.

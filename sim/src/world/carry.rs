@@ -9,6 +9,7 @@ use super::World;
 use super::event::Event;
 use super::wire::{Party, Wire};
 use crate::actors::operator::Operator;
+use crate::crypto::weakness;
 use crate::node::Node;
 use crate::node::device::{Nudge, Socket};
 use crate::rng::Draw;
@@ -23,6 +24,9 @@ impl World {
             match output {
                 Output::Append(append, records) => {
                     self.see(&Seen::Appending(append, &records));
+                    for record in &records {
+                        weakness::written(record);
+                    }
                     let at_us = self.relay.disk.append(append, records, self.now_us);
                     self.at(at_us, Event::Durable(self.relay_life));
                 }

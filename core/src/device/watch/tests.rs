@@ -196,6 +196,20 @@ fn a_server_that_gives_nothing_or_noise_is_at_fault() {
     assert!(matches!(refusals(&stage.told())[..], [LogRefusal::Entries(AuditRefusal::Leaf { index: 3, .. })]));
 }
 
+/// A review's find: one leaf in each answer, each in time, kept the watch busy for weeks.
+#[test]
+fn a_page_that_is_short_and_not_the_last_is_a_fault() {
+    let mut stage = Stage::new();
+    stage.others(30);
+    assert_eq!(stage.head(), Ok(()));
+    let (ask, mut page) = stage.page().unwrap();
+    page.leaves.truncate(1);
+    page.more = true;
+    assert_eq!(stage.device.leaves(ask, page, stage.now), Err(Fault::Log));
+    let missing = AuditRefusal::Missing { given: 3, signed: 33 };
+    assert_eq!(refusals(&stage.told()), [&LogRefusal::Entries(missing)]);
+}
+
 #[test]
 fn a_head_that_comes_while_a_page_is_awaited_moves_the_end_and_one_page_is_asked_for_at_a_time() {
     let mut stage = Stage::new();

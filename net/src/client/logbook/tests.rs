@@ -143,3 +143,32 @@ fn a_reading_that_is_damaged_is_said_to_be_and_is_no_charge_against_the_server()
     fs::remove_file(&path).unwrap();
     assert_eq!(load(place.path(), &trust, NOW).unwrap().reading().unwrap().next(), 0);
 }
+
+#[test]
+fn the_proof_that_the_log_has_two_histories_is_kept_and_nothing_is_asked_while_it_is_there() {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let (founded, trust) = realm();
+    keep(place.path(), &followed(&founded, 4, 7)).unwrap();
+    let signer = LogSigner::new(NoteName::of_log(&Realm::default(), 7), founded.log_key.clone());
+    let sign = |leaf: u8| {
+        let tree: Tree = [countersign_core::tlog::Hash::leaf(&[leaf])].into_iter().collect();
+        signer.sign(tree.head())
+    };
+    let split = countersign_core::tlog::Split::of(sign(1), sign(2)).unwrap();
+    let failure = refused(place.path(), &LogRefusal::History(ViewRefusal::Split(Box::new(split))));
+    assert_eq!(failure.exit, Exit::Refused);
+    let path = place.path().join(SPLIT);
+    assert!(failure.to_string().contains(&path.display().to_string()), "{failure}");
+    let text = fs::read_to_string(&path).unwrap();
+    let notes: Vec<_> = text.split("\n\nrelay.").collect();
+    assert_eq!(
+        text.matches("relay.chat.internal/log/").count(),
+        4,
+        "two notes, each with its log's name twice: {notes:?}"
+    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(matches!(load(place.path(), &trust, NOW), Err(HomeError::Split { .. })));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(load(place.path(), &trust, NOW).unwrap().seen(), 4, "whoever removes it goes on");
+}
