@@ -9,7 +9,7 @@
 //! A snapshot is a copy, and the journal is the truth: one that can't be used is passed over for the one before it, and
 //! at last for a replay of everything. So nothing has to be read here that another program wrote. [`FORMAT`] goes up when
 //! the state learns to keep more, or keeps it in another form, or the fold makes something else of records than before,
-//! and [`RULES`](super::record::RULES) with each new kind of record; where either differs, older or newer, the journal is
+//! and [`RULES`] with each new kind of record; where either differs, older or newer, the journal is
 //! folded from its beginning, once, and the next snapshot is this program's. It is one reason why no record is ever
 //! dropped; the other is that certificates are found by their position.
 //!

@@ -42,6 +42,8 @@ impl Server {
         // Where it fails, too, the next one is due after as many records again.
         self.snapshots.last = n;
         let Some(bytes) = self.state.snapshot() else {
+            // It does not get smaller: this life needs no more tries.
+            self.snapshots.every = u64::MAX;
             self.effects.note(Note::Snapshot(n, false));
             return;
         };

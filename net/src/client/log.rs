@@ -44,10 +44,10 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
     let key = stored.key.spki().id();
     let strange: Vec<_> =
         audit.strange_to(&stored.name, key).map(|(index, leaf)| format!("{index}: {}", act(leaf))).collect();
-    if acknowledge {
-        logbook::acknowledge(&stored.folder, origin, head.size)?;
-    }
     if strange.is_empty() {
+        if acknowledge {
+            logbook::acknowledge(&stored.folder, origin, head.size)?;
+        }
         return if json {
             print_line(json!({ "log": origin.as_str(), "size": head.size, "root": head.root.to_string() }))
         } else {
@@ -61,8 +61,10 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
         strange.join("; ")
     );
     if acknowledge {
-        let _ = writeln!(io::stderr().lock(), "{}; other commands are silent about these now", Plain(&words));
-        return Ok(());
+        // What nobody could read is not acknowledged.
+        writeln!(io::stderr().lock(), "{}; other commands are silent about these now", Plain(&words))
+            .map_err(Failure::failed)?;
+        return Ok(logbook::acknowledge(&stored.folder, origin, head.size)?);
     }
     Err(Failure::new(Exit::Refused, words))
 }

@@ -13,6 +13,7 @@ use countersign_core::tls::Root;
 use serde_json::json;
 
 use super::founding::{ROOT, ROOT_KEY, certificate, exists};
+use super::rotate::LOCK;
 use crate::args::ShellWord;
 use crate::clock::Clock;
 use crate::entropy::OsEntropy;
@@ -90,6 +91,8 @@ pub(super) fn realm_at(data: &Path) -> Result<(Folder, Root), Failure> {
 /// Runs `server ca export-root`.
 pub fn export(data: &Path, target: &Target, passphrase_file: Option<&Path>, json: bool) -> Result<(), Failure> {
     let (folder, root) = realm_at(data)?;
+    // One at a time with whatever else reads or moves the root's key.
+    let _alone = folder.lock_file(LOCK, "server ca export-root").map_err(Failure::failed)?;
     let plain = folder.file(ROOT_KEY);
     let key = plain_key(&folder, &root)?;
     let sealed = match target {

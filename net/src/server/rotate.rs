@@ -33,7 +33,7 @@ use crate::exit::{Exit, Failure, print_line};
 use crate::store::folder::{Folder, FolderError};
 
 /// Held while a new issuing CA is made, so that no two are at once.
-const LOCK: &str = "rotate.lock";
+pub(super) const LOCK: &str = "rotate.lock";
 
 /// Runs `server ca rotate`.
 pub fn rotate(data: &Path, root_key: Option<&Path>, passphrase_file: Option<&Path>, json: bool) -> Result<(), Failure> {

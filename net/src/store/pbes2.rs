@@ -1,5 +1,5 @@
 //! Decides which encrypted keys are opened: PKCS#8 under PBES2 as OpenSSL writes it, by a bounded amount of work.
-//! [`seal`] writes one of them.
+//! [`seal()`] writes one of them.
 //!
 //! RFC 5958 §3 and RFC 8018 §6.2: the key comes of the passphrase by PBKDF2 with HMAC-SHA-256, 384 or 512, and decrypts
 //! AES-128 or AES-256 in CBC. The structure is read by core's strict reader, the computing is aws-lc's, as everywhere.
