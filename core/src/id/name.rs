@@ -261,6 +261,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_realm_that_was_written_down_is_read_as_what_it_was_or_not_at_all() {
+        assert_eq!(Realm::try_from("lab.example".to_owned()).map(String::from), Ok("lab.example".to_owned()));
+        assert!(Realm::try_from("Lab.example".to_owned()).is_err());
+    }
+
+    #[test]
     fn hostile_names_are_refused_each_for_its_own_reason() {
         let long = "a".repeat(LABEL_BYTES_MAX + 1);
         for (text, reason) in [

@@ -159,6 +159,30 @@ fn a_handshake_that_does_not_end_is_given_up() {
 }
 
 #[test]
+fn a_handshake_that_waits_for_its_turn_keeps_so_much_and_not_a_byte_more() {
+    let house = House::new(1);
+    let (mut client, _) = house.pair(Channel::Relay);
+    let mut server = End::new(Session::accept_held(house.doors()));
+    let hello = client.take();
+    server.give(&hello);
+    assert_eq!(server.session.held(), Some(Channel::Relay));
+    server.give(&vec![0; HANDSHAKE_BYTES_MAX - hello.len()]);
+    assert_eq!((server.session.held(), server.over), (Some(Channel::Relay), None));
+    server.give(&[0]);
+    assert_eq!(server.over, Some(CloseReason::Fault(Fault::HandshakeTooLong)));
+}
+
+#[test]
+fn what_comes_after_the_handshake_is_no_part_of_it() {
+    let house = House::new(1);
+    let (mut client, mut server) = house.pair(Channel::Relay);
+    exchange(&mut client, &mut server);
+    client.session.seal(&vec![7; 2 * HANDSHAKE_BYTES_MAX]);
+    exchange(&mut client, &mut server);
+    assert_eq!((server.plaintext.len(), server.over), (2 * HANDSHAKE_BYTES_MAX, None));
+}
+
+#[test]
 fn any_altered_byte_of_a_handshake_changes_nothing_or_ends_it() {
     let house = House::new(1);
     let (mut client, mut server) = house.pair(Channel::Peer);
