@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let addresses: Vec<SocketAddr> = ports.iter().map(Port::address).collect();
     let endpoint = announce::endpoint(config.public.as_ref(), &addresses)?;
     let signals = Signals::take()?;
-    let Assembled { server, journal, is_new } =
+    let Assembled { server, journal, is_new, folded: (snapshot, folded) } =
         assemble::assemble(&folder, config.realm.as_ref(), clock.now(), &mut OsEntropy)
             .map_err(|error| refused(error, config))?;
     let server = server.with_settings(settings).map_err(Failure::failed)?;
@@ -82,6 +82,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let desk = Desk::open(&folder, Links { endpoint, realm: realm.clone(), root: server.root(), lifetime })?;
     let mut reactor = Reactor::new(clock, server, journal, ports, desk, signals)?;
     reactor.found()?;
+    tracing::info!(snapshot, records = folded, "journal folded");
     tracing::info!(%realm, people, records, "started");
     for address in addresses {
         options.voice.listening(address, &realm);

@@ -87,7 +87,9 @@ pub fn keep(folder: &Path, followed: &Followed) -> Result<(), HomeError> {
         write_certificates(&folder.join(CERTIFICATE), &[&followed.certificate])?;
         write_file(&path, followed.checkpoint.as_bytes())?;
     }
-    followed.reading.clone().map_or(Ok(()), |ours| keep_reading(folder, ours))
+    // What the disk does not take of the reading is read again, and the alarm with it.
+    let _ = followed.reading.clone().map(|ours| keep_reading(folder, ours));
+    Ok(())
 }
 
 /// The person was shown all that the log has before this index, and with it every alarm.

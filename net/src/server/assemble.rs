@@ -30,6 +30,8 @@ pub struct Assembled {
     pub journal: Journal,
     /// Whether the realm begins with this start.
     pub is_new: bool,
+    /// The place of the snapshot that the start went on from, 0 if from none; and how many records were folded then.
+    pub folded: (u64, u64),
 }
 
 /// Puts the server of `folder` together, and founds the realm `asked` for (or the default one) if there is none.
@@ -48,6 +50,7 @@ pub fn assemble(
     let mut journal = Journal::open(&path, incarnation)?;
     let Replayed { state, snapshot } = replay::replay(&mut journal, &path)?;
     let is_new = state.realm().is_none();
+    let folded = (snapshot, state.position().n - snapshot);
     let files = if is_new && !founding::is_complete(folder)? {
         founding::found(folder, &asked.cloned().unwrap_or_default(), now.wall, rng)?
     } else {
@@ -68,7 +71,7 @@ pub fn assemble(
     let authority = authority.with_before(files.before.iter().map(Vec::as_slice))?;
     let server = Server::start(tls_env(), authority, state, now, rng)?;
     let server = server.with_snapshots(snapshot, SNAPSHOT_EVERY_RECORDS);
-    Ok(Assembled { server, journal, is_new })
+    Ok(Assembled { server, journal, is_new, folded })
 }
 
 /// The realm of a root whose journal has no record yet to tell it.

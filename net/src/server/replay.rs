@@ -36,9 +36,6 @@ pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed, AssembleEr
         Ok(_) => Ok(()),
         Err(refusal) => Err(AssembleError::Record { path: path.to_owned(), n, refusal }),
     })?;
-    if end.n > 0 {
-        tracing::info!(snapshot, records = state.position().n - snapshot, "journal folded");
-    }
     Ok(Replayed { state, snapshot })
 }
 

@@ -91,8 +91,11 @@ pub(super) fn realm_at(data: &Path) -> Result<(Folder, Root), Failure> {
 /// Runs `server ca export-root`.
 pub fn export(data: &Path, target: &Target, passphrase_file: Option<&Path>, json: bool) -> Result<(), Failure> {
     let (folder, root) = realm_at(data)?;
-    // One at a time with whatever else reads or moves the root's key.
-    let _alone = folder.lock_file(LOCK, "server ca export-root").map_err(Failure::failed)?;
+    // The file that is written in place is every run's, so they take turns, with a rotation as well.
+    let _alone = match target {
+        Target::InPlace => Some(folder.lock_file(LOCK, "server ca export-root").map_err(Failure::failed)?),
+        Target::File { .. } => None,
+    };
     let plain = folder.file(ROOT_KEY);
     let key = plain_key(&folder, &root)?;
     let sealed = match target {

@@ -44,7 +44,7 @@ impl Place {
 
     /// A start that gets as far as the journal's first record.
     fn found(&self) -> Fingerprint {
-        let Assembled { mut server, journal, is_new } = self.assemble().unwrap();
+        let Assembled { mut server, journal, is_new, .. } = self.assemble().unwrap();
         assert!(is_new);
         let Some(Output::Append(_, records)) = server.poll_output() else { panic!("a new realm is written down") };
         append(journal, records);
