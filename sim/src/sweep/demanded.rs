@@ -192,8 +192,7 @@ const NO_CODE: [(&str, &str); 3] = [
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
 ];
 
-const NO_RELAY_WAKE: [(&str, &str); 2] =
-    [("Expiry", "no run lasts as long as a certificate"), ("Issuing", "no run comes near the end of an issuing CA")];
+const NO_RELAY_WAKE: [(&str, &str); 1] = [("Expiry", "no run lasts as long as a certificate")];
 
 const NO_DENIAL: [(&str, &str); 1] = [("TooLong", "people say nothing that is longer than a line may be")];
 
