@@ -202,7 +202,8 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     // RFC 8446 §4.4.3
     let [client, server] =
         ["client", "server"].map(|side| format!("{}TLS 1.3, {side} CertificateVerify\0", " ".repeat(64)));
-    let uses = [request, &binding, client.as_bytes(), server.as_bytes()];
+    let note = crate::tlog::NoteName::of_log(&alice.realm, 1).to_string();
+    let uses = [request, &binding, client.as_bytes(), server.as_bytes(), note.as_bytes()];
     for (n, one) in uses.iter().enumerate() {
         for other in uses.iter().skip(n + 1) {
             let common = one.len().min(other.len());
