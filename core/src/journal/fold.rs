@@ -27,7 +27,7 @@ use crate::invite::TokenHash;
 use crate::pki::facts::Subject;
 use crate::pki::{Grant, LintFailure, lint};
 use crate::time::Wall;
-use crate::tlog::Leaf;
+use crate::tlog::{Basis, Leaf};
 
 /// People in one realm, by the rules of version 1.
 pub(super) const USERS_MAX_V1: usize = 10_000;
@@ -199,7 +199,9 @@ fn grant_v1(state: &mut State, grant: Grant) -> Outcome {
         .entry(grant.name.user.clone())
         .or_insert_with(|| User { opened: grant.at, devices: BTreeMap::new() });
     user.devices.insert(grant.name.device.clone(), Device { key, serial });
-    state.grants.insert(serial, Progress { grant, issued: None });
+    let elsewhere = grant.token == TokenHash::of_operators_word(key, &grant.name);
+    let basis = if elsewhere { Basis::MadeElsewhere } else { Basis::FirstDevice };
+    state.grants.insert(serial, Progress { grant, basis, issued: None });
     state.unissued.insert(serial);
     Outcome::Granted(serial)
 }

@@ -79,6 +79,8 @@ pub struct Invite {
 pub struct Progress {
     /// What was granted.
     pub grant: Grant,
+    /// By what right, as the log says it.
+    pub basis: Basis,
     /// What became of it, once it was signed.
     pub issued: Option<IssuedAt>,
 }
@@ -98,14 +100,13 @@ impl Progress {
     /// What the log says of it, once it was signed.
     pub fn leaf(&self) -> Option<Leaf> {
         let (grant, issued) = (&self.grant, self.issued?);
-        let elsewhere = grant.token == TokenHash::of_operators_word(grant.key.id(), &grant.name);
         Some(Leaf::DeviceCertificate(Certified {
             name: grant.name.clone(),
             serial: grant.serial,
             key: grant.key.id(),
             certificate: issued.certificate,
             not_after: grant.not_after,
-            basis: if elsewhere { Basis::MadeElsewhere } else { Basis::FirstDevice },
+            basis: self.basis.clone(),
             at: grant.at,
         }))
     }
