@@ -12,6 +12,7 @@
 pub mod csr;
 pub mod der;
 pub mod device_key;
+pub mod endorsement;
 pub mod facts;
 pub mod grant;
 pub mod issue;

@@ -8,11 +8,13 @@ use std::sync::LazyLock;
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, Serial, UserName};
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::record::RULES;
+use countersign_core::journal::state::Device;
 use countersign_core::journal::{Outcome, Record, RecordRefusal, State};
 use countersign_core::limits::{DEVICE_LIFETIME, RECORD_ENCODED_BYTES_MAX};
-use countersign_core::pki::{Grant, SecretKey, Spki};
+use countersign_core::pki::{Grant, SecretKey};
 use countersign_core::server::replay;
 use countersign_core::time::Wall;
+use countersign_core::tlog::{Basis, Endorsement};
 
 use crate::cast::{NOW, cast, stream};
 use crate::script::Script;
@@ -41,6 +43,9 @@ fn record(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
     let kind = script.byte();
     if (0xf0..0xf8).contains(&kind) {
         return certified(script);
+    }
+    if (0xe8..0xf0).contains(&kind) {
+        return endorsed(script);
     }
     match kind % 8 {
         0 => {
@@ -92,15 +97,29 @@ fn serial(script: &mut Script<'_>) -> Serial {
     Serial(serial)
 }
 
+/// A further device, mostly by the word of one that there may be.
+fn endorsed(script: &mut Script<'_>) -> Vec<u8> {
+    let grant = grant(script);
+    let by = DeviceLabel::parse(script.choose(&DEVICES)).expect("a device's label");
+    let own = &KEYS[usize::from(script.byte()) % KEYS.len()];
+    let mut endorsement = Endorsement::give(by, own, &Realm::default(), &grant.name, grant.key.id());
+    if script.byte() >= 0xf0 {
+        endorsement.signature[usize::from(script.byte()) % 64] ^= 1;
+    }
+    Record::CertificateEndorsed { grant, endorsement }.encode()
+}
+
+/// The keys of those who ask.
+static KEYS: LazyLock<Vec<SecretKey>> =
+    LazyLock::new(|| (0..6).map(|n| SecretKey::draw(&mut stream(&format!("key/{n}")))).collect());
+
 fn grant(script: &mut Script<'_>) -> Grant {
-    static KEYS: LazyLock<Vec<Spki>> =
-        LazyLock::new(|| (0..6).map(|n| SecretKey::draw(&mut stream(&format!("key/{n}"))).spki()).collect());
     let device = DeviceLabel::parse(script.choose(&DEVICES)).expect("a device's label");
     let which = usize::from(script.byte()) % KEYS.len();
     Grant {
         token: token(script),
         name: DeviceName { user: user(script), device },
-        key: KEYS.get(which).cloned().expect("a remainder is less than what it was divided by"),
+        key: KEYS.get(which).expect("a remainder is less than what it was divided by").spki(),
         serial: serial(script),
         not_before: NOW,
         not_after: near(NOW.plus(DEVICE_LIFETIME), script),
@@ -198,7 +217,15 @@ fn keeps_promises(state: &State) {
     let mut unissued: BTreeSet<Serial> = state.unissued().collect();
     for (user, account) in state.users() {
         assert!(looks.insert(user.skeleton()), "{user} looks like somebody else");
-        assert_eq!(account.devices.len(), 1, "{user} has a second device");
+        let first = |device: &&Device| {
+            let basis = state.progress(device.origin).map(|progress| &progress.basis);
+            !matches!(basis, Some(Basis::Endorsed(_)))
+        };
+        assert_eq!(
+            account.devices.values().filter(first).count(),
+            1,
+            "{user} has a second device without an endorsement"
+        );
         for (label, device) in &account.devices {
             assert!(keys.insert(device.key), "{user}/{label} has another device's key");
             let progress = state.progress(device.serial).expect("a device has a grant");

@@ -13,9 +13,21 @@
 //! | GR-05 | the name is free | `of_two_racing_requests_one_wins` | `name-taken` |
 //! | GR-06 | nobody's name looks like it | `a_name_that_looks_taken` | `look-alike-user` |
 //! | GR-07 | the key is new | `a_key_belongs_to_one_device` | `key-twice` |
-//! | GR-08 | the user has no device yet (until endorsements exist) | `a_second_device_is_refused` | `second-device` |
+//! | GR-08 | the user has no device yet | `a_second_device_is_refused` | `second-device` |
 //! | GR-09 | the realm has room | `a_full_realm_refuses` | |
 //! | GR-10 | the certificate is the granted one | `a_certificate_that_was_not_granted` | |
+//!
+//! A further device of a person passes GR-01 to GR-04, GR-07 and GR-10, and instead of the others
+//!
+//! | check | what | test (`fold/endorsed/tests.rs`) | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | EN-01 | no other device of the user has its name | `a_device_name_is_given_once` | |
+//! | EN-02 | the user has room for it | `a_person_has_sixteen_devices_at_most` | |
+//! | EN-03 | a device of this very user, with the key that it has, gave its word | `the_word_of_anybody_else_is_none` | |
+//! | EN-04 | the word is for this name, key and realm | `the_word_for_another_device_is_none` | |
+//! | EN-05 | the row of words back to the first device is short enough to be shown whole | `a_row_of_endorsements_has_an_end` | |
+
+mod endorsed;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +40,8 @@ use crate::pki::facts::Subject;
 use crate::pki::{Grant, LintFailure, lint};
 use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
+
+pub use endorsed::may_wait;
 
 /// People in one realm, by the rules of version 1.
 pub(super) const USERS_MAX_V1: usize = 10_000;
@@ -78,6 +92,14 @@ pub enum EnrolRefusal {
     SecondDevice,
     /// GR-09.
     RealmFull,
+    /// EN-01.
+    DeviceTaken,
+    /// EN-02.
+    DevicesFull,
+    /// EN-03, EN-04.
+    NotEndorsed,
+    /// EN-05.
+    EndorsementsTooMany,
 }
 
 impl EnrolRefusal {
@@ -94,6 +116,10 @@ impl EnrolRefusal {
             Self::KeyTaken => Code::KEY_TAKEN,
             Self::SecondDevice => Code::SECOND_DEVICE,
             Self::RealmFull => Code::REALM_FULL,
+            Self::DeviceTaken => Code::DEVICE_TAKEN,
+            Self::DevicesFull => Code::DEVICES_FULL,
+            Self::NotEndorsed => Code::NOT_ENDORSED,
+            Self::EndorsementsTooMany => Code::ENDORSEMENTS_TOO_MANY,
         }
     }
 }
@@ -146,6 +172,7 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::CertificateIssued { serial, der } => issue_v1(state, serial, &der),
         Record::IssuingCertified { der, at } => issuing_v2(state, &der, at),
         Record::RelayCertified { der, at } => relay_v2(state, &der, at),
+        Record::CertificateEndorsed { grant, endorsement } => endorsed::endorsed_v3(state, grant, endorsement),
     }
 }
 
@@ -188,6 +215,13 @@ fn grant_v1(state: &mut State, grant: Grant) -> Outcome {
     if state.grants.contains_key(&grant.serial) {
         return Outcome::Contradicts(JournalFault::SerialTwice);
     }
+    let elsewhere = grant.token == TokenHash::of_operators_word(grant.key.id(), &grant.name);
+    let basis = if elsewhere { Basis::MadeElsewhere } else { Basis::FirstDevice };
+    open(state, grant, basis, 0)
+}
+
+/// Writes a device down whose certificate may be signed now. So many endorsements lie between it and its user's first one.
+fn open(state: &mut State, grant: Grant, basis: Basis, depth: u8) -> Outcome {
     let (serial, key) = (grant.serial, grant.key.id());
     if let Some(invite) = state.invites.get_mut(&grant.token) {
         invite.used = Some(serial);
@@ -198,9 +232,7 @@ fn grant_v1(state: &mut State, grant: Grant) -> Outcome {
         .users
         .entry(grant.name.user.clone())
         .or_insert_with(|| User { opened: grant.at, devices: BTreeMap::new() });
-    user.devices.insert(grant.name.device.clone(), Device { key, serial });
-    let elsewhere = grant.token == TokenHash::of_operators_word(key, &grant.name);
-    let basis = if elsewhere { Basis::MadeElsewhere } else { Basis::FirstDevice };
+    user.devices.insert(grant.name.device.clone(), Device { key, serial, origin: serial, depth });
     state.grants.insert(serial, Progress { grant, basis, issued: None });
     state.unissued.insert(serial);
     Outcome::Granted(serial)
@@ -234,13 +266,26 @@ pub fn allowed(
     key: KeyId,
     at: Wall,
 ) -> Result<Option<Serial>, EnrolRefusal> {
+    if let Some(serial) = granted_before(state, token, name, key) {
+        return Ok(Some(serial));
+    }
+    is_admitted(state, token, name, at)?;
+    free(state, name, key)?;
+    Ok(None)
+}
+
+/// What this invite was used for, if that was the very same request.
+fn granted_before(state: &State, token: &TokenHash, name: &DeviceName, key: KeyId) -> Option<Serial> {
+    let serial = state.invites.get(token)?.used?;
+    let grant = &state.grants.get(&serial)?.grant;
+    (grant.name == *name && grant.key.id() == key).then_some(serial)
+}
+
+/// Whether an invite that was not used yet admits somebody of this name (GR-01 to GR-04).
+fn is_admitted(state: &State, token: &TokenHash, name: &DeviceName, at: Wall) -> Result<(), EnrolRefusal> {
     let invite = state.invites.get(token).ok_or(EnrolRefusal::InviteUnknown)?;
-    if let Some(serial) = invite.used {
-        let same = |progress: &&Progress| progress.grant.name == *name && progress.grant.key.id() == key;
-        return match state.grants.get(&serial).filter(same) {
-            Some(_) => Ok(Some(serial)),
-            None => Err(EnrolRefusal::InviteUsed),
-        };
+    if invite.used.is_some() {
+        return Err(EnrolRefusal::InviteUsed);
     }
     if at > invite.expires {
         return Err(EnrolRefusal::InviteExpired);
@@ -248,8 +293,7 @@ pub fn allowed(
     if invite.user.as_ref().is_some_and(|user| *user != name.user) {
         return Err(EnrolRefusal::InviteForOther);
     }
-    free(state, name, key)?;
-    Ok(None)
+    Ok(())
 }
 
 /// Whether there is room for a device of this name and key, by whatever right it is asked for (GR-05 to GR-09).

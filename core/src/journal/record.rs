@@ -17,11 +17,12 @@ use crate::invite::TokenHash;
 use crate::limits::RECORD_ENCODED_BYTES_MAX;
 use crate::pki::Grant;
 use crate::time::Wall;
+use crate::tlog::Endorsement;
 
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
 /// The newest rules that this program knows. A record is written with the oldest that know its kind.
-pub const RULES: u8 = 2;
+pub const RULES: u8 = 3;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,13 @@ pub enum Record {
         der: ByteBuf,
         /// When.
         at: Wall,
+    },
+    /// Somebody asks for the certificate of a further device, for which another one of the same user vouches (rules 3).
+    CertificateEndorsed {
+        /// What is asked for, by an invite as for a first device.
+        grant: Grant,
+        /// The other device's word.
+        endorsement: Endorsement,
     },
 }
 
@@ -116,6 +124,7 @@ impl Record {
             | Self::CertificateGranted(_)
             | Self::CertificateIssued { .. } => 1,
             Self::IssuingCertified { .. } | Self::RelayCertified { .. } => 2,
+            Self::CertificateEndorsed { .. } => 3,
         }
     }
 

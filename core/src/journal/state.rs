@@ -61,6 +61,10 @@ pub struct Device {
     pub key: KeyId,
     /// Its newest certificate.
     pub serial: Serial,
+    /// Its first certificate: by what right it is this user's.
+    pub origin: Serial,
+    /// How many endorsements lie between it and the first device of its user.
+    pub depth: u8,
 }
 
 /// An invite.

@@ -59,12 +59,18 @@ codes! {
     NAME_LOOKS_TAKEN = 205, "the user name looks too much like somebody else's";
     NAME_INVALID = 206, "the name is not allowed";
     KEY_TAKEN = 207, "the key belongs to another device";
-    SECOND_DEVICE = 208, "the user exists already, and further devices are not supported yet";
+    SECOND_DEVICE = 208, "the user exists already: a further device has to be approved by one that they have";
     CSR_REFUSED = 209, "the certificate request was refused";
     BINDING_REFUSED = 210, "the request was not made for this connection, token and name";
     REALM_FULL = 211, "the realm has no room for another person";
     BUSY = 212, "the server is busy: try again in a moment";
     ISSUE_FAILED = 213, "the server could not issue the certificate: its log says why";
+    DEVICE_TAKEN = 214, "the user has a device of this name already: choose another one";
+    DEVICES_FULL = 215, "the user has as many devices as a person can have";
+    NOT_ENDORSED = 216, "no device of this user has given its word for this one";
+    ENDORSEMENTS_TOO_MANY = 217, "the device that approves was approved by too many others in a row: approve with an older one";
+    NOT_APPROVED = 218, "the device was not approved";
+    NOT_WAITING = 219, "no such device waits to be approved";
 
     // 300: calls
     NO_SUCH_USER = 300, "there is no such user";

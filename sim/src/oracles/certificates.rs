@@ -59,7 +59,7 @@ impl Certificates {
     /// What the journal says: to whom a certificate was granted, and which one was issued then.
     fn written(&mut self, record: &[u8]) {
         match Record::decode(record) {
-            Ok((_, Record::CertificateGranted(grant))) => {
+            Ok((_, Record::CertificateGranted(grant) | Record::CertificateEndorsed { grant, .. })) => {
                 self.users.insert(grant.name.user.clone());
                 self.granted.insert(grant.serial, grant.name);
             }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::super::tests::{Ledger, golden_2};
+use super::super::tests::{Ledger, golden_3};
 use super::*;
 
 /// The golden journal's state after each record, the empty one first.
@@ -32,7 +32,7 @@ fn restored(end: u64, snapshots: &[(u64, Vec<u8>)]) -> (State, Vec<(u64, Snapsho
 
 #[test]
 fn a_state_comes_back_from_its_snapshot_at_every_place_and_goes_on_as_the_replay_does() {
-    let ledger = golden_2();
+    let ledger = golden_3();
     let states = states(&ledger);
     for (place, state) in states.iter().enumerate() {
         let mut back = State::restore(&state.snapshot().unwrap()).unwrap();
@@ -48,7 +48,7 @@ fn a_state_comes_back_from_its_snapshot_at_every_place_and_goes_on_as_the_replay
 
 #[test]
 fn a_snapshot_says_the_same_hash_of_itself_as_the_state_does() {
-    let state = golden_2().state;
+    let state = golden_3().state;
     assert_eq!(state.snapshot().unwrap()[2..34], state.digest().0);
     assert_eq!(state.snapshot().unwrap()[34..], state.encode());
 }
@@ -59,7 +59,7 @@ fn a_snapshot_says_the_same_hash_of_itself_as_the_state_does() {
 #[test]
 fn the_golden_snapshot_is_written_today_as_it_was_then_and_is_read_back() {
     let golden = crate::testing::from_hex(include_str!("../golden/snapshot.hex").trim_end());
-    let today = golden_2().state;
+    let today = golden_3().state;
     assert_eq!(golden[..2], [FORMAT, RULES]);
     assert_eq!(crate::testing::to_hex(&today.snapshot().unwrap()), crate::testing::to_hex(&golden));
     assert_eq!(State::restore(&golden), Ok(today));
@@ -67,7 +67,7 @@ fn the_golden_snapshot_is_written_today_as_it_was_then_and_is_read_back() {
 
 #[test]
 fn a_snapshot_of_another_program_is_passed_over_by_name_whether_it_is_older_or_newer() {
-    let ledger = golden_2();
+    let ledger = golden_3();
     let (end, good) = (ledger.state.position().n, ledger.state.snapshot().unwrap());
     for (at, by, refusal) in [
         (0, 1, SnapshotRefusal::Newer(FORMAT + 1, RULES)),
@@ -85,7 +85,7 @@ fn a_snapshot_of_another_program_is_passed_over_by_name_whether_it_is_older_or_n
 
 #[test]
 fn every_cut_and_every_changed_byte_of_a_snapshot_is_refused() {
-    let good = golden_2().state.snapshot().unwrap();
+    let good = golden_3().state.snapshot().unwrap();
     for length in 0..good.len() {
         assert!(State::restore(&good[..length]).is_err(), "{length} bytes");
     }
@@ -103,7 +103,7 @@ fn every_cut_and_every_changed_byte_of_a_snapshot_is_refused() {
 /// In each place of a state where a length stands, one that no memory holds.
 #[test]
 fn a_length_that_nothing_stands_behind_takes_no_memory() {
-    let body = golden_2().state.encode();
+    let body = golden_3().state.encode();
     let endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
     for at in 0..body.len() {
         let claimed = [&body[..at], &endless, &body[at..]].concat();
@@ -117,14 +117,14 @@ fn a_snapshot_at_its_bound_is_looked_at_and_one_byte_more_is_too_long() {
     let zeros = vec![0; SNAPSHOT_BYTES_MAX + 1];
     assert_eq!(State::restore(&zeros), Err(SnapshotRefusal::TooLong));
     assert_eq!(State::restore(&zeros[1..]), Err(SnapshotRefusal::Older(0, 0)));
-    let state = golden_2().state;
+    let state = golden_3().state;
     let length = state.snapshot().unwrap().len();
     assert!(state.snapshot_within(length).is_some() && state.snapshot_within(length - 1).is_none());
 }
 
 #[test]
 fn the_newest_that_can_be_used_is_gone_on_from_and_the_others_have_their_reasons() {
-    let ledger = golden_2();
+    let ledger = golden_3();
     let states = states(&ledger);
     let end = ledger.state.position().n;
     let good = |place: usize| (place as u64, states[place].snapshot().unwrap());
@@ -162,7 +162,7 @@ proptest! {
         cut in 0..40_usize,
         instead in proptest::collection::vec(any::<u8>(), 0..40),
     ) {
-        let body = golden_2().state.encode();
+        let body = golden_3().state.encode();
         let at = at.index(body.len());
         let behind = (at + cut).min(body.len());
         let changed = [&body[..at], &instead, &body[behind..]].concat();
