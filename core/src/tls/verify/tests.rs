@@ -257,6 +257,7 @@ fn a_ca_is_no_leaf_and_a_leaf_no_ca() {
 #[test]
 fn wrong_or_missing_usage() {
     let house = House::new(1);
+    let with = |other| vec![Usage::ServerAuth, Usage::ClientAuth, other];
     for usages in [
         vec![],
         vec![Usage::ServerAuth],
@@ -264,6 +265,10 @@ fn wrong_or_missing_usage() {
         vec![Usage::ServerAuth, Usage::ClientAuth, Usage::CodeSigning],
         vec![Usage::ServerAuth, Usage::ClientAuth, Usage::Any],
         vec![Usage::Any],
+        with(Usage::EmailProtection),
+        with(Usage::TimeStamping),
+        with(Usage::OcspSigning),
+        with(Usage::Other(vec![1, 3, 6, 1, 4, 1, 99999, 1])),
     ] {
         let leaf = house.device(|params| params.extended_key_usages.clone_from(&usages));
         assert_eq!(house.judge(&leaf), Err(CertRefusal::WrongUsage), "{usages:?}");

@@ -9,6 +9,7 @@ use rcgen::{
 
 use super::*;
 use crate::id::Serial;
+use crate::limits::BACKDATING;
 use crate::pki::{Founded, SecretKey, found_log, found_realm, profile};
 use crate::testing::{START, rng};
 use crate::tls::{Side, judge_device};
@@ -79,10 +80,21 @@ fn what_the_root_did_not_sign_as_the_logs_is_refused() {
 }
 
 #[test]
+fn a_root_says_of_which_realm_it_is() {
+    let realm = Realm::parse("lab.example").unwrap();
+    let founded = found_realm(&realm, START, &mut rng(1));
+    let root = Root::parse(&founded.root, START).unwrap();
+    assert_eq!(root.realm(), Some(realm.clone()));
+    assert_eq!(Trust::new(realm.clone(), root).realm(), &realm);
+}
+
+#[test]
 fn a_logs_certificate_has_its_time() {
     let house = House::new(1);
     let der = house.changed(|_| ());
-    assert_eq!(house.trust.judge_log(&der, START.minus(DAY)), Err(CertRefusal::NotYetValid));
+    let begins = START.minus(BACKDATING);
+    assert_eq!(house.trust.judge_log(&der, begins.minus(Duration::from_secs(1))), Err(CertRefusal::NotYetValid));
+    assert!(house.trust.judge_log(&der, begins).is_ok());
     assert!(house.trust.judge_log(&der, START.plus(DAY)).is_ok());
     assert_eq!(house.trust.judge_log(&der, START.plus(DAY + Duration::from_secs(1))), Err(CertRefusal::Expired));
 }
