@@ -15,12 +15,15 @@
 //! The checks are numbered where they stand: CA-01 to CA-10 in [`crate::pki::csr`], GR-01 to GR-10 in
 //! [`crate::journal::fold`].
 
+mod devices;
+mod waiting;
+
 use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
 use crate::effect::{Effect, Effects, Note, Room, Turn};
-use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
+use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::journal::fold::{JournalFault, allowed, free};
 use crate::journal::{EnrolRefusal, Outcome, Record, State};
@@ -31,8 +34,12 @@ use crate::relay::Books;
 use crate::tlog::Keeper;
 use crate::tlog::keeper::proof;
 use crate::tls::Exporter;
+use crate::wire::devices::DevicesEvent;
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
+use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Extensions, Frame};
+
+use waiting::WaitingRoom;
 
 /// The realm's certificate authority.
 #[derive(Debug)]
@@ -43,6 +50,8 @@ pub struct Ca {
     loading: BTreeMap<LoadId, Asker>,
     /// Who waits for a certificate that is being signed.
     waiting: BTreeMap<Serial, Vec<Asker>>,
+    /// Devices for which another one has to vouch.
+    waiting_room: WaitingRoom,
     /// Set when another issuing CA signs than before, until somebody has asked.
     has_rotated: bool,
 }
@@ -53,6 +62,8 @@ enum Step {
     /// The operator's word, and the grant by it.
     Admitting(Asker),
     Granting(Asker),
+    /// A device is to be granted its certificate by the word of another one.
+    Endorsing(Asker, Asker),
     Issuing(Issued),
     /// Another issuing CA is to sign.
     Rotating(AdminId, Box<Successor>),
@@ -63,6 +74,8 @@ enum Step {
 enum Asker {
     Newcomer(ConnId),
     Operator(AdminId),
+    /// A device that vouches for another one of its user.
+    Member(ConnId, AskId),
 }
 
 /// Why a request got no certificate; the detail is for the log.
@@ -71,6 +84,8 @@ enum No {
     Name(crate::id::NameRefusal),
     Csr(CsrRefusal),
     Journal(EnrolRefusal),
+    /// Something that has no more to it than its code.
+    Code(Code),
     Busy,
     /// What was granted before has expired.
     Lapsed,
@@ -89,6 +104,7 @@ impl Ca {
             appending: BTreeMap::new(),
             loading: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            waiting_room: WaitingRoom::default(),
             has_rotated: false,
         }
     }
@@ -174,6 +190,18 @@ impl Ca {
                 self.waiting.entry(*serial).or_default().push(asker);
                 self.issue(*serial, state, out);
             }
+            (Step::Endorsing(newcomer, member), Outcome::Granted(serial)) => {
+                self.waiting.entry(*serial).or_default().extend([newcomer, member]);
+                self.issue(*serial, state, out);
+            }
+            (Step::Endorsing(newcomer, member), Outcome::GrantedBefore(serial)) => {
+                self.deliver(newcomer, *serial, state, out);
+                self.deliver(member, *serial, state, out);
+            }
+            (Step::Endorsing(newcomer, member), Outcome::Refused(refusal)) => {
+                refuse(newcomer, No::Journal(*refusal), out);
+                refuse(member, No::Journal(*refusal), out);
+            }
             (Step::Granting(asker), Outcome::GrantedBefore(serial)) => self.deliver(asker, *serial, state, out),
             (Step::Granting(asker), Outcome::Refused(refusal)) => refuse(asker, No::Journal(*refusal), out),
             (Step::Issuing(issued), Outcome::Issued(serial)) => {
@@ -194,6 +222,7 @@ impl Ca {
                 out.note(Note::Alarm(format!("the journal took a record of the CA's as {outcome:?}")));
                 let askers = match step {
                     Step::Admitting(asker) | Step::Granting(asker) => vec![asker],
+                    Step::Endorsing(newcomer, member) => vec![newcomer, member],
                     Step::Rotating(id, _) => vec![Asker::Operator(id)],
                     Step::Issuing(issued) => self.waiting.remove(&issued.serial()).unwrap_or_default(),
                 };
@@ -228,11 +257,15 @@ impl Ca {
             .and_then(|csr| csr.check(DeviceName { user, device }, self.authority.realm(), &binding))
             .map_err(No::Csr)?;
         self.in_office(turn)?;
-        let before =
-            allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall).map_err(No::Journal)?;
-        match before {
-            Some(serial) => self.again(asker, serial, turn),
-            None => self.propose(Step::Granting(asker), &checked, token, Vec::new(), turn),
+        match allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall) {
+            Ok(Some(serial)) => self.again(asker, serial, turn),
+            Ok(None) => self.propose(Step::Granting(asker), &checked, token, Vec::new(), turn),
+            Err(refusal) => match (asker, devices::commitment(&enrol.extensions)) {
+                (Asker::Newcomer(conn), Some(commitment)) if turn.state.users().contains_key(&checked.name().user) => {
+                    self.wait(conn, checked, token, commitment, turn)
+                }
+                _ => Err(No::Journal(refusal)),
+            },
         }
     }
 
@@ -341,6 +374,7 @@ impl Ca {
                 out.send(conn, Frame::message(&EnrolEvent::Granted(certified)));
                 out.push(Effect::Part(conn, Code::FINISHED));
             }
+            Asker::Member(conn, ask) => devices::say(conn, DevicesEvent::Done { ask }, out),
             Asker::Operator(id) => {
                 out.push(Effect::Answer(id, Answer::Signed(Signed { leaf: der.to_vec(), issuing, root })));
             }
@@ -351,6 +385,10 @@ impl Ca {
 fn refuse(asker: Asker, no: No, out: &mut Effects) {
     match asker {
         Asker::Newcomer(conn) => refuse_newcomer(conn, no, out),
+        Asker::Member(conn, ask) => {
+            let (code, ..) = no.told();
+            out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
+        }
         Asker::Operator(id) => {
             let refusal = match no {
                 No::Csr(refusal) => OperatorRefusal::Csr(refusal),
@@ -358,7 +396,7 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 No::Busy => OperatorRefusal::Busy,
                 No::Lapsed => OperatorRefusal::Lapsed,
                 // The operator's name was read before it came here.
-                No::Name(_) | No::OutOfOffice | No::Failed => OperatorRefusal::Issue,
+                No::Name(_) | No::OutOfOffice | No::Failed | No::Code(_) => OperatorRefusal::Issue,
             };
             out.push(Effect::Answer(id, Answer::Refused(refusal)));
         }
@@ -366,21 +404,29 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
 }
 
 fn refuse_newcomer(conn: ConnId, no: No, out: &mut Effects) {
-    let (code, detail, words) = match no {
-        No::Name(refusal) => (Code::NAME_INVALID, refusal as u16, refusal.to_string()),
-        No::Csr(CsrRefusal::Binding) => {
-            (Code::BINDING_REFUSED, CsrRefusal::Binding.number(), CsrRefusal::Binding.to_string())
-        }
-        No::Csr(refusal) => (Code::CSR_REFUSED, refusal.number(), refusal.to_string()),
-        No::Journal(refusal) => (refusal.code(), 0, refusal.to_string()),
-        No::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
-        No::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
-        No::OutOfOffice => {
-            (Code::ISSUE_FAILED, 0, "by this server's clock its CA is not valid: set the clock".to_owned())
-        }
-        No::Failed => (Code::ISSUE_FAILED, 0, Code::ISSUE_FAILED.to_string()),
-    };
+    let (code, detail, words) = no.told();
     out.note(Note::EnrolRefused(conn, code, words));
     out.send(conn, Frame::message(&EnrolEvent::Refused { code, detail }));
     out.push(Effect::Part(conn, Code::FINISHED));
+}
+
+impl No {
+    /// What is told, by code and detail, and what only the log learns.
+    fn told(self) -> (Code, u16, String) {
+        match self {
+            Self::Name(refusal) => (Code::NAME_INVALID, refusal as u16, refusal.to_string()),
+            Self::Csr(CsrRefusal::Binding) => {
+                (Code::BINDING_REFUSED, CsrRefusal::Binding.number(), CsrRefusal::Binding.to_string())
+            }
+            Self::Csr(refusal) => (Code::CSR_REFUSED, refusal.number(), refusal.to_string()),
+            Self::Journal(refusal) => (refusal.code(), 0, refusal.to_string()),
+            Self::Code(code) => (code, 0, code.to_string()),
+            Self::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
+            Self::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
+            Self::OutOfOffice => {
+                (Code::ISSUE_FAILED, 0, "by this server's clock its CA is not valid: set the clock".to_owned())
+            }
+            Self::Failed => (Code::ISSUE_FAILED, 0, Code::ISSUE_FAILED.to_string()),
+        }
+    }
 }

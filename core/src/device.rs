@@ -13,6 +13,7 @@
 //!
 //! Enrolment is a machine of its own, [`enrol::Enrolment`]: a device that has no certificate can do nothing else.
 
+pub mod approve;
 pub mod asks;
 pub mod backoff;
 pub mod calls;
@@ -31,15 +32,17 @@ use std::time::Duration;
 use rand_core::CryptoRng;
 
 use crate::fault::{CloseReason, Fault};
-use crate::id::{CallId, ConnId, DeviceName, UserName};
+use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
 use crate::peer::{DirectInput, Expected, Reach};
 use crate::pki::Facts;
+use crate::pki::comparison::ComparisonNonce;
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::Unasked;
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
 use crate::wire::relay::{RelayRequest, Welcome};
 use crate::wire::{Code, Extensions};
 
+use approve::Approvals;
 use asks::Asks;
 pub use asks::{Asked, Fetched};
 use calls::{CallDenied, CallEvent, Calls};
@@ -83,6 +86,14 @@ pub enum Command {
     Fetch(UserName),
     /// Reads the whole log: answered by [`Event::Asked`].
     ReadLog,
+    /// Asks which devices this user has, and which wait to be approved: answered by [`Event::Asked`].
+    Devices,
+    /// Compares with a device that waits: answered by [`approve::Approval::Compared`].
+    Compare(DeviceLabel),
+    /// Vouches for the device that was compared last: the person has found the codes to be the same.
+    Endorse,
+    /// Sends a device away that waits.
+    Dismiss(DeviceLabel),
     /// Calls somebody, by a number of the user's choosing; waits this long for them to come online if they are not.
     Call(CallId, UserName, Duration),
     /// Takes a call.
@@ -174,6 +185,8 @@ pub enum Wake {
     Fetch,
     /// The relay has not given the next page of the log in time.
     ReadLog,
+    /// The relay has not answered in time about this user's devices.
+    Approve,
     /// To ask again what the log has become, or to give up on an answer about it.
     Watch,
 }
@@ -204,6 +217,7 @@ pub struct Device {
     session: RelaySession,
     calls: Calls,
     asks: Asks,
+    approvals: Approvals,
     watch: Watch,
     quitting: bool,
     done: bool,
@@ -228,6 +242,7 @@ impl Device {
             session: RelaySession::new(dial, ends),
             calls,
             asks: Asks::default(),
+            approvals: Approvals::default(),
             watch: Watch::default(),
             quitting: false,
             done: false,
@@ -280,11 +295,12 @@ impl Device {
             Input::Received(conn, bytes) => self.session.received(conn, bytes, now, rng),
             Input::Sent(conn, n) => self.session.sent(conn, n),
             Input::Ended(conn) => self.session.ended(conn, now, rng),
-            Input::Command(command) => self.command(command, now),
+            Input::Command(command) => self.command(command, now, rng),
             Input::Tick => {
                 self.session.tick(now, rng);
                 self.calls.tick(now);
                 self.asks.tick(now);
+                self.approvals.tick(now);
                 self.tick_watch(now, rng);
             }
         }
@@ -303,6 +319,7 @@ impl Device {
     /// When the device next wants [`Input::Tick`], and why.
     pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
         let calls_and_asks = self.calls.next_deadline().into_iter().chain(self.asks.next_deadline());
+        let calls_and_asks = calls_and_asks.chain(self.approvals.next_deadline());
         self.session.next_deadline().into_iter().chain(calls_and_asks).chain(self.watch.next_deadline()).min()
     }
 
@@ -316,11 +333,15 @@ impl Device {
         self.calls.has_room(call)
     }
 
-    fn command(&mut self, command: Command, now: Now) {
+    fn command(&mut self, command: Command, now: Now, rng: &mut dyn CryptoRng) {
         match command {
             Command::Who => self.asks.who(now),
             Command::Fetch(user) => self.asks.fetch(user, now),
             Command::ReadLog => self.asks.read_log(now),
+            Command::Devices => self.approvals.list(now),
+            Command::Compare(device) => self.approvals.compare(device, ComparisonNonce::draw(rng), now),
+            Command::Endorse => self.approvals.endorse(&self.identity, now),
+            Command::Dismiss(device) => self.approvals.dismiss(device, now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
@@ -348,13 +369,15 @@ impl Device {
         loop {
             // What one event of the session has led to is told before the next is looked at, so that the last line of
             // a call never comes after the news that the relay is lost.
-            if let Some(request) = self.calls.poll_request().or_else(|| self.asks.poll_request()) {
+            let asks =
+                |asks: &mut Asks, approvals: &mut Approvals| asks.poll_request().or_else(|| approvals.poll_request());
+            if let Some(request) = self.calls.poll_request().or_else(|| asks(&mut self.asks, &mut self.approvals)) {
                 self.session.request(&request);
             } else if let Some(request) = self.watch.poll_request() {
                 self.session.request(&request);
             } else if let Some(split) = self.calls.take_split() {
                 self.split(split, now, rng);
-            } else if let Some(asked) = self.asks.poll_event() {
+            } else if let Some(asked) = self.asks.poll_event().or_else(|| self.approvals.poll_event()) {
                 self.tell(Event::Asked(asked));
             } else if let Some((call, result)) = self.calls.poll_event() {
                 let event = match result {
@@ -389,6 +412,7 @@ impl Device {
                     self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
                 }
                 self.asks.online(now);
+                self.approvals.online(now);
                 self.calls.online(now);
             }
             SessionEvent::Said(event) => {
@@ -399,12 +423,14 @@ impl Device {
             SessionEvent::Lost(reason, wait) => {
                 self.calls.offline(now);
                 self.asks.offline();
+                self.approvals.offline();
                 self.stop_watching();
                 self.tell(Event::Offline(reason, wait));
             }
             SessionEvent::GivenUp(reason) => {
                 self.calls.offline(now);
                 self.asks.offline();
+                self.approvals.offline();
                 self.stop_watching();
                 self.calls.quit(now);
                 self.tell(Event::GivenUp(reason));
@@ -412,6 +438,7 @@ impl Device {
             SessionEvent::Parted => {
                 self.calls.offline(now);
                 self.asks.offline();
+                self.approvals.offline();
                 self.stop_watching();
                 self.done();
             }

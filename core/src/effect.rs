@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand_core::CryptoRng;
 
 use crate::fault::CloseReason;
-use crate::id::{AdminId, AppendId, ConnId, DeviceName, LoadId, Serial};
+use crate::id::{AdminId, AppendId, ConnId, DeviceName, LoadId, Serial, UserName};
 use crate::journal::{Record, State};
 use crate::operator::Answer;
 use crate::server::StrangersWork;
@@ -44,6 +44,8 @@ pub enum Effect {
     Send(ConnId, Frame),
     /// Say goodbye to a connection with this code.
     Part(ConnId, Code),
+    /// Queue this frame for each device by which a person is present.
+    Tell(UserName, Frame),
     /// Write these records down, all or none.
     Append(AppendId, Room, Vec<Record>),
     /// Read the record at this place of the journal.

@@ -82,6 +82,14 @@ pub const INVITE_LIFETIME_MIN: Duration = Duration::from_secs(1);
 pub const INVITE_LIFETIME_MAX: Duration = days(30);
 /// Invites that are open at one time.
 pub const INVITES_OPEN_MAX: usize = 4096;
+/// Devices that wait to be approved, in the whole realm.
+pub const WAITING_MAX: usize = 64;
+/// Devices of one user that wait to be approved.
+pub const WAITING_PER_USER_MAX: usize = 4;
+/// How long a device waits to be approved.
+pub const WAITING_TIME_MAX: Duration = Duration::from_secs(15 * 60);
+/// Comparisons that a device which waits takes part in.
+pub const COMPARISONS_MAX: u32 = 8;
 /// People in one realm.
 pub const USERS_MAX: usize = 10_000;
 

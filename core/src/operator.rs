@@ -145,8 +145,8 @@ impl fmt::Display for OperatorRefusal {
             Self::TooMany => write!(f, "there are {INVITES_OPEN_MAX} open invites: wait until some expire"),
             Self::Csr(refusal) => write!(f, "the request is refused: {refusal}"),
             Self::Sign(EnrolRefusal::NameTaken | EnrolRefusal::SecondDevice) => f.write_str(
-                "the user exists already, and a further device of an existing user needs an endorsement, which this \
-                 version does not have yet: choose another user name",
+                "the user exists already, and one of their devices would have to approve a further one, which a key made \
+                 elsewhere can't wait for: choose another user name, or let the device join by an invite",
             ),
             Self::Name(refusal) | Self::Sign(refusal) => write!(f, "{refusal}"),
             Self::Busy => write!(f, "{}", Code::BUSY),
@@ -225,7 +225,11 @@ impl Operator {
             return Err(OperatorRefusal::TooMany);
         }
         if let Some(user) = user {
-            user_free(turn.state, user).map_err(OperatorRefusal::Name)?;
+            match user_free(turn.state, user) {
+                // For a further device, which one of theirs will have to approve.
+                Ok(()) | Err(EnrolRefusal::SecondDevice) => {}
+                Err(refusal) => return Err(OperatorRefusal::Name(refusal)),
+            }
         }
         let token = Token::draw(turn.rng);
         let expires = turn.now.wall.plus(lifetime);

@@ -9,6 +9,7 @@
 //! name constraint; and under it the devices and the relay. [`profile`] says what each contains, [`issue`] alone
 //! touches the issuing key, [`lint`] distrusts our own work. Every check on a CSR has a number in [`csr`].
 
+pub mod comparison;
 pub mod csr;
 pub mod der;
 pub mod device_key;

@@ -103,6 +103,8 @@ impl Relay {
             RelayRequest::Forward { tunnel, bytes } => self.tunnels.forward(conn, tunnel, bytes, out)?,
             RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
             RelayRequest::Follow { seen } => self.followers.follow(conn, seen, books, out),
+            // The certificate authority answers those (`server/conn.rs`).
+            RelayRequest::Devices(_) => return Err(Fault::Unexpected),
             RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
         }
         Ok(())
@@ -134,6 +136,11 @@ impl Relay {
     /// The connection by which a device is present.
     pub fn attending(&self, device: &DeviceName) -> Option<ConnId> {
         self.roster.attending(device)
+    }
+
+    /// The connections by which a person is present.
+    pub fn conns_of(&self, user: &UserName) -> Vec<ConnId> {
+        self.roster.conns_of(user).collect()
     }
 
     /// How many open tunnels end at a connection; those that ring are not open.

@@ -348,6 +348,11 @@ impl Server {
         while let Some(effect) = self.effects.pop() {
             match effect {
                 Effect::Send(conn, frame) => self.send(conn, &frame, now),
+                Effect::Tell(user, frame) => {
+                    for conn in self.relay.conns_of(&user) {
+                        self.send(conn, &frame, now);
+                    }
+                }
                 Effect::Part(conn, code) => self.part(conn, code, now),
                 Effect::Append(id, room, records) => {
                     let encoded: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();

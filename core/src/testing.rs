@@ -215,10 +215,22 @@ impl Town {
 
     /// Starts an enrolment; its result is there after the next [`Town::settle`].
     pub(crate) fn begin_enrolment(&mut self, link: InviteLink, name: DeviceName, key: SecretKey) -> usize {
-        let mut machine = Enrolment::new(env(), link, name, key);
+        self.start_enrolment(Enrolment::new(env(), link, name, key))
+    }
+
+    /// Starts an enrolment that was made elsewhere.
+    pub(crate) fn start_enrolment(&mut self, mut machine: Enrolment) -> usize {
         machine.handle(&EnrolInput::Start, self.now);
         self.members.push(Member { machine: Machine::Enrolment(Box::new(machine)), told: Vec::new(), wire: None });
         self.members.len() - 1
+    }
+
+    /// A newcomer's machine.
+    pub(crate) fn enrolment(&mut self, member: usize) -> &mut Enrolment {
+        match &mut self.members[member].machine {
+            Machine::Enrolment(machine) => machine,
+            Machine::Device(_) => panic!("not an enrolment"),
+        }
     }
 
     pub(crate) fn enrolment_result(&self, member: usize) -> Option<EnrolResult> {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use rustls_pki_types::CertificateDer;
 use serde_bytes::ByteBuf;
 
+use super::approve::Approval;
 use super::{Identity, Wake};
 use crate::fault::Fault;
 use crate::id::{AskId, UserName};
@@ -27,6 +28,8 @@ pub enum Asked {
     Certificates(UserName, Vec<Fetched>),
     /// The leaves of the log, from the first on, encoded. Whether they make the log that was signed is yet to be seen.
     Log(Vec<Vec<u8>>),
+    /// About this user's devices.
+    Approval(Approval),
     /// The relay did not give what was asked for.
     Refused(Code),
     /// The relay did not answer in time.
@@ -194,7 +197,8 @@ impl Asks {
                 | Wake::Call(_)
                 | Wake::Direct(_)
                 | Wake::Leaving
-                | Wake::Watch => unreachable!("the others keep those"),
+                | Wake::Watch
+                | Wake::Approve => unreachable!("the others keep those"),
             }
             self.events.push_back(Asked::Unanswered);
         }

@@ -3,30 +3,38 @@
 //! ```text
 //! Keeping --stored--> Dialling --> Greeting --Welcome--> Asking --Granted, checked--> Keeping --stored--> done
 //!                        |            |                     |  refused
+//!                                                       Waiting, Compare: another device has to vouch first
 //! ```
 //!
 //! The key is on the disk before anybody hears of it, so a lost answer costs nothing: the same invite with the same
 //! key gets the same certificate again. What the server sends is checked as strictly as any stranger's certificate.
 
+mod belief;
+mod comparing;
+
 use std::collections::VecDeque;
 
+use rand_core::CryptoRng;
 use rustls_pki_types::CertificateDer;
 use serde_bytes::{ByteArray, ByteBuf};
 
-use super::{Following, Identity, Output};
+use super::{Identity, Output};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, DeviceName};
+use crate::id::{ConnId, DeviceLabel, DeviceName, KeyId};
 use crate::invite::InviteLink;
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
+use crate::pki::comparison::ComparisonNonce;
 use crate::pki::{Csr, DeviceKey, SecretKey, binding_message};
 use crate::time::{Instant, Now, Wall};
-use crate::tlog::Included;
-use crate::tls::{CertRefusal, Credentials, Dial, Exporter, Judged, Root, Side, TlsEnv, Trust, judge_device};
-use crate::wire::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
+use crate::tls::{CertRefusal, Dial, Exporter, Judged, Side, TlsEnv, Trust, judge_device};
+use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest};
 use crate::wire::frame::decode;
-use crate::wire::log::{self, LogHead, LogProof};
 use crate::wire::{Code, Extensions, Frame};
+
+pub use comparing::EnrolNews;
+
+use comparing::Comparing;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -71,6 +79,9 @@ pub struct Enrolment {
     deadline: Option<Instant>,
     server_time: Option<Wall>,
     incarnation: Option<u64>,
+    /// Set if this device would wait for another one of its user.
+    comparing: Option<Comparing>,
+    news: VecDeque<EnrolNews>,
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
@@ -101,10 +112,24 @@ impl Enrolment {
             deadline: None,
             server_time: None,
             incarnation: None,
+            comparing: None,
+            news: VecDeque::new(),
             result: None,
             outputs: VecDeque::new(),
             turned: false,
         }
+    }
+
+    /// The same attempt, which waits for another device to vouch for this one if the user is there already.
+    #[must_use]
+    pub fn ready_to_wait(mut self, rng: &mut dyn CryptoRng) -> Self {
+        self.comparing = Some(Comparing::new(rng));
+        self
+    }
+
+    /// What there is to tell a person while their device waits.
+    pub fn poll_news(&mut self) -> Option<EnrolNews> {
+        self.news.pop_front()
     }
 
     /// Takes one input.
@@ -244,6 +269,20 @@ impl Enrolment {
                 };
                 self.finish(result, now);
             }
+            (Stage::Asking(link), EnrolEvent::Waiting { seconds }) if self.comparing.is_some() => {
+                self.stage = Stage::Asking(link);
+                if let Some(comparing) = &mut self.comparing {
+                    let time = comparing.wait(seconds);
+                    self.deadline = Some(now.mono.plus(time + HANDSHAKE_TIME_MAX));
+                    self.news.push_back(EnrolNews::Waits(time));
+                }
+            }
+            (Stage::Asking(link), EnrolEvent::Compare { by, key, nonce }) => {
+                self.stage = Stage::Asking(link);
+                if self.compare(by, key, &nonce).is_none() {
+                    self.fault(Fault::Unexpected, now);
+                }
+            }
             (Stage::Asking(link), EnrolEvent::Refused { code, detail }) => {
                 self.stage = Stage::Asking(link);
                 self.finish(EnrolResult::Refused(code, detail), now);
@@ -256,6 +295,17 @@ impl Enrolment {
         }
     }
 
+    /// Another device compares: shows what this one has committed itself to, and tells the code.
+    fn compare(&mut self, by: DeviceLabel, key: KeyId, nonce: &ComparisonNonce) -> Option<()> {
+        let own = (&self.name, self.key.spki().id());
+        let comparing = self.comparing.as_mut()?;
+        let (nonce, code) = comparing.compare(self.invite.root, own, (&by, key), nonce)?;
+        let reveal = EnrolRequest::Reveal { nonce, next: comparing.commitment() };
+        self.link_mut()?.send(&Frame::message(&reveal)).ok()?;
+        self.news.push_back(EnrolNews::Compare(by, code));
+        Some(())
+    }
+
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
         let csr = Csr::make(&self.key, &self.name, &self.invite.realm);
         let message = binding_message(exporter, self.invite.token.hash(), &self.name);
@@ -265,13 +315,14 @@ impl Enrolment {
             device: self.name.device.as_str().to_owned(),
             csr: ByteBuf::from(csr.der()),
             binding: ByteArray::new(self.key.sign(&message)),
-            extensions: Extensions::default(),
+            extensions: Extensions(self.comparing.iter().map(|own| enrol::commitment(&own.commitment())).collect()),
         })
     }
 
     /// Checks what was sent: the pinned root, a chain to it, our name, our key.
     fn believe(&self, certified: &Certified, now: Wall) -> Result<Identity, CertRefusal> {
-        identity(&self.invite, self.name.clone(), self.key.clone(), certified, now)
+        let (name, key) = (self.name.clone(), self.key.clone());
+        belief::identity(&self.invite, name, key, certified, self.comparing.as_ref(), now)
     }
 
     fn fault(&mut self, fault: Fault, now: Now) {
@@ -315,39 +366,6 @@ impl Enrolment {
             Stage::New | Stage::Dialling | Stage::Over => None,
         }
     }
-}
-
-/// Makes an identity of what an enrolment sent, or of what was stored of it, after checking all of it.
-fn identity(
-    invite: &InviteLink,
-    name: DeviceName,
-    key: SecretKey,
-    certified: &Certified,
-    now: Wall,
-) -> Result<Identity, CertRefusal> {
-    certified.extensions.check().map_err(|_| CertRefusal::Malformed)?;
-    let root = Root::parse(&certified.root, now)?;
-    if root.fingerprint() != invite.root {
-        return Err(CertRefusal::BadRoot);
-    }
-    let trust = Trust::new(invite.realm.clone(), root);
-    let leaf = CertificateDer::from(certified.device.to_vec());
-    let issuing = CertificateDer::from(certified.issuing.to_vec());
-    let key = DeviceKey::from(key);
-    let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
-    let mut log = Following::default();
-    logged(&trust, &mut log, &judged, certified, now).ok_or(CertRefusal::NotLogged)?;
-    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
-}
-
-/// Begins to follow the log with the head that came along, believes that it has the certificate, and watches it from there.
-fn logged(trust: &Trust, log: &mut Following, judged: &Judged, certified: &Certified, now: Wall) -> Option<Included> {
-    let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
-    let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
-    log.hear(trust, certified.incarnation, &head, now).ok()?;
-    let included = log.believe(judged, Some(&proof)).ok()?;
-    log.read_from(&proof).ok()?;
-    Some(included)
 }
 
 /// Checks one's own certificate: that it leads to the trusted root, names this device and holds its key.

@@ -41,9 +41,13 @@ impl Device {
                 self.calls.introduced(tunnel, expected, now);
                 Ok(())
             }
+            RelayEvent::Devices(event) => {
+                self.approvals.heard(event, &self.identity, now);
+                Ok(())
+            }
             RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
             RelayEvent::Refused { ask, code } => {
-                if !self.asks.refused(ask, code) {
+                if !self.asks.refused(ask, code) && !self.approvals.refused(ask, code) {
                     self.calls.refused(ask, code, now);
                 }
                 Ok(())

@@ -226,7 +226,8 @@ impl RelaySession {
                 | Wake::Who
                 | Wake::Fetch
                 | Wake::ReadLog
-                | Wake::Watch => {
+                | Wake::Watch
+                | Wake::Approve => {
                     unreachable!("the calls keep those")
                 }
             }

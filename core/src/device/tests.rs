@@ -12,6 +12,7 @@ use crate::peer::SayRefusal;
 use crate::testing::{Town, device_name};
 use crate::wire::Code;
 
+mod approving;
 mod asking;
 mod bounds;
 mod direct;

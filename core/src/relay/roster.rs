@@ -95,6 +95,11 @@ impl Roster {
         Some((DeviceName { user: user.clone(), device: device.clone() }, *present))
     }
 
+    /// The connections by which a person is present.
+    pub fn conns_of(&self, user: &UserName) -> impl Iterator<Item = ConnId> + '_ {
+        self.attending.get(user).into_iter().flat_map(|devices| devices.values().map(|present| present.conn))
+    }
+
     /// The devices that are present, in order of name.
     pub fn devices(&self) -> impl Iterator<Item = DeviceName> + '_ {
         self.attending.iter().flat_map(|(user, devices)| {

@@ -12,8 +12,8 @@ use super::strangers::Source;
 use super::{Output, Server, Wake};
 use crate::effect::{Note, Turn};
 use crate::fault::{CloseReason, Fault};
-use crate::id::ConnId;
-use crate::limits::{LINGER_TIME_MAX, STRANGERS_NOTE_SPAN};
+use crate::id::{ConnId, DeviceName};
+use crate::limits::{LINGER_TIME_MAX, STRANGERS_NOTE_SPAN, WAITING_TIME_MAX};
 use crate::link::{Link, LinkEvent, OutboxFull};
 use crate::relay::Admitted;
 use crate::time::{Instant, Now};
@@ -38,7 +38,7 @@ pub(super) struct Conn {
 /// How far a connection has come.
 ///
 /// ```text
-/// Stranger --ALPN enrol--> Newcomer --asks--> Asked
+/// Stranger --ALPN enrol--> Newcomer --asks--> Asked, or Waiting for another device's word
 ///    |     --ALPN relay, proven, in the directory--> Admitted
 ///    +-- and from each of them --> Over
 /// ```
@@ -47,6 +47,7 @@ pub(super) enum Stage {
     Stranger,
     Newcomer(Exporter),
     Asked,
+    Waiting,
     Admitted(Admitted),
     Over,
 }
@@ -221,18 +222,39 @@ impl Server {
                     return Ok(());
                 }
                 let request: RelayRequest = decode(message)?;
-                self.relay.request(admitted, request, &mut self.ca.books(&self.state), now, &mut self.effects)
+                if let RelayRequest::Devices(request) = request {
+                    let is_online = |device: &DeviceName| self.relay.is_present(device);
+                    let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                    self.ca.devices(admitted, request, &is_online, turn);
+                    return Ok(());
+                }
+                let attends = matches!(request, RelayRequest::Attend { .. });
+                self.relay.request(admitted, request, &mut self.ca.books(&self.state), now, &mut self.effects)?;
+                if attends {
+                    self.ca.tell_waiting(admitted, &mut self.effects);
+                }
+                Ok(())
             }
             Stage::Newcomer(_) => {
-                let EnrolRequest::Enrol(enrol) = decode(message)?;
+                let EnrolRequest::Enrol(enrol) = decode(message)? else { return Err(Fault::Unexpected) };
                 enrol.extensions.check()?;
                 let Stage::Newcomer(exporter) = std::mem::replace(&mut known.stage, Stage::Asked) else {
                     unreachable!("the stage was just looked at");
                 };
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
                 self.ca.request(conn, &exporter, &enrol, turn);
+                if self.ca.is_waiting(conn) {
+                    // It holds a good invite, and has a place of its own: no stranger's flood is to cost it that one.
+                    self.set_stage(conn, Stage::Waiting);
+                    self.strangers.leave(conn);
+                    self.deadlines.set(Wake::Handshake(conn), now.mono.plus(WAITING_TIME_MAX));
+                }
                 Ok(())
             }
+            Stage::Waiting => match decode(message)? {
+                EnrolRequest::Reveal { nonce, next } => self.ca.revealed(conn, nonce, next, &mut self.effects),
+                EnrolRequest::Enrol(_) => Err(Fault::Unexpected),
+            },
             Stage::Asked => Err(Fault::Unexpected),
             // We said goodbye already, and what was on its way is of no use.
             Stage::Over => Ok(()),
@@ -314,6 +336,10 @@ impl Server {
             }
             // A stranger's place comes free with its socket, not before.
             Stage::Stranger | Stage::Newcomer(_) | Stage::Asked => None,
+            Stage::Waiting => {
+                self.ca.gone(conn, &mut self.effects);
+                None
+            }
         };
         for wake in [Wake::Handshake(conn), Wake::Expiry(conn), Wake::Silence(conn)] {
             self.deadlines.clear(wake);

@@ -432,7 +432,6 @@ fn the_operator_is_refused_what_makes_no_sense_and_sees_who_is_here() {
     let mut town = Town::of(&["alice"]);
     let user = |name: &str| Some(device_name(name, "laptop").user);
     for (user, lifetime, refusal) in [
-        (user("alice"), Duration::from_secs(60), OperatorRefusal::Name(crate::journal::EnrolRefusal::SecondDevice)),
         (user("a1ice"), Duration::from_secs(60), OperatorRefusal::Name(crate::journal::EnrolRefusal::NameLooksTaken)),
         (None, Duration::ZERO, OperatorRefusal::Lifetime),
         (None, INVITE_LIFETIME_MAX + Duration::from_secs(1), OperatorRefusal::Lifetime),

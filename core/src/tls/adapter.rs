@@ -194,6 +194,7 @@ fn to_rustls(refusal: CertRefusal) -> rustls::Error {
         | CertRefusal::Key(_)
         | CertRefusal::Scheme
         | CertRefusal::NotLogged
+        | CertRefusal::NotEndorsed
         | CertRefusal::CriticalExtension => CertificateError::Other(OtherError(Arc::new(refusal))),
     };
     rustls::Error::InvalidCertificate(error)

@@ -70,6 +70,7 @@ codes! {
     NOT_ENDORSED = 216, "no device of this user has given its word for this one";
     ENDORSEMENTS_TOO_MANY = 217, "the device that approves was approved by too many others in a row: approve with an older one";
     NOT_APPROVED = 218, "the device was not approved";
+    CANNOT_ENDORSE = 224, "this device's key was made elsewhere: approve with a device that made its own by `client join`";
     NOT_WAITING = 219, "no such device waits to be approved";
 
     // 300: calls

@@ -3,15 +3,36 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
-use super::{Code, Extensions};
+use super::{Code, Extension, Extensions};
+use crate::id::{DeviceLabel, KeyId};
 use crate::invite::Token;
+use crate::pki::comparison::{Commitment, ComparisonNonce};
 use crate::time::Wall;
+
+/// The extension that holds a [`Commitment`]: whoever sends it is ready to wait.
+pub const COMMITMENT: u16 = 3;
+
+/// A commitment as an extension.
+///
+/// # Panics
+/// Never: one can always be encoded.
+pub fn commitment(commitment: &Commitment) -> Extension {
+    let body = postcard::to_stdvec(commitment).expect("a commitment can always be encoded");
+    Extension { kind: COMMITMENT, body: ByteBuf::from(body) }
+}
 
 /// What a newcomer says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EnrolRequest {
-    /// Asks for the certificate of a first device.
+    /// Asks for the certificate of a device.
     Enrol(Enrol),
+    /// Shows, to a device that compares, to what this one has committed itself.
+    Reveal {
+        /// What was committed to.
+        nonce: ComparisonNonce,
+        /// What this one commits itself to for the next comparison.
+        next: Commitment,
+    },
 }
 
 /// A request for a certificate.
@@ -29,7 +50,7 @@ pub struct Enrol {
     pub csr: ByteBuf,
     /// The new key's signature over [`crate::pki::binding_message`]: this connection, this token, this name.
     pub binding: ByteArray<64>,
-    /// Later: the endorsement by another device.
+    /// The commitment ([`COMMITMENT`]) of a device that would wait for another one to vouch for it.
     pub extensions: Extensions,
 }
 
@@ -51,6 +72,20 @@ pub enum EnrolEvent {
         code: Code,
         /// A number within the reason, for the log and the curious; 0 when there is none.
         detail: u16,
+    },
+    /// The user is there already: a device of theirs has to vouch for this one, and is waited for.
+    Waiting {
+        /// For how long at most.
+        seconds: u32,
+    },
+    /// A device of the user compares.
+    Compare {
+        /// Which.
+        by: DeviceLabel,
+        /// Its key.
+        key: KeyId,
+        /// What it adds to the code.
+        nonce: ComparisonNonce,
     },
 }
 

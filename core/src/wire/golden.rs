@@ -5,17 +5,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::{ByteArray, ByteBuf};
 
+use super::devices::{DevicesEvent, DevicesRequest, OwnDevice, WaitingDevice};
 use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
 use super::frame::decode;
 use super::log::{self, LogHead, LogPage, LogProof};
 use super::peer::{Nonce, PeerMessage};
 use super::relay::{Person, RelayEvent, RelayRequest, Welcome};
 use super::*;
-use crate::id::{AskId, Position, TunnelId};
+use crate::id::{AskId, Position, Realm, TunnelId};
 use crate::invite::Token;
+use crate::pki::SecretKey;
+use crate::pki::comparison::ComparisonNonce;
 use crate::testing::{device_name, from_hex, rng, to_hex};
 use crate::time::Wall;
-use crate::tlog::{ConsistencyProof, Hash, InclusionProof};
+use crate::tlog::{ConsistencyProof, Endorsement, Hash, InclusionProof};
 
 /// Every line of the file, and whether each was looked at.
 struct Golden(Vec<(&'static str, &'static str, bool)>);
@@ -55,6 +58,33 @@ fn with(certificate: &RelayEvent, extensions: Extensions) -> RelayEvent {
         panic!("{certificate:?} is no certificate");
     };
     RelayEvent::Certificate { ask, leaf, issuing, more, extensions }
+}
+
+/// What is said about a person's own devices.
+fn devices(golden: &mut Golden, ask: AskId) {
+    let by = device_name("alice", "laptop").device;
+    let phone = device_name("alice", "phone").device;
+    let (own, nonce) = (SecretKey::draw(&mut rng(4)), ComparisonNonce::draw(&mut rng(5)));
+    let (key, since) = (own.spki().id(), Wall(1_800_000_000));
+    golden.check("enrol.reveal", &EnrolRequest::Reveal { nonce: nonce.clone(), next: nonce.commitment() });
+    golden.check("enrol.waiting", &EnrolEvent::Waiting { seconds: 900 });
+    golden.check("enrol.compare", &EnrolEvent::Compare { by: by.clone(), key, nonce: nonce.clone() });
+    let devices = |request| RelayRequest::Devices(request);
+    golden.check("request.devices.list", &devices(DevicesRequest::List { ask }));
+    let compare = DevicesRequest::Compare { ask, device: phone.clone(), key, nonce: nonce.clone() };
+    golden.check("request.devices.compare", &devices(compare));
+    let word = Endorsement::give(by.clone(), &own, &Realm::default(), &device_name("alice", "phone"), key);
+    let endorse = DevicesRequest::Endorse { ask, device: phone.clone(), endorsement: Box::new(word) };
+    golden.check("request.devices.endorse", &devices(endorse));
+    golden.check("request.devices.dismiss", &devices(DevicesRequest::Dismiss { ask, device: phone.clone() }));
+    let listed = OwnDevice { device: phone.clone(), key, since, endorsed_by: Some(by), online: true };
+    let key = ByteArray::new(own.spki().ed25519_bytes().unwrap());
+    let waits = WaitingDevice { device: phone.clone(), key, commitment: nonce.commitment(), since };
+    let list = DevicesEvent::List { ask, own: vec![listed], waiting: vec![waits] };
+    golden.check("event.devices.list", &RelayEvent::Devices(list));
+    golden.check("event.devices.compared", &RelayEvent::Devices(DevicesEvent::Compared { ask, nonce }));
+    golden.check("event.devices.done", &RelayEvent::Devices(DevicesEvent::Done { ask }));
+    golden.check("event.devices.waits", &RelayEvent::Devices(DevicesEvent::Waits { device: phone }));
 }
 
 #[test]
@@ -148,6 +178,8 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     golden.check("peer.attached", &PeerMessage::Attached);
     golden.check("peer.detach", &PeerMessage::Detach);
     golden.check("peer.checkpoint", &PeerMessage::Checkpoint { note: bytes(3) });
+
+    devices(&mut golden, ask);
     assert!(golden.0.iter().all(|entry| entry.2), "a line of the file is no message any more");
     assert_eq!(to_hex(Frame::goodbye(Code::VERSION, 1).bytes()), "0000000500006a0001");
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::devices::{DevicesEvent, DevicesRequest};
 use super::log::{LogHead, LogPage, LogProof};
 use super::{Code, Extensions};
 use crate::fault::Fault;
@@ -82,6 +83,8 @@ pub enum RelayRequest {
         /// The first.
         from: u64,
     },
+    /// Asks about the devices of its own user.
+    Devices(DevicesRequest),
 }
 
 impl RelayRequest {
@@ -97,7 +100,8 @@ impl RelayRequest {
             | Self::HangUp { .. }
             | Self::Fetch { .. }
             | Self::Follow { .. }
-            | Self::Leaves { .. } => Ok(()),
+            | Self::Leaves { .. }
+            | Self::Devices(_) => Ok(()),
         }
     }
 }
@@ -211,6 +215,8 @@ pub enum RelayEvent {
         /// That its certificate is in the log.
         proof: LogProof,
     },
+    /// About the devices of the asking user.
+    Devices(DevicesEvent),
 }
 
 impl RelayEvent {
@@ -228,6 +234,7 @@ impl RelayEvent {
             Self::Log(head) => head.check(),
             Self::Leaves { page, .. } => page.check(),
             Self::Proof { proof, .. } => proof.check(),
+            Self::Devices(event) => event.check(),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong

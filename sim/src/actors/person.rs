@@ -221,7 +221,9 @@ impl Person {
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
             Event::Denied(..)
-            | Event::Asked(Asked::Certificates(..) | Asked::Log(_) | Asked::Refused(_) | Asked::Unanswered)
+            | Event::Asked(
+                Asked::Certificates(..) | Asked::Log(_) | Asked::Approval(_) | Asked::Refused(_) | Asked::Unanswered,
+            )
             | Event::Followed(_)
             | Event::Unasked(_)
             | Event::AnotherLog(_)

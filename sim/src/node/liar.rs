@@ -286,7 +286,7 @@ impl Liar {
                     let books = &mut Books { state: genuine.state, keeper: &mut self.keeper, issuers: &self.issuers };
                     self.relay.loaded(id, record.as_deref(), books, &mut self.effects);
                 }
-                Effect::Append(..) | Effect::Answer(..) | Effect::Note(_) => {}
+                Effect::Tell(..) | Effect::Append(..) | Effect::Answer(..) | Effect::Note(_) => {}
             }
         }
     }

@@ -107,6 +107,7 @@ kinds! {
         CertRefusal::Scheme => "Scheme",
         CertRefusal::CriticalExtension => "CriticalExtension",
         CertRefusal::NotLogged => "NotLogged",
+        CertRefusal::NotEndorsed => "NotEndorsed",
     }
 }
 
@@ -172,6 +173,7 @@ kinds! {
         device::Wake::Fetch => "Fetch",
         device::Wake::ReadLog => "ReadLog",
         device::Wake::Watch => "Watch",
+        device::Wake::Approve => "Approve",
     }
 }
 
@@ -216,6 +218,7 @@ kinds! {
         Asked::People(_) => "people",
         Asked::Certificates(..) => "certificates",
         Asked::Log(_) => "the log",
+        Asked::Approval(_) => "devices",
         Asked::Refused(_) => "refused an answer",
         Asked::Unanswered => "no answer",
     }
@@ -227,6 +230,10 @@ kinds! {
         Command::Who => "who",
         Command::Fetch(_) => "fetch",
         Command::ReadLog => "read the log",
+        Command::Devices => "list devices",
+        Command::Compare(_) => "compare",
+        Command::Endorse => "endorse",
+        Command::Dismiss(_) => "dismiss",
         Command::Call(..) => "call",
         Command::Accept(_) => "accept",
         Command::HangUp(..) => "hang up",

@@ -1,5 +1,6 @@
 //! Decides how a run is told to a person: a line for each thing that somebody would call an event.
 
+use countersign_core::device::approve::Approval;
 use countersign_core::device::calls::{CallDenied, CallEvent};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Command, Event};
@@ -292,6 +293,10 @@ fn wished(command: &Command) -> Option<String> {
         Command::Who => "asks who there is".to_owned(),
         Command::Fetch(user) => format!("asks for the certificates of {user}"),
         Command::ReadLog => "asks for the whole log".to_owned(),
+        Command::Devices => "asks for the devices of its user".to_owned(),
+        Command::Compare(device) => format!("compares with {device}"),
+        Command::Endorse => "vouches for the device".to_owned(),
+        Command::Dismiss(device) => format!("sends {device} away"),
         Command::Call(call, user, patience) => format!("calls {user} (call {call}), patient for {patience:?}"),
         Command::Accept(call) => format!("takes call {call}"),
         Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
@@ -299,6 +304,17 @@ fn wished(command: &Command) -> Option<String> {
         // Told when the device has taken the line.
         Command::Say(..) => return None,
     })
+}
+
+fn approved(approval: &Approval) -> String {
+    match approval {
+        Approval::Devices(own, waiting) => format!("has {} devices, and {} wait", own.len(), waiting.len()),
+        Approval::Waits(device) => format!("hears that {device} waits"),
+        Approval::Compared(device, code) => format!("shows {code} for {device}"),
+        Approval::Uncommitted(device) => format!("hears from {device} what it had not committed itself to"),
+        Approval::Endorsed(device) => format!("has vouched for {device}"),
+        Approval::Dismissed(device) => format!("has sent {device} away"),
+    }
 }
 
 fn told(event: &Event) -> String {
@@ -312,6 +328,7 @@ fn told(event: &Event) -> String {
         Event::Asked(Asked::People(people)) => format!("learns of {} people", people.len()),
         Event::Asked(Asked::Certificates(user, fetched)) => format!("gets {} certificates of {user}", fetched.len()),
         Event::Asked(Asked::Log(leaves)) => format!("reads {} entries of the log", leaves.len()),
+        Event::Asked(Asked::Approval(approval)) => approved(approval),
         Event::Followed(_) => "sees the log grow".to_owned(),
         Event::Unasked(unasked) => format!("is ALARMED: nobody has asked for entry {} of the log", unasked.index),
         Event::AnotherLog(_) => "sees another log begin".to_owned(),

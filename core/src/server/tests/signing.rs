@@ -99,7 +99,7 @@ fn what_the_journal_has_against_it_is_told() {
         assert_eq!(answer, Answer::Refused(OperatorRefusal::Sign(refusal)), "{csr} for {user}/{device}");
     }
     let further = OperatorRefusal::Sign(EnrolRefusal::SecondDevice).to_string();
-    assert!(further.contains("needs an endorsement, which this version does not have yet"), "{further}");
+    assert!(further.contains("one of their devices would have to approve a further one"), "{further}");
     let small = KeyRefusal::RsaSize { bits: 1024 };
     let answer = town.operator(&sign("rsa1024", "carol", "desk"));
     assert_eq!(answer, Answer::Refused(OperatorRefusal::Csr(CsrRefusal::Key(small))));

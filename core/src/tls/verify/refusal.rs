@@ -54,6 +54,8 @@ pub enum CertRefusal {
     CriticalExtension,
     /// The realm's log does not have it, as far as was shown.
     NotLogged,
+    /// No device of the user vouches for it, as far as was shown.
+    NotEndorsed,
 }
 
 impl fmt::Display for CertRefusal {
@@ -81,6 +83,7 @@ impl fmt::Display for CertRefusal {
             Self::BadRoot => "the root is not the one that was pinned",
             Self::Algorithm => "its certificate uses another algorithm than Ed25519",
             Self::NotLogged => "nothing shows that its certificate is in the realm's log",
+            Self::NotEndorsed => "no device of its user vouches for it",
             Self::CriticalExtension => "its certificate has a critical extension that nobody here understands",
         })
     }

@@ -93,6 +93,7 @@ impl Lies {
             | RelayEvent::Credited { .. }
             | RelayEvent::Ended { .. }
             | RelayEvent::Leaves { .. }
+            | RelayEvent::Devices(_)
             | RelayEvent::Refused { .. } => {
                 self.lied(conn, Lie::Silence);
                 Vec::new()
@@ -271,6 +272,7 @@ fn how_rarely(event: &RelayEvent) -> u64 {
         | RelayEvent::Refused { .. }
         | RelayEvent::Ended { .. }
         | RelayEvent::Leaves { .. }
+        | RelayEvent::Devices(_)
         | RelayEvent::Certificate { .. } => 1,
     }
 }

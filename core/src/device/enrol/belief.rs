@@ -1,0 +1,104 @@
+//! What a device believes of the answer to its enrolment: all of it is checked as a stranger's would be.
+
+use rustls_pki_types::CertificateDer;
+
+use super::check_own;
+use super::comparing::Comparing;
+use crate::device::{Following, Identity};
+use crate::id::DeviceName;
+use crate::invite::InviteLink;
+use crate::pki::{DeviceKey, SecretKey};
+use crate::time::Wall;
+use crate::tlog::{Basis, Included};
+use crate::tls::{CertRefusal, Credentials, Judged, Root, Trust};
+use crate::wire::enrol::Certified;
+use crate::wire::log::{self, LogHead, LogProof};
+
+/// Makes an identity of what an enrolment sent, or of what was stored of it, after checking all of it.
+pub(super) fn identity(
+    invite: &InviteLink,
+    name: DeviceName,
+    key: SecretKey,
+    certified: &Certified,
+    comparing: Option<&Comparing>,
+    now: Wall,
+) -> Result<Identity, CertRefusal> {
+    certified.extensions.check().map_err(|_| CertRefusal::Malformed)?;
+    let root = Root::parse(&certified.root, now)?;
+    if root.fingerprint() != invite.root {
+        return Err(CertRefusal::BadRoot);
+    }
+    let trust = Trust::new(invite.realm.clone(), root);
+    let leaf = CertificateDer::from(certified.device.to_vec());
+    let issuing = CertificateDer::from(certified.issuing.to_vec());
+    let key = DeviceKey::from(key);
+    let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
+    let mut log = Following::default();
+    let included = logged(&trust, &mut log, &judged, certified, now).ok_or(CertRefusal::NotLogged)?;
+    if !is_ours(&included, &trust, comparing) {
+        return Err(CertRefusal::NotEndorsed);
+    }
+    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
+}
+
+/// Begins to follow the log with the head that came along, believes that it has the certificate, and watches it from there.
+fn logged(trust: &Trust, log: &mut Following, judged: &Judged, certified: &Certified, now: Wall) -> Option<Included> {
+    let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
+    let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
+    log.hear(trust, certified.incarnation, &head, now).ok()?;
+    let included = log.believe(judged, Some(&proof)).ok()?;
+    log.read_from(&proof).ok()?;
+    Some(included)
+}
+
+/// Whether the log says that this device is the person's by the word of the one with which it compared: a device that waited
+/// for its user's word is not to become a new identity under the same name.
+fn is_ours(included: &Included, trust: &Trust, comparing: Option<&Comparing>) -> bool {
+    let Some(certified) = included.leaf().certified() else { return false };
+    match &certified.basis {
+        Basis::Endorsed(word) => {
+            let compared = comparing.is_none_or(|comparing| comparing.may_be_endorsed_by(word.key.id()));
+            compared && word.holds(trust.realm(), &certified.name, certified.key)
+        }
+        Basis::FirstDevice | Basis::Recovered { .. } | Basis::Renewed | Basis::MadeElsewhere | Basis::Reissue => {
+            !comparing.is_some_and(Comparing::has_waited)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::KeyId;
+    use crate::testing::log::SmallLog;
+    use crate::testing::{Town, device_name, rng};
+
+    #[test]
+    fn a_device_that_has_waited_believes_no_answer_by_which_it_is_somebody_new() {
+        let alice = Town::new().enrol("alice");
+        let log = SmallLog::of(&[&alice]);
+        let expected = log.expected(&alice);
+        let mut comparing = Comparing::new(&mut rng(1));
+        assert!(is_ours(expected.included(), &alice.trust, None));
+        assert!(is_ours(expected.included(), &alice.trust, Some(&comparing)), "it was not told to wait");
+        comparing.wait(60);
+        assert!(!is_ours(expected.included(), &alice.trust, Some(&comparing)));
+    }
+
+    #[test]
+    fn a_device_is_endorsed_by_one_with_which_it_has_compared() {
+        let (alice, key) = (Town::new().enrol("alice"), KeyId([1; 32]));
+        let mut comparing = Comparing::new(&mut rng(1));
+        assert!(comparing.may_be_endorsed_by(key), "an answer that was lost before");
+        comparing.wait(60);
+        assert!(!comparing.may_be_endorsed_by(key));
+        let phone = device_name("alice", "phone");
+        let nonce = crate::pki::comparison::ComparisonNonce::draw(&mut rng(2));
+        let root = alice.trust.root().fingerprint();
+        let by = (&alice.name.device, key);
+        assert!(comparing.compare(root, (&phone, KeyId([2; 32])), by, &nonce).is_some());
+        assert!(comparing.may_be_endorsed_by(key));
+        assert!(!comparing.may_be_endorsed_by(KeyId([3; 32])));
+        assert!(comparing.compare(root, (&phone, key), by, &nonce).is_none(), "one key is not two devices");
+    }
+}

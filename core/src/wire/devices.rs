@@ -1,0 +1,120 @@
+//! A person's own devices, as one of them asks about them and has another one join (design 4, protocol §4.13).
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
+
+use crate::fault::Fault;
+use crate::id::{AskId, DeviceLabel, KeyId};
+use crate::limits::{DEVICES_PER_USER_MAX, WAITING_PER_USER_MAX};
+use crate::pki::comparison::{Commitment, ComparisonNonce};
+use crate::time::Wall;
+use crate::tlog::Endorsement;
+
+/// What a device asks about the devices of its own user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DevicesRequest {
+    /// Asks which there are, and which wait to be approved.
+    List {
+        /// Echoed in the answer.
+        ask: AskId,
+    },
+    /// Begins the comparison with one that waits.
+    Compare {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Which.
+        device: DeviceLabel,
+        /// Its key, as it was listed.
+        key: KeyId,
+        /// What this side adds to the code, drawn after the other side has committed itself.
+        nonce: ComparisonNonce,
+    },
+    /// Vouches for one that waits.
+    Endorse {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Which.
+        device: DeviceLabel,
+        /// The word for it, which holds for its key alone.
+        endorsement: Box<Endorsement>,
+    },
+    /// Sends one away that waits.
+    Dismiss {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Which.
+        device: DeviceLabel,
+    },
+}
+
+/// What the relay says about them. What comes to nothing is a [`super::relay::RelayEvent::Refused`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DevicesEvent {
+    /// The devices of the asking user.
+    List {
+        /// As asked.
+        ask: AskId,
+        /// Those that they have, in order of label.
+        own: Vec<OwnDevice>,
+        /// Those that wait to be approved.
+        waiting: Vec<WaitingDevice>,
+    },
+    /// What the device that waits has added to the code.
+    Compared {
+        /// As asked.
+        ask: AskId,
+        /// It was committed to before.
+        nonce: ComparisonNonce,
+    },
+    /// It was done, and is durable.
+    Done {
+        /// As asked.
+        ask: AskId,
+    },
+    /// A device has begun to wait.
+    Waits {
+        /// Which.
+        device: DeviceLabel,
+    },
+}
+
+/// A device that somebody has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDevice {
+    /// Which.
+    pub device: DeviceLabel,
+    /// Its key.
+    pub key: KeyId,
+    /// Since when.
+    pub since: Wall,
+    /// Which device has vouched for it, if one has.
+    pub endorsed_by: Option<DeviceLabel>,
+    /// Whether it is present.
+    pub online: bool,
+}
+
+/// A device that waits to be approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingDevice {
+    /// Which.
+    pub device: DeviceLabel,
+    /// Its Ed25519 key.
+    pub key: ByteArray<32>,
+    /// To what it has committed itself.
+    pub commitment: Commitment,
+    /// Since when.
+    pub since: Wall,
+}
+
+impl DevicesEvent {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::List { own, waiting, .. } => {
+                let fits = own.len() <= DEVICES_PER_USER_MAX && waiting.len() <= WAITING_PER_USER_MAX;
+                if fits { Ok(()) } else { Err(Fault::Malformed) }
+            }
+            Self::Compared { .. } | Self::Done { .. } | Self::Waits { .. } => Ok(()),
+        }
+    }
+}
