@@ -32,7 +32,7 @@ use crate::operator::{Answer, OperatorRefusal, Signed};
 use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued, SecretKey, Successor};
 use crate::relay::Books;
 use crate::tlog::Keeper;
-use crate::tlog::keeper::proof;
+use crate::tlog::keeper::{lineage, proof};
 use crate::tls::Exporter;
 use crate::wire::devices::DevicesEvent;
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
@@ -353,7 +353,8 @@ impl Ca {
         let tree = state.log();
         let proof = state.logged(serial).and_then(|(index, leaf)| proof(tree, index, &leaf));
         let head = self.keeper.head(tree, 0);
-        Extensions([head.extension()].into_iter().chain(proof.map(|proof| proof.extension())).collect())
+        let row = lineage(state, serial).extension();
+        Extensions([head.extension()].into_iter().chain(proof.map(|proof| proof.extension())).chain(row).collect())
     }
 
     fn is_being_issued(&self, serial: Serial) -> bool {

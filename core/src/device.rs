@@ -39,6 +39,7 @@ use crate::pki::comparison::ComparisonNonce;
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::Unasked;
 use crate::tls::{Credentials, Dial, TlsEnv, Trust};
+use crate::wire::log::Lineage;
 use crate::wire::relay::{RelayRequest, Welcome};
 use crate::wire::{Code, Extensions};
 
@@ -214,6 +215,8 @@ pub struct Device {
     incarnation: u64,
     /// What the log has of the one whom the relay is about to name.
     proved: Option<Expected>,
+    /// Whose device it is, where that takes more than its own entry of the log.
+    lineage: Lineage,
     session: RelaySession,
     calls: Calls,
     asks: Asks,
@@ -239,6 +242,7 @@ impl Device {
             attend,
             incarnation: 0,
             proved: None,
+            lineage: Lineage::default(),
             session: RelaySession::new(dial, ends),
             calls,
             asks: Asks::default(),
@@ -261,6 +265,11 @@ impl Device {
     /// Who this device is.
     pub fn name(&self) -> &DeviceName {
         &self.identity.name
+    }
+
+    /// What it has seen of the realm's log.
+    pub fn following(&self) -> &Following {
+        &self.identity.log
     }
 
     /// Takes one input.
@@ -403,6 +412,7 @@ impl Device {
                 self.incarnation = welcome.position.incarnation;
                 // What was proved on another connection is proved no more.
                 self.proved = None;
+                self.lineage = Lineage::default();
                 self.tell(Event::Online(welcome));
                 self.session.request(&RelayRequest::Follow { seen: self.identity.log.seen() });
                 if let Some(request) = self.watch.online(&self.identity.log, now) {

@@ -20,6 +20,7 @@ pub mod bundle;
 pub mod cert;
 pub mod chat;
 pub mod clean;
+pub mod devices;
 pub mod fetch;
 pub mod home;
 pub mod import;
@@ -51,7 +52,7 @@ use crate::config::file::Which;
 use crate::exit::{Failure, end, lost_output, print_line};
 use crate::logging;
 
-use args::{Args, CertCommand, Command, ConfigCommand, Join, LogCommand};
+use args::{Args, CertCommand, Command, ConfigCommand, DevicesCommand, Join, LogCommand};
 use home::{HomeError, Stored};
 
 /// Runs the program on this process's arguments.
@@ -138,7 +139,10 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Verify(_) => later("verify"),
         Command::Log { command: None } => Err(Failure::usage("client log needs a word more: check")),
         Command::Log { command: Some(LogCommand::Check { json, acknowledge }) } => log::check(world, json, acknowledge),
-        Command::Devices(_) => later("devices"),
+        Command::Devices { json, command: None } => devices::list(world, json),
+        Command::Devices { command: Some(DevicesCommand::Approve { device }), .. } => devices::approve(world, &device),
+        Command::Devices { command: Some(DevicesCommand::Dismiss { device }), .. } => devices::dismiss(world, &device),
+        Command::Devices { command: Some(DevicesCommand::Revoke(_)), .. } => later("devices revoke"),
         Command::Recover(_) => later("recover"),
         Command::Config { command } => configuration(&command, world),
     }

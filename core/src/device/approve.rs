@@ -104,16 +104,14 @@ impl Approvals {
 
     /// Sends one away that waits.
     pub(super) fn dismiss(&mut self, device: DeviceLabel, now: Now) {
-        self.stage = Stage::Settling(device.clone(), false);
-        self.ask(|ask| DevicesRequest::Dismiss { ask, device }, now);
+        self.stage = Stage::Settling(device, false);
+        self.begin(now);
     }
 
     /// There is a relay: what was wished for before is begun.
     pub(super) fn online(&mut self, now: Now) {
         self.online = true;
-        if let Stage::Listing(_) = self.stage {
-            self.begin(now);
-        }
+        self.begin(now);
     }
 
     /// The relay is lost, and with it what has begun: whether a word that was given had arrived is not known.
@@ -121,7 +119,8 @@ impl Approvals {
         self.online = false;
         self.requests.clear();
         self.deadlines.clear(Wake::Approve);
-        if !matches!(self.stage, Stage::Idle | Stage::Listing(_)) {
+        if !matches!(self.stage, Stage::Idle | Stage::Listing(_) | Stage::Settling(_, false)) {
+            self.stage = Stage::Idle;
             self.end(Asked::Unanswered);
         }
     }
@@ -223,9 +222,15 @@ impl Approvals {
         self.end(Asked::Approval(Approval::Compared(device, code)));
     }
 
+    /// Begins what was wished for, or begins it again, once there is a relay.
     fn begin(&mut self, now: Now) {
-        if self.online {
-            self.ask(|ask| DevicesRequest::List { ask }, now);
+        match &self.stage {
+            Stage::Listing(_) if self.online => self.ask(|ask| DevicesRequest::List { ask }, now),
+            Stage::Settling(device, false) if self.online => {
+                let device = device.clone();
+                self.ask(|ask| DevicesRequest::Dismiss { ask, device }, now);
+            }
+            Stage::Idle | Stage::Listing(_) | Stage::Comparing(..) | Stage::Compared(_) | Stage::Settling(..) => {}
         }
     }
 

@@ -9,14 +9,14 @@ use rustls_pki_types::CertificateDer;
 use serde_bytes::ByteBuf;
 
 use super::approve::Approval;
-use super::{Identity, Wake};
+use super::{Identity, LogRefusal, Wake};
 use crate::fault::Fault;
 use crate::id::{AskId, UserName};
 use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, LOG_READ_MAX, USERS_MAX};
 use crate::time::{Deadlines, Instant, Now};
 use crate::tls::{CertRefusal, Judged, Side, judge_device};
 use crate::wire::Code;
-use crate::wire::log::{self, LogPage, LogProof};
+use crate::wire::log::{self, Lineage, LogPage, LogProof};
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
 
 /// What came of an ask.
@@ -136,10 +136,12 @@ impl Asks {
         };
         let (leaf, issuing) = (CertificateDer::from(leaf.into_vec()), CertificateDer::from(issuing.into_vec()));
         let proof: Option<LogProof> = extensions.get(log::PROOF)?;
+        let lineage: Lineage = extensions.get(log::LINEAGE)?.unwrap_or_default();
         let verdict = judge_device(&own.trust, &leaf, std::slice::from_ref(&issuing), Side::Client, now.wall, None)
             .and_then(|judged| if judged.device.user == *user { Ok(judged) } else { Err(CertRefusal::OtherName) })
-            .and_then(|judged| match own.log.believe(&judged, proof.as_ref()) {
+            .and_then(|judged| match own.log.believe(&judged, proof.as_ref(), &lineage) {
                 Ok(_) => Ok(judged),
+                Err(LogRefusal::Lineage(_)) => Err(CertRefusal::NotEndorsed),
                 Err(_) => Err(CertRefusal::NotLogged),
             });
         fetched.push(Fetched { leaf, issuing, verdict });

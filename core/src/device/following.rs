@@ -9,12 +9,13 @@ use crate::id::{DeviceName, Realm};
 use crate::limits::{CERTIFICATE_BYTES_MAX, NOTE_BYTES_MAX, READING_BYTES_MAX};
 use crate::peer::Expected;
 use crate::time::Wall;
+use crate::tlog::lineage::trace;
 use crate::tlog::{
-    AuditRefusal, Certified, Checkpoint, CheckpointRefusal, ConsistencyProof, Frontier, Hash, Head, Included, Leaf,
-    LeafRefusal, LogKey, NoteName, ProofRefusal, Reading, View, ViewRefusal,
+    AuditRefusal, Certified, Checkpoint, CheckpointRefusal, ConsistencyProof, Frontier, Hash, Head, Included, Kin,
+    Leaf, LeafRefusal, LineageRefusal, LogKey, NoteName, ProofRefusal, Reading, View, ViewRefusal,
 };
 use crate::tls::{CertRefusal, Judged, Trust};
-use crate::wire::log::{LogHead, LogProof};
+use crate::wire::log::{Lineage, LogHead, LogProof};
 
 /// What is kept of the log between two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum LogRefusal {
     OtherLeaf,
     /// The leaf is not where it is said to be.
     Proof(ProofRefusal),
+    /// Nothing shows that the device is its user's.
+    Lineage(LineageRefusal),
     /// The leaves that the server gives are not those that it has signed.
     Entries(AuditRefusal),
     /// The server is there, and shows neither its log's head nor its leaves.
@@ -60,6 +63,7 @@ impl fmt::Display for LogRefusal {
             Self::Leaf(refusal) => refusal.fmt(f),
             Self::OtherLeaf => f.write_str("what the realm's log has there is about another certificate"),
             Self::Proof(refusal) => refusal.fmt(f),
+            Self::Lineage(refusal) => write!(f, "the device is not shown to be its user's: {refusal}"),
             Self::Entries(refusal) => write!(f, "{refusal}; keep this device's folder, ask the operator and tell the others"),
             Self::Silent => f.write_str(
                 "the server answers, but does not show its log, so it may hide what it does: ask its operator and tell the others",
@@ -88,6 +92,7 @@ pub struct Following(Option<Known>);
 
 #[derive(Clone, Debug)]
 struct Known {
+    realm: Realm,
     certificate: CertificateDer<'static>,
     view: View,
     reading: Reading,
@@ -101,7 +106,7 @@ impl Following {
         let key = key(trust, &followed.certificate, checkpoint.origin().clone(), now)?;
         let view = View::restore(&key, bytes).map_err(LogRefusal::Checkpoint)?;
         let reading = reading(followed.reading.clone(), view.newest().origin());
-        Ok(Self(Some(Known { certificate: followed.certificate.clone(), view, reading })))
+        Ok(Self(Some(Known { realm: trust.realm().clone(), certificate: followed.certificate.clone(), view, reading })))
     }
 
     /// How much of the log was seen: what the server is asked to go on from.
@@ -116,7 +121,7 @@ impl Following {
 
     /// What is to be kept.
     pub fn followed(&self) -> Option<Followed> {
-        let Known { certificate, view, reading } = self.0.as_ref()?;
+        let Known { certificate, view, reading, .. } = self.0.as_ref()?;
         let (certificate, reading) = (certificate.clone(), Some(reading.clone()));
         Some(Followed { certificate, checkpoint: view.to_string(), reading })
     }
@@ -131,13 +136,15 @@ impl Following {
         self.0.as_mut().map(|Known { view, reading, .. }| (reading, *view.newest().head()))
     }
 
-    /// Has the log read from this leaf on, which the proof shows to be in it, instead of from its first one: nobody has to
-    /// be believed for that. What stands before it came before this device.
-    pub fn read_from(&mut self, proof: &LogProof) -> Result<(), LogRefusal> {
+    /// Has the log read from the first leaf about this device's user on, which the proof shows to be in it, instead of from
+    /// its very first one: nobody has to be believed for that. What stands before it came before this user. The row is that
+    /// of this device, itself first.
+    pub fn read_from(&mut self, first: &LogProof, row: &[&Certified]) -> Result<(), LogRefusal> {
         let Some(Known { view, reading, .. }) = &mut self.0 else { return Err(LogRefusal::Unproven) };
         let newest = view.newest();
-        let before = Frontier::before(Hash::leaf(&proof.leaf), &proof.inclusion, newest.head());
-        *reading = Reading::begin(newest.origin().clone(), before.map_err(LogRefusal::Proof)?);
+        let before = Frontier::before(Hash::leaf(&first.leaf), &first.inclusion, newest.head());
+        let (before, kin) = (before.map_err(LogRefusal::Proof)?, Kin::of(row.iter().copied()));
+        *reading = Reading::begin_with(newest.origin().clone(), before, kin);
         Ok(())
     }
 
@@ -162,35 +169,57 @@ impl Following {
             None => News::Grown,
         };
         let reading = reading(self.0.take().map(|known| known.reading), checkpoint.origin());
-        self.0 = Some(Known { certificate, view: View::begin(checkpoint), reading });
+        let realm = trust.realm().clone();
+        self.0 = Some(Known { realm, certificate, view: View::begin(checkpoint), reading });
         Ok(self.followed().map_or(News::None, is_news))
     }
 
-    /// Believes that a certificate which was found good is in the log.
-    pub fn believe(&self, judged: &Judged, proof: Option<&LogProof>) -> Result<Included, LogRefusal> {
+    /// Believes that a certificate which was found good is in the log, and whose device's it is.
+    pub fn believe(
+        &self,
+        judged: &Judged,
+        proof: Option<&LogProof>,
+        lineage: &Lineage,
+    ) -> Result<Expected, LogRefusal> {
         let Judged { device, key, serial, certificate, .. } = judged;
-        let said = self.certified(proof, |certified| certified.is(device, *key, *serial, *certificate))?;
-        Ok(said.included().clone())
+        self.certified(proof, lineage, |certified| certified.is(device, *key, *serial, *certificate))
     }
 
     /// What the log has of a device whose certificate is still to be seen: of one that is to be met in a call.
-    pub fn expect(&self, device: &DeviceName, proof: &LogProof) -> Result<Expected, LogRefusal> {
-        self.certified(Some(proof), |certified| certified.name == *device)
+    pub fn expect(&self, device: &DeviceName, proof: &LogProof, lineage: &Lineage) -> Result<Expected, LogRefusal> {
+        self.certified(Some(proof), lineage, |certified| certified.name == *device)
+    }
+
+    /// The entries of a row, each of them proved.
+    pub fn row(&self, lineage: &Lineage) -> Result<Vec<Certified>, LogRefusal> {
+        let Some(known) = &self.0 else { return Err(LogRefusal::Unproven) };
+        let entry = |proof| Ok(known.entry(proof)?.leaf().certified().ok_or(LogRefusal::OtherLeaf)?.clone());
+        lineage.0.iter().map(entry).collect()
     }
 
     /// What is proved of a certificate, if it is the one that is asked for.
     fn certified(
         &self,
         proof: Option<&LogProof>,
+        lineage: &Lineage,
         is_this: impl FnOnce(&Certified) -> bool,
     ) -> Result<Expected, LogRefusal> {
         let (Some(known), Some(proof)) = (&self.0, proof) else { return Err(LogRefusal::Unproven) };
         let said = Leaf::decode(&proof.leaf).map_err(LogRefusal::Leaf)?;
-        if !said.certified().is_some_and(is_this) {
+        let Some(certified) = said.certified().filter(|certified| is_this(certified)) else {
             return Err(LogRefusal::OtherLeaf);
-        }
-        let included = known.view.believe(&said, &proof.inclusion).map_err(LogRefusal::Proof)?;
-        Expected::new(included).ok_or(LogRefusal::OtherLeaf)
+        };
+        let included = known.entry(proof)?;
+        let founder = trace(certified, &self.row(lineage)?, &known.realm).map_err(LogRefusal::Lineage)?;
+        Expected::new(included, founder).ok_or(LogRefusal::OtherLeaf)
+    }
+}
+
+impl Known {
+    /// An entry of the log, proved.
+    fn entry(&self, proof: &LogProof) -> Result<Included, LogRefusal> {
+        let said = Leaf::decode(&proof.leaf).map_err(LogRefusal::Leaf)?;
+        self.view.believe(&said, &proof.inclusion).map_err(LogRefusal::Proof)
     }
 }
 

@@ -30,6 +30,10 @@ impl Device {
             RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
             RelayEvent::Log(head) => self.log(&head, now),
             RelayEvent::Leaves { ask, page } => self.leaves(ask, page, now),
+            RelayEvent::Lineage(lineage) => {
+                self.lineage = lineage;
+                Ok(())
+            }
             RelayEvent::Proof { device, proof } => self.proof(&device, &proof),
             RelayEvent::Ringing { ask, tunnel, device } => {
                 let expected = self.proved(&device);

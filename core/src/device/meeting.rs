@@ -14,7 +14,9 @@ use crate::wire::log::LogProof;
 impl Device {
     /// The relay proves somebody whom it is about to name.
     pub(super) fn proof(&mut self, device: &DeviceName, proof: &LogProof) -> Result<(), Fault> {
-        self.proved = Some(self.identity.log.expect(device, proof).map_err(|refusal| self.refuse(refusal))?);
+        let lineage = std::mem::take(&mut self.lineage);
+        let expected = self.identity.log.expect(device, proof, &lineage);
+        self.proved = Some(expected.map_err(|refusal| self.refuse(refusal))?);
         Ok(())
     }
 

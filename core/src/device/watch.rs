@@ -24,7 +24,7 @@ use crate::fault::Fault;
 use crate::id::AskId;
 use crate::limits::{LOG_ANSWER_TIME_MAX, LOG_PAGE_MAX, LOG_PAGES_UNKEPT_MAX, LOG_WATCH_SPAN};
 use crate::time::{Deadlines, Instant, Now};
-use crate::tlog::{AuditRefusal, Unasked};
+use crate::tlog::{AuditRefusal, Owner, Unasked};
 use crate::wire::log::{LogHead, LogPage};
 use crate::wire::relay::RelayRequest;
 
@@ -101,7 +101,8 @@ impl Watch {
         let Some((reading, head)) = own.log.unread() else { return Ok(Vec::new()) };
         if let Some(page) = page {
             self.unkept += u64::from(!page.leaves.is_empty());
-            reading.take(page.leaves.iter().map(|leaf| leaf.as_slice()), &head, (&own.name, key))?;
+            let owner = Owner { name: &own.name, key, realm: own.trust.realm() };
+            reading.take(page.leaves.iter().map(|leaf| leaf.as_slice()), &head, owner)?;
         } else if let Awaits::Page(_) = self.awaits {
             return Ok(Vec::new());
         }

@@ -10,6 +10,7 @@ use super::fold::{self, Outcome};
 use super::record::{Record, RecordRefusal};
 use crate::id::{DeviceLabel, DeviceName, Fingerprint, KeyId, Position, Realm, Serial, UserName};
 use crate::invite::TokenHash;
+use crate::limits::LINEAGE_MAX;
 use crate::pki::{Grant, Granted};
 use crate::time::Wall;
 use crate::tlog::{Basis, Certified, Leaf, Tree};
@@ -205,6 +206,22 @@ impl State {
     pub fn logged(&self, serial: Serial) -> Option<(u64, Leaf)> {
         let progress = self.progress(serial)?;
         Some((progress.issued?.leaf, progress.leaf()?))
+    }
+
+    /// Where the log has the entries that lead from this certificate to the first device of its user, and what they say:
+    /// its device's own first one, if it was renewed, and then one for each endorsement.
+    pub fn lineage(&self, serial: Serial) -> Vec<(u64, Leaf)> {
+        let Some(progress) = self.progress(serial) else { return Vec::new() };
+        let user = &progress.grant.name.user;
+        let origin = |label: &DeviceLabel| Some(self.users.get(user)?.devices.get(label)?.origin);
+        let mut row: Vec<Serial> = origin(&progress.grant.name.device).into_iter().collect();
+        while let Some(Basis::Endorsed(word)) = row.last().and_then(|last| Some(&self.progress(*last)?.basis))
+            && let Some(by) = origin(&word.by)
+            && row.len() <= LINEAGE_MAX
+        {
+            row.push(by);
+        }
+        row.iter().filter(|entry| **entry != serial).filter_map(|entry| self.logged(*entry)).collect()
     }
 
     /// What the log's leaf at `index` says.

@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 
 use crate::fault::Fault;
 use crate::id::DeviceName;
-use crate::tlog::{Certified, Included, Split};
+use crate::tlog::{Certified, Founder, Included, Split};
 use crate::tls::{CertRefusal, Proven};
 use crate::wire::peer::PeerMessage;
 
@@ -18,13 +18,19 @@ use crate::wire::peer::PeerMessage;
 pub struct Expected {
     certified: Certified,
     included: Included,
+    founder: Founder,
 }
 
 impl Expected {
     /// Of an entry that was proved; `None` if it is about anything else than a device's certificate.
-    pub fn new(included: Included) -> Option<Self> {
+    pub fn new(included: Included, founder: Founder) -> Option<Self> {
         let certified = included.leaf().certified()?.clone();
-        Some(Self { certified, included })
+        Some(Self { certified, included, founder })
+    }
+
+    /// Which person's device it is.
+    pub fn founder(&self) -> Founder {
+        self.founder
     }
 
     /// Who.

@@ -88,6 +88,14 @@ impl ComparisonCode {
     }
 }
 
+impl ComparisonCode {
+    /// Whether this is what somebody has typed, however they have grouped its digits.
+    pub fn is(&self, typed: &str) -> bool {
+        let digits: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        digits.len() == 9 && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse() == Ok(self.0)
+    }
+}
+
 impl fmt::Display for ComparisonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:03} {:03} {:03}", self.0 / 1_000_000, self.0 / 1_000 % 1_000, self.0 % 1_000)
@@ -147,5 +155,13 @@ mod tests {
     fn a_code_is_read_in_three_groups() {
         assert_eq!(ComparisonCode(7_000_123).to_string(), "007 000 123");
         assert_eq!(ComparisonCode(999_999_999).to_string(), "999 999 999");
+    }
+
+    #[test]
+    fn a_typed_code_is_the_code_however_it_is_grouped_and_only_if_it_is_whole() {
+        let code = ComparisonCode(7_000_123);
+        assert!(["007 000 123", "007000123", "  007-000-123 ", "007 000123"].iter().all(|typed| code.is(typed)));
+        let others = ["7000123", "7 000 123", "007 000 124", "", "0007 000 123", "+07 000 123", "007 000 12x"];
+        assert!(others.iter().all(|typed| !code.is(typed)));
     }
 }

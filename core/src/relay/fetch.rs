@@ -8,6 +8,7 @@ use super::follow::{Books, Followers};
 use crate::effect::{Effects, Note, Room};
 use crate::id::{AskId, ConnId, LoadId, UserName};
 use crate::journal::{Record, State};
+use crate::tlog::keeper::lineage;
 use crate::wire::log::LogProof;
 use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Extensions, Frame};
@@ -63,7 +64,8 @@ impl Fetches {
         match record.map(Record::decode) {
             Some(Ok((_, Record::CertificateIssued { serial, der }))) => {
                 let proof = followers.prove(conn, serial, books, out);
-                let extensions = Extensions(proof.iter().map(LogProof::extension).collect());
+                let row = proof.as_ref().and_then(|_| lineage(books.state, serial).extension());
+                let extensions = Extensions(proof.iter().map(LogProof::extension).chain(row).collect());
                 let certificate = RelayEvent::Certificate {
                     ask,
                     issuing: ByteBuf::from(books.issuers.of(&der).as_ref()),

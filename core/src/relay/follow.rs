@@ -10,7 +10,7 @@ use crate::journal::State;
 use crate::limits::LOG_PAGE_MAX;
 use crate::pki::Issuers;
 use crate::tlog::Keeper;
-use crate::tlog::keeper::proof;
+use crate::tlog::keeper::{lineage, proof};
 use crate::wire::Frame;
 use crate::wire::log::{LogPage, LogProof};
 use crate::wire::relay::RelayEvent;
@@ -66,6 +66,10 @@ impl Followers {
         out: &mut Effects,
     ) {
         if let Some(proof) = self.prove(conn, serial, books, out) {
+            let lineage = lineage(books.state, serial);
+            if !lineage.0.is_empty() {
+                out.send(conn, Frame::message(&RelayEvent::Lineage(lineage)));
+            }
             out.send(conn, Frame::message(&RelayEvent::Proof { device: device.clone(), proof }));
         }
     }

@@ -4,7 +4,7 @@ use crate::device::Identity;
 use crate::id::Realm;
 use crate::peer::Expected;
 use crate::pki::SecretKey;
-use crate::tlog::{Basis, Certified, Leaf, LogSigner, NoteName, Tree, VerifiedCheckpoint, View};
+use crate::tlog::{Basis, Certified, Founder, Leaf, LogSigner, NoteName, Tree, VerifiedCheckpoint, View};
 use crate::tls::{Side, judge_device};
 
 use super::{START, rng};
@@ -36,7 +36,8 @@ impl SmallLog {
         let index = self.leaves.iter().position(is_theirs).expect("the log has the device");
         let proof = self.tree.inclusion(index as u64, self.tree.size()).expect("the log can prove it");
         let included = View::begin(self.checkpoint()).believe(&self.leaves[index], &proof).expect("a good proof");
-        Expected::new(included).expect("the entry is a device's")
+        let founder = Founder { key: certified(identity).key, reissued: None };
+        Expected::new(included, founder).expect("the entry is a device's")
     }
 }
 

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use super::hash::Hash;
-use super::leaf::{Leaf, LeafRefusal};
+use super::leaf::{Basis, Certified, Leaf, LeafRefusal};
+use super::lineage::{Kin, Owner};
 use super::tree::{Head, Tree};
-use crate::id::{DeviceName, KeyId, UserName};
+use crate::id::{DeviceLabel, KeyId, UserName};
+use crate::limits::LINEAGE_MAX;
 
 /// Why entries are not the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +82,30 @@ impl Audit {
     }
 
     /// What is in it under this device's user that this device does not know of.
-    pub fn strange_to<'a>(&'a self, own: &'a DeviceName, key: KeyId) -> impl Iterator<Item = (u64, &'a Leaf)> {
-        (0..).zip(&self.leaves).filter(move |(_, leaf)| leaf.is_strange_to(own, key))
+    pub fn strange_to<'a>(&'a self, own: Owner<'a>) -> impl Iterator<Item = (u64, &'a Leaf)> {
+        let mut kin = Kin::of(self.row_of(own));
+        (0..).zip(&self.leaves).filter(move |(_, leaf)| kin.finds_strange(leaf, own))
+    }
+
+    /// The devices that lie between this one and the first of its user, as the log has them; this one first.
+    fn row_of(&self, own: Owner<'_>) -> Vec<&Certified> {
+        let first = |device: &DeviceLabel, key: KeyId| {
+            self.leaves.iter().filter_map(Leaf::certified).find(|certified| {
+                certified.name.user == own.name.user && certified.name.device == *device && certified.key == key
+            })
+        };
+        let by = |certified: &&Certified| match &certified.basis {
+            Basis::Endorsed(word) if word.holds(own.realm, &certified.name, certified.key) => {
+                first(&word.by, word.key.id())
+            }
+            Basis::Endorsed(_)
+            | Basis::FirstDevice
+            | Basis::Recovered { .. }
+            | Basis::Renewed
+            | Basis::MadeElsewhere
+            | Basis::Reissue => None,
+        };
+        std::iter::successors(first(&own.name.device, own.key), by).take(LINEAGE_MAX).collect()
     }
 }
 
@@ -89,7 +113,7 @@ impl Audit {
 #[allow(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
     use super::*;
-    use crate::id::{Fingerprint, Serial};
+    use crate::id::{DeviceName, Fingerprint, Realm, Serial};
     use crate::testing::{START, device_name, rng};
     use crate::tlog::{Basis, Certified};
 
@@ -137,13 +161,17 @@ mod tests {
 
     #[test]
     fn what_was_done_in_a_persons_name_and_not_by_their_device_is_found() {
-        let (leaves, entries, head) = log();
+        let (_, entries, head) = log();
         let audit = Audit::read(&head, &entries).unwrap();
         let places = |found: Vec<(u64, &Leaf)>| found.into_iter().map(|(index, _)| index).collect::<Vec<_>>();
         let alice = device_name("alice", "laptop");
+        let realm = Realm::default();
+        let strange_to = |name: &DeviceName, key| {
+            places(audit.strange_to(Owner { name, key: KeyId([key; 32]), realm: &realm }).collect())
+        };
         assert_eq!(places(audit.about(&alice.user).collect()), [0, 2]);
-        assert_eq!(audit.strange_to(&alice, KeyId([1; 32])).collect::<Vec<_>>(), [(2, leaves.get(2).unwrap())]);
-        assert_eq!(places(audit.strange_to(&alice, KeyId([7; 32])).collect()), [0, 2], "the same name for another key");
-        assert_eq!(audit.strange_to(&device_name("bob", "laptop"), KeyId([2; 32])).count(), 0);
+        assert_eq!(strange_to(&alice, 1), [2]);
+        assert_eq!(strange_to(&alice, 7), [0, 2], "the same name for another key");
+        assert_eq!(strange_to(&device_name("bob", "laptop"), 2), [0; 0]);
     }
 }

@@ -9,7 +9,9 @@ use serde_bytes::ByteBuf;
 use super::checkpoint::{LogSigner, VerifiedCheckpoint};
 use super::leaf::Leaf;
 use super::tree::Tree;
-use crate::wire::log::{LogHead, LogProof};
+use crate::id::Serial;
+use crate::journal::State;
+use crate::wire::log::{Lineage, LogHead, LogProof};
 
 /// The keeper of a realm's log.
 #[derive(Debug)]
@@ -39,6 +41,12 @@ impl Keeper {
         let checkpoint = ByteBuf::from(self.checkpoint(tree).to_string().into_bytes());
         LogHead { certificate, checkpoint, consistency }
     }
+}
+
+/// Whose device the device of this certificate is, under the tree as it is.
+pub fn lineage(state: &State, serial: Serial) -> Lineage {
+    let entries = state.lineage(serial);
+    Lineage(entries.iter().filter_map(|(index, leaf)| proof(state.log(), *index, leaf)).collect())
 }
 
 /// What a leaf says, and the proof that it stands at `index` of the tree as it is.

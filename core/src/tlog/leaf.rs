@@ -263,13 +263,6 @@ impl Leaf {
         }
     }
 
-    /// Whether it is about this device's user and this device does not know of it: any act but a certificate for its own
-    /// key. Until a person can have several devices, there is to be none.
-    pub fn is_strange_to(&self, own: &DeviceName, key: KeyId) -> bool {
-        let is_own = self.certified().is_some_and(|certified| certified.name == *own && certified.key == key);
-        self.about() == Some(&own.user) && !is_own
-    }
-
     /// The certificate that it is about, if it is a device's.
     pub fn certified(&self) -> Option<&Certified> {
         match self {

@@ -15,19 +15,22 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::audit::AuditRefusal;
 use super::frontier::Frontier;
 use super::hash::{HASH_BYTES, Hash};
 use super::leaf::Leaf;
+use super::lineage::{Kin, Owner};
 use super::name::NoteName;
 use super::tree::Head;
-use crate::id::{DeviceName, KeyId};
 use crate::limits::{READING_BYTES_MAX, UNASKED_KEPT_MAX};
 
 /// The encoding that this program writes.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
+/// The one before it, which knew no kin.
+const FORMAT_WITHOUT_KIN: u8 = 1;
 
 /// An act in a person's name that the device which found it did not ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,34 @@ pub struct Reading {
 struct Stand {
     read: Frontier,
     found: Vec<Unasked>,
+    kin: Kin,
+}
+
+/// A reading as it was kept before a person could have several devices.
+#[derive(Deserialize)]
+struct ReadingWithoutKin {
+    log: NoteName,
+    acknowledged: u64,
+    sure: StandWithoutKin,
+    ahead: Option<StandWithoutKin>,
+}
+
+#[derive(Deserialize)]
+struct StandWithoutKin {
+    read: Frontier,
+    found: Vec<Unasked>,
+}
+
+impl From<StandWithoutKin> for Stand {
+    fn from(StandWithoutKin { read, found }: StandWithoutKin) -> Self {
+        Self { read, found, kin: Kin::default() }
+    }
+}
+
+impl From<ReadingWithoutKin> for Reading {
+    fn from(ReadingWithoutKin { log, acknowledged, sure, ahead }: ReadingWithoutKin) -> Self {
+        Self { log, acknowledged, sure: sure.into(), ahead: ahead.map(Stand::from) }
+    }
 }
 
 /// Why bytes are no reading.
@@ -83,7 +114,12 @@ impl std::error::Error for ReadingRefusal {}
 impl Reading {
     /// A reading of this log that begins behind those leaves.
     pub fn begin(log: NoteName, read: Frontier) -> Self {
-        Self { log, acknowledged: 0, sure: Stand { read, found: Vec::new() }, ahead: None }
+        Self::begin_with(log, read, Kin::default())
+    }
+
+    /// The same for a device that knows these others of its user.
+    pub fn begin_with(log: NoteName, read: Frontier, kin: Kin) -> Self {
+        Self { log, acknowledged: 0, sure: Stand { read, found: Vec::new(), kin }, ahead: None }
     }
 
     /// The same person's reading of this log, from its first leaf on if it is another one. What was found in the one before
@@ -93,7 +129,7 @@ impl Reading {
         if self.log == log {
             return self;
         }
-        let sure = Stand { read: Frontier::default(), found: self.sure.found };
+        let sure = Stand { read: Frontier::default(), ..self.sure };
         Self { log, acknowledged: 0, sure, ahead: None }
     }
 
@@ -122,7 +158,7 @@ impl Reading {
         &mut self,
         leaves: impl IntoIterator<Item = &'a [u8]>,
         signed: &Head,
-        own: (&DeviceName, KeyId),
+        own: Owner<'_>,
     ) -> Result<(), AuditRefusal> {
         let mut stand = self.ahead.take().unwrap_or_else(|| self.sure.clone());
         let before = stand.read.size();
@@ -133,7 +169,7 @@ impl Reading {
             }
             let leaf = Leaf::decode(bytes).map_err(|why| AuditRefusal::Leaf { index, why })?;
             stand.read.push(Hash::leaf(bytes));
-            if index >= self.acknowledged && leaf.is_strange_to(own.0, own.1) {
+            if stand.kin.finds_strange(&leaf, own) && index >= self.acknowledged {
                 stand.keep(Unasked { log: self.log.clone(), index, leaf });
             }
         }
@@ -208,19 +244,17 @@ impl Reading {
             return Err(ReadingRefusal::TooLong);
         }
         let (&format, rest) = bytes.split_first().ok_or(ReadingRefusal::Damaged)?;
-        if format != FORMAT {
+        if format != FORMAT && format != FORMAT_WITHOUT_KIN {
             return Err(ReadingRefusal::Format(format));
         }
         let (hash, body) = rest.split_first_chunk::<HASH_BYTES>().ok_or(ReadingRefusal::Damaged)?;
         if Hash::leaf(body).0 != *hash {
             return Err(ReadingRefusal::Damaged);
         }
-        let reading: Self = match postcard::take_from_bytes(body) {
-            Ok((reading, [])) => reading,
-            Ok(_) | Err(_) => return Err(ReadingRefusal::Damaged),
-        };
+        let reading: Self = if format == FORMAT { whole(body)? } else { whole::<ReadingWithoutKin>(body)?.into() };
         let stands = || std::iter::once(&reading.sure).chain(&reading.ahead);
-        let fits = stands().all(|stand| stand.found.len() <= UNASKED_KEPT_MAX) && reading.next() >= reading.sure();
+        let fits = stands().all(|stand| stand.found.len() <= UNASKED_KEPT_MAX && stand.kin.fits())
+            && reading.next() >= reading.sure();
         if fits { Ok(reading) } else { Err(ReadingRefusal::Damaged) }
     }
 
@@ -235,6 +269,14 @@ impl Stand {
         if self.found.len() < UNASKED_KEPT_MAX && !self.found.contains(&found) {
             self.found.push(found);
         }
+    }
+}
+
+/// What the bytes are, with nothing after it.
+fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadingRefusal> {
+    match postcard::take_from_bytes(body) {
+        Ok((whole, [])) => Ok(whole),
+        Ok(_) | Err(_) => Err(ReadingRefusal::Damaged),
     }
 }
 

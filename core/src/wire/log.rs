@@ -5,13 +5,15 @@ use serde_bytes::ByteBuf;
 
 use super::Extension;
 use crate::fault::Fault;
-use crate::limits::{CERTIFICATE_BYTES_MAX, LEAF_BYTES_MAX, LOG_PAGE_MAX, NOTE_BYTES_MAX};
+use crate::limits::{CERTIFICATE_BYTES_MAX, LEAF_BYTES_MAX, LINEAGE_MAX, LOG_PAGE_MAX, NOTE_BYTES_MAX};
 use crate::tlog::{ConsistencyProof, InclusionProof};
 
 /// The extension that holds a [`LogHead`].
 pub const HEAD: u16 = 1;
 /// The extension that holds a [`LogProof`].
 pub const PROOF: u16 = 2;
+/// The extension that holds a [`Lineage`].
+pub const LINEAGE: u16 = 5;
 
 /// What the log is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,11 @@ pub struct LogProof {
     /// The proof, under the newest head that the reader was given.
     pub inclusion: InclusionProof,
 }
+
+/// Whose device a device is: the entries between its own and its user's first one, in this order. Empty where its own is the
+/// first one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage(pub Vec<LogProof>);
 
 /// A page of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +72,21 @@ impl LogProof {
     /// As an extension.
     pub fn extension(&self) -> Extension {
         extension(PROOF, self)
+    }
+}
+
+impl Lineage {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.0.len() > LINEAGE_MAX {
+            return Err(Fault::Malformed);
+        }
+        self.0.iter().try_for_each(LogProof::check)
+    }
+
+    /// As an extension, unless it is empty.
+    pub fn extension(&self) -> Option<Extension> {
+        (!self.0.is_empty()).then(|| extension(LINEAGE, self))
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::devices::{DevicesEvent, DevicesRequest};
-use super::log::{LogHead, LogPage, LogProof};
+use super::log::{Lineage, LogHead, LogPage, LogProof};
 use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
@@ -217,6 +217,8 @@ pub enum RelayEvent {
     },
     /// About the devices of the asking user.
     Devices(DevicesEvent),
+    /// Whose device the next [`RelayEvent::Proof`] is of, where that takes more than its own entry.
+    Lineage(Lineage),
 }
 
 impl RelayEvent {
@@ -235,6 +237,7 @@ impl RelayEvent {
             Self::Leaves { page, .. } => page.check(),
             Self::Proof { proof, .. } => proof.check(),
             Self::Devices(event) => event.check(),
+            Self::Lineage(lineage) => lineage.check(),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong

@@ -91,9 +91,16 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<LogCommand>,
     },
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Devices(Later),
+    /// List the devices of this user, and let another one be one of them
+    #[command(args_conflicts_with_subcommands = true)]
+    Devices {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// What to do with one.
+        #[command(subcommand)]
+        command: Option<DevicesCommand>,
+    },
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Recover(Later),
@@ -172,9 +179,30 @@ pub struct Join {
     /// What to call this device
     #[arg(long, value_name = "NAME", default_value = "laptop")]
     pub device: String,
+    /// Don't wait for another device's approval if the user is there already
+    #[arg(long)]
+    pub no_wait: bool,
     /// Not built yet.
     #[arg(long, hide = true)]
     pub password: bool,
+}
+
+/// The words of `client devices`.
+#[derive(Debug, Subcommand)]
+pub enum DevicesCommand {
+    /// Vouch for a device that waits, after typing the code that it shows
+    Approve {
+        /// Which
+        device: String,
+    },
+    /// Send a device away that waits
+    Dismiss {
+        /// Which
+        device: String,
+    },
+    /// Not built yet.
+    #[command(hide = true, disable_help_flag = true)]
+    Revoke(Later),
 }
 
 /// The words of `client log`.
@@ -259,7 +287,7 @@ mod tests {
             "client sendfile bob -x",
             "client verify bob",
             "client log check",
-            "client devices approve phone",
+            "client devices revoke phone",
             "client recover --help",
             "client cert renew",
             "client join --password",

@@ -1,13 +1,15 @@
-//! Decides how the server is asked one question: without being present, so that a `listen` of the same device is not
+//! Decides how the server is asked: one question or a few, without being present, so that a `listen` of the same device is not
 //! disturbed, and with a goodbye whatever came of it.
 
 use std::io::{self, Write};
 
+use countersign_core::device::approve::Approval;
 use countersign_core::device::{Asked, Command, Device, Event, Input};
 use countersign_core::tlog::Unasked;
 
 use super::home::Stored;
 use super::reactor::Reactor;
+use super::typed::{Lines, Typed};
 use super::{World, logbook, outcome};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure, Plain};
@@ -15,65 +17,123 @@ use crate::provider::tls_env;
 
 /// Asks the server of `stored` and gives its answer, which is never [`Asked::Unanswered`].
 pub fn ask(world: &World, stored: &Stored, question: Command) -> Result<Asked, Failure> {
-    let identity = stored.identity(world.now().wall)?;
-    let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
-    let mut device = Device::new(tls_env(), identity, false);
-    device.handle(Input::Start, reactor.now(), &mut OsEntropy);
-    device.handle(Input::Command(question), reactor.now(), &mut OsEntropy);
-    let result = answer(&mut reactor, &mut device, stored);
-    device.handle(Input::Command(Command::Quit), reactor.now(), &mut OsEntropy);
-    loop {
-        while let Some(event) = reactor.told() {
-            match event {
-                Event::Done => return result,
-                // How far the log was read; what the disk does not take is read again.
-                Event::Followed(followed) => drop(logbook::keep(&stored.folder, &followed)),
-                Event::Unasked(unasked) => alarm(stored, &unasked),
-                Event::Online(_)
-                | Event::Offline(..)
-                | Event::GivenUp(_)
-                | Event::Here(_)
-                | Event::Presence(..)
-                | Event::Asked(_)
-                | Event::AnotherLog(_)
-                | Event::LogRefused(_)
-                | Event::Call(..)
-                | Event::Denied(..) => {}
+    Session::over(world, stored, |session| session.put(question))
+}
+
+/// A connection over which one question follows another.
+pub struct Session<'a> {
+    reactor: Reactor,
+    device: Device,
+    stored: &'a Stored,
+    known: bool,
+    lines: Option<Lines>,
+}
+
+impl<'a> Session<'a> {
+    /// Goes online for what `talk` has to ask, and leaves in good order.
+    pub fn over<T>(
+        world: &World,
+        stored: &'a Stored,
+        talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let identity = stored.identity(world.now().wall)?;
+        let reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
+        let device = Device::new(tls_env(), identity, false);
+        let mut session = Self { reactor, device, stored, known: false, lines: None };
+        session.wish(Input::Start);
+        let result = talk(&mut session);
+        session.leave()?;
+        result
+    }
+
+    /// Asks, and gives the answer, which is never [`Asked::Unanswered`].
+    pub fn put(&mut self, question: Command) -> Result<Asked, Failure> {
+        self.wish(Input::Command(question));
+        loop {
+            self.reactor.turn(&mut self.device)?;
+            while let Some(event) = self.reactor.told() {
+                match self.told(event)? {
+                    // News that nobody has asked for.
+                    Some(Asked::Approval(Approval::Waits(_))) | None => {}
+                    Some(asked) => return Ok(asked),
+                }
             }
         }
-        reactor.turn(&mut device)?;
+    }
+
+    /// The next line of standard input; meanwhile the connection is kept.
+    pub fn next_line(&mut self) -> Result<Typed, Failure> {
+        if self.lines.is_none() {
+            self.lines = Some(Lines::start(self.reactor.waker(), false)?);
+        }
+        loop {
+            if let Some(typed) = self.lines.as_mut().and_then(Lines::take) {
+                return Ok(typed);
+            }
+            self.reactor.turn(&mut self.device)?;
+            while let Some(event) = self.reactor.told() {
+                let _ = self.told(event)?;
+            }
+        }
+    }
+
+    fn wish(&mut self, input: Input<'_>) {
+        self.device.handle(input, self.reactor.now(), &mut OsEntropy);
+    }
+
+    /// Says goodbye, whatever came of it.
+    fn leave(&mut self) -> Result<(), Failure> {
+        self.wish(Input::Command(Command::Quit));
+        loop {
+            while let Some(event) = self.reactor.told() {
+                match event {
+                    Event::Done => return Ok(()),
+                    // How far the log was read; what the disk does not take is read again.
+                    Event::Followed(followed) => drop(logbook::keep(&self.stored.folder, &followed)),
+                    Event::Unasked(unasked) => alarm(self.stored, &unasked),
+                    Event::Online(_)
+                    | Event::Offline(..)
+                    | Event::GivenUp(_)
+                    | Event::Here(_)
+                    | Event::Presence(..)
+                    | Event::Asked(_)
+                    | Event::AnotherLog(_)
+                    | Event::LogRefused(_)
+                    | Event::Call(..)
+                    | Event::Denied(..) => {}
+                }
+            }
+            self.reactor.turn(&mut self.device)?;
+        }
+    }
+
+    /// What the device tells; the answer, if it is one.
+    fn told(&mut self, event: Event) -> Result<Option<Asked>, Failure> {
+        let stored = self.stored;
+        match event {
+            Event::Asked(Asked::Unanswered) => {
+                let words = format!("the server at {} did not answer in time: try again", stored.endpoint);
+                return Err(Failure::new(Exit::Unreachable, words));
+            }
+            Event::Asked(asked) => return Ok(Some(asked)),
+            Event::Unasked(unasked) => alarm(stored, &unasked),
+            Event::Online(_) => self.known = true,
+            Event::Followed(followed) => logbook::keep(&stored.folder, &followed)?,
+            Event::AnotherLog(followed) => {
+                let _ = writeln!(io::stderr().lock(), "warning: {}", logbook::ANOTHER);
+                logbook::keep(&stored.folder, &followed)?;
+            }
+            Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
+            Event::Offline(reason, _) | Event::GivenUp(reason) => {
+                return Err(outcome::of_connection(reason, &stored.endpoint, self.reactor.no_connection(), self.known));
+            }
+            Event::Here(_) | Event::Presence(..) | Event::Call(..) | Event::Denied(..) | Event::Done => {}
+        }
+        Ok(None)
     }
 }
 
 /// An alarm goes beside the answer.
 fn alarm(stored: &Stored, unasked: &Unasked) {
     let _ = writeln!(io::stderr().lock(), "{}", Plain(&logbook::alarm(&stored.name.user, unasked).to_string()));
-}
-
-fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result<Asked, Failure> {
-    let mut known = false;
-    loop {
-        reactor.turn(device)?;
-        while let Some(event) = reactor.told() {
-            match event {
-                Event::Asked(Asked::Unanswered) => {
-                    let words = format!("the server at {} did not answer in time: try again", stored.endpoint);
-                    return Err(Failure::new(Exit::Unreachable, words));
-                }
-                Event::Asked(asked) => return Ok(asked),
-                Event::Unasked(unasked) => alarm(stored, &unasked),
-                Event::Online(_) => known = true,
-                Event::Followed(followed) => logbook::keep(&stored.folder, &followed)?,
-                Event::AnotherLog(followed) => {
-                    let _ = writeln!(io::stderr().lock(), "warning: {}", logbook::ANOTHER);
-                    logbook::keep(&stored.folder, &followed)?;
-                }
-                Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
-                Event::Offline(reason, _) | Event::GivenUp(reason) => {
-                    return Err(outcome::of_connection(reason, &stored.endpoint, reactor.no_connection(), known));
-                }
-                Event::Here(_) | Event::Presence(..) | Event::Call(..) | Event::Denied(..) | Event::Done => {}
-            }
-        }
-    }
 }

@@ -11,8 +11,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use countersign_core::device::approve::Approval;
 use countersign_core::device::calls::{CallDenied, CallEvent};
-use countersign_core::device::{Command, Device, Event, Followed, Input, LogRefusal};
+use countersign_core::device::{Asked, Command, Device, Event, Followed, Input, LogRefusal};
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
 use countersign_core::invite::Endpoint;
@@ -224,6 +225,7 @@ impl<R: Role> Chat<'_, R> {
                 self.desk.finish(Err(logbook::refused(&self.stored.folder, &refusal)));
             }
             Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
+            Event::Asked(Asked::Approval(Approval::Waits(device))) => self.desk.tell(Notice::DeviceWaits { device }),
             Event::Asked(_) | Event::Done => {}
         }
     }

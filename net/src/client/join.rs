@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use countersign_core::device::Identity;
-use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment};
+use countersign_core::device::enrol::{EnrolInput, EnrolNews, EnrolResult, Enrolment};
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, UserName};
 use countersign_core::invite::InviteLink;
 use countersign_core::pki::Facts;
@@ -13,6 +13,7 @@ use super::args::Join;
 use super::home::{Joining, Stored, has_joined};
 use super::reactor::Reactor;
 use super::{World, outcome, skew};
+use crate::entropy::OsEntropy;
 use crate::exit::{Failure, Plain, print_line};
 use crate::provider::tls_env;
 
@@ -48,7 +49,11 @@ pub fn join(args: Join, world: &World) -> Result<(), Failure> {
         return Err(taken(&Stored::load(folder)?));
     }
     let key = joining.key()?;
-    let (identity, incarnation) = enrol(Enrolment::new(tls_env(), link.clone(), name.clone(), key), &link, world)?;
+    let mut enrolment = Enrolment::new(tls_env(), link.clone(), name.clone(), key);
+    if !args.no_wait {
+        enrolment = enrolment.ready_to_wait(&mut OsEntropy);
+    }
+    let (identity, incarnation) = enrol(enrolment, &link, &name, world)?;
     joining.keep(&identity, &link.endpoint, Some(incarnation))?;
     say(&identity, world)
 }
@@ -99,11 +104,19 @@ pub(super) fn taken(stored: &Stored) -> Failure {
 }
 
 /// Asks the server, and gives the identity that was checked and the journal's incarnation.
-fn enrol(mut enrolment: Enrolment, link: &InviteLink, world: &World) -> Result<(Identity, u64), Failure> {
+fn enrol(
+    mut enrolment: Enrolment,
+    link: &InviteLink,
+    name: &DeviceName,
+    world: &World,
+) -> Result<(Identity, u64), Failure> {
     let mut reactor = Reactor::new(link.endpoint.clone(), world.clock.clone())?;
     enrolment.handle(&EnrolInput::Start, reactor.now());
     while enrolment.result().is_none() {
         reactor.turn(&mut enrolment)?;
+        while let Some(news) = enrolment.poll_news() {
+            tell(&news, name);
+        }
     }
     if let Some(warning) = enrolment.server_time().and_then(|time| skew::warning(world.now().wall, time)) {
         let _ = writeln!(io::stderr().lock(), "warning: {}", Plain(&warning));
@@ -123,6 +136,21 @@ fn enrol(mut enrolment: Enrolment, link: &InviteLink, world: &World) -> Result<(
         }
         None => Err(Failure::failed("the enrolment came to no end: run the same command again")),
     }
+}
+
+/// Tells a person whose device waits. It goes beside the result, as questions do.
+fn tell(news: &EnrolNews, name: &DeviceName) {
+    let words = match news {
+        EnrolNews::Waits(time) => format!(
+            "{} is there already: if that is you, approve this device on another one of yours within {} minutes:\n  \
+             client devices approve {}\nIf it is not, end this (Ctrl-C) and join under another name.",
+            name.user,
+            time.as_secs().div_ceil(60),
+            name.device
+        ),
+        EnrolNews::Compare(by, code) => format!("{by} asks for this code: {code}"),
+    };
+    let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
 fn bad_certificate(refusal: CertRefusal, link: &InviteLink) -> Failure {

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use countersign_core::device::{Asked, Command};
-use countersign_core::tlog::Audit;
+use countersign_core::tlog::{Audit, Owner};
 use serde_json::json;
 
 use super::ask::ask;
@@ -46,8 +46,10 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
         })?;
     }
     let key = stored.key.spki().id();
-    let strange: Vec<_> =
-        audit.strange_to(&stored.name, key).map(|(index, leaf)| format!("{index}: {}", act(leaf))).collect();
+    let strange: Vec<_> = audit
+        .strange_to(Owner { name: &stored.name, key, realm: &stored.realm })
+        .map(|(index, leaf)| format!("{index}: {}", act(leaf)))
+        .collect();
     if strange.is_empty() {
         if acknowledge {
             logbook::acknowledge(&stored.folder, origin, head.size)?;

@@ -47,6 +47,11 @@ pub enum Notice {
         /// Is here, or left.
         online: bool,
     },
+    /// A device of this user's waits to be approved.
+    DeviceWaits {
+        /// Which.
+        device: DeviceLabel,
+    },
     /// The one who is called is not online and is waited for.
     Waiting {
         /// Who.
@@ -187,6 +192,10 @@ impl fmt::Display for Notice {
             Self::Waiting { user, seconds } => {
                 write!(f, "{user} is not online; waiting {seconds} s for them (Ctrl-C gives up)")
             }
+            Self::DeviceWaits { device } => write!(
+                f,
+                "a device that calls itself {device} wants to be one of yours; if it is: client devices approve {device}"
+            ),
             Self::Ringing { user, device } => write!(f, "ringing {user}/{device} ..."),
             Self::Incoming { from, asked: true, .. } => write!(f, "{from} calls. Accept? [y/n]"),
             Self::Incoming { from, asked: false, .. } => write!(f, "{from} calls"),

@@ -121,6 +121,7 @@ kinds! {
         LogRefusal::Leaf(_) => "Leaf",
         LogRefusal::OtherLeaf => "OtherLeaf",
         LogRefusal::Proof(_) => "Proof",
+        LogRefusal::Lineage(_) => "Lineage",
         LogRefusal::Entries(_) => "Entries",
         LogRefusal::Silent => "Silent",
     }

@@ -9,7 +9,7 @@ use countersign_core::journal::{Record, State};
 use countersign_core::peer::{Expected, Peer, PeerEvent, Reach};
 use countersign_core::pki::{Authority, Grant, SecretKey, found_realm};
 use countersign_core::time::{Instant, Now, Wall};
-use countersign_core::tlog::View;
+use countersign_core::tlog::{Founder, View};
 use countersign_core::tls::{Credentials, Proven, TlsEnv, Trust};
 use rand_chacha::ChaCha20Rng;
 use rustls_pki_types::CertificateDer;
@@ -89,7 +89,8 @@ impl Cast {
         let (log, serial) = (self.state.log(), self.state.device(name).unwrap().serial);
         let (index, leaf) = self.state.logged(serial).unwrap();
         let view = View::begin(self.authority.log_signer(1).sign(log.head()));
-        Expected::new(view.believe(&leaf, &log.inclusion(index, log.size()).unwrap()).unwrap()).unwrap()
+        let founder = Founder { key: self.state.device(name).unwrap().key, reissued: None };
+        Expected::new(view.believe(&leaf, &log.inclusion(index, log.size()).unwrap()).unwrap(), founder).unwrap()
     }
 
     /// Each member as a handshake proves them.

@@ -71,12 +71,8 @@ fn a_user_who_exists_gets_no_further_device_by_it() {
     let bob = with_key("bob", P256);
     let csr = bob.path("csr");
     for (user, device, part) in [
-        (
-            "alice",
-            "phone",
-            "a further device of an existing user needs an endorsement, which this version does not have yet",
-        ),
-        ("alice", "laptop", "needs an endorsement"),
+        ("alice", "phone", "the user exists already, and one of their devices would have to approve a further one"),
+        ("alice", "laptop", "would have to approve"),
         ("a1ice", "laptop", "looks too much like somebody else's"),
     ] {
         let sentence = server.run(&["ca", "sign", &csr, "--user", user, "--device", device]).refused(3);
@@ -88,7 +84,7 @@ fn a_user_who_exists_gets_no_further_device_by_it() {
     assert!(sentence.contains("the key belongs to another device"), "{sentence}");
     let other = with_key("bob", P256);
     let sentence = other.ask(&server).refused(3);
-    assert!(sentence.contains("needs an endorsement"), "{sentence}");
+    assert!(sentence.contains("would have to approve"), "{sentence}");
     assert_eq!(server.users(), ["alice", "bob"]);
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, KeyId, Realm, Serial, UserName};
 use countersign_core::time::Wall;
-use countersign_core::tlog::{Basis, Certified, Frontier, Hash, Leaf, NoteName, Reading, Tree};
+use countersign_core::tlog::{Basis, Certified, Frontier, Hash, Leaf, NoteName, Owner, Reading, Tree};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use serde_json::json;
@@ -38,7 +38,9 @@ fn with_phone(log: NoteName, own: &str) -> Reading {
     let entry = phone().encode();
     let head = [Hash::leaf(&entry)].into_iter().collect::<Tree>().head();
     let mut reading = Reading::begin(log, Frontier::default());
-    reading.take([entry.as_slice()], &head, (&own, KeyId([0; 32]))).expect("a page of one entry");
+    reading
+        .take([entry.as_slice()], &head, Owner { name: &own, key: KeyId([0; 32]), realm: &Realm::default() })
+        .expect("a page of one entry");
     let _ = reading.settle(&head).expect("the entry makes this root");
     reading
 }

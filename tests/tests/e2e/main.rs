@@ -6,6 +6,7 @@ mod config_obeyed;
 mod config_told;
 mod conversation;
 mod crash;
+mod devices;
 mod direct;
 mod disk;
 mod exit_client;

@@ -4,7 +4,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::check_own;
 use super::comparing::Comparing;
-use crate::device::{Following, Identity};
+use crate::device::{Following, Identity, LogRefusal};
 use crate::id::DeviceName;
 use crate::invite::InviteLink;
 use crate::pki::{DeviceKey, SecretKey};
@@ -12,7 +12,7 @@ use crate::time::Wall;
 use crate::tlog::{Basis, Included};
 use crate::tls::{CertRefusal, Credentials, Judged, Root, Trust};
 use crate::wire::enrol::Certified;
-use crate::wire::log::{self, LogHead, LogProof};
+use crate::wire::log::{self, Lineage, LogHead, LogProof};
 
 /// Makes an identity of what an enrolment sent, or of what was stored of it, after checking all of it.
 pub(super) fn identity(
@@ -34,21 +34,39 @@ pub(super) fn identity(
     let key = DeviceKey::from(key);
     let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
     let mut log = Following::default();
-    let included = logged(&trust, &mut log, &judged, certified, now).ok_or(CertRefusal::NotLogged)?;
+    let included = match logged(&trust, &mut log, &judged, certified, now) {
+        Some(Ok(included)) => included,
+        Some(Err(LogRefusal::Lineage(_))) => return Err(CertRefusal::NotEndorsed),
+        Some(Err(_)) | None => return Err(CertRefusal::NotLogged),
+    };
     if !is_ours(&included, &trust, comparing) {
         return Err(CertRefusal::NotEndorsed);
     }
     Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
 }
 
-/// Begins to follow the log with the head that came along, believes that it has the certificate, and watches it from there.
-fn logged(trust: &Trust, log: &mut Following, judged: &Judged, certified: &Certified, now: Wall) -> Option<Included> {
+/// Begins to follow the log with the head that came along, believes that it has the certificate and whose device's it is, and
+/// watches it from that person's first entry on.
+fn logged(
+    trust: &Trust,
+    log: &mut Following,
+    judged: &Judged,
+    certified: &Certified,
+    now: Wall,
+) -> Option<Result<Included, LogRefusal>> {
     let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
     let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
+    let lineage: Lineage = certified.extensions.get(log::LINEAGE).ok()?.unwrap_or_default();
+    lineage.check().ok()?;
     log.hear(trust, certified.incarnation, &head, now).ok()?;
-    let included = log.believe(judged, Some(&proof)).ok()?;
-    log.read_from(&proof).ok()?;
-    Some(included)
+    let believed = match log.believe(judged, Some(&proof), &lineage) {
+        Ok(believed) => believed,
+        Err(refusal) => return Some(Err(refusal)),
+    };
+    let row = log.row(&lineage).ok()?;
+    let row: Vec<_> = believed.included().leaf().certified().into_iter().chain(&row).collect();
+    log.read_from(lineage.0.last().unwrap_or(&proof), &row).ok()?;
+    Some(Ok(believed.included().clone()))
 }
 
 /// Whether the log says that this device is the person's by the word of the one with which it compared: a device that waited

@@ -14,6 +14,7 @@ use crate::pki::{Founded, found_realm};
 use crate::testing::{START, Town, device_name, rng};
 use crate::time::{Instant, Now};
 use crate::tlog::{Certified, Head, LogSigner, Tree};
+use crate::wire::log::Lineage;
 use crate::wire::log::LogPage;
 use crate::wire::relay::RelayRequest;
 
@@ -244,13 +245,13 @@ fn a_certificate_that_is_good_but_not_in_the_log_is_not_believed() {
     let (of_alice, of_bob) = (proof_of("alice"), proof_of("bob"));
     let log = bob.log;
     let leaf = &alice.credentials.leaf;
-    assert!(log.believe(&judge(leaf), Some(&of_alice)).is_ok());
-    assert_eq!(log.believe(&judge(leaf), None), Err(LogRefusal::Unproven));
-    assert_eq!(log.believe(&judge(leaf), Some(&of_bob)), Err(LogRefusal::OtherLeaf));
+    assert!(log.believe(&judge(leaf), Some(&of_alice), &Lineage::default()).is_ok());
+    assert_eq!(log.believe(&judge(leaf), None, &Lineage::default()), Err(LogRefusal::Unproven));
+    assert_eq!(log.believe(&judge(leaf), Some(&of_bob), &Lineage::default()), Err(LogRefusal::OtherLeaf));
     let moved = LogProof { leaf: of_alice.leaf.clone(), inclusion: of_bob.inclusion };
-    assert!(matches!(log.believe(&judge(leaf), Some(&moved)), Err(LogRefusal::Proof(_))));
+    assert!(matches!(log.believe(&judge(leaf), Some(&moved), &Lineage::default()), Err(LogRefusal::Proof(_))));
     let noise = LogProof { leaf: ByteBuf::from([9, 9]), inclusion: of_alice.inclusion.clone() };
-    assert!(matches!(log.believe(&judge(leaf), Some(&noise)), Err(LogRefusal::Leaf(_))));
+    assert!(matches!(log.believe(&judge(leaf), Some(&noise), &Lineage::default()), Err(LogRefusal::Leaf(_))));
     // A leaf that differs in one thing alone is another leaf.
     let Ok(Leaf::DeviceCertificate(said)) = Leaf::decode(&of_alice.leaf) else { panic!("a device's leaf") };
     let others = [
@@ -264,8 +265,12 @@ fn a_certificate_that_is_good_but_not_in_the_log_is_not_believed() {
             leaf: ByteBuf::from(Leaf::DeviceCertificate(other.clone()).encode()),
             inclusion: of_alice.inclusion.clone(),
         };
-        assert_eq!(log.believe(&judge(leaf), Some(&proof)), Err(LogRefusal::OtherLeaf), "{other:?}");
+        assert_eq!(
+            log.believe(&judge(leaf), Some(&proof), &Lineage::default()),
+            Err(LogRefusal::OtherLeaf),
+            "{other:?}"
+        );
     }
     let nobody = Following::default();
-    assert_eq!(nobody.believe(&judge(leaf), Some(&of_alice)), Err(LogRefusal::Unproven));
+    assert_eq!(nobody.believe(&judge(leaf), Some(&of_alice), &Lineage::default()), Err(LogRefusal::Unproven));
 }

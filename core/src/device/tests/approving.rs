@@ -108,6 +108,54 @@ fn a_second_device_waits_until_one_that_the_person_has_vouches_for_it() {
     assert_eq!(waiting, []);
 }
 
+/// A town in which Alice's laptop has vouched for her phone: the laptop, the phone, and Bob.
+fn with_a_phone() -> (Town, usize, usize, usize) {
+    let mut town = Town::of(&["alice", "bob"]);
+    let (laptop, bob) = (town.devices()[0], town.devices()[1]);
+    let phone = wait_for(&mut town, "phone", 10);
+    compare(&mut town, laptop, "phone", phone);
+    town.command(laptop, Command::Endorse);
+    let identity = enrolled(&town, phone);
+    let phone = town.join(identity, true);
+    (town, laptop, phone, bob)
+}
+
+#[test]
+fn nobody_is_alarmed_by_a_device_that_one_of_theirs_has_vouched_for() {
+    let (mut town, laptop, phone, _) = with_a_phone();
+    town.wait(crate::limits::LOG_WATCH_SPAN + Duration::from_secs(1));
+    // The laptop vouches for one more, of which the phone only reads.
+    let tablet = wait_for(&mut town, "tablet", 20);
+    compare(&mut town, laptop, "tablet", tablet);
+    town.command(laptop, Command::Endorse);
+    enrolled(&town, tablet);
+    town.wait(crate::limits::LOG_WATCH_SPAN + Duration::from_secs(1));
+    for device in [laptop, phone] {
+        let reading = town.machine(device).following().reading().cloned().unwrap();
+        assert_eq!(reading.sure(), town.server.state().log().size());
+        assert_eq!(town.news(device).iter().filter(|event| matches!(event, Event::Unasked(_))).count(), 0);
+    }
+}
+
+#[test]
+fn others_believe_a_device_by_the_row_that_leads_to_its_persons_first_one() {
+    let (mut town, _, phone, bob) = with_a_phone();
+    town.news(bob);
+    town.command(bob, Command::Fetch(user("alice")));
+    let fetched = town.news(bob).into_iter().find_map(|event| match event {
+        Event::Asked(Asked::Certificates(_, fetched)) => Some(fetched),
+        Event::Followed(_) => None,
+        other => panic!("{other:?}"),
+    });
+    let judged: Vec<_> = fetched.unwrap().into_iter().map(|one| one.verdict.unwrap().device.to_string()).collect();
+    assert_eq!(judged, ["alice/laptop", "alice/phone"]);
+    let call = CallId(1);
+    town.command(phone, Command::Call(call, user("bob"), NO_PATIENCE));
+    let incoming = incoming(&town.news(bob));
+    town.command(bob, Command::Accept(incoming));
+    assert!(call_events(&town.news(bob)).iter().any(|event| matches!(event, CallEvent::Open(..))));
+}
+
 #[test]
 fn a_program_that_comes_later_hears_that_a_device_waits() {
     let mut town = Town::new();
@@ -144,6 +192,23 @@ fn a_device_that_is_sent_away_gets_nothing_and_its_invite_is_still_good() {
     assert_eq!(ours, theirs);
     town.command(laptop, Command::Endorse);
     enrolled(&town, phone);
+}
+
+#[test]
+fn what_is_wished_for_before_there_is_a_relay_is_asked_of_the_first() {
+    for wish in [Command::Devices, Command::Dismiss(label("phone")), Command::Compare(label("phone"))] {
+        let mut town = Town::new();
+        let alice = town.enrol("alice");
+        let phone = wait_for(&mut town, "phone", 10);
+        town.unreachable = true;
+        let laptop = town.join(alice, false);
+        town.command(laptop, wish.clone());
+        town.unreachable = false;
+        town.wait(Duration::from_secs(60));
+        let told = approvals(&mut town, laptop);
+        assert_eq!(told.len(), 1, "{wish:?}: {told:?}");
+        assert_eq!(town.enrolment_result(phone).is_some(), wish == Command::Dismiss(label("phone")));
+    }
 }
 
 #[test]

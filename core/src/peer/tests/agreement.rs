@@ -3,7 +3,7 @@
 use super::*;
 use crate::id::Fingerprint;
 use crate::testing::rng;
-use crate::tlog::{Certified, Leaf, LogSigner, NoteName, Tree, VerifiedCheckpoint, View};
+use crate::tlog::{Certified, Founder, Leaf, LogSigner, NoteName, Tree, VerifiedCheckpoint, View};
 use crate::wire::peer::PeerMessage;
 
 /// What a log of one entry has, signed by this key.
@@ -13,7 +13,8 @@ fn only(certified: &Certified, key: u64) -> Expected {
     let origin = NoteName::of_log(&crate::id::Realm::default(), 1);
     let signer = LogSigner::new(origin, crate::pki::SecretKey::draw(&mut rng(key)));
     let view = View::begin(signer.sign(tree.head()));
-    Expected::new(view.believe(&leaf, &tree.inclusion(0, 1).unwrap()).unwrap()).unwrap()
+    let founder = Founder { key: certified.key, reissued: None };
+    Expected::new(view.believe(&leaf, &tree.inclusion(0, 1).unwrap()).unwrap(), founder).unwrap()
 }
 
 fn closed(fault: Fault) -> PeerEvent {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use super::*;
-use crate::id::{Fingerprint, Realm, Serial};
+use crate::id::{Fingerprint, KeyId, Realm, Serial};
 use crate::testing::{START, device_name, rng};
 use crate::tlog::{Basis, Certified, LeafRefusal, Tree};
 
@@ -49,7 +49,11 @@ impl Log {
     fn page(&self, reading: &mut Reading, size: u64, page: usize) -> Result<(), AuditRefusal> {
         let next = usize::try_from(reading.next()).unwrap();
         let leaves = self.leaves.iter().skip(next).take(page).map(Vec::as_slice);
-        reading.take(leaves, &self.head(size), (&device_name("alice", "laptop"), KeyId([1; 32])))
+        reading.take(
+            leaves,
+            &self.head(size),
+            Owner { name: &device_name("alice", "laptop"), key: KeyId([1; 32]), realm: &Realm::default() },
+        )
     }
 
     /// Reads up to this size, and gives the places of what was found.
@@ -104,7 +108,11 @@ fn a_page_with_nothing_or_with_what_is_no_leaf_is_refused() {
     log.page(&mut reading, 9, 4).unwrap();
     assert_eq!(log.page(&mut reading.clone(), 9, 0), Err(AuditRefusal::Missing { given: 4, signed: 9 }));
     let own = device_name("alice", "laptop");
-    let noise = reading.take([&[9_u8, 9][..]], &log.head(9), (&own, KeyId([1; 32])));
+    let noise = reading.take(
+        [&[9_u8, 9][..]],
+        &log.head(9),
+        Owner { name: &own, key: KeyId([1; 32]), realm: &Realm::default() },
+    );
     assert_eq!(noise, Err(AuditRefusal::Leaf { index: 4, why: LeafRefusal::Format(9) }));
     assert_eq!(reading.next(), 0, "what was ahead of it is not believed either");
     assert_eq!(log.read(&mut reading, 9, 4), [0; 0]);

@@ -94,6 +94,7 @@ impl Lies {
             | RelayEvent::Ended { .. }
             | RelayEvent::Leaves { .. }
             | RelayEvent::Devices(_)
+            | RelayEvent::Lineage(_)
             | RelayEvent::Refused { .. } => {
                 self.lied(conn, Lie::Silence);
                 Vec::new()
@@ -273,6 +274,7 @@ fn how_rarely(event: &RelayEvent) -> u64 {
         | RelayEvent::Ended { .. }
         | RelayEvent::Leaves { .. }
         | RelayEvent::Devices(_)
+        | RelayEvent::Lineage(_)
         | RelayEvent::Certificate { .. } => 1,
     }
 }

@@ -1,0 +1,149 @@
+//! Decides how `client devices` goes: which devices there are, and how one that waits becomes one of them.
+//!
+//! The code is typed, not looked at: whoever has to copy it from the device that waits has compared it.
+
+use std::io::{self, IsTerminal, Write};
+
+use countersign_core::device::approve::Approval;
+use countersign_core::device::{Asked, Command};
+use countersign_core::id::DeviceLabel;
+use countersign_core::pki::Spki;
+use countersign_core::pki::comparison::ComparisonCode;
+use countersign_core::wire::Code;
+use countersign_core::wire::devices::{OwnDevice, WaitingDevice};
+use serde_json::json;
+
+use super::World;
+use super::ask::Session;
+use super::home::Stored;
+use super::typed::Typed;
+use crate::exit::{Exit, Failure, Plain, print_line};
+
+/// How often a code may be mistyped.
+const TRIES: usize = 3;
+
+/// Runs `client devices`.
+pub fn list(world: &World, json: bool) -> Result<(), Failure> {
+    let stored = world.stored()?;
+    let (own, waiting) = Session::over(world, &stored, |session| match session.put(Command::Devices)? {
+        Asked::Approval(Approval::Devices(own, waiting)) => Ok((own, waiting)),
+        other => Err(unexpected(&other)),
+    })?;
+    own.iter().try_for_each(|device| print(device, &stored, json))?;
+    waiting.iter().try_for_each(|device| print_waiting(device, world, json))
+}
+
+/// Runs `client devices approve DEVICE`.
+pub fn approve(world: &World, device: &str) -> Result<(), Failure> {
+    let device = label(device)?;
+    let stored = world.stored()?;
+    Session::over(world, &stored, |session| {
+        let code = match session.put(Command::Compare(device.clone()))? {
+            Asked::Approval(Approval::Compared(_, code)) => code,
+            Asked::Approval(Approval::Uncommitted(device)) => return Err(altered(&device)),
+            Asked::Refused(code) => return Err(refused(code, &device)),
+            other => return Err(unexpected(&other)),
+        };
+        confirm(session, &device, code)?;
+        match session.put(Command::Endorse)? {
+            Asked::Approval(Approval::Endorsed(device)) => {
+                print_line(format_args!("{}/{device} is a device of yours from now on", stored.name.user))
+            }
+            Asked::Refused(code) => Err(refused(code, &device)),
+            other => Err(unexpected(&other)),
+        }
+    })
+}
+
+/// Runs `client devices dismiss DEVICE`.
+pub fn dismiss(world: &World, device: &str) -> Result<(), Failure> {
+    let device = label(device)?;
+    let stored = world.stored()?;
+    Session::over(world, &stored, |session| match session.put(Command::Dismiss(device.clone()))? {
+        Asked::Approval(Approval::Dismissed(device)) => print_line(format_args!("{device} was sent away")),
+        Asked::Refused(code) => Err(refused(code, &device)),
+        other => Err(unexpected(&other)),
+    })
+}
+
+/// Has the person type the code that the other device shows.
+fn confirm(session: &mut Session<'_>, device: &DeviceLabel, code: ComparisonCode) -> Result<(), Failure> {
+    let asks = io::stdin().is_terminal();
+    for left in (0..TRIES).rev() {
+        if asks {
+            let mut stderr = io::stderr().lock();
+            let _ = write!(stderr, "The code that {device} shows now: ").and_then(|()| stderr.flush());
+        }
+        match session.next_line()? {
+            Typed::Line(typed) if code.is(&typed) => return Ok(()),
+            Typed::Line(_) | Typed::TooLong | Typed::NotText if asks && left > 0 => {
+                let _ = writeln!(io::stderr().lock(), "that is another code: type it once more");
+            }
+            Typed::Line(_) | Typed::TooLong | Typed::NotText => {
+                let words = format!(
+                    "{device} shows another code than this device, so it was not approved: somebody may have put a key of \
+                     their own in its place; begin again, and if it is so again, ask the operator"
+                );
+                return Err(Failure::new(Exit::Refused, words));
+            }
+            Typed::End => {
+                let words = format!("the code that {device} shows is needed on standard input: it was not approved");
+                return Err(Failure::usage(words));
+            }
+        }
+    }
+    Err(Failure::refused(format_args!("{device} was not approved")))
+}
+
+fn label(device: &str) -> Result<DeviceLabel, Failure> {
+    DeviceLabel::parse(device)
+        .map_err(|why| Failure::usage(format_args!("{device:?} can't be the name of a device: {why}")))
+}
+
+fn refused(code: Code, device: &DeviceLabel) -> Failure {
+    match code {
+        Code::NOT_WAITING => Failure::new(
+            Exit::Refused,
+            format_args!("no device {device} of yours waits: begin with client join --device {device} on it"),
+        ),
+        Code::BUSY => {
+            Failure::failed(format_args!("{device} is being compared with another device of yours: try again"))
+        }
+        _ => Failure::new(Exit::Refused, format_args!("{device} was not approved: {code}")),
+    }
+}
+
+fn altered(device: &DeviceLabel) -> Failure {
+    Failure::refused(format_args!(
+        "what came from {device} was altered on its way, so it was not approved: ask the operator of the server"
+    ))
+}
+
+fn unexpected(other: &Asked) -> Failure {
+    Failure::failed(format_args!("the server answered something else than asked: {other:?}"))
+}
+
+fn print(device: &OwnDevice, stored: &Stored, json: bool) -> Result<(), Failure> {
+    let OwnDevice { device, key, since, endorsed_by, online } = device;
+    if json {
+        let by = endorsed_by.as_ref().map(DeviceLabel::as_str);
+        let line = json!({ "device": device.as_str(), "state": "yours", "online": online, "key": key.to_string(),
+            "since": since.to_string(), "approved_by": by });
+        return print_line(line);
+    }
+    let state = if *online { "online" } else { "offline" };
+    let this = if *device == stored.name.device { " (this one)" } else { "" };
+    let by = endorsed_by.as_ref().map_or_else(String::new, |by| format!(", approved by {by}"));
+    print_line(format_args!("{:<16} {state:<8} since {since}{by}{this}", device.as_str()))
+}
+
+fn print_waiting(waiting: &WaitingDevice, world: &World, json: bool) -> Result<(), Failure> {
+    let WaitingDevice { device, key, since, .. } = waiting;
+    if json {
+        let key = Spki::from_ed25519_bytes(key.as_ref()).map(|key| key.id().to_string());
+        let line = json!({ "device": device.as_str(), "state": "waiting", "key": key, "since": since.to_string() });
+        return print_line(line);
+    }
+    let command = world.folder.command(&format!("devices approve {device}"));
+    print_line(format_args!("{:<16} waits    since {since}: {}", device.as_str(), Plain(&command)))
+}
