@@ -173,8 +173,10 @@ pub const RING_TIME_MAX: Duration = Duration::from_secs(45);
 pub const RING_TIME_LEAST: Duration = Duration::from_secs(5);
 /// The longest that an operator may choose instead.
 pub const RING_TIME_MOST: Duration = Duration::from_secs(60);
-/// Introductions and tunnels that one device has at one time.
+/// Introductions and tunnels that one device has at one time. To a caller all branches of an introduction are one.
 pub const TUNNELS_PER_DEVICE_MAX: usize = 8;
+/// Devices of one person that one call rings at: as many as a person can have.
+pub const BRANCHES_MAX: usize = 16;
 /// Bytes that one direction of a tunnel may carry before the receiver gives credit for more.
 pub const TUNNEL_WINDOW_BYTES: u32 = 64 * 1024;
 /// A receiver gives its credit back once this much has come in.

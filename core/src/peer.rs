@@ -260,6 +260,11 @@ impl Peer {
         self.open
     }
 
+    /// Who the other end has proved to be, once it has.
+    pub fn with(&self) -> Option<&DeviceName> {
+        self.proven.as_ref().map(Proven::who)
+    }
+
     /// The last second of the other end's proof, once there is one.
     pub fn proof_ends(&self) -> Option<Wall> {
         self.proven.as_ref().map(Proven::not_after)

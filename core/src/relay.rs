@@ -17,7 +17,9 @@ use crate::effect::Effects;
 use crate::fault::Fault;
 use crate::id::{AskId, ConnId, DeviceName, LoadId, TunnelId, UserName};
 use crate::journal::State;
-use crate::limits::{ATTENDANCES_MAX, ATTENDANCES_SPAN, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, WHO_PAGE_MAX};
+use crate::limits::{
+    ATTENDANCES_MAX, ATTENDANCES_SPAN, BRANCHES_MAX, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, WHO_PAGE_MAX,
+};
 use crate::time::{Instant, Now};
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
 use crate::wire::{Code, Extensions, Frame};
@@ -198,7 +200,7 @@ impl Relay {
         let people = rest
             .by_ref()
             .take(WHO_PAGE_MAX)
-            .map(|user| Person { user: user.clone(), online: self.roster.device_of(user).is_some() })
+            .map(|user| Person { user: user.clone(), online: self.roster.devices_of(user).next().is_some() })
             .collect();
         RelayEvent::People { ask, people, more: rest.next().is_some() }
     }
@@ -221,19 +223,27 @@ impl Relay {
         if !books.state.users().contains_key(to) {
             return Err(Code::NO_SUCH_USER);
         }
-        let (callee, present) = self.roster.device_of(to).ok_or(Code::OFFLINE)?;
+        // All devices by which they are here at this moment; one that comes later is not asked.
+        let callees: Vec<_> = self.roster.devices_of(to).take(BRANCHES_MAX).collect();
+        if callees.is_empty() {
+            return Err(Code::OFFLINE);
+        }
         // Nobody makes others ring without end.
         if !self.introductions.allows(from.device(), now.mono) {
             return Err(Code::TOO_MANY_CALLS);
         }
-        let tunnel = self.tunnels.introduce(from.conn(), present.conn, now.mono)?;
-        let extensions = Extensions::default();
-        // Both under the head of this moment, so that the two have the same one to compare.
-        self.followers.prove_device(from.conn(), (&callee, present.serial), books, out);
-        self.followers.prove_device(present.conn, (from.device(), from.serial()), books, out);
-        out.send(from.conn(), Frame::message(&RelayEvent::Ringing { ask, tunnel, device: callee }));
-        let introduced = RelayEvent::Introduced { tunnel, from: from.device().clone(), extensions };
-        out.send(present.conn, Frame::message(&introduced));
+        let conns: Vec<ConnId> = callees.iter().map(|(_, present)| present.conn).collect();
+        let branches = self.tunnels.introduce(from.conn(), &conns, now.mono)?;
+        for (callee, present) in callees {
+            // A device that has no room for another call is left out.
+            let Some(tunnel) = branches.get(&present.conn).copied() else { continue };
+            // Both under the head of this moment, so that the two have the same one to compare.
+            self.followers.prove_device(from.conn(), (&callee, present.serial), books, out);
+            self.followers.prove_device(present.conn, (from.device(), from.serial()), books, out);
+            out.send(from.conn(), Frame::message(&RelayEvent::Ringing { ask, tunnel, device: callee }));
+            let (from, extensions) = (from.device().clone(), Extensions::default());
+            out.send(present.conn, Frame::message(&RelayEvent::Introduced { tunnel, from, extensions }));
+        }
         Ok(())
     }
 }

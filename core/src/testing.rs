@@ -10,6 +10,7 @@
 )]
 
 mod carry;
+mod further;
 mod input;
 pub(crate) mod log;
 pub(crate) mod vectors;

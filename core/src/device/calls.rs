@@ -1,10 +1,11 @@
 //! A device's calls: from the wish to speak to somebody until both have hung up.
 //!
 //! ```text
-//!        offline, patience          online               rings
-//! Waiting <------------- (wish) ----------> Asking ------------> Ringing --accepted--> Up (peer.rs)
-//!    |  comes online -------------------------^                     |  declined, no answer
-//!                                        Incoming --accept----------------------------> Up
+//!        offline, patience          online        rings at each device
+//! Waiting <------------- (wish) ----------> Asking ------------> Ringing --first accepted--> Up (peer.rs)
+//!    |  comes online -------------------------^                     |  declined, no answer, ...
+//!                                        Incoming --accept----------------------------------> Up
+//!                                            |  taken on another device, given up
 //! ```
 //!
 //! A call that is up has its ways: the tunnel and, where one comes about, a direct connection (`sockets.rs`). It ends
@@ -12,6 +13,7 @@
 //!
 //! When both call at once, `peer/glare.rs` says whose call goes on; the other end takes it, since it wanted to speak.
 
+mod branches;
 mod event;
 mod find;
 mod pump;
@@ -22,7 +24,7 @@ use std::time::Duration;
 
 use super::leaving::Leaving;
 use super::{Identity, Output, Wake};
-use crate::fault::{CloseReason, Fault};
+use crate::fault::CloseReason;
 use crate::id::{AskId, CallId, DeviceName, TunnelId, UserName};
 use crate::limits::{CALLS_MAX, HANDSHAKE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, RING_TIME_MAX};
 use crate::peer::glare::{self, Stands};
@@ -33,6 +35,8 @@ use crate::tls::TlsEnv;
 use crate::wire::Code;
 use crate::wire::Extensions;
 use crate::wire::relay::RelayRequest;
+
+use branches::Branches;
 
 pub use crate::peer::{DirectEnd, Path};
 pub use event::{CallDenied, CallEnd, CallEvent};
@@ -76,7 +80,7 @@ struct Call {
 enum Stage {
     Waiting,
     Asking(AskId),
-    Ringing(TunnelId, Box<Expected>),
+    Ringing(Box<Branches>),
     Incoming(TunnelId, Box<Expected>),
     /// Without a tunnel the relay was lost to either end, and the session goes on directly.
     Up(Option<TunnelId>, Box<Peer>),
@@ -93,11 +97,40 @@ impl Stage {
         }
     }
 
-    fn tunnel(&self) -> Option<TunnelId> {
+    /// The numbers that the relay has for it.
+    fn tunnels(&self) -> Vec<TunnelId> {
         match self {
-            Self::Ringing(tunnel, _) | Self::Incoming(tunnel, _) => Some(*tunnel),
-            Self::Up(tunnel, _) | Self::Ending(tunnel, ..) => *tunnel,
-            Self::Waiting | Self::Asking(_) => None,
+            Self::Ringing(branches) => branches.tunnels().collect(),
+            Self::Incoming(tunnel, _) => vec![*tunnel],
+            Self::Up(tunnel, _) | Self::Ending(tunnel, ..) => tunnel.iter().copied().collect(),
+            Self::Waiting | Self::Asking(_) => Vec::new(),
+        }
+    }
+
+    fn has(&self, number: TunnelId) -> bool {
+        match self {
+            Self::Ringing(branches) => branches.have(number),
+            Self::Incoming(tunnel, _) => *tunnel == number,
+            Self::Up(tunnel, _) | Self::Ending(tunnel, ..) => *tunnel == Some(number),
+            Self::Waiting | Self::Asking(_) => false,
+        }
+    }
+
+    /// Whether it waits for what comes of this ask.
+    fn is_of(&self, ask: AskId) -> bool {
+        match self {
+            Self::Asking(asked) => *asked == ask,
+            Self::Ringing(branches) => branches.are_of(ask),
+            Self::Waiting | Self::Incoming(..) | Self::Up(..) | Self::Ending(..) => false,
+        }
+    }
+
+    /// Whether this very device is asked, or will be as far as can be known before the relay has answered.
+    fn asks(&self, device: &DeviceName) -> bool {
+        match self {
+            Self::Asking(_) => true,
+            Self::Ringing(branches) => branches.ring_at(device),
+            Self::Waiting | Self::Incoming(..) | Self::Up(..) | Self::Ending(..) => false,
         }
     }
 }
@@ -234,34 +267,6 @@ impl Calls {
         }
     }
 
-    /// The relay asks the other for us.
-    ///
-    /// With `expected`, what the log has of the one who is asked; nobody else is met.
-    pub fn ringing(
-        &mut self,
-        ask: AskId,
-        tunnel: TunnelId,
-        device: DeviceName,
-        expected: Option<Expected>,
-        now: Now,
-    ) -> Result<(), Fault> {
-        let Some(id) = self.asking(ask) else {
-            // We gave it up meanwhile.
-            self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::HUNG_UP });
-            return Ok(());
-        };
-        let Some(call) = self.by_id.get_mut(&id) else { return Ok(()) };
-        if device.user != call.user {
-            // A relay that rings at somebody else than we asked for is not one to go on with.
-            return Err(Fault::Unexpected);
-        }
-        let expected = expected.ok_or(Fault::Log)?;
-        call.stage = Stage::Ringing(tunnel, Box::new(expected));
-        self.deadlines.set(Wake::Call(id), now.mono.plus(RING_TIME_MAX * 2));
-        self.events.push_back((id, Ok(CallEvent::Ringing(device))));
-        Ok(())
-    }
-
     /// The relay did not ask the other for us.
     pub fn refused(&mut self, ask: AskId, code: Code, now: Now) {
         let Some(id) = self.asking(ask) else { return };
@@ -281,15 +286,17 @@ impl Calls {
         let known = self.with(&from.user);
         match known.and_then(|id| self.by_id.get(&id).map(|call| (id, &call.stage))) {
             Some((id, Stage::Waiting)) => self.take(id, tunnel, expected, now),
-            Some((id, Stage::Asking(_) | Stage::Ringing(..))) => match glare::decide(&self.identity.name, &from) {
-                Stands::Ours => self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::GLARE }),
-                Stands::Theirs => {
-                    self.tell_relay(id, Code::GLARE);
-                    self.take(id, tunnel, expected, now);
+            Some((id, stage @ (Stage::Asking(_) | Stage::Ringing(_)))) => {
+                match glare::decide(&self.identity.name, &from, stage.asks(&from)) {
+                    Stands::Ours => self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::GLARE }),
+                    Stands::Theirs => {
+                        self.tell_relay(id, Code::GLARE);
+                        self.take(id, tunnel, expected, now);
+                    }
                 }
-            },
-            // Whoever calls again has given up the call that lost its tunnel: ours is with nobody.
-            Some((id, Stage::Up(None, _))) => {
+            }
+            // The device that calls again has given up the call that lost its tunnel: ours is with nobody.
+            Some((id, Stage::Up(None, peer))) if peer.with() == Some(&from) => {
                 self.end(id, CallEnd::Closed(CloseReason::Truncated), now);
                 self.introduced(tunnel, expected, now);
             }
@@ -310,19 +317,6 @@ impl Calls {
         }
     }
 
-    /// The one we called takes the call.
-    pub fn accepted(&mut self, tunnel: TunnelId, now: Now) -> Result<(), Fault> {
-        let Some(id) = self.by_tunnel(tunnel) else { return Ok(()) };
-        let Some(Call { stage: Stage::Ringing(_, expected), .. }) = self.by_id.get(&id) else {
-            return Err(Fault::Unexpected);
-        };
-        let expected = Expected::clone(expected);
-        let (reach, first) = (self.reach.clone(), self.numbers());
-        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, expected, reach, first);
-        self.up(id, tunnel, peer, now);
-        Ok(())
-    }
-
     /// An introduction or tunnel is over.
     pub fn ended(&mut self, tunnel: TunnelId, code: Code, now: Now) {
         let Some(id) = self.by_tunnel(tunnel) else { return };
@@ -338,9 +332,15 @@ impl Calls {
                 self.forget(id, now);
             }
             Some(Stage::Ending(..)) => self.forget(id, now),
-            // The other end had gone before both were there.
-            Some(Stage::Waiting | Stage::Asking(_) | Stage::Ringing(..) | Stage::Incoming(..) | Stage::Up(..))
-            | None => self.end(id, CallEnd::Refused(code), now),
+            Some(Stage::Ringing(branches)) => {
+                if let Some(code) = branches.over(tunnel, code) {
+                    self.end(id, CallEnd::Refused(code), now);
+                }
+            }
+            // The other end had gone before both were there, or another device of ours has taken the call.
+            Some(Stage::Waiting | Stage::Asking(_) | Stage::Incoming(..) | Stage::Up(..)) | None => {
+                self.end(id, CallEnd::Refused(code), now);
+            }
         }
     }
 
@@ -449,7 +449,7 @@ impl Calls {
     /// Tells the relay that a call is over that has not come up, as far as the relay knows of it.
     fn tell_relay(&mut self, id: CallId, code: Code) {
         // An ask that is not answered yet is hung up when its number comes (`ringing`).
-        if let Some(tunnel) = self.by_id.get(&id).and_then(|call| call.stage.tunnel()) {
+        for tunnel in self.by_id.get(&id).map(|call| call.stage.tunnels()).unwrap_or_default() {
             self.requests.push_back(RelayRequest::HangUp { tunnel, code });
         }
     }

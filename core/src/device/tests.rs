@@ -18,6 +18,7 @@ mod bounds;
 mod direct;
 mod faulty_relay;
 mod leaving;
+mod several;
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()

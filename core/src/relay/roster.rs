@@ -89,10 +89,10 @@ impl Roster {
         Some(self.attending.get(&device.user)?.get(&device.device)?.conn)
     }
 
-    /// The first device by which a person is present.
-    pub fn device_of(&self, user: &UserName) -> Option<(DeviceName, Present)> {
-        let (device, present) = self.attending.get(user)?.first_key_value()?;
-        Some((DeviceName { user: user.clone(), device: device.clone() }, *present))
+    /// The devices by which a person is present, in order of name.
+    pub fn devices_of(&self, user: &UserName) -> impl Iterator<Item = (DeviceName, Present)> + '_ {
+        let (user, devices) = (user.clone(), self.attending.get(user).into_iter().flatten());
+        devices.map(move |(device, present)| (DeviceName { user: user.clone(), device: device.clone() }, *present))
     }
 
     /// The connections by which a person is present.

@@ -3,8 +3,12 @@
 //! ```text
 //!            accept by the callee                 hang-up, gone
 //! Ringing ------------------------> Open ----------------------> (over)
-//!    |  hang-up, gone, no answer
+//!    |  hang-up, gone, no answer; taken by another branch, declined at another branch
 //! ```
+//!
+//! An introduction has a branch for each device that is asked, and each branch would be a tunnel of its own: it has its
+//! number, its end and its time to ring. What the branches of one introduction have in common is that the first that is
+//! taken, or declined, is the end of the others.
 //!
 //! Each direction of a tunnel has a window of its own: its sender stops when the receiver gives no credit, so one slow
 //! call neither stalls its owner's other traffic nor fills the relay.
@@ -46,6 +50,8 @@ impl Default for Tunnels {
 
 #[derive(Debug)]
 struct Tunnel {
+    /// Whose branch it is: the number of the introduction's first.
+    introduction: TunnelId,
     caller: End,
     callee: End,
     open: bool,
@@ -77,27 +83,38 @@ impl Tunnels {
         self.ring_time = time;
     }
 
-    /// Begins an introduction between two connections.
-    pub fn introduce(&mut self, from: ConnId, to: ConnId, now: Instant) -> Result<TunnelId, Code> {
-        let count = |conn| self.of_conn.get(&conn).map_or(0, BTreeSet::len);
-        if count(from) >= TUNNELS_PER_DEVICE_MAX {
+    /// Begins an introduction, with a branch to each of these connections that has room for one more: the branches.
+    pub fn introduce(
+        &mut self,
+        from: ConnId,
+        to: &[ConnId],
+        now: Instant,
+    ) -> Result<BTreeMap<ConnId, TunnelId>, Code> {
+        if self.introductions_at(from) >= TUNNELS_PER_DEVICE_MAX {
             return Err(Code::TOO_MANY_CALLS);
         }
-        if count(to) >= TUNNELS_PER_DEVICE_MAX {
+        let has_room = |conn: &ConnId| self.introductions_at(*conn) < TUNNELS_PER_DEVICE_MAX;
+        let callees: Vec<ConnId> = to.iter().copied().filter(has_room).collect();
+        if callees.is_empty() {
             return Err(Code::IN_A_CALL);
         }
-        self.last += 1;
-        let id = TunnelId(self.last);
-        let end = |conn| End { conn, credit: TUNNEL_WINDOW_BYTES };
-        self.by_id.insert(id, Tunnel { caller: end(from), callee: end(to), open: false });
-        for conn in [from, to] {
-            self.of_conn.entry(conn).or_default().insert(id);
+        let (introduction, end) = (TunnelId(self.last + 1), |conn| End { conn, credit: TUNNEL_WINDOW_BYTES });
+        let mut branches = BTreeMap::new();
+        for callee in callees {
+            self.last += 1;
+            let id = TunnelId(self.last);
+            self.by_id.insert(id, Tunnel { introduction, caller: end(from), callee: end(callee), open: false });
+            for conn in [from, callee] {
+                self.of_conn.entry(conn).or_default().insert(id);
+            }
+            self.ringing.set(id, now.plus(self.ring_time));
+            branches.insert(callee, id);
         }
-        self.ringing.set(id, now.plus(self.ring_time));
-        Ok(id)
+        Ok(branches)
     }
 
-    /// The callee takes the call. One that is over by now is passed over: the two crossed on the way.
+    /// The callee takes the call, and no other branch has it any more. One that is over by now is passed over: the two
+    /// crossed on the way, as they do where two devices take a call in one moment.
     pub fn accept(&mut self, conn: ConnId, id: TunnelId, out: &mut Effects) -> Result<(), Fault> {
         let Some(tunnel) = self.by_id.get_mut(&id) else { return Ok(()) };
         if tunnel.callee.conn != conn || tunnel.open {
@@ -106,15 +123,23 @@ impl Tunnels {
         tunnel.open = true;
         self.ringing.clear(id);
         out.send(tunnel.caller.conn, Frame::message(&RelayEvent::Accepted { tunnel: id }));
+        for other in self.branches_beside(id) {
+            self.end(other, Code::ELSEWHERE, out);
+        }
         Ok(())
     }
 
-    /// One end ends it; the other is told. Somebody else's tunnel is not touched.
+    /// One end ends it; the other is told. Somebody else's tunnel is not touched. To decline is the person's word and not
+    /// the device's: it ends the other branches as well.
     pub fn hang_up(&mut self, conn: ConnId, id: TunnelId, code: Code, out: &mut Effects) {
-        let other = self.by_id.get_mut(&id).and_then(|tunnel| Some(tunnel.ends(conn)?.1.conn));
-        if let Some(other) = other {
-            self.remove(id);
-            out.send(other, Frame::message(&RelayEvent::Ended { tunnel: id, code }));
+        let Some(tunnel) = self.by_id.get_mut(&id) else { return };
+        let declines = code == Code::DECLINED && tunnel.callee.conn == conn;
+        let Some(other) = tunnel.ends(conn).map(|(_, other)| other.conn) else { return };
+        let beside = if declines { self.branches_beside(id) } else { Vec::new() };
+        self.remove(id);
+        out.send(other, Frame::message(&RelayEvent::Ended { tunnel: id, code }));
+        for id in beside {
+            self.end(id, Code::DECLINED, out);
         }
     }
 
@@ -163,11 +188,32 @@ impl Tunnels {
     /// Ends the calls that have rung long enough.
     pub fn tick(&mut self, now: Instant, out: &mut Effects) {
         while let Some(id) = self.ringing.take_due(now) {
-            if let Some(tunnel) = self.remove(id) {
-                let frame = Frame::message(&RelayEvent::Ended { tunnel: id, code: Code::NO_ANSWER });
-                out.send(tunnel.caller.conn, frame.clone());
-                out.send(tunnel.callee.conn, frame);
-            }
+            self.end(id, Code::NO_ANSWER, out);
+        }
+    }
+
+    /// How many introductions a connection has a part in. The branches of a call that it makes are one.
+    fn introductions_at(&self, conn: ConnId) -> usize {
+        let ids = self.of_conn.get(&conn).into_iter().flatten();
+        ids.filter_map(|id| Some(self.by_id.get(id)?.introduction)).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The other branches of the same introduction. One that is open has none.
+    fn branches_beside(&self, id: TunnelId) -> Vec<TunnelId> {
+        let Some(tunnel) = self.by_id.get(&id) else { return Vec::new() };
+        let of_caller = self.of_conn.get(&tunnel.caller.conn).into_iter().flatten();
+        let is_beside = |other: &TunnelId| {
+            *other != id && self.by_id.get(other).is_some_and(|other| other.introduction == tunnel.introduction)
+        };
+        of_caller.copied().filter(is_beside).collect()
+    }
+
+    /// Ends it for both.
+    fn end(&mut self, id: TunnelId, code: Code, out: &mut Effects) {
+        if let Some(tunnel) = self.remove(id) {
+            let frame = Frame::message(&RelayEvent::Ended { tunnel: id, code });
+            out.send(tunnel.caller.conn, frame.clone());
+            out.send(tunnel.callee.conn, frame);
         }
     }
 

@@ -85,6 +85,7 @@ codes! {
     HUNG_UP = 308, "hung up";
     GLARE = 309, "both called at once, and the other call goes on";
     TOO_EARLY = 310, "this device is not attending yet";
+    ELSEWHERE = 311, "taken on another device";
 }
 
 impl fmt::Display for Code {

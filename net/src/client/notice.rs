@@ -59,12 +59,15 @@ pub enum Notice {
         /// For how long.
         seconds: u64,
     },
-    /// The one who is called is being asked.
+    /// The one who is called is being asked, on this device.
     Ringing {
         /// Who.
         user: UserName,
         /// Which device.
         device: DeviceLabel,
+        /// Whether another device of theirs was named before.
+        #[serde(skip)]
+        too: bool,
     },
     /// Somebody calls. Whether it is really them shows when the call opens.
     Incoming {
@@ -196,7 +199,8 @@ impl fmt::Display for Notice {
                 f,
                 "a device that calls itself {device} wants to be one of yours; if it is: client devices approve {device}"
             ),
-            Self::Ringing { user, device } => write!(f, "ringing {user}/{device} ..."),
+            Self::Ringing { user, device, too: false } => write!(f, "ringing {user}/{device} ..."),
+            Self::Ringing { user, device, too: true } => write!(f, "and {user}/{device} ..."),
             Self::Incoming { from, asked: true, .. } => write!(f, "{from} calls. Accept? [y/n]"),
             Self::Incoming { from, asked: false, .. } => write!(f, "{from} calls"),
             Self::Declined { from, reason: Declined::Busy, .. } => {

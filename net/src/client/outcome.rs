@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a call ended in good order, by whomever | 0 |
 //! | no answer, busy, the caller or callee gave up, both called at once and neither call stood | 1 |
+//! | another device of ours has the call | 1 |
 //! | a connection (to the person, or to the server once it had been there) broke off or fell silent | 1 |
 //! | the other side broke the protocol, or speaks another version of it | 1 |
 //! | another program took over this device's connection | 1 |
@@ -81,6 +82,8 @@ fn refused(code: Code, with: &UserName) -> (Exit, String) {
         Code::HUNG_UP => (Exit::Failed, format!("the call with {with} was given up before it began")),
         Code::GONE => (Exit::Failed, format!("{with} has gone offline: try again later")),
         Code::TIMED_OUT => (Exit::Failed, "the server did not answer in time: try again".to_owned()),
+        // They had called as well, and both of our devices took it.
+        Code::ELSEWHERE => (Exit::Failed, format!("the call with {with} goes on at another device of yours")),
         other => (Exit::Failed, format!("the call with {with} did not come about: {other}")),
     }
 }
@@ -89,6 +92,7 @@ fn refused(code: Code, with: &UserName) -> (Exit, String) {
 fn missed(code: Code, with: &UserName) -> (Exit, String) {
     let sentence = match code {
         Code::DECLINED => format!("the call from {with} was declined"),
+        Code::ELSEWHERE => format!("the call from {with} was taken on another device"),
         Code::NO_ANSWER | Code::HUNG_UP | Code::GONE => format!("{with} has given up calling"),
         other => format!("the call from {with} did not come about: {other}"),
     };

@@ -10,7 +10,7 @@ use crate::wire::Code;
 pub enum CallEvent {
     /// The one who is called is not online; it is waited for.
     Waiting,
-    /// The one who is called is being asked, on this device.
+    /// The one who is called is being asked, on this device: told of each, and the first that takes the call has it.
     Ringing(DeviceName),
     /// Somebody calls. It is not known yet whether it is really them.
     Incoming(DeviceName),

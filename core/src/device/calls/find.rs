@@ -25,12 +25,13 @@ impl Calls {
         self.by_id.iter().find(|(_, call)| goes_on(call)).map(|(id, _)| *id)
     }
 
+    /// The call for which the relay has not answered this ask.
     pub(super) fn asking(&self, ask: AskId) -> Option<CallId> {
         let asks = |call: &Call| matches!(call.stage, Stage::Asking(asked) if asked == ask);
         self.by_id.iter().find(|(_, call)| asks(call)).map(|(id, _)| *id)
     }
 
     pub(super) fn by_tunnel(&self, tunnel: TunnelId) -> Option<CallId> {
-        self.by_id.iter().find(|(_, call)| call.stage.tunnel() == Some(tunnel)).map(|(id, _)| *id)
+        self.by_id.iter().find(|(_, call)| call.stage.has(tunnel)).map(|(id, _)| *id)
     }
 }

@@ -47,12 +47,14 @@ pub struct Caller {
     /// Once the server has been asked for the call.
     talk: Option<Talk>,
     waits: bool,
+    /// Whether a device of theirs rings already.
+    rings: bool,
 }
 
 impl Caller {
     /// Wants to speak to `user`, and waits this long for them.
     pub fn new(user: UserName, wait: Duration) -> Self {
-        Self { user, wait, talk: None, waits: false }
+        Self { user, wait, talk: None, waits: false, rings: false }
     }
 }
 
@@ -84,7 +86,10 @@ impl Role for Caller {
                     desk.tell(Notice::Waiting { user: self.user.clone(), seconds: self.wait.as_secs() });
                 }
             }
-            CallEvent::Ringing(name) => desk.tell(Notice::Ringing { user: name.user, device: name.device }),
+            CallEvent::Ringing(name) => {
+                let too = std::mem::replace(&mut self.rings, true);
+                desk.tell(Notice::Ringing { user: name.user, device: name.device, too });
+            }
             CallEvent::Open(with, path) => talk.opened(with, path, desk),
             CallEvent::Moved(path, end) => talk.moved(path, end, desk),
             CallEvent::Line(n, text) => talk.heard(n, text, desk),
