@@ -257,7 +257,10 @@ fn many_small_forwards_fill_no_more_than_a_few_large_ones() {
 
 #[test]
 fn the_relay_passes_on_only_words_that_are_an_ends_to_say() {
-    assert_eq!(codes::allowed(Code::DECLINED), Code::DECLINED);
+    for code in [Code::DECLINED, Code::NO_ANSWER] {
+        assert_eq!(codes::allowed(code), code);
+    }
+    assert_eq!(codes::allowed(Code::ELSEWHERE), Code::HUNG_UP);
     assert_eq!(codes::allowed(Code::SHUTTING_DOWN), Code::HUNG_UP);
     assert_eq!(codes::allowed(Code(9999)), Code::HUNG_UP);
 }

@@ -244,9 +244,13 @@ pub mod codes {
     /// `code` if an end may say it, and a plain hang-up otherwise: the relay vouches for no other words.
     pub fn allowed(code: Code) -> Code {
         match code {
-            Code::DECLINED | Code::IN_A_CALL | Code::GLARE | Code::FINISHED | Code::TIMED_OUT | Code::TLS_FAILED => {
-                code
-            }
+            Code::DECLINED
+            | Code::IN_A_CALL
+            | Code::NO_ANSWER
+            | Code::GLARE
+            | Code::FINISHED
+            | Code::TIMED_OUT
+            | Code::TLS_FAILED => code,
             _ => Code::HUNG_UP,
         }
     }

@@ -209,7 +209,7 @@ impl fmt::Display for Notice {
             Self::Declined { from, reason: Declined::NobodyToAsk, .. } => {
                 write!(
                     f,
-                    "{from} called and was declined: standard input has ended, so nobody can be asked; --accept takes calls without asking"
+                    "{from} called and was not answered: standard input has ended, so nobody can be asked; --accept takes calls without asking"
                 )
             }
             Self::Open { with, device, path, hint } => {

@@ -93,7 +93,8 @@ fn missed(code: Code, with: &UserName) -> (Exit, String) {
     let sentence = match code {
         Code::DECLINED => format!("the call from {with} was declined"),
         Code::ELSEWHERE => format!("the call from {with} was taken on another device"),
-        Code::NO_ANSWER | Code::HUNG_UP | Code::GONE => format!("{with} has given up calling"),
+        Code::NO_ANSWER => format!("nobody answered the call from {with}"),
+        Code::HUNG_UP | Code::GONE => format!("{with} has given up calling"),
         other => format!("the call from {with} did not come about: {other}"),
     };
     (Exit::Failed, sentence)

@@ -68,7 +68,8 @@ impl Listener {
             desk.wish(Command::Accept(id));
             desk.tell(Notice::Incoming { from, device, asked: false });
         } else if self.input_ended {
-            desk.wish(Command::HangUp(id, Code::DECLINED));
+            // No person's word: this person may answer at another device.
+            desk.wish(Command::HangUp(id, Code::NO_ANSWER));
             desk.tell(Notice::Declined { from, device, reason: Declined::NobodyToAsk });
         } else {
             self.line = Line::Asks(Talk::new(id, from.clone(), Began::Them));
@@ -80,6 +81,10 @@ impl Listener {
     fn answer(talk: Talk, typed: &Typed, desk: &mut Desk) -> Line {
         let answer = match typed {
             Typed::Line(line) => line.trim(),
+            Typed::End if !desk.has_typist() => {
+                desk.wish(Command::HangUp(talk.id(), Code::NO_ANSWER));
+                return Line::With(talk);
+            }
             Typed::End => "n",
             Typed::TooLong | Typed::NotText => "",
         };

@@ -48,6 +48,7 @@ fn each_end_of_a_call_has_its_exit_code() {
         (Refused(Code::HUNG_UP), false, Exit::Failed),
         (Refused(Code::GONE), false, Exit::Failed),
         (Refused(Code::GLARE), false, Exit::Failed),
+        (Refused(Code::ELSEWHERE), false, Exit::Failed),
         (Refused(Code(9999)), false, Exit::Failed),
     ] {
         let outcome = of_call(end, &bob(), Began::Us, open);
@@ -67,7 +68,9 @@ fn whoever_is_not_the_one_who_was_called_is_said_to_be_so_loudly() {
 fn a_call_that_was_missed_or_declined_is_said_from_the_side_of_the_one_who_was_called() {
     let words = |code| of_call(CallEnd::Refused(code), &bob(), Began::Them, false).sentence;
     assert_eq!(words(Code::DECLINED), "the call from bob was declined");
-    assert_eq!(words(Code::NO_ANSWER), "bob has given up calling");
+    assert_eq!(words(Code::ELSEWHERE), "the call from bob was taken on another device");
+    assert_eq!(words(Code::NO_ANSWER), "nobody answered the call from bob");
+    assert_eq!(words(Code::HUNG_UP), "bob has given up calling");
 }
 
 #[test]

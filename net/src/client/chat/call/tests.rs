@@ -87,6 +87,23 @@ fn a_call_that_is_given_up_before_it_opens_is_a_failure() {
 }
 
 #[test]
+fn each_device_that_rings_is_told() {
+    let mut desk = desk();
+    let mut caller = Caller::new(user("bob"), Duration::ZERO);
+    caller.online(&mut desk);
+    desk.sayings.clear();
+    for device in ["laptop", "phone", "tablet"] {
+        let name = DeviceName { device: DeviceLabel::parse(device).unwrap(), ..laptop("bob") };
+        caller.call(CALL, CallEvent::Ringing(name), &mut desk);
+    }
+    let words = desk.sayings.iter().map(|saying| match saying {
+        Saying::Notice(notice) => notice.to_string(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(words.collect::<Vec<_>>(), ["ringing bob/laptop ...", "and bob/phone ...", "and bob/tablet ..."]);
+}
+
+#[test]
 fn whoever_else_calls_is_told_that_we_are_busy() {
     let (mut caller, mut desk) = open();
     caller.call(CallId(1 << 33), CallEvent::Incoming(laptop("carol")), &mut desk);

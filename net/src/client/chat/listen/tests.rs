@@ -61,6 +61,19 @@ fn a_call_that_is_given_up_while_it_rings_leaves_no_question_behind() {
 }
 
 #[test]
+fn a_call_that_another_device_takes_leaves_no_question_behind_and_is_said_to_be_taken() {
+    let (mut listener, mut desk) = called(false);
+    desk.sayings.clear();
+    listener.call(FIRST, CallEvent::Ended(CallEnd::Refused(Code::ELSEWHERE)), &mut desk);
+    let [Saying::Notice(Notice::Ended { reason, code: 311, .. })] = desk.sayings.make_contiguous() else {
+        panic!("{:?}", desk.sayings)
+    };
+    assert_eq!(reason, "the call from alice was taken on another device");
+    listener.typed(line("y"), &mut desk);
+    assert_eq!(wishes(&mut desk), []);
+}
+
+#[test]
 fn with_accept_one_call_is_taken_after_the_other_and_a_second_one_meanwhile_is_declined() {
     let (mut listener, mut desk) = called(true);
     assert_eq!(wishes(&mut desk), [Command::Accept(FIRST)]);
@@ -112,7 +125,7 @@ fn on_a_terminal_the_end_of_input_hangs_up_and_listening_goes_on() {
 }
 
 #[test]
-fn in_a_pipe_the_end_of_input_hangs_up_nothing_and_without_accept_declines_what_comes_after_it() {
+fn in_a_pipe_the_end_of_input_hangs_up_nothing_and_without_accept_answers_nothing_that_comes_after_it() {
     let (mut listener, mut desk) = called(true);
     listener.call(FIRST, CallEvent::Open(laptop("alice"), Path::Tunnel), &mut desk);
     wishes(&mut desk);
@@ -124,11 +137,11 @@ fn in_a_pipe_the_end_of_input_hangs_up_nothing_and_without_accept_declines_what_
     listener.typed(Typed::End, &mut desk);
     assert!(desk.sayings.is_empty(), "{:?}", desk.sayings);
     listener.call(FIRST, CallEvent::Incoming(laptop("alice")), &mut desk);
-    assert_eq!(wishes(&mut desk), [Command::HangUp(FIRST, Code::DECLINED)]);
+    assert_eq!(wishes(&mut desk), [Command::HangUp(FIRST, Code::NO_ANSWER)]);
 
     let (mut listener, mut desk) = called(false);
     listener.typed(Typed::End, &mut desk);
-    assert_eq!(wishes(&mut desk), [Command::HangUp(FIRST, Code::DECLINED)], "nobody is left to answer");
+    assert_eq!(wishes(&mut desk), [Command::HangUp(FIRST, Code::NO_ANSWER)], "nobody is left to answer");
 }
 
 #[test]
