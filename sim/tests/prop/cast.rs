@@ -9,7 +9,7 @@ use countersign_core::journal::{Record, State};
 use countersign_core::peer::{Expected, Peer, PeerEvent, Reach};
 use countersign_core::pki::{Authority, Grant, SecretKey, found_realm};
 use countersign_core::time::{Instant, Now, Wall};
-use countersign_core::tlog::{Founder, View};
+use countersign_core::tlog::{Endorsement, Founder, View};
 use countersign_core::tls::{Credentials, Proven, TlsEnv, Trust};
 use rand_chacha::ChaCha20Rng;
 use rustls_pki_types::CertificateDer;
@@ -19,9 +19,9 @@ use sim::rng::Streams;
 /// The second at which everything begins.
 pub(crate) const START: Wall = Wall(1_800_000_000);
 
-/// Somebody with a laptop.
+/// Somebody's device.
 pub(crate) struct Member {
-    /// What the laptop is called.
+    /// What the device is called.
     pub(crate) name: DeviceName,
     /// What it shows.
     pub(crate) credentials: Credentials,
@@ -35,9 +35,20 @@ pub(crate) struct Cast {
     pub(crate) authority: Authority,
     /// The folded journal.
     pub(crate) state: State,
-    /// Alice, bob, carol and dave.
-    pub(crate) members: [Member; 4],
+    /// The devices of alice, bob, carol and dave, in order of name.
+    pub(crate) members: [Member; DEVICES.len()],
 }
+
+/// Who has which devices.
+const DEVICES: [(&str, &str); 7] = [
+    ("alice", "laptop"),
+    ("bob", "laptop"),
+    ("bob", "phone"),
+    ("bob", "tablet"),
+    ("carol", "laptop"),
+    ("carol", "phone"),
+    ("dave", "laptop"),
+];
 
 /// Everybody, made at the first call.
 pub(crate) fn cast() -> &'static Cast {
@@ -59,7 +70,12 @@ pub(crate) fn stream(name: &str) -> ChaCha20Rng {
 
 /// A user's laptop.
 pub(crate) fn laptop(user: &str) -> DeviceName {
-    DeviceName { user: UserName::parse(user).unwrap(), device: DeviceLabel::parse("laptop").unwrap() }
+    device(user, "laptop")
+}
+
+/// A user's device of this name.
+fn device(user: &str, device: &str) -> DeviceName {
+    DeviceName { user: UserName::parse(user).unwrap(), device: DeviceLabel::parse(device).unwrap() }
 }
 
 impl Cast {
@@ -69,7 +85,15 @@ impl Cast {
         let authority = Authority::new(realm.clone(), founded.files(), START).unwrap();
         let mut state = State::new(1);
         add(&mut state, &Record::RealmFounded { realm, root: Fingerprint::of(&founded.root), at: START });
-        let members = ["alice", "bob", "carol", "dave"].map(|user| enrol(&mut state, &authority, user, rng));
+        let mut laptop: Option<(DeviceName, SecretKey)> = None;
+        let members = DEVICES.map(|(user, label)| {
+            let name = device(user, label);
+            // A first device is a laptop, which endorses the others.
+            let by = laptop.take().filter(|(laptop, _)| laptop.user == name.user);
+            let member = enrol(&mut state, &authority, name, by.as_ref(), rng);
+            laptop = by.or_else(|| Some((member.name.clone(), member.credentials.key.as_ed25519()?)));
+            member
+        });
         Self { trust: authority.trust().clone(), authority, state, members }
     }
 
@@ -93,13 +117,13 @@ impl Cast {
         Expected::new(view.believe(&leaf, &log.inclusion(index, log.size()).unwrap()).unwrap(), founder).unwrap()
     }
 
-    /// Each member as a handshake proves them.
-    pub(crate) fn proven(&self) -> [Proven<DeviceName>; 4] {
-        [0, 1, 2, 3].map(|member| {
+    /// Each device as a handshake proves it.
+    pub(crate) fn proven(&self) -> [Proven<DeviceName>; DEVICES.len()] {
+        std::array::from_fn(|member| {
             let tls = &mut stream("proof");
             let _lent = lend(tls);
             let now = Now { mono: Instant(1), wall: START };
-            let (env, other) = (env(), (member + 1) % 4);
+            let (env, other) = (env(), (member + 1) % DEVICES.len());
             let mut caller = self.peer(&env, member, other, true, Reach::tunnel_only());
             let mut callee = self.peer(&env, other, member, false, Reach::tunnel_only());
             loop {
@@ -121,13 +145,27 @@ fn add(state: &mut State, record: &Record) {
     state.apply(state.position().n + 1, &record.encode()).unwrap();
 }
 
-fn enrol(state: &mut State, authority: &Authority, user: &str, rng: &mut ChaCha20Rng) -> Member {
-    let (name, key, token) = (laptop(user), SecretKey::draw(rng), TokenHash(Fingerprint::of(user.as_bytes()).0));
+fn enrol(
+    state: &mut State,
+    authority: &Authority,
+    name: DeviceName,
+    by: Option<&(DeviceName, SecretKey)>,
+    rng: &mut ChaCha20Rng,
+) -> Member {
+    let (key, token) = (SecretKey::draw(rng), TokenHash(Fingerprint::of(name.to_string().as_bytes()).0));
     let (serial, not_after) = (Serial::draw(rng), Wall(START.0 + 86_400));
     add(state, &Record::InviteCreated { token, user: None, expires: not_after, at: START });
     let (spki, not_before) = (key.spki(), START);
     let grant = Grant { token, name: name.clone(), key: spki, serial, not_before, not_after, at: START };
-    add(state, &Record::CertificateGranted(grant));
+    let record = match by {
+        None => Record::CertificateGranted(grant),
+        Some((laptop, own)) => {
+            let (label, of) = (laptop.device.clone(), grant.key.id());
+            let endorsement = Endorsement::give(label, own, authority.realm(), &name, of);
+            Record::CertificateEndorsed { grant, endorsement }
+        }
+    };
+    add(state, &record);
     let issued = authority.issue(&state.granted(serial).unwrap()).unwrap();
     add(state, &Record::CertificateIssued { serial, der: issued.der().to_vec().into() });
     let leaf = CertificateDer::from(issued.der().to_vec());

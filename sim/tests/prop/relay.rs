@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use countersign_core::effect::Effects;
-use countersign_core::id::{ConnId, DeviceName, TunnelId, UserName};
+use countersign_core::id::{ConnId, DeviceName, TunnelId};
 use countersign_core::pki::Issuers;
 use countersign_core::relay::{Admitted, Books, Relay};
 use countersign_core::time::Now;
@@ -21,7 +21,7 @@ use proptest::sample::Index;
 
 use super::cast::{START, cast};
 use super::{Done, cases, done};
-use model::{ASK, COMERS, Call, Model, Told, name};
+use model::{ASK, COMERS, Call, Model, Told, USERS, name, user};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -30,7 +30,7 @@ enum Act {
     Attend(Index),
     Ping(Index),
     Who(Index, Option<usize>),
-    /// Calls a member, or somebody whom nobody knows.
+    /// Calls a person, or somebody whom nobody knows.
     Call(Index, usize),
     Accept(Index, Index),
     HangUp(Index, Index, Code),
@@ -40,15 +40,15 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let one = any::<Index>;
-    let codes = prop::sample::select(vec![Code::HUNG_UP, Code::DECLINED, Code::GLARE, Code::SHUTTING_DOWN]);
+    let codes = prop::sample::select(vec![Code::HUNG_UP, Code::DECLINED, Code::IN_A_CALL, Code::GLARE, Code::SHUTTING_DOWN]);
     prop_oneof![
         4 => (0..COMERS).prop_map(Act::Connect),
         1 => one().prop_map(Act::Leave),
         6 => one().prop_map(Act::Attend),
         1 => one().prop_map(Act::Ping),
-        2 => (one(), prop::option::of(0..4_usize)).prop_map(|(conn, after)| Act::Who(conn, after)),
-        8 => (one(), 0..5_usize).prop_map(|(conn, to)| Act::Call(conn, to)),
-        4 => (one(), one()).prop_map(|(conn, call)| Act::Accept(conn, call)),
+        2 => (one(), prop::option::of(0..USERS)).prop_map(|(conn, after)| Act::Who(conn, after)),
+        8 => (one(), 0..=USERS).prop_map(|(conn, to)| Act::Call(conn, to)),
+        6 => (one(), one()).prop_map(|(conn, call)| Act::Accept(conn, call)),
         3 => (one(), one(), codes).prop_map(|(conn, call, code)| Act::HangUp(conn, call, code)),
         3 => (one(), one(), any::<u8>()).prop_map(|(conn, call, byte)| Act::Forward(conn, call, byte)),
         1 => (1..40_u64).prop_map(|seconds| Act::Wait(Duration::from_secs(seconds))),
@@ -76,7 +76,7 @@ impl Pair {
     fn act(&mut self, act: &Act) -> Result<(), TestCaseError> {
         match *act {
             Act::Connect(member) => {
-                static PROVEN: LazyLock<[Proven<DeviceName>; 4]> = LazyLock::new(|| cast().proven());
+                static PROVEN: LazyLock<[Proven<DeviceName>; COMERS + 1]> = LazyLock::new(|| cast().proven());
                 self.last_conn += 1;
                 let conn = ConnId(self.last_conn);
                 let admitted = Admitted::admit(conn, PROVEN[member].clone(), &cast().state).unwrap();
@@ -94,12 +94,11 @@ impl Pair {
                 self.ask(conn, RelayRequest::Ping, |_, conn| Ok(vec![Done::Told(conn, RelayEvent::Pong)]))
             }
             Act::Who(conn, after) => {
-                let who = RelayRequest::Who { ask: ASK, after: after.map(|after| name(after).user) };
+                let who = RelayRequest::Who { ask: ASK, after: after.map(user) };
                 self.ask(conn, who, |model, conn| Ok(model.who(conn, after)))
             }
             Act::Call(conn, to) => {
-                let user: UserName = name(to).user;
-                let call = RelayRequest::Introduce { ask: ASK, to: user, extensions: Extensions::default() };
+                let call = RelayRequest::Introduce { ask: ASK, to: user(to), extensions: Extensions::default() };
                 self.ask(conn, call, |model, conn| Ok(model.call(conn, to)))
             }
             Act::Accept(conn, call) => {
@@ -182,7 +181,7 @@ impl Pair {
         told.sort_by_key(whose);
         expected.sort_by_key(whose);
         prop_assert_eq!(&told, &expected, "told on the left, the model on the right");
-        for member in 0..4 {
+        for member in 0..=COMERS {
             prop_assert_eq!(self.relay.is_present(&name(member)), self.model.here.contains_key(&member));
         }
         let rings = |(id, call): (&TunnelId, &Call)| Some((call.rings?, *id));

@@ -84,7 +84,7 @@ impl Model {
     fn new() -> Self {
         let (mut tunnels, mut out) = (Tunnels::default(), Effects::default());
         let ids = ENDS.map(|[caller, callee]| {
-            let id = tunnels.introduce(caller, callee, Instant(0)).unwrap();
+            let id = tunnels.introduce(caller, &[callee], Instant(0)).unwrap()[&callee];
             tunnels.accept(callee, id, &mut out).unwrap();
             id
         });

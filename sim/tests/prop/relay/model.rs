@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use countersign_core::fault::Fault;
-use countersign_core::id::{AskId, ConnId, DeviceName, TunnelId};
+use countersign_core::id::{AskId, ConnId, DeviceName, TunnelId, UserName};
 use countersign_core::limits::{
     CONNECTIONS_PER_DEVICE_MAX, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, RING_TIME_MAX, TUNNELS_PER_DEVICE_MAX,
 };
@@ -13,10 +13,12 @@ use countersign_core::wire::relay::{Person, RelayEvent};
 use countersign_core::wire::{Code, Extensions};
 
 use crate::Done;
-use crate::cast::{cast, laptop};
+use crate::cast::cast;
 
-/// Of the four members so many come and go; the last one is known and never here.
-pub(super) const COMERS: usize = 3;
+/// Of all devices so many come and go; the last one's person is known and never here.
+pub(super) const COMERS: usize = 6;
+/// So many people are known; whoever has this number is not.
+pub(super) const USERS: usize = 4;
 /// The number of every question.
 pub(super) const ASK: AskId = AskId(7);
 
@@ -29,6 +31,7 @@ pub(super) struct Model {
     pub(super) here: BTreeMap<usize, ConnId>,
     pub(super) calls: BTreeMap<TunnelId, Call>,
     last_call: u64,
+    last_introduction: u64,
     /// Since when each connection has asked for how many introductions.
     asked: BTreeMap<ConnId, (Instant, u32)>,
     /// How much time has passed.
@@ -37,6 +40,8 @@ pub(super) struct Model {
 
 #[derive(Clone, Debug)]
 pub(super) struct Call {
+    /// The introduction of which it is a branch.
+    introduction: u64,
     caller: ConnId,
     callee: ConnId,
     /// Until when it rings; `None` once it was taken.
@@ -98,54 +103,71 @@ impl Model {
     }
 
     pub(super) fn who(&self, conn: ConnId, after: Option<usize>) -> Vec<Done> {
-        let online = |member: usize| Person { user: name(member).user, online: self.here.contains_key(&member) };
-        let people = (after.map_or(0, |after| after + 1)..4).map(online).collect();
+        let online = |of: usize| Person { user: user(of), online: self.devices_of(of).next().is_some() };
+        let people = (after.map_or(0, |after| after + 1)..USERS).map(online).collect();
         vec![Done::Told(conn, RelayEvent::People { ask: ASK, people, more: false })]
+    }
+
+    /// The devices by which a person is present.
+    fn devices_of(&self, of: usize) -> impl Iterator<Item = (usize, ConnId)> + '_ {
+        self.here.iter().filter(move |(member, _)| name(**member).user == user(of)).map(|(member, conn)| (*member, *conn))
     }
 
     pub(super) fn call(&mut self, conn: ConnId, to: usize) -> Vec<Done> {
         match self.may_call(conn, to) {
             Err(code) => vec![Done::Told(conn, RelayEvent::Refused { ask: ASK, code })],
-            Ok(callee) => {
-                self.last_call += 1;
-                let tunnel = TunnelId(self.last_call);
-                let rings = Some(self.now().plus(RING_TIME_MAX));
-                self.calls.insert(tunnel, Call { caller: conn, callee, rings });
-                let (from, extensions) = (name(self.conns[&conn]), Extensions::default());
-                vec![
-                    Done::Told(conn, RelayEvent::Ringing { ask: ASK, tunnel, device: name(to) }),
-                    Done::Told(callee, RelayEvent::Introduced { tunnel, from, extensions }),
-                ]
+            Ok(callees) => {
+                self.last_introduction += 1;
+                callees.into_iter().flat_map(|(member, callee)| self.branch(conn, member, callee)).collect()
             }
         }
     }
 
-    fn may_call(&mut self, conn: ConnId, to: usize) -> Result<ConnId, Code> {
+    fn branch(&mut self, caller: ConnId, member: usize, callee: ConnId) -> [Done; 2] {
+        self.last_call += 1;
+        let (tunnel, introduction) = (TunnelId(self.last_call), self.last_introduction);
+        let rings = Some(self.now().plus(RING_TIME_MAX));
+        self.calls.insert(tunnel, Call { introduction, caller, callee, rings });
+        let (from, extensions) = (name(self.conns[&caller]), Extensions::default());
+        [
+            Done::Told(caller, RelayEvent::Ringing { ask: ASK, tunnel, device: name(member) }),
+            Done::Told(callee, RelayEvent::Introduced { tunnel, from, extensions }),
+        ]
+    }
+
+    fn may_call(&mut self, conn: ConnId, to: usize) -> Result<Vec<(usize, ConnId)>, Code> {
         let member = self.conns[&conn];
         if self.here.get(&member) != Some(&conn) {
             return Err(Code::TOO_EARLY);
         }
-        if to == member {
+        if user(to) == name(member).user {
             return Err(Code::SELF_CALL);
         }
-        if to > COMERS {
+        if to >= USERS {
             return Err(Code::NO_SUCH_USER);
         }
-        let callee = self.here.get(&to).copied().ok_or(Code::OFFLINE)?;
+        let mut callees: Vec<(usize, ConnId)> = self.devices_of(to).collect();
+        if callees.is_empty() {
+            return Err(Code::OFFLINE);
+        }
         let now = self.now();
         let asked = self.asked.entry(conn).or_insert((now, 0));
         if now.since(asked.0) >= INTRODUCTIONS_SPAN {
             *asked = (now, 0);
         }
-        let calls_of = |conn| self.calls.values().filter(|call| call.other(conn).is_some()).count();
         if asked.1 >= INTRODUCTIONS_MAX {
             return Err(Code::TOO_MANY_CALLS);
         }
         asked.1 += 1;
-        if calls_of(conn) >= TUNNELS_PER_DEVICE_MAX {
+        let has_room = |conn| {
+            let calls = self.calls.values().filter(|call| call.other(conn).is_some());
+            calls.map(|call| call.introduction).collect::<BTreeSet<_>>().len() < TUNNELS_PER_DEVICE_MAX
+        };
+        if !has_room(conn) {
             return Err(Code::TOO_MANY_CALLS);
         }
-        if calls_of(callee) >= TUNNELS_PER_DEVICE_MAX { Err(Code::IN_A_CALL) } else { Ok(callee) }
+        callees.retain(|(_, callee)| has_room(*callee));
+        if callees.is_empty() { Err(Code::IN_A_CALL) } else { Ok(callees) }
     }
 
     pub(super) fn accept(&mut self, conn: ConnId, tunnel: TunnelId) -> Told {
@@ -153,15 +175,38 @@ impl Model {
         if call.callee != conn || call.rings.take().is_none() {
             return Err(Fault::Unexpected);
         }
-        Ok(vec![Done::Told(call.caller, RelayEvent::Accepted { tunnel })])
+        let call = call.clone();
+        let mut told = vec![Done::Told(call.caller, RelayEvent::Accepted { tunnel })];
+        told.extend(self.end_beside(call.introduction, tunnel, Code::ELSEWHERE));
+        Ok(told)
     }
 
     pub(super) fn hang_up(&mut self, conn: ConnId, tunnel: TunnelId, code: Code) -> Vec<Done> {
-        let Some(other) = self.calls.get(&tunnel).and_then(|call| call.other(conn)) else { return Vec::new() };
+        let Some(call) = self.calls.get(&tunnel).filter(|call| call.other(conn).is_some()).cloned() else {
+            return Vec::new();
+        };
         self.calls.remove(&tunnel);
+        let others = call.other(conn);
         // The relay vouches for no word that is its own.
         let code = if code == Code::SHUTTING_DOWN { Code::HUNG_UP } else { code };
-        vec![Done::Told(other, RelayEvent::Ended { tunnel, code })]
+        let mut told: Vec<_> =
+            others.map(|other| Done::Told(other, RelayEvent::Ended { tunnel, code })).into_iter().collect();
+        if code == Code::DECLINED && conn == call.callee {
+            told.extend(self.end_beside(call.introduction, tunnel, code));
+        }
+        told
+    }
+
+    /// Ends every branch of an introduction but one, for both its ends.
+    fn end_beside(&mut self, introduction: u64, but: TunnelId, code: Code) -> Vec<Done> {
+        let beside = |(id, call): (&TunnelId, &Call)| (call.introduction == introduction && *id != but).then_some(*id);
+        let over: Vec<TunnelId> = self.calls.iter().filter_map(beside).collect();
+        over.into_iter().flat_map(|tunnel| self.end_for_both(tunnel, code)).collect()
+    }
+
+    fn end_for_both(&mut self, tunnel: TunnelId, code: Code) -> [Done; 2] {
+        let call = self.calls.remove(&tunnel).unwrap();
+        [call.caller, call.callee].map(|conn| Done::Told(conn, RelayEvent::Ended { tunnel, code }))
     }
 
     pub(super) fn forward(&self, conn: ConnId, tunnel: TunnelId, byte: u8) -> Told {
@@ -175,13 +220,7 @@ impl Model {
         let now = self.now();
         let due = |(id, call): (&TunnelId, &Call)| Some((call.rings.filter(|until| *until <= now)?, *id));
         let due: BTreeSet<(Instant, TunnelId)> = self.calls.iter().filter_map(due).collect();
-        let mut told = Vec::new();
-        for (_, tunnel) in due {
-            let call = self.calls.remove(&tunnel).unwrap();
-            let ended = RelayEvent::Ended { tunnel, code: Code::NO_ANSWER };
-            told.extend([call.caller, call.callee].map(|conn| Done::Told(conn, ended.clone())));
-        }
-        told
+        due.into_iter().flat_map(|(_, tunnel)| self.end_for_both(tunnel, Code::NO_ANSWER)).collect()
     }
 
     fn end_calls(&mut self, conn: ConnId) -> Vec<Done> {
@@ -200,7 +239,12 @@ impl Model {
     }
 }
 
-/// The members' names, somebody's whom nobody knows behind them.
+/// What each device is called.
 pub(super) fn name(member: usize) -> DeviceName {
-    cast().members.get(member).map_or_else(|| laptop("nobody"), |member| member.name.clone())
+    cast().members[member].name.clone()
+}
+
+/// What each person is called, and behind them somebody whom nobody knows.
+pub(super) fn user(of: usize) -> UserName {
+    UserName::parse(["alice", "bob", "carol", "dave", "nobody"][of]).unwrap()
 }
