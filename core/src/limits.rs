@@ -307,6 +307,7 @@ const _: () = {
         TUNNELS_PER_DEVICE_MAX * (TUNNEL_WINDOW_BYTES as usize) * 2 <= OUTBOX_BYTES_MAX,
         "full windows of all of a device's tunnels leave half of its outbox to everything else",
     );
+    assert!(BRANCHES_MAX <= DEVICES_PER_USER_MAX, "a call rings at no more devices than anybody believes in");
     assert!(
         READ_TURN_BYTES_MAX / (FRAME_HEADER_BYTES + 2) * (1 + HELD_OVERHEAD_BYTES) <= HELD_BYTES_MAX,
         "what is read in a turn can be held, in the smallest messages that there are",

@@ -84,12 +84,7 @@ impl Tunnels {
     }
 
     /// Begins an introduction, with a branch to each of these connections that has room for one more: the branches.
-    pub fn introduce(
-        &mut self,
-        from: ConnId,
-        to: &[ConnId],
-        now: Instant,
-    ) -> Result<BTreeMap<ConnId, TunnelId>, Code> {
+    pub fn introduce(&mut self, from: ConnId, to: &[ConnId], now: Instant) -> Result<BTreeMap<ConnId, TunnelId>, Code> {
         if self.introductions_at(from) >= TUNNELS_PER_DEVICE_MAX {
             return Err(Code::TOO_MANY_CALLS);
         }

@@ -28,7 +28,7 @@ pub enum RelayRequest {
         /// The last name of the page before.
         after: Option<UserName>,
     },
-    /// Asks to be introduced to somebody.
+    /// Asks to be introduced to somebody, on whichever of their devices takes the call first.
     Introduce {
         /// Echoed in the answers.
         ask: AskId,
@@ -134,25 +134,25 @@ pub enum RelayEvent {
         /// Whether there are more after the last.
         more: bool,
     },
-    /// The one who is called is being asked.
+    /// A device of the one who is called is being asked: one of these for each, before anything else of the introduction.
     Ringing {
         /// As asked.
         ask: AskId,
-        /// The introduction's number from here on.
+        /// The number of this branch of the introduction from here on.
         tunnel: TunnelId,
         /// Who exactly is asked: the name that the other end will have to prove.
         device: DeviceName,
     },
-    /// Somebody asks to be introduced.
+    /// Somebody asks to be introduced, to all of this person's devices that are present.
     Introduced {
-        /// The introduction's number.
+        /// The number of this device's branch of the introduction.
         tunnel: TunnelId,
         /// Who says to be calling: the name that the other end will have to prove.
         from: DeviceName,
         /// Later: the caller's newest checkpoint.
         extensions: Extensions,
     },
-    /// The call was taken: the tunnel is open.
+    /// The call was taken on this branch: it is a tunnel from here on, and the other branches end.
     Accepted {
         /// Which.
         tunnel: TunnelId,
