@@ -48,6 +48,7 @@ pub(super) fn forgeries() -> Vec<Forgery> {
     all.extend(misissues());
     all.extend(lies::answers());
     all.extend(lies::words());
+    all.extend(lies::branches());
     all
 }
 
@@ -245,6 +246,12 @@ pub(super) fn prove_by(
     who: &DeviceName,
     (tree, index, leaf): (&Tree, u64, &Leaf),
 ) -> Result<(), String> {
+    show_log(stage, villain, tree)?;
+    prove_under(stage, villain, who, (tree, index, leaf))
+}
+
+/// Shows a log to the device that follows it at the villain's, once.
+fn show_log(stage: &mut Stage, villain: VillainId, tree: &Tree) -> Result<(), String> {
     let follows = |message: &Vec<u8>| {
         if let Ok(RelayRequest::Follow { seen }) = decode(message) { Some(seen) } else { None }
     };
@@ -252,8 +259,18 @@ pub(super) fn prove_by(
         stage.villain(villain).messages().iter().find_map(follows).ok_or("the device does not follow the log")?;
     let signer = LogSigner::new(NoteName::of_log(&stage.realm, 1), stage.founded.log_key.clone());
     let head = Keeper::new(signer, CertificateDer::from(stage.founded.log.clone())).head(tree, seen);
-    let proof = proof(tree, index, leaf).ok_or("the log can't prove it")?;
     stage.say(villain, &Frame::message(&RelayEvent::Log(head)));
+    Ok(())
+}
+
+/// Proves somebody by a log that was shown.
+fn prove_under(
+    stage: &mut Stage,
+    villain: VillainId,
+    who: &DeviceName,
+    (tree, index, leaf): (&Tree, u64, &Leaf),
+) -> Result<(), String> {
+    let proof = proof(tree, index, leaf).ok_or("the log can't prove it")?;
     stage.say(villain, &Frame::message(&RelayEvent::Proof { device: who.clone(), proof }));
     Ok(())
 }

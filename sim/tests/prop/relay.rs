@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use countersign_core::effect::Effects;
 use countersign_core::id::{ConnId, DeviceName, TunnelId};
+use countersign_core::limits::TUNNELS_PER_DEVICE_MAX;
 use countersign_core::pki::Issuers;
 use countersign_core::relay::{Admitted, Books, Relay};
 use countersign_core::time::Now;
@@ -30,9 +31,12 @@ enum Act {
     Attend(Index),
     Ping(Index),
     Who(Index, Option<usize>),
-    /// Calls a person, or somebody whom nobody knows.
-    Call(Index, usize),
+    /// Calls a person, or somebody whom nobody knows, so many times in a row.
+    Call(Index, usize, usize),
     Accept(Index, Index),
+    /// As [`Act::Accept`] and [`Act::HangUp`], by the one who is called: what others say of a call is mostly a fault.
+    Take(Index),
+    Leaves(Index, Code),
     HangUp(Index, Index, Code),
     Forward(Index, Index, u8),
     Wait(Duration),
@@ -40,16 +44,20 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let one = any::<Index>;
-    let codes = prop::sample::select(vec![Code::HUNG_UP, Code::DECLINED, Code::IN_A_CALL, Code::GLARE, Code::SHUTTING_DOWN]);
+    let codes =
+        prop::sample::select(vec![Code::HUNG_UP, Code::DECLINED, Code::IN_A_CALL, Code::GLARE, Code::SHUTTING_DOWN]);
+    let times = prop_oneof![9 => Just(1), 1 => 2..=TUNNELS_PER_DEVICE_MAX + 1];
     prop_oneof![
         4 => (0..COMERS).prop_map(Act::Connect),
         1 => one().prop_map(Act::Leave),
         6 => one().prop_map(Act::Attend),
         1 => one().prop_map(Act::Ping),
         2 => (one(), prop::option::of(0..USERS)).prop_map(|(conn, after)| Act::Who(conn, after)),
-        8 => (one(), 0..=USERS).prop_map(|(conn, to)| Act::Call(conn, to)),
-        6 => (one(), one()).prop_map(|(conn, call)| Act::Accept(conn, call)),
-        3 => (one(), one(), codes).prop_map(|(conn, call, code)| Act::HangUp(conn, call, code)),
+        8 => (one(), 0..=USERS, times).prop_map(|(conn, to, times)| Act::Call(conn, to, times)),
+        1 => (one(), one()).prop_map(|(conn, call)| Act::Accept(conn, call)),
+        2 => (one(), one(), codes.clone()).prop_map(|(conn, call, code)| Act::HangUp(conn, call, code)),
+        4 => one().prop_map(Act::Take),
+        3 => (one(), codes).prop_map(|(call, code)| Act::Leaves(call, code)),
         3 => (one(), one(), any::<u8>()).prop_map(|(conn, call, byte)| Act::Forward(conn, call, byte)),
         1 => (1..40_u64).prop_map(|seconds| Act::Wait(Duration::from_secs(seconds))),
     ]
@@ -97,10 +105,10 @@ impl Pair {
                 let who = RelayRequest::Who { ask: ASK, after: after.map(user) };
                 self.ask(conn, who, |model, conn| Ok(model.who(conn, after)))
             }
-            Act::Call(conn, to) => {
+            Act::Call(conn, to, times) => (0..times).try_for_each(|_| {
                 let call = RelayRequest::Introduce { ask: ASK, to: user(to), extensions: Extensions::default() };
                 self.ask(conn, call, |model, conn| Ok(model.call(conn, to)))
-            }
+            }),
             Act::Accept(conn, call) => {
                 let tunnel = self.call(call);
                 self.ask(conn, RelayRequest::Accept { tunnel }, |model, conn| model.accept(conn, tunnel))
@@ -109,6 +117,17 @@ impl Pair {
                 let tunnel = self.call(call);
                 let hang_up = RelayRequest::HangUp { tunnel, code };
                 self.ask(conn, hang_up, |model, conn| Ok(model.hang_up(conn, tunnel, code)))
+            }
+            Act::Take(call) => {
+                let tunnel = self.call(call);
+                let Some(callee) = self.model.rings_at(tunnel) else { return Ok(()) };
+                self.ask_on(callee, RelayRequest::Accept { tunnel }, |model, conn| model.accept(conn, tunnel))
+            }
+            Act::Leaves(call, code) => {
+                let tunnel = self.call(call);
+                let Some(callee) = self.model.rings_at(tunnel) else { return Ok(()) };
+                let hang_up = RelayRequest::HangUp { tunnel, code };
+                self.ask_on(callee, hang_up, |model, conn| Ok(model.hang_up(conn, tunnel, code)))
             }
             Act::Forward(conn, call, byte) => {
                 let tunnel = self.call(call);
@@ -122,6 +141,15 @@ impl Pair {
                 self.compare(expected)
             }
         }
+    }
+
+    /// Whoever comes and goes has come.
+    fn all_attend(&mut self) -> Result<(), TestCaseError> {
+        (0..COMERS).try_for_each(|member| {
+            self.act(&Act::Connect(member))?;
+            let attend = RelayRequest::Attend { extensions: Extensions::default() };
+            self.ask_on(ConnId(self.last_conn), attend, |model, conn| Ok(model.attend(conn)))
+        })
     }
 
     /// One of the connections, if there is one.
@@ -146,7 +174,15 @@ impl Pair {
         request: RelayRequest,
         expected: impl FnOnce(&mut Model, ConnId) -> Told,
     ) -> Result<(), TestCaseError> {
-        let Some(conn) = self.conn(conn) else { return Ok(()) };
+        self.conn(conn).map_or(Ok(()), |conn| self.ask_on(conn, request, expected))
+    }
+
+    fn ask_on(
+        &mut self,
+        conn: ConnId,
+        request: RelayRequest,
+        expected: impl FnOnce(&mut Model, ConnId) -> Told,
+    ) -> Result<(), TestCaseError> {
         let now = self.now();
         let issuers = Issuers::new(Vec::new().into());
         let books = &mut Books { state: &cast().state, keeper: &mut self.keeper, issuers: &issuers };
@@ -193,11 +229,17 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(2000))]
 
     #[test]
-    fn each_member_is_told_what_the_model_says_and_nothing_else(acts in prop::collection::vec(act(), 0..80)) {
+    fn each_member_is_told_what_the_model_says_and_nothing_else(
+        begun in prop::bool::weighted(0.7),
+        acts in prop::collection::vec(act(), 0..80),
+    ) {
         let mut pair = Pair::new();
+        if begun {
+            pair.all_attend()?;
+        }
         for act in &acts {
             pair.act(act)?;
         }

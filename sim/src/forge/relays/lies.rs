@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use countersign_core::device::Command;
+use countersign_core::device::calls::CallEvent;
 use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Command, Event};
 use countersign_core::fault::Fault;
 use countersign_core::id::{AskId, Fingerprint, Realm, TunnelId, UserName};
+use countersign_core::limits::BRANCHES_MAX;
 use countersign_core::pki::SecretKey;
 use countersign_core::pki::facts::Subject;
 use countersign_core::tlog::keeper::proof;
@@ -22,7 +24,9 @@ use super::super::mint::{DAY, Mint, issuer_of, name, sign_by};
 use super::super::stage::{DeviceId, Stage, To, VillainId};
 use super::super::villain::Heard;
 use super::super::{Act, Door, Forgery, Played, Reason, Verdict};
-use super::{device_of_alice, device_verdict, lying_relay, mint, misissued, prove, welcome, welcome_as};
+use super::{
+    device_of_alice, device_verdict, lying_relay, mint, misissued, prove, prove_under, show_log, welcome, welcome_as,
+};
 
 /// The honest answer.
 pub(super) fn control() -> Forgery {
@@ -114,38 +118,30 @@ pub(super) fn answers() -> Vec<Forgery> {
 
 /// What a relay with genuine credentials may not say to a device.
 pub(super) fn words() -> Vec<Forgery> {
-    let entry = |name, what, fault: Fault, play| Forgery {
-        name,
-        what,
-        checks: &["protocol §5"],
-        tries: vec![(Door::Device, Verdict { reason: Reason::Fault(fault), heard: Heard::Goodbye(fault.code()) })],
-        act: Act::Plays(play),
-    };
-    let unproved = |name, what, play| Forgery { checks: &["V-12"], ..entry(name, what, Fault::Log, play) };
     let silent = |fault| Verdict { reason: Reason::Fault(fault), heard: Heard::Nothing };
     vec![
-        entry("speaks-before-welcome", "a relay that speaks before it admits", Fault::Unexpected, |stage| {
+        word("speaks-before-welcome", "a relay that speaks before it admits", Fault::Unexpected, |stage| {
             let (villain, device) = device(stage);
             stage.say(villain, &Frame::message(&RelayEvent::Pong));
             device_verdict(stage, villain, device)
         }),
-        entry("welcomes-twice", "a relay that admits twice", Fault::Unexpected, |stage| {
+        word("welcomes-twice", "a relay that admits twice", Fault::Unexpected, |stage| {
             let (villain, device) = device(stage);
             welcome(stage, villain, Extensions::default());
             welcome(stage, villain, Extensions::default());
             device_verdict(stage, villain, device)
         }),
-        entry("welcomes-another", "a relay that takes Alice's phone for Mallory's", Fault::Unexpected, |stage| {
+        word("welcomes-another", "a relay that takes Alice's phone for Mallory's", Fault::Unexpected, |stage| {
             let (villain, device) = device(stage);
             welcome_as(stage, villain, "mallory", Extensions::default());
             device_verdict(stage, villain, device)
         }),
-        entry("welcome-demands", "a welcome that must be understood and isn't", Fault::UnknownExtension, |stage| {
+        word("welcome-demands", "a welcome that must be understood and isn't", Fault::UnknownExtension, |stage| {
             let (villain, device) = device(stage);
             welcome(stage, villain, demanding());
             device_verdict(stage, villain, device)
         }),
-        entry("rings-at-another", "a relay that rings at Mallory though Bob was called", Fault::Unexpected, |stage| {
+        word("rings-at-another", "a relay that rings at Mallory though Bob was called", Fault::Unexpected, |stage| {
             let (villain, device) = device(stage);
             welcome(stage, villain, Extensions::default());
             let bob = UserName::parse("bob").expect("a name");
@@ -155,7 +151,7 @@ pub(super) fn words() -> Vec<Forgery> {
             stage.say(villain, &Frame::message(&ringing));
             device_verdict(stage, villain, device)
         }),
-        entry("accepts-for-us", "a relay that opens a tunnel which nobody has accepted", Fault::Unexpected, |stage| {
+        word("accepts-for-us", "a relay that opens a tunnel which nobody has accepted", Fault::Unexpected, |stage| {
             let (villain, device) = device(stage);
             welcome(stage, villain, Extensions::default());
             let (tunnel, from) = (TunnelId(1), name("mallory", "phone"));
@@ -199,6 +195,84 @@ pub(super) fn words() -> Vec<Forgery> {
             }),
         },
     ]
+}
+
+/// What it may not say of the devices at which a call rings, the second and later ones above all.
+pub(super) fn branches() -> Vec<Forgery> {
+    vec![
+        word(
+            "rings-at-another-too",
+            "a relay that rings at Bob's phone and, for the same call, at Mallory's",
+            Fault::Unexpected,
+            |stage| rings_at(stage, &[("bob", "phone"), ("mallory", "phone")]),
+        ),
+        word(
+            "rings-at-one-twice",
+            "a relay that gives one device of Bob's two branches of a call",
+            Fault::Unexpected,
+            |stage| rings_at(stage, &[("bob", "phone"), ("bob", "laptop"), ("bob", "phone")]),
+        ),
+        word(
+            "rings-at-too-many",
+            "a relay that rings at more devices of Bob's than a person can have",
+            Fault::Unexpected,
+            |stage| rings_at(stage, &MANY.map(|device| ("bob", device))),
+        ),
+        unproved(
+            "rings-unproved-too",
+            "a relay that proves the first device at which it rings and not the second",
+            |stage| rings_at(stage, &[("bob", "phone"), ("bob", UNPROVED)]),
+        ),
+    ]
+}
+
+fn word(name: &'static str, what: &'static str, fault: Fault, play: fn(&mut Stage) -> Played) -> Forgery {
+    Forgery {
+        name,
+        what,
+        checks: &["protocol §5"],
+        tries: vec![(Door::Device, Verdict { reason: Reason::Fault(fault), heard: Heard::Goodbye(fault.code()) })],
+        act: Act::Plays(play),
+    }
+}
+
+fn unproved(name: &'static str, what: &'static str, play: fn(&mut Stage) -> Played) -> Forgery {
+    Forgery { checks: &["V-12"], ..word(name, what, Fault::Log, play) }
+}
+
+/// As many devices as a person can have, and one more.
+const MANY: [&str; BRANCHES_MAX + 1] =
+    ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q"];
+/// What a device is called that the relay does not prove.
+const UNPROVED: &str = "unproved";
+
+/// Alice calls Bob, and a relay that has the log's key, and so can prove whom it likes, rings at these, one after the other.
+fn rings_at(stage: &mut Stage, devices: &[(&str, &str)]) -> Played {
+    let (villain, device) = device(stage);
+    welcome(stage, villain, Extensions::default());
+    let bob = UserName::parse("bob").expect("a name");
+    stage.command(device, Command::Call(CALL, bob, Duration::ZERO));
+    let state = stage.state();
+    let mut leaves: Vec<Leaf> = (0..).map_while(|index| state.leaf(index)).collect();
+    let of_alice = leaves.iter().find_map(Leaf::certified).cloned().ok_or("the log has no device")?;
+    let (first, names) = (leaves.len() as u64, devices.iter().map(|(user, device)| name(user, device)));
+    leaves.extend(names.map(|name| Leaf::DeviceCertificate(Logged { name, ..of_alice.clone() })));
+    let tree: Tree = leaves.iter().map(Leaf::leaf_hash).collect();
+    show_log(stage, villain, &tree)?;
+    for ((n, leaf), (user, device)) in (first..).zip(leaves.iter().skip(leaves.len() - devices.len())).zip(devices) {
+        let called = name(user, device);
+        if *device != UNPROVED {
+            prove_under(stage, villain, &called, (&tree, n, leaf))?;
+        }
+        let ringing = RelayEvent::Ringing { ask: AskId(1), tunnel: TunnelId(n), device: called };
+        stage.say(villain, &Frame::message(&ringing));
+    }
+    let rang = |event: &&Event| matches!(event, Event::Call(_, CallEvent::Ringing(_)));
+    let rung = stage.told(device).iter().filter(rang).count();
+    if rung + 1 != devices.len() {
+        return Err(format!("the call rang at {rung} devices of {}", devices.len()));
+    }
+    device_verdict(stage, villain, device)
 }
 
 /// A CA that answers with what `lie` makes of the honest answer, which gets the newcomer's own key, too.

@@ -32,8 +32,8 @@ pub(super) struct Model {
     pub(super) calls: BTreeMap<TunnelId, Call>,
     last_call: u64,
     last_introduction: u64,
-    /// Since when each connection has asked for how many introductions.
-    asked: BTreeMap<ConnId, (Instant, u32)>,
+    /// Since when each device has asked for how many introductions.
+    asked: BTreeMap<usize, (Instant, u32)>,
     /// How much time has passed.
     waited: Duration,
 }
@@ -110,7 +110,10 @@ impl Model {
 
     /// The devices by which a person is present.
     fn devices_of(&self, of: usize) -> impl Iterator<Item = (usize, ConnId)> + '_ {
-        self.here.iter().filter(move |(member, _)| name(**member).user == user(of)).map(|(member, conn)| (*member, *conn))
+        self.here
+            .iter()
+            .filter(move |(member, _)| name(**member).user == user(of))
+            .map(|(member, conn)| (*member, *conn))
     }
 
     pub(super) fn call(&mut self, conn: ConnId, to: usize) -> Vec<Done> {
@@ -151,7 +154,7 @@ impl Model {
             return Err(Code::OFFLINE);
         }
         let now = self.now();
-        let asked = self.asked.entry(conn).or_insert((now, 0));
+        let asked = self.asked.entry(member).or_insert((now, 0));
         if now.since(asked.0) >= INTRODUCTIONS_SPAN {
             *asked = (now, 0);
         }
@@ -168,6 +171,11 @@ impl Model {
         }
         callees.retain(|(_, callee)| has_room(*callee));
         if callees.is_empty() { Err(Code::IN_A_CALL) } else { Ok(callees) }
+    }
+
+    /// Whose answer a call awaits.
+    pub(super) fn rings_at(&self, tunnel: TunnelId) -> Option<ConnId> {
+        self.calls.get(&tunnel).filter(|call| call.rings.is_some()).map(|call| call.callee)
     }
 
     pub(super) fn accept(&mut self, conn: ConnId, tunnel: TunnelId) -> Told {
@@ -224,7 +232,6 @@ impl Model {
     }
 
     fn end_calls(&mut self, conn: ConnId) -> Vec<Done> {
-        self.asked.remove(&conn);
         let ends = |(id, call): (&TunnelId, &Call)| Some((*id, call.other(conn)?));
         let over: Vec<(TunnelId, ConnId)> = self.calls.iter().filter_map(ends).collect();
         self.calls.retain(|_, call| call.other(conn).is_none());
