@@ -12,18 +12,20 @@
 //! A new issuing CA (`ca rotate`) signs from the moment at which the journal has it, and each certificate is handed out with
 //! the CA that signed it.
 //!
-//! The checks are numbered where they stand: CA-01 to CA-10 in [`crate::pki::csr`], GR-01 to GR-10 in
-//! [`crate::journal::fold`].
+//! The checks are numbered where they stand: CA-01 to CA-10 in [`crate::pki::csr`], GR-01 to GR-10 and RN-01 to RN-04 in
+//! [`crate::journal::fold`], RN-05 in `ca/renewal.rs`.
+
+mod renewal;
 
 use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
-use crate::effect::{Effect, Effects, Note, Room, Turn};
-use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
+use crate::effect::{Effect, Effects, Note, Renewed, Room, Turn};
+use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::journal::fold::{JournalFault, allowed, free};
-use crate::journal::{EnrolRefusal, Outcome, Record, State};
+use crate::journal::{EnrolRefusal, Outcome, Record, RenewRefusal, State};
 use crate::limits::APPENDS_PENDING_MAX;
 use crate::operator::{Answer, OperatorRefusal, Signed};
 use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued, SecretKey, Successor};
@@ -32,6 +34,7 @@ use crate::tlog::Keeper;
 use crate::tlog::keeper::proof;
 use crate::tls::Exporter;
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
+use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Extensions, Frame};
 
 /// The realm's certificate authority.
@@ -63,6 +66,10 @@ enum Step {
 enum Asker {
     Newcomer(ConnId),
     Operator(AdminId),
+    /// A member who is online, by its ask.
+    Member(ConnId, AskId),
+    /// A device whose certificate has expired, and how much of the log it has seen.
+    Returning(ConnId, u64),
 }
 
 /// Why a request got no certificate; the detail is for the log.
@@ -71,6 +78,9 @@ enum No {
     Name(crate::id::NameRefusal),
     Csr(CsrRefusal),
     Journal(EnrolRefusal),
+    Renewal(RenewRefusal),
+    /// The request was not made by the certificate's key.
+    Unproved,
     Busy,
     /// What was granted before has expired.
     Lapsed,
@@ -176,6 +186,7 @@ impl Ca {
             }
             (Step::Granting(asker), Outcome::GrantedBefore(serial)) => self.deliver(asker, *serial, state, out),
             (Step::Granting(asker), Outcome::Refused(refusal)) => refuse(asker, No::Journal(*refusal), out),
+            (Step::Granting(asker), Outcome::NotRenewed(refusal)) => refuse(asker, No::Renewal(*refusal), out),
             (Step::Issuing(issued), Outcome::Issued(serial)) => {
                 if let Some(progress) = state.progress(*serial) {
                     out.note(Note::Issued(progress.grant.name.clone(), *serial));
@@ -315,11 +326,11 @@ impl Ca {
         }
     }
 
-    /// The log's head, and the proof that it has this certificate.
-    fn proof(&mut self, serial: Serial, state: &State) -> Extensions {
+    /// The log's head, that it goes on from what was seen of it, and the proof that it has this certificate.
+    fn proof(&mut self, serial: Serial, seen: u64, state: &State) -> Extensions {
         let tree = state.log();
         let proof = state.logged(serial).and_then(|(index, leaf)| proof(tree, index, &leaf));
-        let head = self.keeper.head(tree, 0);
+        let head = self.keeper.head(tree, seen);
         Extensions([head.extension()].into_iter().chain(proof.map(|proof| proof.extension())).collect())
     }
 
@@ -330,13 +341,14 @@ impl Ca {
     fn answer(&mut self, asker: Asker, serial: Serial, der: &[u8], state: &State, out: &mut Effects) {
         let (issuing, root) = (self.authority.issuers().of(der).to_vec(), self.authority.trust().root().der().to_vec());
         match asker {
-            Asker::Newcomer(conn) => {
+            Asker::Newcomer(conn) | Asker::Returning(conn, _) => {
+                let seen = if let Asker::Returning(_, seen) = asker { seen } else { 0 };
                 let certified = Certified {
                     device: ByteBuf::from(der),
                     issuing: ByteBuf::from(issuing),
                     root: ByteBuf::from(root),
                     incarnation: state.position().incarnation,
-                    extensions: self.proof(serial, state),
+                    extensions: self.proof(serial, seen, state),
                 };
                 out.send(conn, Frame::message(&EnrolEvent::Granted(certified)));
                 out.push(Effect::Part(conn, Code::FINISHED));
@@ -344,21 +356,28 @@ impl Ca {
             Asker::Operator(id) => {
                 out.push(Effect::Answer(id, Answer::Signed(Signed { leaf: der.to_vec(), issuing, root })));
             }
+            Asker::Member(conn, ask) => {
+                out.push(Effect::Renewed(conn, Renewed { ask, serial, leaf: der.to_vec(), issuing }));
+            }
         }
     }
 }
 
 fn refuse(asker: Asker, no: No, out: &mut Effects) {
     match asker {
-        Asker::Newcomer(conn) => refuse_newcomer(conn, no, out),
+        Asker::Newcomer(conn) | Asker::Returning(conn, _) => refuse_newcomer(conn, no, out),
+        Asker::Member(conn, ask) => {
+            let (code, _, _) = said(no);
+            out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
+        }
         Asker::Operator(id) => {
             let refusal = match no {
                 No::Csr(refusal) => OperatorRefusal::Csr(refusal),
                 No::Journal(refusal) => OperatorRefusal::Sign(refusal),
                 No::Busy => OperatorRefusal::Busy,
                 No::Lapsed => OperatorRefusal::Lapsed,
-                // The operator's name was read before it came here.
-                No::Name(_) | No::OutOfOffice | No::Failed => OperatorRefusal::Issue,
+                // The operator's name was read before it came here, and no operator renews.
+                No::Name(_) | No::OutOfOffice | No::Failed | No::Renewal(_) | No::Unproved => OperatorRefusal::Issue,
             };
             out.push(Effect::Answer(id, Answer::Refused(refusal)));
         }
@@ -366,21 +385,28 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
 }
 
 fn refuse_newcomer(conn: ConnId, no: No, out: &mut Effects) {
-    let (code, detail, words) = match no {
+    let (code, detail, words) = said(no);
+    out.note(Note::EnrolRefused(conn, code, words));
+    out.send(conn, Frame::message(&EnrolEvent::Refused { code, detail }));
+    out.push(Effect::Part(conn, Code::FINISHED));
+}
+
+/// What is told of a refusal: the code, its detail, and the words for the log.
+fn said(no: No) -> (Code, u16, String) {
+    match no {
         No::Name(refusal) => (Code::NAME_INVALID, refusal as u16, refusal.to_string()),
         No::Csr(CsrRefusal::Binding) => {
             (Code::BINDING_REFUSED, CsrRefusal::Binding.number(), CsrRefusal::Binding.to_string())
         }
         No::Csr(refusal) => (Code::CSR_REFUSED, refusal.number(), refusal.to_string()),
         No::Journal(refusal) => (refusal.code(), 0, refusal.to_string()),
+        No::Renewal(refusal) => (refusal.code(), 0, refusal.to_string()),
+        No::Unproved => (Code::RENEWAL_UNPROVED, 0, Code::RENEWAL_UNPROVED.to_string()),
         No::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
         No::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
         No::OutOfOffice => {
             (Code::ISSUE_FAILED, 0, "by this server's clock its CA is not valid: set the clock".to_owned())
         }
         No::Failed => (Code::ISSUE_FAILED, 0, Code::ISSUE_FAILED.to_string()),
-    };
-    out.note(Note::EnrolRefused(conn, code, words));
-    out.send(conn, Frame::message(&EnrolEvent::Refused { code, detail }));
-    out.push(Effect::Part(conn, Code::FINISHED));
+    }
 }

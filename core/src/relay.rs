@@ -13,12 +13,15 @@ pub mod tunnel;
 
 use std::time::Duration;
 
+use serde_bytes::ByteBuf;
+
 use crate::effect::Effects;
 use crate::fault::Fault;
 use crate::id::{AskId, ConnId, DeviceName, LoadId, TunnelId, UserName};
 use crate::journal::State;
 use crate::limits::{ATTENDANCES_MAX, ATTENDANCES_SPAN, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, WHO_PAGE_MAX};
 use crate::time::{Instant, Now};
+use crate::wire::log::LogProof;
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
 use crate::wire::{Code, Extensions, Frame};
 
@@ -104,6 +107,8 @@ impl Relay {
             RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
             RelayRequest::Follow { seen } => self.followers.follow(conn, seen, books, out),
             RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
+            // The CA's to answer: `server/conn.rs` hands it there.
+            RelayRequest::Renew { .. } => return Err(Fault::Unexpected),
         }
         Ok(())
     }
@@ -115,6 +120,23 @@ impl Relay {
     /// If we did not ask.
     pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, books: &mut Books<'_>, out: &mut Effects) {
         self.fetches.loaded(id, record, &mut self.followers, books, out);
+    }
+
+    /// A device has a new certificate, and its connection the proof from it: it is handed out with the log's proof, and in
+    /// the same order with everything that names the device.
+    pub fn renewed(
+        &mut self,
+        to: &Admitted,
+        ask: AskId,
+        (leaf, issuing): (Vec<u8>, Vec<u8>),
+        books: &mut Books<'_>,
+        out: &mut Effects,
+    ) {
+        self.roster.renewed(to);
+        let proof = self.followers.prove(to.conn(), to.serial(), books, out);
+        let extensions = Extensions(proof.iter().map(LogProof::extension).collect());
+        let (leaf, issuing) = (ByteBuf::from(leaf), ByteBuf::from(issuing));
+        out.send(to.conn(), Frame::message(&RelayEvent::Renewed { ask, leaf, issuing, extensions }));
     }
 
     /// A connection is over.

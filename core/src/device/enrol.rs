@@ -5,6 +5,9 @@
 //!                        |            |                     |  refused
 //! ```
 //!
+//! A device whose certificate has expired comes by the same door for another one (protocol §4.12): it shows nothing, signs
+//! what tells this connection from all others, and goes on with the log that it knows.
+//!
 //! The key is on the disk before anybody hears of it, so a lost answer costs nothing: the same invite with the same
 //! key gets the same certificate again. What the server sends is checked as strictly as any stranger's certificate.
 
@@ -13,17 +16,17 @@ use std::collections::VecDeque;
 use rustls_pki_types::CertificateDer;
 use serde_bytes::{ByteArray, ByteBuf};
 
-use super::{Following, Identity, Output};
+use super::{Following, Identity, LogRefusal, Output};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, DeviceName};
+use crate::id::{ConnId, DeviceName, Fingerprint, Realm, Serial};
 use crate::invite::InviteLink;
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
-use crate::pki::{Csr, DeviceKey, SecretKey, binding_message};
+use crate::pki::{Csr, DeviceKey, SecretKey, binding_message, renewal_message};
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::Included;
 use crate::tls::{CertRefusal, Credentials, Dial, Exporter, Judged, Root, Side, TlsEnv, Trust, judge_device};
-use crate::wire::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
+use crate::wire::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest, Renew};
 use crate::wire::frame::decode;
 use crate::wire::log::{self, LogHead, LogProof};
 use crate::wire::{Code, Extensions, Frame};
@@ -56,6 +59,8 @@ pub enum EnrolResult {
     Refused(Code, u16),
     /// What the server sent is not a certificate for us.
     BadCertificate(CertRefusal),
+    /// The server shows another log than the one that this device knows.
+    LogRefused(LogRefusal),
     /// It did not come to an answer. Asking again, with the same key, is safe.
     Lost(CloseReason),
 }
@@ -64,9 +69,7 @@ pub enum EnrolResult {
 #[derive(Debug)]
 pub struct Enrolment {
     env: TlsEnv,
-    invite: InviteLink,
-    name: DeviceName,
-    key: SecretKey,
+    errand: Errand,
     stage: Stage,
     deadline: Option<Instant>,
     server_time: Option<Wall>,
@@ -74,6 +77,21 @@ pub struct Enrolment {
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
+}
+
+/// What it is for.
+#[derive(Debug)]
+enum Errand {
+    Join(Box<Join>),
+    Renew { own: Box<Identity>, serial: Serial },
+}
+
+/// An invite, and what is made of it.
+#[derive(Debug)]
+struct Join {
+    invite: InviteLink,
+    name: DeviceName,
+    key: SecretKey,
 }
 
 #[derive(Debug)]
@@ -92,11 +110,18 @@ const CONN: ConnId = ConnId(1);
 impl Enrolment {
     /// An attempt with an invite, for a name, with a key that is already stored.
     pub fn new(env: TlsEnv, invite: InviteLink, name: DeviceName, key: SecretKey) -> Self {
+        Self::on(env, Errand::Join(Box::new(Join { invite, name, key })))
+    }
+
+    /// An attempt to have the certificate of a device renewed, of this number, which needs not hold any more.
+    pub fn renewal(env: TlsEnv, own: Identity, serial: Serial) -> Self {
+        Self::on(env, Errand::Renew { own: Box::new(own), serial })
+    }
+
+    fn on(env: TlsEnv, errand: Errand) -> Self {
         Self {
             env,
-            invite,
-            name,
-            key,
+            errand,
             stage: Stage::New,
             deadline: None,
             server_time: None,
@@ -121,7 +146,8 @@ impl Enrolment {
             }
             EnrolInput::Connected(_) => {
                 if let Stage::Dialling = self.stage {
-                    let dial = Dial::enrol(&self.env, &self.invite.realm, self.invite.root);
+                    let (realm, root) = self.errand.expects();
+                    let dial = Dial::enrol(&self.env, realm, root);
                     self.stage = Stage::Greeting(Link::connect(&dial), None);
                 }
             }
@@ -238,11 +264,8 @@ impl Enrolment {
             (Stage::Asking(link), EnrolEvent::Granted(certified)) => {
                 self.stage = Stage::Asking(link);
                 self.incarnation = Some(certified.incarnation);
-                let result = match self.believe(&certified, now.wall) {
-                    Ok(identity) => EnrolResult::Enrolled(Box::new(identity)),
-                    Err(refusal) => EnrolResult::BadCertificate(refusal),
-                };
-                self.finish(result, now);
+                let result = self.believe(&certified, now.wall);
+                self.finish(result.unwrap_or_else(|refused| refused), now);
             }
             (Stage::Asking(link), EnrolEvent::Refused { code, detail }) => {
                 self.stage = Stage::Asking(link);
@@ -257,21 +280,42 @@ impl Enrolment {
     }
 
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
-        let csr = Csr::make(&self.key, &self.name, &self.invite.realm);
-        let message = binding_message(exporter, self.invite.token.hash(), &self.name);
-        EnrolRequest::Enrol(Enrol {
-            token: self.invite.token.clone(),
-            user: self.name.user.as_str().to_owned(),
-            device: self.name.device.as_str().to_owned(),
-            csr: ByteBuf::from(csr.der()),
-            binding: ByteArray::new(self.key.sign(&message)),
-            extensions: Extensions::default(),
-        })
+        match &self.errand {
+            Errand::Join(join) => {
+                let Join { invite, name, key } = join.as_ref();
+                let csr = Csr::make(key, name, &invite.realm);
+                let message = binding_message(exporter, invite.token.hash(), name);
+                EnrolRequest::Enrol(Enrol {
+                    token: invite.token.clone(),
+                    user: name.user.as_str().to_owned(),
+                    device: name.device.as_str().to_owned(),
+                    csr: ByteBuf::from(csr.der()),
+                    binding: ByteArray::new(key.sign(&message)),
+                    extensions: Extensions::default(),
+                })
+            }
+            Errand::Renew { own, serial } => {
+                let message = renewal_message(exporter, *serial, &own.name);
+                EnrolRequest::Renew(Renew {
+                    serial: *serial,
+                    seen: own.log.seen(),
+                    signature: ByteBuf::from(own.credentials.key.sign(&self.env.provider, &message)),
+                    extensions: Extensions::default(),
+                })
+            }
+        }
     }
 
-    /// Checks what was sent: the pinned root, a chain to it, our name, our key.
-    fn believe(&self, certified: &Certified, now: Wall) -> Result<Identity, CertRefusal> {
-        identity(&self.invite, self.name.clone(), self.key.clone(), certified, now)
+    /// Checks what was sent: the pinned root, a chain to it, our name, our key, and that the log has it.
+    fn believe(&self, certified: &Certified, now: Wall) -> Result<EnrolResult, EnrolResult> {
+        let identity = match &self.errand {
+            Errand::Join(join) => {
+                let Join { invite, name, key } = join.as_ref();
+                identity(invite, name.clone(), key.clone(), certified, now).map_err(EnrolResult::BadCertificate)?
+            }
+            Errand::Renew { own, .. } => renewed(own, certified, now)?,
+        };
+        Ok(EnrolResult::Enrolled(Box::new(identity)))
     }
 
     fn fault(&mut self, fault: Fault, now: Now) {
@@ -317,6 +361,38 @@ impl Enrolment {
     }
 }
 
+impl Errand {
+    /// Whose relay is to be met.
+    fn expects(&self) -> (&Realm, Fingerprint) {
+        match self {
+            Self::Join(join) => (&join.invite.realm, join.invite.root),
+            Self::Renew { own, .. } => (own.trust.realm(), own.trust.root().fingerprint()),
+        }
+    }
+}
+
+/// The same identity with the certificate that was sent, after checking all of it as a stranger's.
+fn renewed(own: &Identity, certified: &Certified, now: Wall) -> Result<Identity, EnrolResult> {
+    let bad = EnrolResult::BadCertificate;
+    certified.extensions.check().map_err(|_| bad(CertRefusal::Malformed))?;
+    if certified.root != own.trust.root().der().as_ref() {
+        return Err(bad(CertRefusal::BadRoot));
+    }
+    let leaf = CertificateDer::from(certified.device.to_vec());
+    let issuing = CertificateDer::from(certified.issuing.to_vec());
+    let (head, proof) = head_and_proof(&certified.extensions).ok_or(bad(CertRefusal::NotLogged))?;
+    let mut identity = own.clone();
+    identity.log.hear(&own.trust, certified.incarnation, &head, now).map_err(EnrolResult::LogRefused)?;
+    let judged = check_own(&own.trust, &leaf, &issuing, &own.name, &own.credentials.key, now).map_err(bad)?;
+    identity.log.believe(&judged, Some(&proof)).map_err(EnrolResult::LogRefused)?;
+    (identity.credentials.leaf, identity.credentials.issuing) = (leaf, issuing);
+    Ok(identity)
+}
+
+fn head_and_proof(extensions: &Extensions) -> Option<(LogHead, LogProof)> {
+    Some((extensions.get(log::HEAD).ok()??, extensions.get(log::PROOF).ok()??))
+}
+
 /// Makes an identity of what an enrolment sent, or of what was stored of it, after checking all of it.
 fn identity(
     invite: &InviteLink,
@@ -342,8 +418,7 @@ fn identity(
 
 /// Begins to follow the log with the head that came along, believes that it has the certificate, and watches it from there.
 fn logged(trust: &Trust, log: &mut Following, judged: &Judged, certified: &Certified, now: Wall) -> Option<Included> {
-    let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
-    let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
+    let (head, proof) = head_and_proof(&certified.extensions)?;
     log.hear(trust, certified.incarnation, &head, now).ok()?;
     let included = log.believe(judged, Some(&proof)).ok()?;
     log.read_from(&proof).ok()?;

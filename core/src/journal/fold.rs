@@ -16,16 +16,21 @@
 //! | GR-08 | the user has no device yet (until endorsements exist) | `a_second_device_is_refused` | `second-device` |
 //! | GR-09 | the realm has room | `a_full_realm_refuses` | |
 //! | GR-10 | the certificate is the granted one | `a_certificate_that_was_not_granted` | |
+//! | RN-01 | what is to be renewed is a certificate that was issued here | `only_what_was_issued_is_renewed` | `renew-unknown-serial` |
+//! | RN-02 | it is its device's newest, and no other renewal of it is under way: otherwise that one is the answer | `a_renewal_asked_for_twice_is_one` | |
+//! | RN-03 | it ended no longer ago than [`RENEWAL_GRACE`](crate::limits::RENEWAL_GRACE) | `beyond_the_grace_nothing_is_renewed` | `renew-beyond-grace` |
+//! | RN-04 | it is not a fresh one that still holds, and the new one holds longer: otherwise it is itself the answer | `a_fresh_certificate_is_its_own_renewal`, `a_renewal_that_gains_nothing_is_none` | |
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::record::{RULES, Record};
+use super::renewal::{RenewRefusal, renew_v3};
 use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, State, User};
 use crate::id::{DeviceName, Fingerprint, KeyId, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::pki::facts::Subject;
-use crate::pki::{Grant, LintFailure, lint};
+use crate::pki::{Grant, LintFailure, Validity, lint};
 use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
 
@@ -45,6 +50,8 @@ pub enum Outcome {
     GrantedBefore(Serial),
     /// The request is refused.
     Refused(EnrolRefusal),
+    /// The renewal is refused.
+    NotRenewed(RenewRefusal),
     /// The certificate is part of the directory.
     Issued(Serial),
     /// The log says who certifies from now on.
@@ -121,7 +128,7 @@ pub enum JournalFault {
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
 pub(super) fn fold(state: &mut State, rules: u8, record: Record) -> Outcome {
-    // `Record::decode` lets no other version through. Rules 2 decide about what 1 knows as 1 does, and know more.
+    // `Record::decode` lets no other version through. Newer rules decide about what older ones know as those do.
     assert!((1..=RULES).contains(&rules), "a record of unknown rules reached the fold");
     fold_record(state, record)
 }
@@ -146,6 +153,9 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::CertificateIssued { serial, der } => issue_v1(state, serial, &der),
         Record::IssuingCertified { der, at } => issuing_v2(state, &der, at),
         Record::RelayCertified { der, at } => relay_v2(state, &der, at),
+        Record::CertificateRenewed { of, serial, not_before, not_after, at } => {
+            renew_v3(state, of, serial, Validity { not_before, not_after }, at)
+        }
     }
 }
 
@@ -220,6 +230,13 @@ fn issue_v1(state: &mut State, serial: Serial, der: &[u8]) -> Outcome {
     progress.issued = Some(issued);
     if let Some(leaf) = progress.leaf() {
         state.log.device(serial, &leaf);
+    }
+    // A first certificate is its device's newest since it was granted; until a renewed one is there, the old one is.
+    let name = &progress.grant.name;
+    if progress.basis == Basis::Renewed
+        && let Some(device) = state.users.get_mut(&name.user).and_then(|user| user.devices.get_mut(&name.device))
+    {
+        device.serial = serial;
     }
     state.unissued.remove(&serial);
     Outcome::Issued(serial)

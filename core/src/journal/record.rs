@@ -21,7 +21,7 @@ use crate::time::Wall;
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
 /// The newest rules that this program knows. A record is written with the oldest that know its kind.
-pub const RULES: u8 = 2;
+pub const RULES: u8 = 3;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,19 @@ pub enum Record {
     RelayCertified {
         /// Its certificate.
         der: ByteBuf,
+        /// When.
+        at: Wall,
+    },
+    /// A device asks for another certificate for the same name and key, and the request itself was in order (rules 3).
+    CertificateRenewed {
+        /// The device's certificate until now.
+        of: Serial,
+        /// The new one's number.
+        serial: Serial,
+        /// The first second of its validity.
+        not_before: Wall,
+        /// The last second of its validity.
+        not_after: Wall,
         /// When.
         at: Wall,
     },
@@ -116,6 +129,7 @@ impl Record {
             | Self::CertificateGranted(_)
             | Self::CertificateIssued { .. } => 1,
             Self::IssuingCertified { .. } | Self::RelayCertified { .. } => 2,
+            Self::CertificateRenewed { .. } => 3,
         }
     }
 

@@ -10,7 +10,7 @@ use rand_core::CryptoRng;
 use super::pause::Pause;
 use super::strangers::Source;
 use super::{Output, Server, Wake};
-use crate::effect::{Note, Turn};
+use crate::effect::{Note, Renewed, Turn};
 use crate::fault::{CloseReason, Fault};
 use crate::id::ConnId;
 use crate::limits::{LINGER_TIME_MAX, STRANGERS_NOTE_SPAN};
@@ -221,22 +221,41 @@ impl Server {
                     return Ok(());
                 }
                 let request: RelayRequest = decode(message)?;
+                if let RelayRequest::Renew { ask } = request {
+                    let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                    self.ca.renew(ask, admitted, turn);
+                    return Ok(());
+                }
                 self.relay.request(admitted, request, &mut self.ca.books(&self.state), now, &mut self.effects)
             }
             Stage::Newcomer(_) => {
-                let EnrolRequest::Enrol(enrol) = decode(message)?;
-                enrol.extensions.check()?;
+                let request: EnrolRequest = decode(message)?;
+                request.check()?;
                 let Stage::Newcomer(exporter) = std::mem::replace(&mut known.stage, Stage::Asked) else {
                     unreachable!("the stage was just looked at");
                 };
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
-                self.ca.request(conn, &exporter, &enrol, turn);
+                match request {
+                    EnrolRequest::Enrol(enrol) => self.ca.request(conn, &exporter, &enrol, turn),
+                    EnrolRequest::Renew(renew) => self.ca.renew_expired(conn, &exporter, &renew, turn),
+                }
                 Ok(())
             }
             Stage::Asked => Err(Fault::Unexpected),
             // We said goodbye already, and what was on its way is of no use.
             Stage::Over => Ok(()),
             Stage::Stranger => unreachable!("a link gives no message before it is secured"),
+        }
+    }
+
+    /// A member's certificate was renewed: the proof of its connection moves on with it, if it is still there.
+    pub(super) fn renewed(&mut self, conn: ConnId, renewed: Renewed, now: Now) {
+        let Some(Conn { stage: Stage::Admitted(admitted), .. }) = self.conns.get_mut(&conn) else { return };
+        if admitted.renewed(renewed.serial, &self.state) {
+            self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
+            let certificates = (renewed.leaf, renewed.issuing);
+            let books = &mut self.ca.books(&self.state);
+            self.relay.renewed(admitted, renewed.ask, certificates, books, &mut self.effects);
         }
     }
 

@@ -66,6 +66,11 @@ codes! {
     BUSY = 212, "the server is busy: try again in a moment";
     ISSUE_FAILED = 213, "the server could not issue the certificate: its log says why";
 
+    // 220: renewal
+    RENEWAL_TOO_LATE = 220, "the certificate ended too long ago to be renewed: ask the operator to let this person in again";
+    RENEWAL_UNKNOWN = 221, "the server has not issued the certificate that is to be renewed: ask its operator whether it was set up anew";
+    RENEWAL_UNPROVED = 222, "the renewal was not asked for with the certificate's own key on this connection";
+
     // 300: calls
     NO_SUCH_USER = 300, "there is no such user";
     OFFLINE = 301, "not online";

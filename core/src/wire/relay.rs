@@ -82,6 +82,11 @@ pub enum RelayRequest {
         /// The first.
         from: u64,
     },
+    /// Asks for another certificate for the same name and key: the answer is [`RelayEvent::Renewed`].
+    Renew {
+        /// Echoed in the answer.
+        ask: AskId,
+    },
 }
 
 impl RelayRequest {
@@ -97,7 +102,8 @@ impl RelayRequest {
             | Self::HangUp { .. }
             | Self::Fetch { .. }
             | Self::Follow { .. }
-            | Self::Leaves { .. } => Ok(()),
+            | Self::Leaves { .. }
+            | Self::Renew { .. } => Ok(()),
         }
     }
 }
@@ -211,6 +217,18 @@ pub enum RelayEvent {
         /// That its certificate is in the log.
         proof: LogProof,
     },
+    /// The device's newest certificate. From here on the connection has its proof from it, and whoever is introduced to the
+    /// device is told of it.
+    Renewed {
+        /// As asked.
+        ask: AskId,
+        /// The leaf in DER.
+        leaf: ByteBuf,
+        /// The issuing CA in DER.
+        issuing: ByteBuf,
+        /// The log's proof of it, for whoever follows the log.
+        extensions: Extensions,
+    },
 }
 
 impl RelayEvent {
@@ -221,7 +239,7 @@ impl RelayEvent {
             Self::Introduced { extensions, .. } => extensions.check(),
             Self::Forwarded { bytes, .. } => forward_bounds(bytes),
             Self::Credited { bytes, .. } => credit_bounds(*bytes),
-            Self::Certificate { leaf, issuing, extensions, .. } => {
+            Self::Certificate { leaf, issuing, extensions, .. } | Self::Renewed { leaf, issuing, extensions, .. } => {
                 let sound = [leaf, issuing].iter().all(|der| (1..=CERTIFICATE_BYTES_MAX).contains(&der.len()));
                 if sound { extensions.check() } else { Err(Fault::Malformed) }
             }

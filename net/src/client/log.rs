@@ -17,7 +17,11 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
     let stored = world.stored()?;
     let entries = match ask(world, &stored, Command::ReadLog)? {
         Asked::Log(entries) => entries,
-        other @ (Asked::Certificates(..) | Asked::People(_) | Asked::Refused(_) | Asked::Unanswered) => {
+        other @ (Asked::Certificates(..)
+        | Asked::People(_)
+        | Asked::Refused(_)
+        | Asked::Renewed(_)
+        | Asked::Unanswered) => {
             return Err(Failure::failed(format_args!("the server answered something else than its log: {other:?}")));
         }
     };

@@ -13,7 +13,11 @@ pub fn who(world: &World, json: bool) -> Result<(), Failure> {
     let stored = world.stored()?;
     match ask(world, &stored, Command::Who)? {
         Asked::People(people) => people.iter().try_for_each(|person| print(person, &stored.name, json)),
-        other @ (Asked::Certificates(..) | Asked::Log(_) | Asked::Refused(_) | Asked::Unanswered) => {
+        other @ (Asked::Certificates(..)
+        | Asked::Log(_)
+        | Asked::Refused(_)
+        | Asked::Renewed(_)
+        | Asked::Unanswered) => {
             Err(Failure::failed(format_args!("the server answered something else than who there is: {other:?}")))
         }
     }

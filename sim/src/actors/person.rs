@@ -173,7 +173,7 @@ impl Person {
                 }
             },
             // The same key asks again, and gets the same certificate if there was one.
-            EnrolResult::Lost(_) | EnrolResult::BadCertificate(_) => {
+            EnrolResult::Lost(_) | EnrolResult::BadCertificate(_) | EnrolResult::LogRefused(_) => {
                 self.away_us = now_us + self.rng.between(100_000, 2_000_000);
             }
         }
@@ -212,8 +212,6 @@ impl Person {
     pub fn told(&mut self, event: &Event, now_us: u64) -> Vec<Act> {
         match event {
             Event::Online(_) => self.program = Program::Online,
-            // The relay does not believe their certificate: the program that is started anew says why.
-            Event::Offline(CloseReason::Alert(45), _) => return vec![Act::Kill],
             Event::Offline(..) => self.program = Program::On,
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
@@ -221,14 +219,21 @@ impl Person {
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
             Event::Denied(..)
-            | Event::Asked(Asked::Certificates(..) | Asked::Log(_) | Asked::Refused(_) | Asked::Unanswered)
+            | Event::Asked(
+                Asked::Certificates(..) | Asked::Log(_) | Asked::Renewed(_) | Asked::Refused(_) | Asked::Unanswered,
+            )
             | Event::Followed(_)
+            | Event::Renewed(_)
+            | Event::NotRenewed(_)
+            | Event::ServerClock(_)
             | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_) => {}
             // As the shell does: what is left is ended in good order.
             Event::GivenUp(reason) => {
-                self.forgotten |= *reason == CloseReason::Theirs(Code::UNKNOWN_DEVICE);
+                // Nor is there a way back for whoever was away for too long.
+                let ends = [Code::UNKNOWN_DEVICE, Code::RENEWAL_UNKNOWN, Code::RENEWAL_TOO_LATE];
+                self.forgotten |= ends.iter().any(|code| *reason == CloseReason::Theirs(*code));
                 return vec![Act::Wish(Command::Quit)];
             }
             Event::Done if std::mem::take(&mut self.forgotten) => return vec![Act::Exit, Act::Anew],

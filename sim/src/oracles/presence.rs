@@ -58,6 +58,9 @@ impl Oracle for Presence {
                     | Event::Unasked(_)
                     | Event::AnotherLog(_)
                     | Event::LogRefused(_)
+                    | Event::Renewed(_)
+                    | Event::NotRenewed(_)
+                    | Event::ServerClock(_)
                     | Event::Call(..)
                     | Event::Denied(..) => {}
                 }

@@ -154,6 +154,9 @@ impl Progress {
             | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
+            | Event::Renewed(_)
+            | Event::NotRenewed(_)
+            | Event::ServerClock(_)
             | Event::Denied(..) => {}
         }
         Ok(())

@@ -172,6 +172,7 @@ kinds! {
         device::Wake::Fetch => "Fetch",
         device::Wake::ReadLog => "ReadLog",
         device::Wake::Watch => "Watch",
+        device::Wake::Renewal => "Renewal",
     }
 }
 
@@ -216,6 +217,7 @@ kinds! {
         Asked::People(_) => "people",
         Asked::Certificates(..) => "certificates",
         Asked::Log(_) => "the log",
+        Asked::Renewed(_) => "renewed",
         Asked::Refused(_) => "refused an answer",
         Asked::Unanswered => "no answer",
     }
@@ -227,6 +229,7 @@ kinds! {
         Command::Who => "who",
         Command::Fetch(_) => "fetch",
         Command::ReadLog => "read the log",
+        Command::Renew => "renew",
         Command::Call(..) => "call",
         Command::Accept(_) => "accept",
         Command::HangUp(..) => "hang up",

@@ -112,6 +112,7 @@ impl Watch {
                     EnrolResult::Enrolled(_) => "enrolled".to_owned(),
                     EnrolResult::Refused(code, _) => format!("refused {}", code.0),
                     EnrolResult::BadCertificate(refusal) => format!("bad certificate {refusal:?}"),
+                    EnrolResult::LogRefused(refusal) => format!("log refused {refusal:?}"),
                     EnrolResult::Lost(reason) => reason_name(*reason),
                 };
                 self.device_ended(who.program, &words);
