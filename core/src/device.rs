@@ -145,6 +145,9 @@ pub enum Event {
     /// What the server shows as the log is not to be believed. Where it contradicts what it has shown before, it is left for
     /// good; otherwise a clock may be wrong, and it is tried again.
     LogRefused(LogRefusal),
+    /// By this device's clock or the relay's word its certificate has expired: another one is asked for by the enrolment
+    /// channel. Where a connection has ended by it, so.
+    Lapsed(Option<CloseReason>),
     /// The device has a new certificate, to be kept before anything else is done: new connections are made with it.
     Renewed(Box<Renewed>),
     /// The certificate was to be renewed, and was not. Unless trying again is of no use, it is tried again.
@@ -437,9 +440,7 @@ impl Device {
             }
             SessionEvent::Lapsed(conn, lost) => {
                 self.offline(now);
-                if let Some(reason) = lost {
-                    self.tell(Event::Offline(reason, Duration::ZERO));
-                }
+                self.tell(Event::Lapsed(lost));
                 self.come_back(conn, now, rng);
             }
             SessionEvent::GivenUp(reason) => {

@@ -143,6 +143,12 @@ fn agreement_and_durability_object_to_what_was_answered_for_and_lost() {
 }
 
 #[test]
+fn durability_objects_to_a_renewed_certificate_that_is_not_kept() {
+    let away = |seed| SimConfig { away_h: 1_600, ..with_secrets(seed) };
+    assert!(objection_in("forgotten-renewal", away).contains("had been given to keep"));
+}
+
+#[test]
 fn accounts_objects_to_a_certificate_of_somebody_else() {
     assert!(objection("others-certificate").contains("was given the certificate of"));
 }

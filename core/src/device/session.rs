@@ -31,7 +31,7 @@ pub enum SessionEvent {
     /// We left in good order, as it was wished.
     Parted,
     /// The certificate has expired, by our clock or by the relay's word, so another way has to be gone first: by a
-    /// connection of this number. Where one that was admitted is lost by it, why.
+    /// connection of this number. Where one is lost by it, why.
     Lapsed(ConnId, Option<CloseReason>),
 }
 
@@ -363,13 +363,12 @@ impl RelaySession {
     /// The connection is over.
     fn lost(&mut self, reason: CloseReason, now: Now, rng: &mut dyn CryptoRng) {
         self.leave(now);
-        let was_admitted = self.admitted_at.is_some();
         if self.admitted_at.take().is_some_and(|at| now.mono.since(at) >= BACKOFF_MAX) {
             // A relay that admits and dies at once is dialled ever more slowly, too.
             self.backoff.succeeded();
         }
         if self.secured && !self.asked_to_renew && says_expired(reason) {
-            return self.lapse(was_admitted.then_some(reason));
+            return self.lapse(Some(reason));
         }
         self.next_try(reason, useless(reason, self.secured, self.ever_admitted, now.wall > self.ends), now, rng);
     }

@@ -277,7 +277,7 @@ fn a_certificate_is_expired_for_good_only_if_our_own_clock_says_so() {
     town.server_wall = None;
     let expired = CloseReason::Theirs(Code::EXPIRED);
     let news = town.news(alice);
-    let said = |event: &Event| matches!(event, Event::Offline(reason, _) if *reason == expired);
+    let said = |event: &Event| *event == Event::Lapsed(Some(expired));
     assert!(news.iter().any(said), "{news:?}");
     assert!(!news.iter().any(|event| matches!(event, Event::GivenUp(_))), "{news:?}");
     town.wait(crate::limits::BACKOFF_MAX);

@@ -51,6 +51,7 @@ fn beside(event: Event, stored: &Stored, reactor: &Reactor) {
         Event::NotRenewed(why) => warn(&why.to_string()),
         Event::ServerClock(time) => compare_clocks(reactor, time),
         Event::Online(_)
+        | Event::Lapsed(_)
         | Event::Offline(..)
         | Event::GivenUp(_)
         | Event::Here(_)
@@ -119,7 +120,12 @@ fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result
                     not_renewed = Some(Failure::refused(why));
                 }
                 event @ (Event::Renewed(_) | Event::ServerClock(_)) => beside(event, stored, reactor),
-                Event::Here(_) | Event::Presence(..) | Event::Call(..) | Event::Denied(..) | Event::Done => {}
+                Event::Here(_)
+                | Event::Lapsed(_)
+                | Event::Presence(..)
+                | Event::Call(..)
+                | Event::Denied(..)
+                | Event::Done => {}
             }
         }
     }

@@ -226,6 +226,10 @@ impl<R: Role> Chat<'_, R> {
             }
             Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::Renewed(renewed) => self.renewed(&renewed),
+            Event::Lapsed(_) => {
+                let reason = "this device's certificate has expired: the server is asked to renew it".to_owned();
+                self.desk.tell(Notice::Warning { reason });
+            }
             Event::NotRenewed(why) => self.desk.tell(Notice::Warning { reason: why.to_string() }),
             Event::ServerClock(time) => self.compare_clocks(time, reactor),
             Event::Asked(_) | Event::Done => {}

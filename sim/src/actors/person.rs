@@ -25,6 +25,8 @@ use whims::Whims;
 
 /// How many lines each side says in a call of the roll call. Long ones, they are more than a tunnel carries on credit.
 pub const ROLL_CALL_LINES: u64 = 6;
+/// Of so many questions one is for a new certificate.
+const RENEWAL_EVERY: u64 = 6;
 /// The numbers of a user's own calls stay below this; above are those that others make.
 const OWN_CALLS: CallId = CallId(1 << 32);
 
@@ -54,6 +56,8 @@ pub struct Person {
     hands: Hands,
     /// Whether what they typed last was not what they meant.
     slipped: bool,
+    /// How often they have asked who there is.
+    questions: u64,
     /// How many times slower they are than others: some do little else than listen.
     slowness: u64,
 }
@@ -109,6 +113,7 @@ impl Person {
             calm: false,
             hands: Hands::new(config, streams, number),
             slipped: false,
+            questions: 0,
         }
     }
 
@@ -212,7 +217,7 @@ impl Person {
     pub fn told(&mut self, event: &Event, now_us: u64) -> Vec<Act> {
         match event {
             Event::Online(_) => self.program = Program::Online,
-            Event::Offline(..) => self.program = Program::On,
+            Event::Offline(..) | Event::Lapsed(_) => self.program = Program::On,
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
             Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
@@ -332,7 +337,11 @@ impl Person {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();
                 self.rng.pick(&calls).map(|call| hang_up(*call, Code::HUNG_UP)).into_iter().collect()
             }
-            whims::Whim::Who => vec![Act::Wish(Command::Who)],
+            whims::Whim::Who => {
+                self.questions += 1;
+                let renews = self.questions.is_multiple_of(RENEWAL_EVERY);
+                vec![Act::Wish(if renews { Command::Renew } else { Command::Who })]
+            }
             // One in four wants to know of everybody.
             whims::Whim::Fetch if self.rng.chance(1, 4) => vec![Act::Wish(Command::ReadLog)],
             whims::Whim::Fetch => {

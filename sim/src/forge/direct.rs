@@ -111,6 +111,7 @@ impl Session {
             | Event::Renewed(_)
             | Event::NotRenewed(_)
             | Event::ServerClock(_)
+            | Event::Lapsed(_)
             | Event::Denied(..)
             | Event::Done => None,
         };

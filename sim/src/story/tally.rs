@@ -277,6 +277,7 @@ impl Tally {
             | Event::Renewed(_)
             | Event::NotRenewed(_)
             | Event::ServerClock(_)
+            | Event::Lapsed(_)
             | Event::Call(..)
             | Event::Denied(..)
             | Event::Done => return,
@@ -303,6 +304,12 @@ impl Tally {
             Event::Unasked(_) => self.add("log", "alarm"),
             Event::AnotherLog(_) => self.add("log", "another"),
             Event::Renewed(_) => self.add("renewal", "kept"),
+            Event::Lapsed(reason) => {
+                if let Some(reason) = reason {
+                    self.reason(*reason);
+                }
+                self.add("renewal", if reason.is_some() { "said to have expired" } else { "expired" });
+            }
             Event::ServerClock(_) => self.add("renewal", "the server's clock"),
             Event::NotRenewed(NotRenewed::Refused(code)) => {
                 self.code(*code);

@@ -321,6 +321,8 @@ fn told(event: &Event) -> String {
         Event::Asked(Asked::Refused(code)) => format!("is refused an answer: {code}"),
         Event::Renewed(renewed) => format!("has a new certificate, until {}", renewed.not_after),
         Event::NotRenewed(why) => format!("gets no new certificate: {why}"),
+        Event::Lapsed(None) => "has a certificate that has expired".to_owned(),
+        Event::Lapsed(Some(reason)) => format!("is told that its certificate has expired: {}", reason_name(*reason)),
         Event::ServerClock(time) => format!("hears that the server's clock reads {time}"),
         Event::Asked(Asked::Renewed(until)) => format!("holds a certificate until {until}"),
         Event::Asked(Asked::Unanswered) => "gets no answer".to_owned(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::device::{Asked, Command as Wish, Identity, NotRenewed, Renewed};
 use crate::fault::Fault;
 use crate::id::{AskId, CallId, Serial, UserName};
-use crate::limits::{RENEWAL_GRACE, RENEWAL_SPACING};
+use crate::limits::{RENEWAL_GRACE, RENEWAL_SPACING, RENEWAL_TRY_SPAN_MAX, RENEWAL_TRY_SPAN_MIN};
 use crate::link::{Link, LinkEvent};
 use crate::pki::{DeviceKey, renewal_message};
 use crate::tls::{Dial, Exporter};
@@ -59,6 +59,45 @@ fn at_two_thirds_a_device_that_stays_online_renews_and_its_session_outlives_the_
     assert!(town.news(alice).iter().any(|event| matches!(event, Event::Online(_))));
     assert_eq!(renewed.not_after, town.server.state().progress(newest(&town, "alice")).unwrap().grant.not_after);
     assert_eq!(town.replayed(), *town.server.state());
+}
+
+#[test]
+fn where_nothing_is_renewed_a_session_ends_with_its_certificate_and_comes_back_once_it_is() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    town.hold = true;
+    town.wait(DEVICE_LIFETIME + Duration::from_secs(2));
+    let expired = CloseReason::Theirs(Code::EXPIRED);
+    let news = town.news(alice);
+    assert!(news.contains(&Event::Lapsed(Some(expired))), "{:?}", news.last());
+    assert!(!news.iter().any(|event| matches!(event, Event::GivenUp(_) | Event::Renewed(_))));
+    assert!(town.closings().contains(&CloseReason::Ours(Code::EXPIRED)));
+    town.release();
+    town.wait(crate::limits::BACKOFF_MAX);
+    let news = town.news(alice);
+    assert_eq!(renewals(&news).len(), 1, "{news:?}");
+    assert!(news.iter().any(|event| matches!(event, Event::Online(_))), "{news:?}");
+}
+
+#[test]
+fn a_renewal_that_comes_to_nothing_is_tried_again_but_not_at_once() {
+    let mut town = Town::of(&["alice"]);
+    let alice = town.devices()[0];
+    let tries = |town: &mut Town, time| {
+        town.wait(time);
+        let failed = |event: &&Event| matches!(event, Event::NotRenewed(_));
+        town.news(alice).iter().filter(failed).count()
+    };
+    town.hold = true;
+    let due = (DEVICE_LIFETIME * 2 / 3).saturating_sub(RENEWAL_TRY_SPAN_MAX);
+    assert_eq!(tries(&mut town, due), 0);
+    let in_a_day = tries(&mut town, DAY);
+    assert!((22..=50).contains(&in_a_day), "{in_a_day} tries in a day");
+    // Near the end there is no time to lose, and still no two tries are one.
+    town.wait(DEVICE_LIFETIME.saturating_sub(due + DAY + RENEWAL_TRY_SPAN_MIN * 10));
+    town.news(alice);
+    let in_the_end = tries(&mut town, RENEWAL_TRY_SPAN_MIN * 9);
+    assert!((8..=20).contains(&in_the_end), "{in_the_end} tries in nine minutes");
 }
 
 #[test]
