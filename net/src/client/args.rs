@@ -264,7 +264,6 @@ mod tests {
             "client log check",
             "client devices approve phone",
             "client recover --help",
-            "client cert renew",
             "client join --password",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));

@@ -38,7 +38,7 @@ impl Oracle for Presence {
                 match event {
                     Event::Online(_) => drop(self.views.insert(device, (who.name.clone(), BTreeSet::new()))),
                     Event::Offline(..) | Event::Lapsed(_) | Event::GivenUp(_) | Event::Done => {
-                        drop(self.views.remove(&device))
+                        drop(self.views.remove(&device));
                     }
                     Event::Here(devices) => {
                         if let Some((_, view)) = self.views.get_mut(&device) {

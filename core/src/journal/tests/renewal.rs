@@ -28,6 +28,17 @@ fn renewal(of: Serial, n: u8, at: Wall) -> Record {
     Record::CertificateRenewed { of, serial: number(n), not_before, not_after: at.plus(DEVICE_LIFETIME), at }
 }
 
+/// Alice's certificate is renewed, and asked for once more; bob's is too old.
+pub(super) fn add_golden(ledger: &mut Ledger) {
+    let [alice, bob] = [("alice", "laptop"), ("bob", "desk")]
+        .map(|(user, device)| ledger.state.device(&device_name(user, device)).unwrap().serial);
+    let at = START.plus(DAY * 60);
+    ledger.add(&renewal(alice, 1, at));
+    ledger.issue(number(1));
+    ledger.add(&renewal(alice, 2, at));
+    ledger.add(&renewal(bob, 3, at.plus(DAY * 100)));
+}
+
 fn newest(ledger: &Ledger) -> Serial {
     ledger.state.device(&device_name("alice", "laptop")).unwrap().serial
 }
