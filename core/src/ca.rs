@@ -12,21 +12,22 @@
 //! A new issuing CA (`ca rotate`) signs from the moment at which the journal has it, and each certificate is handed out with
 //! the CA that signed it.
 //!
-//! The checks are numbered where they stand: CA-01 to CA-10 in [`crate::pki::csr`], GR-01 to GR-10 in
-//! [`crate::journal::fold`].
+//! The checks are numbered where they stand: CA-01 to CA-10 in [`crate::pki::csr`], GR-01 to GR-10 and RN-01 to RN-04 in
+//! [`crate::journal::fold`], RN-05 in `ca/renewal.rs`.
 
 mod devices;
+mod renewal;
 mod waiting;
 
 use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
-use crate::effect::{Effect, Effects, Note, Room, Turn};
+use crate::effect::{Effect, Effects, Note, Renewed, Room, Turn};
 use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::journal::fold::{JournalFault, allowed, free};
-use crate::journal::{EnrolRefusal, Outcome, Record, State};
+use crate::journal::{EnrolRefusal, Outcome, Record, RenewRefusal, State};
 use crate::limits::APPENDS_PENDING_MAX;
 use crate::operator::{Answer, OperatorRefusal, Signed};
 use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued, SecretKey, Successor};
@@ -74,8 +75,12 @@ enum Step {
 enum Asker {
     Newcomer(ConnId),
     Operator(AdminId),
-    /// A device that vouches for another one of its user.
+    /// A member who wants its certificate renewed, by its ask.
     Member(ConnId, AskId),
+    /// A device that vouches for another one of its user, by its ask.
+    Endorser(ConnId, AskId),
+    /// A device whose certificate has expired, and how much of the log it has seen.
+    Returning(ConnId, u64),
 }
 
 /// Why a request got no certificate; the detail is for the log.
@@ -86,6 +91,9 @@ enum No {
     Journal(EnrolRefusal),
     /// Something that has no more to it than its code.
     Code(Code),
+    Renewal(RenewRefusal),
+    /// The request was not made by the certificate's key.
+    Unproved,
     Busy,
     /// What was granted before has expired.
     Lapsed,
@@ -204,6 +212,7 @@ impl Ca {
             }
             (Step::Granting(asker), Outcome::GrantedBefore(serial)) => self.deliver(asker, *serial, state, out),
             (Step::Granting(asker), Outcome::Refused(refusal)) => refuse(asker, No::Journal(*refusal), out),
+            (Step::Granting(asker), Outcome::NotRenewed(refusal)) => refuse(asker, No::Renewal(*refusal), out),
             (Step::Issuing(issued), Outcome::Issued(serial)) => {
                 if let Some(progress) = state.progress(*serial) {
                     out.note(Note::Issued(progress.grant.name.clone(), *serial));
@@ -348,11 +357,11 @@ impl Ca {
         }
     }
 
-    /// The log's head, and the proof that it has this certificate.
-    fn proof(&mut self, serial: Serial, state: &State) -> Extensions {
+    /// The log's head, that it goes on from what was seen of it, and the proof that it has this certificate.
+    fn proof(&mut self, serial: Serial, seen: u64, state: &State) -> Extensions {
         let tree = state.log();
         let proof = state.logged(serial).and_then(|(index, leaf)| proof(tree, index, &leaf));
-        let head = self.keeper.head(tree, 0);
+        let head = self.keeper.head(tree, seen);
         let row = lineage(state, serial).extension();
         Extensions([head.extension()].into_iter().chain(proof.map(|proof| proof.extension())).chain(row).collect())
     }
@@ -364,20 +373,24 @@ impl Ca {
     fn answer(&mut self, asker: Asker, serial: Serial, der: &[u8], state: &State, out: &mut Effects) {
         let (issuing, root) = (self.authority.issuers().of(der).to_vec(), self.authority.trust().root().der().to_vec());
         match asker {
-            Asker::Newcomer(conn) => {
+            Asker::Newcomer(conn) | Asker::Returning(conn, _) => {
+                let seen = if let Asker::Returning(_, seen) = asker { seen } else { 0 };
                 let certified = Certified {
                     device: ByteBuf::from(der),
                     issuing: ByteBuf::from(issuing),
                     root: ByteBuf::from(root),
                     incarnation: state.position().incarnation,
-                    extensions: self.proof(serial, state),
+                    extensions: self.proof(serial, seen, state),
                 };
                 out.send(conn, Frame::message(&EnrolEvent::Granted(certified)));
                 out.push(Effect::Part(conn, Code::FINISHED));
             }
-            Asker::Member(conn, ask) => devices::say(conn, DevicesEvent::Done { ask }, out),
+            Asker::Endorser(conn, ask) => devices::say(conn, DevicesEvent::Done { ask }, out),
             Asker::Operator(id) => {
                 out.push(Effect::Answer(id, Answer::Signed(Signed { leaf: der.to_vec(), issuing, root })));
+            }
+            Asker::Member(conn, ask) => {
+                out.push(Effect::Renewed(conn, Renewed { ask, serial, leaf: der.to_vec(), issuing }));
             }
         }
     }
@@ -385,8 +398,8 @@ impl Ca {
 
 fn refuse(asker: Asker, no: No, out: &mut Effects) {
     match asker {
-        Asker::Newcomer(conn) => refuse_newcomer(conn, no, out),
-        Asker::Member(conn, ask) => {
+        Asker::Newcomer(conn) | Asker::Returning(conn, _) => refuse_newcomer(conn, no, out),
+        Asker::Member(conn, ask) | Asker::Endorser(conn, ask) => {
             let (code, ..) = no.told();
             out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
         }
@@ -396,8 +409,10 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 No::Journal(refusal) => OperatorRefusal::Sign(refusal),
                 No::Busy => OperatorRefusal::Busy,
                 No::Lapsed => OperatorRefusal::Lapsed,
-                // The operator's name was read before it came here.
-                No::Name(_) | No::OutOfOffice | No::Failed | No::Code(_) => OperatorRefusal::Issue,
+                // The operator's name was read before it came here, and no operator renews.
+                No::Name(_) | No::OutOfOffice | No::Failed | No::Code(_) | No::Renewal(_) | No::Unproved => {
+                    OperatorRefusal::Issue
+                }
             };
             out.push(Effect::Answer(id, Answer::Refused(refusal)));
         }
@@ -422,6 +437,8 @@ impl No {
             Self::Csr(refusal) => (Code::CSR_REFUSED, refusal.number(), refusal.to_string()),
             Self::Journal(refusal) => (refusal.code(), 0, refusal.to_string()),
             Self::Code(code) => (code, 0, code.to_string()),
+            Self::Renewal(refusal) => (refusal.code(), 0, refusal.to_string()),
+            Self::Unproved => (Code::RENEWAL_UNPROVED, 0, Code::RENEWAL_UNPROVED.to_string()),
             Self::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
             Self::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
             Self::OutOfOffice => {

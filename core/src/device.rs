@@ -22,6 +22,8 @@ pub mod following;
 mod heard;
 mod leaving;
 mod meeting;
+pub mod renewal;
+mod returning;
 pub mod session;
 pub mod watch;
 
@@ -34,7 +36,6 @@ use rand_core::CryptoRng;
 use crate::fault::{CloseReason, Fault};
 use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
 use crate::peer::{DirectInput, Expected, Reach};
-use crate::pki::Facts;
 use crate::pki::comparison::ComparisonNonce;
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::Unasked;
@@ -48,6 +49,8 @@ use asks::Asks;
 pub use asks::{Asked, Fetched};
 use calls::{CallDenied, CallEvent, Calls};
 pub use following::{Followed, Following, LogRefusal};
+use renewal::Renewing;
+pub use renewal::{NotRenewed, Renewed};
 use session::{RelaySession, SessionEvent};
 use watch::Watch;
 
@@ -95,6 +98,8 @@ pub enum Command {
     Endorse,
     /// Sends a device away that waits.
     Dismiss(DeviceLabel),
+    /// Has this device's certificate renewed, however long it still holds: answered by [`Event::Asked`].
+    Renew,
     /// Calls somebody, by a number of the user's choosing; waits this long for them to come online if they are not.
     Call(CallId, UserName, Duration),
     /// Takes a call.
@@ -152,6 +157,15 @@ pub enum Event {
     /// What the server shows as the log is not to be believed. Where it contradicts what it has shown before, it is left for
     /// good; otherwise a clock may be wrong, and it is tried again.
     LogRefused(LogRefusal),
+    /// By this device's clock or the relay's word its certificate has expired: another one is asked for by the enrolment
+    /// channel. Where a connection has ended by it, so.
+    Lapsed(Option<CloseReason>),
+    /// The device has a new certificate, to be kept before anything else is done: new connections are made with it.
+    Renewed(Box<Renewed>),
+    /// The certificate was to be renewed, and was not. Unless trying again is of no use, it is tried again.
+    NotRenewed(NotRenewed),
+    /// The server's clock, as it was told to a device whose certificate has expired by one of the two.
+    ServerClock(Wall),
     /// An alarm: the log has an act in this user's name that this device did not ask for. Told again at each start, until it
     /// was acknowledged.
     Unasked(Box<Unasked>),
@@ -190,6 +204,8 @@ pub enum Wake {
     Approve,
     /// To ask again what the log has become, or to give up on an answer about it.
     Watch,
+    /// To look whether the certificate is to be renewed, or to give up on an answer about it.
+    Renewal,
 }
 
 /// Who this device is and whom it trusts.
@@ -222,6 +238,7 @@ pub struct Device {
     asks: Asks,
     approvals: Approvals,
     watch: Watch,
+    renewing: Renewing,
     quitting: bool,
     done: bool,
     outputs: VecDeque<Output>,
@@ -233,8 +250,7 @@ impl Device {
     /// A device. With `attend` it is present to others and can be called; without, it only asks.
     pub fn new(env: TlsEnv, identity: Identity, attend: bool) -> Self {
         let dial = Dial::relay(&env, &identity.credentials, &identity.trust);
-        // It was judged when it came, and is at every door.
-        let ends = Facts::read(&identity.credentials.leaf).map_or(Wall(0), |facts| facts.not_after);
+        let renewing = Renewing::of(&identity.credentials.leaf);
         let calls = Calls::new(env.clone(), identity.clone());
         Self {
             env,
@@ -243,11 +259,12 @@ impl Device {
             incarnation: 0,
             proved: None,
             lineage: Lineage::default(),
-            session: RelaySession::new(dial, ends),
+            session: RelaySession::new(dial, renewing.ends()),
             calls,
             asks: Asks::default(),
             approvals: Approvals::default(),
             watch: Watch::default(),
+            renewing,
             quitting: false,
             done: false,
             outputs: VecDeque::new(),
@@ -276,10 +293,14 @@ impl Device {
     pub fn handle(&mut self, input: Input<'_>, now: Now, rng: &mut dyn CryptoRng) {
         self.env.clock.set(now.wall);
         self.turn = Some(now);
+        if self.took_returning(&input, now) {
+            return self.settle(now, rng);
+        }
         match input {
             Input::Start => {
                 self.tell_found();
                 self.session.start(now);
+                self.look_at_certificate(now);
             }
             Input::Connected(conn) if Calls::is_direct(conn) => {
                 self.calls.direct(conn, DirectInput::Connected(conn), now, rng);
@@ -311,6 +332,7 @@ impl Device {
                 self.asks.tick(now);
                 self.approvals.tick(now);
                 self.tick_watch(now, rng);
+                self.tick_renewal(now, rng);
             }
         }
         self.settle(now, rng);
@@ -322,19 +344,27 @@ impl Device {
         if self.outputs.is_empty() {
             self.seal();
         }
-        self.outputs.pop_front().or_else(|| self.session.poll_output()).or_else(|| self.calls.poll_output())
+        self.outputs
+            .pop_front()
+            .or_else(|| self.poll_returning())
+            .or_else(|| self.session.poll_output())
+            .or_else(|| self.calls.poll_output())
     }
 
     /// When the device next wants [`Input::Tick`], and why.
     pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
         let calls_and_asks = self.calls.next_deadline().into_iter().chain(self.asks.next_deadline());
         let calls_and_asks = calls_and_asks.chain(self.approvals.next_deadline());
-        self.session.next_deadline().into_iter().chain(calls_and_asks).chain(self.watch.next_deadline()).min()
+        let own = self.watch.next_deadline().into_iter().chain(self.renewing.next_deadline());
+        self.session.next_deadline().into_iter().chain(calls_and_asks).chain(own).min()
     }
 
     /// What the socket should take.
     pub fn outbound(&self, conn: ConnId) -> &[u8] {
-        if Calls::is_direct(conn) { self.calls.outbound(conn) } else { self.session.outbound(conn) }
+        if Calls::is_direct(conn) {
+            return self.calls.outbound(conn);
+        }
+        self.outbound_returning(conn).unwrap_or_else(|| self.session.outbound(conn))
     }
 
     /// Whether a line of any allowed length would be taken by a call now.
@@ -351,6 +381,7 @@ impl Device {
             Command::Compare(device) => self.approvals.compare(device, ComparisonNonce::draw(rng), now),
             Command::Endorse => self.approvals.endorse(&self.identity, now),
             Command::Dismiss(device) => self.approvals.dismiss(device, now),
+            Command::Renew => self.wish_renewal(now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
@@ -359,6 +390,7 @@ impl Device {
                 self.quitting = true;
                 self.calls.quit(now);
                 self.stop_watching();
+                self.stop_renewing();
             }
         }
     }
@@ -376,6 +408,7 @@ impl Device {
 
     fn exchange(&mut self, now: Now, rng: &mut dyn CryptoRng) {
         loop {
+            self.end_returning(now, rng);
             // What one event of the session has led to is told before the next is looked at, so that the last line of
             // a call never comes after the news that the relay is lost.
             let asks =
@@ -384,6 +417,10 @@ impl Device {
                 self.session.request(&request);
             } else if let Some(request) = self.watch.poll_request() {
                 self.session.request(&request);
+            } else if let Some(user) = self.calls.poll_vouch() {
+                self.asks.vouch(user, now);
+            } else if let Some(judged) = self.asks.poll_vouched() {
+                self.calls.vouched(&judged, now);
             } else if let Some(split) = self.calls.take_split() {
                 self.split(split, now, rng);
             } else if let Some(asked) = self.asks.poll_event().or_else(|| self.approvals.poll_event()) {
@@ -424,35 +461,42 @@ impl Device {
                 self.asks.online(now);
                 self.approvals.online(now);
                 self.calls.online(now);
+                self.look_at_certificate(now);
             }
             SessionEvent::Said(event) => {
-                if let Err(fault) = self.relay_event(event, now) {
+                if let Err(fault) = self.relay_event(event, now, rng) {
                     self.session.fault(fault, now, rng);
                 }
             }
             SessionEvent::Lost(reason, wait) => {
-                self.calls.offline(now);
-                self.asks.offline();
-                self.approvals.offline();
-                self.stop_watching();
+                self.offline(now);
                 self.tell(Event::Offline(reason, wait));
             }
+            SessionEvent::Lapsed(conn, lost) => {
+                self.offline(now);
+                self.tell(Event::Lapsed(lost));
+                self.come_back(conn, now, rng);
+            }
             SessionEvent::GivenUp(reason) => {
-                self.calls.offline(now);
-                self.asks.offline();
-                self.approvals.offline();
-                self.stop_watching();
+                self.offline(now);
                 self.calls.quit(now);
                 self.tell(Event::GivenUp(reason));
             }
             SessionEvent::Parted => {
-                self.calls.offline(now);
-                self.asks.offline();
-                self.approvals.offline();
-                self.stop_watching();
+                self.offline(now);
                 self.done();
             }
         }
+    }
+
+    /// There is no relay for the time being.
+    fn offline(&mut self, now: Now) {
+        self.calls.offline(now);
+        self.asks.offline();
+        self.approvals.offline();
+        self.stop_watching();
+        self.stop_renewing();
+        self.look_at_certificate(now);
     }
 
     /// Has the calls hand over what the turn has queued for their tunnels.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand_core::CryptoRng;
 
 use crate::fault::CloseReason;
-use crate::id::{AdminId, AppendId, ConnId, DeviceName, LoadId, Serial, UserName};
+use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceName, LoadId, Serial, UserName};
 use crate::journal::{Record, State};
 use crate::operator::Answer;
 use crate::server::StrangersWork;
@@ -52,8 +52,23 @@ pub enum Effect {
     Load(LoadId, Room, u64),
     /// Answer the operator.
     Answer(AdminId, Answer),
+    /// Hand a device its newest certificate, and let its connection have the proof from it.
+    Renewed(ConnId, Renewed),
     /// For the log.
     Note(Note),
+}
+
+/// A device's newest certificate, as it asked for it on its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    /// As asked.
+    pub ask: AskId,
+    /// Its number.
+    pub serial: Serial,
+    /// The leaf in DER.
+    pub leaf: Vec<u8>,
+    /// The issuing CA in DER.
+    pub issuing: Vec<u8>,
 }
 
 /// What a log should hold: who came and went, what was issued and refused. Never a secret.

@@ -68,6 +68,23 @@ pub const ISSUING_NOTICE_SPAN: Duration = days(1);
 pub const ISSUING_CAS_MAX: usize = 64;
 /// How long a device's certificate lives.
 pub const DEVICE_LIFETIME: Duration = days(90);
+/// How long after its end a device's certificate is still renewed (frozen with the journal's rules 3).
+pub const RENEWAL_GRACE: Duration = days(45);
+/// A certificate that was granted no longer ago than this, and still holds, is its own renewal: a device whose answer was
+/// lost gets it again, and none fills the log (frozen with the journal's rules 3).
+pub const RENEWAL_SPACING: Duration = days(1);
+/// How often a device looks whether its certificate is to be renewed: its machine may sleep, and the timer with it.
+pub const RENEWAL_LOOK_SPAN: Duration = days(1);
+/// After a renewal that came to nothing a device waits this long at most before the next try, and at least half of it.
+pub const RENEWAL_TRY_SPAN_MAX: Duration = Duration::from_secs(60 * 60);
+/// The same where the certificate ends so soon that there is no time for more.
+pub const RENEWAL_TRY_SPAN_MIN: Duration = Duration::from_secs(60);
+/// How long before the other end's proof in a call ends the relay is asked for their renewed certificate.
+pub const PROOF_NOTICE: Duration = Duration::from_secs(60 * 60);
+/// How long it takes until the relay is asked again.
+pub const PROOF_LOOK_SPAN: Duration = Duration::from_secs(5 * 60);
+/// A signature by a device's key of any kind: RSA of 4096 bits.
+pub const SIGNATURE_BYTES_MAX: usize = 512;
 /// How long the relay's own certificate lives; it is made anew at two thirds.
 pub const RELAY_LIFETIME: Duration = days(90);
 /// After a failure to make the relay's own certificate anew, the next try.
@@ -350,6 +367,12 @@ const _: () = {
         NOTE_SIGNATURES_MAX * (NOTE_NAME_BYTES_MAX + 128) + NOTE_NAME_BYTES_MAX + 128 <= NOTE_BYTES_MAX,
         "a checkpoint with as many cosignatures as allowed, all under the longest names, is a note",
     );
+    assert!(
+        RENEWAL_SPACING.as_secs() * 10 < DEVICE_LIFETIME.as_secs()
+            && RENEWAL_TRY_SPAN_MAX.as_secs() < RENEWAL_SPACING.as_secs(),
+        "two thirds of a lifetime are not fresh, and there is time for many tries",
+    );
+    assert!(PROOF_LOOK_SPAN.as_secs() < PROOF_NOTICE.as_secs() / 2, "the relay is asked more than once");
     assert!(DEVICE_LIFETIME.as_secs() < ISSUING_LIFETIME.as_secs(), "a leaf ends before its issuer");
     assert!(
         DEVICE_LIFETIME.as_secs() + 14 * ISSUING_NOTICE_SPAN.as_secs() < ISSUING_NOTICE.as_secs()

@@ -151,7 +151,7 @@ impl fmt::Display for OperatorRefusal {
             Self::Name(refusal) | Self::Sign(refusal) => write!(f, "{refusal}"),
             Self::Busy => write!(f, "{}", Code::BUSY),
             Self::Lapsed => f.write_str(
-                "that key's certificate has expired, and renewal is not built yet: make a new key and choose another user name",
+                "that key's certificate has expired: its device renews it by itself, or make a new key and choose another user name",
             ),
             Self::Issue => write!(f, "{}", Code::ISSUE_FAILED),
             Self::NoSuchUser => f.write_str("nobody of that name has joined: server users lists who has"),

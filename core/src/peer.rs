@@ -34,7 +34,7 @@ use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES, PEER_LINE_OVERHEAD
 use crate::link::{Link, LinkEvent};
 use crate::time::{Now, Wall};
 use crate::tlog::Split;
-use crate::tls::{Credentials, Dial, Doors, Proven, TlsEnv, Trust};
+use crate::tls::{Credentials, Dial, Doors, Judged, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
 use crate::wire::{Code, Extensions, Frame};
@@ -111,6 +111,8 @@ pub struct Peer {
     lines: Lines,
     agreement: Agreement,
     proven: Option<Proven<DeviceName>>,
+    /// Until when the proof holds: the end of the certificate that was shown, or of one that has renewed it.
+    proof_ends: Option<Wall>,
     open: bool,
     over: bool,
     parted: Option<Code>,
@@ -156,6 +158,7 @@ impl Peer {
             lines: Lines::default(),
             agreement: Agreement::new(expected),
             proven: None,
+            proof_ends: None,
             open: false,
             over: false,
             parted: None,
@@ -267,7 +270,19 @@ impl Peer {
 
     /// The last second of the other end's proof, once there is one.
     pub fn proof_ends(&self) -> Option<Wall> {
-        self.proven.as_ref().map(Proven::not_after)
+        self.proof_ends
+    }
+
+    /// This certificate was found good and to be in the log. If it is the other end's, for the very name and key that the
+    /// handshake has proved, the proof holds as long as it: whether it was believed.
+    pub fn vouched(&mut self, judged: &Judged) -> bool {
+        let is_theirs =
+            self.proven.as_ref().is_some_and(|proven| *proven.who() == judged.device && proven.key() == judged.key);
+        let holds_longer = is_theirs && self.proof_ends.is_some_and(|ends| ends < judged.not_after);
+        if holds_longer {
+            self.proof_ends = Some(judged.not_after);
+        }
+        holds_longer
     }
 
     /// Whether a line of any allowed length would be taken now.
@@ -357,6 +372,7 @@ impl Peer {
     fn met(&mut self, device: Option<Proven<DeviceName>>) -> Result<(), Fault> {
         let proven = device.ok_or(Fault::Unexpected)?;
         let word = self.agreement.met(&proven)?;
+        self.proof_ends = Some(proven.not_after());
         self.proven = Some(proven);
         self.tunnelled(&word);
         Ok(())

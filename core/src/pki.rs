@@ -21,6 +21,7 @@ pub mod issuers;
 pub mod key;
 pub mod lint;
 pub mod profile;
+pub mod renewal;
 mod small_order;
 pub mod spki;
 
@@ -34,4 +35,6 @@ pub use issue::{
 pub use issuers::Issuers;
 pub use key::SecretKey;
 pub use lint::LintFailure;
+pub use profile::Validity;
+pub use renewal::renewal_message;
 pub use spki::{KeyKind, KeyRefusal, Spki};

@@ -13,6 +13,8 @@ pub mod tunnel;
 
 use std::time::Duration;
 
+use serde_bytes::ByteBuf;
+
 use crate::effect::Effects;
 use crate::fault::Fault;
 use crate::id::{AskId, ConnId, DeviceName, LoadId, TunnelId, UserName};
@@ -21,6 +23,8 @@ use crate::limits::{
     ATTENDANCES_MAX, ATTENDANCES_SPAN, BRANCHES_MAX, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, WHO_PAGE_MAX,
 };
 use crate::time::{Instant, Now};
+use crate::tlog::keeper::lineage;
+use crate::wire::log::LogProof;
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
 use crate::wire::{Code, Extensions, Frame};
 
@@ -108,6 +112,8 @@ impl Relay {
             // The certificate authority answers those (`server/conn.rs`).
             RelayRequest::Devices(_) => return Err(Fault::Unexpected),
             RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
+            // The CA's to answer: `server/conn.rs` hands it there.
+            RelayRequest::Renew { .. } => return Err(Fault::Unexpected),
         }
         Ok(())
     }
@@ -119,6 +125,24 @@ impl Relay {
     /// If we did not ask.
     pub fn loaded(&mut self, id: LoadId, record: Option<&[u8]>, books: &mut Books<'_>, out: &mut Effects) {
         self.fetches.loaded(id, record, &mut self.followers, books, out);
+    }
+
+    /// A device has a new certificate, and its connection the proof from it: it is handed out with the log's proof, and in
+    /// the same order with everything that names the device.
+    pub fn renewed(
+        &mut self,
+        to: &Admitted,
+        ask: AskId,
+        (leaf, issuing): (Vec<u8>, Vec<u8>),
+        books: &mut Books<'_>,
+        out: &mut Effects,
+    ) {
+        self.roster.renewed(to);
+        let proof = self.followers.prove(to.conn(), to.serial(), books, out);
+        let row = proof.as_ref().and_then(|_| lineage(books.state, to.serial()).extension());
+        let extensions = Extensions(proof.iter().map(LogProof::extension).chain(row).collect());
+        let (leaf, issuing) = (ByteBuf::from(leaf), ByteBuf::from(issuing));
+        out.send(to.conn(), Frame::message(&RelayEvent::Renewed { ask, leaf, issuing, extensions }));
     }
 
     /// A connection is over.

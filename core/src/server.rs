@@ -363,6 +363,7 @@ impl Server {
                     self.loading.insert(id, room);
                     self.outputs.push_back(Output::Load(id, n));
                 }
+                Effect::Renewed(conn, renewed) => self.renewed(conn, renewed, now),
                 Effect::Answer(id, answer) => self.outputs.push_back(Output::Answer(id, answer)),
                 Effect::Note(note) => self.outputs.push_back(Output::Note(note)),
             }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, Serial, UserName};
 use countersign_core::invite::TokenHash;
@@ -46,6 +47,9 @@ fn record(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
     }
     if (0xe8..0xf0).contains(&kind) {
         return endorsed(script);
+    }
+    if (0xe0..0xe8).contains(&kind) {
+        return renewed(script);
     }
     match kind % 8 {
         0 => {
@@ -163,6 +167,15 @@ impl Books {
     }
 }
 
+/// A renewal of some certificate, at a time in which it is fresh, due, in its grace or lost.
+fn renewed(script: &mut Script<'_>) -> Vec<u8> {
+    let days = [0, 60, 100, 200].map(|days| Duration::from_secs(days * 24 * 60 * 60));
+    let at = near(NOW.plus(script.choose(&days)), script);
+    let (of, serial) = (serial(script), serial(script));
+    let not_after = near(at.plus(DEVICE_LIFETIME), script);
+    Record::CertificateRenewed { of, serial, not_before: at, not_after, at }.encode()
+}
+
 /// A certificate of a CA or the relay, as it was made or with one byte changed.
 fn certified(script: &mut Script<'_>) -> Vec<u8> {
     let founded = &cast().home.founded;
@@ -188,7 +201,11 @@ fn accepted(outcome: &Outcome) -> bool {
         | Outcome::Issued(_)
         | Outcome::IssuingLogged
         | Outcome::RelayLogged => true,
-        Outcome::GrantedBefore(_) | Outcome::LoggedBefore | Outcome::Refused(_) | Outcome::Contradicts(_) => false,
+        Outcome::GrantedBefore(_)
+        | Outcome::LoggedBefore
+        | Outcome::Refused(_)
+        | Outcome::NotRenewed(_)
+        | Outcome::Contradicts(_) => false,
     }
 }
 
@@ -232,10 +249,22 @@ fn keeps_promises(state: &State) {
             assert_eq!((&progress.grant.name.user, &progress.grant.name.device), (user, label));
             assert_eq!(progress.grant.key.id(), device.key);
             assert_eq!(progress.issued.is_none(), unissued.remove(&device.serial));
+            let pending =
+                |serial: &Serial| state.progress(*serial).is_some_and(|new| new.grant.name == progress.grant.name);
+            let pending: Vec<Serial> = unissued.iter().copied().filter(pending).collect();
+            assert!(pending.len() <= 1, "{user}/{label} is renewed twice at once");
+            unissued.retain(|serial| !pending.contains(serial));
             let invite = state.invite(progress.grant.token).expect("a grant has an invite");
-            assert_eq!(invite.used, Some(device.serial), "{user}'s invite is good for another");
+            let first = invite.used.and_then(|serial| state.progress(serial)).expect("a grant's invite is used up");
+            let (of_first, of_newest) = (&first.grant, &progress.grant);
+            assert_eq!(
+                (&of_first.name, &of_first.key),
+                (&of_newest.name, &of_newest.key),
+                "{user}'s invite is another's"
+            );
+            assert_eq!(first.grant.serial != device.serial, progress.basis == Basis::Renewed);
             assert!(invite.user.as_ref().is_none_or(|only| only == user), "{user} used another's invite");
-            assert!(progress.grant.at <= invite.expires, "{user} used an invite that had expired");
+            assert!(first.grant.at <= invite.expires, "{user} used an invite that had expired");
         }
     }
     assert!(unissued.is_empty(), "{unissued:?} are granted to nobody");

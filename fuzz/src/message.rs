@@ -7,7 +7,7 @@
 use std::fmt::Debug;
 
 use countersign_core::fault::Fault;
-use countersign_core::limits::{FORWARD_BYTES_MAX, FRAME_BYTES_MAX, LINE_BYTES_MAX, WHO_PAGE_MAX};
+use countersign_core::limits::{FORWARD_BYTES_MAX, FRAME_BYTES_MAX, LINE_BYTES_MAX, SIGNATURE_BYTES_MAX, WHO_PAGE_MAX};
 use countersign_core::wire::enrol::{EnrolEvent, EnrolRequest};
 use countersign_core::wire::frame::decode;
 use countersign_core::wire::peer::PeerMessage;
@@ -21,9 +21,16 @@ use crate::frame::model;
 /// What a newcomer says.
 pub fn enrol_request(data: &[u8]) {
     round::<EnrolRequest>(data, |request| {
-        let EnrolRequest::Enrol(enrol) = request else { return Ok(()) };
-        enrol.extensions.check()?;
-        assert!(insists_on_nothing(&enrol.extensions));
+        request.check()?;
+        let extensions = match request {
+            EnrolRequest::Enrol(enrol) => &enrol.extensions,
+            EnrolRequest::Renew(renew) => {
+                assert!(renew.signature.len() <= SIGNATURE_BYTES_MAX);
+                &renew.extensions
+            }
+            EnrolRequest::Reveal { .. } => return Ok(()),
+        };
+        assert!(insists_on_nothing(extensions));
         Ok(())
     });
 }

@@ -10,6 +10,7 @@
 //! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`listeners`]: what direct connections need besides.
+//! - [`renew`], [`renewed`]: another certificate for the same name and key, and where it is kept.
 //! - [`import`], [`bundle`]: a key that was made elsewhere, with its certificates.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
@@ -33,6 +34,8 @@ pub mod machine;
 pub mod notice;
 pub mod outcome;
 pub mod reactor;
+pub mod renew;
+pub mod renewed;
 pub mod screen;
 pub mod skew;
 pub mod typed;
@@ -130,7 +133,9 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Who { json } => who::who(world, json),
         Command::Listen { json, accept, way: _ } => chat::listen::listen(world, json, accept),
         Command::Call { user, json, patience: _, way: _ } => chat::call::call(world, &user, json),
-        Command::Cert { command: None } => Err(Failure::usage("client cert needs a word more: show, or export DIR")),
+        Command::Cert { command: None } => {
+            Err(Failure::usage("client cert needs a word more: show, renew, or export DIR"))
+        }
         Command::Cert { command: Some(command) } => certificate(command, world),
         Command::Send(_) => later("send"),
         Command::Room(_) => later("room"),
@@ -152,7 +157,7 @@ fn certificate(command: CertCommand, world: &World) -> Result<(), Failure> {
     match command {
         CertCommand::Show { json } => cert::show(world, json),
         CertCommand::Export { dir } => cert::export(world, &dir),
-        CertCommand::Renew(_) => later("cert renew"),
+        CertCommand::Renew { json } => renew::renew(world, json),
         CertCommand::Fetch { user, json, export } => fetch::fetch(world, &user, json, export.as_deref()),
         CertCommand::Import { key, bundle, passphrase_file } => {
             import::import(world, &key, &bundle, passphrase_file.as_deref())

@@ -70,6 +70,7 @@ saboteurs! {
     LoseAllRecords "lost-journal" durability "The disk has lost all records but the first after a crash.",
     EarlyAnswer "early-answer" durability "The disk answers before the append is durable, and a crash within seconds loses it.",
     KeyAfterRequest "key-after-request" durability "A device's shell stores the key when the answer is there, not before it asks.",
+    ForgetRenewal "forgotten-renewal" durability "The devices' shells do not keep a renewed certificate.",
     DropPresence "dropped-presence" presence "One device is never told who comes and goes.",
     KeepGhosts "ghosts" presence "Nobody is told that somebody went.",
     EmptyPage "empty-page" presence "Whoever comes is told that nobody else is here.",

@@ -23,6 +23,7 @@ mod enrolments;
 mod frames;
 pub(crate) mod mint;
 mod relays;
+mod renewals;
 pub(crate) mod stage;
 pub(crate) mod villain;
 
@@ -113,6 +114,8 @@ pub enum Reason {
     Csr(CsrRefusal),
     /// The journal has something against it.
     Enrol(EnrolRefusal),
+    /// A certificate is not renewed, by this code.
+    NotRenewed(Code),
     /// The name is none.
     Name(NameRefusal),
     /// What the CA sent is not a certificate for the one who asked.
@@ -152,6 +155,7 @@ impl fmt::Display for Reason {
             Self::Parted(code) => write!(f, "goodbye {}: {code}", code.0),
             Self::Csr(refusal) => write!(f, "{refusal}"),
             Self::Enrol(refusal) => write!(f, "{refusal:?}"),
+            Self::NotRenewed(code) => write!(f, "not renewed: {code}"),
             Self::Name(refusal) => write!(f, "Name({refusal:?})"),
             Self::Answer(refusal) => write!(f, "Answer({refusal:?})"),
             Self::Call(end) => write!(f, "{end:?}"),
@@ -185,7 +189,7 @@ pub struct Forgery {
     /// What it is, in a sentence.
     pub what: &'static str,
     /// The checks of core that it exercises: V-xx in `core/src/tls/verify.rs`, CA-xx in `core/src/pki/csr.rs`, GR-xx in
-    /// `core/src/journal/fold.rs`; or else the rule that it breaks.
+    /// RN-xx in `core/src/journal/fold.rs`; or else the rule that it breaks.
     pub checks: &'static [&'static str],
     /// Where it is tried, and what must come of it there.
     pub tries: Vec<(Door, Verdict)>,
@@ -244,7 +248,7 @@ pub fn section(check: &str) -> String {
         "CA-04" => "RFC 8410 §4",
         "CA-06" => "RFC 5280 §4.2.1.3",
         "CA-08" => "RFC 2985 §5.4.2",
-        "CA-09" => "RFC 8446 §7.5",
+        "CA-09" | "RN-05" => "RFC 8446 §7.5",
         _ => return check.to_owned(),
     };
     format!("{check} ({rfc})")
@@ -256,6 +260,7 @@ pub fn catalogue() -> &'static [Forgery] {
         let mut all = certificates::forgeries();
         all.extend(relays::forgeries());
         all.extend(enrolments::forgeries());
+        all.extend(renewals::forgeries());
         all.extend(frames::forgeries());
         all.extend(calls::forgeries());
         all.extend(direct::forgeries());
@@ -280,6 +285,7 @@ pub fn controls() -> &'static [Forgery] {
         let mut all = vec![certificates::control(), frames::control()];
         all.extend(relays::controls());
         all.push(enrolments::control());
+        all.push(renewals::control());
         all.extend(direct::controls());
         all
     });

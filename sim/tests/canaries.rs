@@ -40,6 +40,12 @@ fn with_secrets(seed: u64) -> SimConfig {
     SimConfig { secret_mean_ms: 3_000, quit_weight: 10, kill_weight: 10, ..honest }
 }
 
+/// The same with an honest relay, and an absence after which each certificate is to be renewed.
+fn with_absences(seed: u64) -> SimConfig {
+    let honest = SimConfig { lie_percent: 0, liar_leaves: 0, restore_after_s: 0, ..config(seed) };
+    SimConfig { away_h: 1_600, quit_weight: 20, kill_weight: 20, ..honest }
+}
+
 /// The words of the first objection within some seeds.
 fn objection(name: &str) -> String {
     objection_in(name, config)
@@ -140,6 +146,11 @@ fn agreement_and_durability_object_to_what_was_answered_for_and_lost() {
     // How much of what was told is lost first depends on the run: that durability objects is enough.
     let _ = (objection("lost-journal"), objection("early-answer"));
     assert!(objection("key-after-request").contains("by another key"));
+}
+
+#[test]
+fn durability_objects_to_a_renewed_certificate_that_is_not_kept() {
+    assert!(objection_in("forgotten-renewal", with_absences).contains("had been given to keep"));
 }
 
 #[test]

@@ -97,12 +97,18 @@ fn every_numbered_check_is_tried_by_what_its_row_names() {
         + core!("device/following/tests.rs")
         + core!("peer/tests/agreement.rs")
         + core!("server/tests.rs")
-        + core!("journal/tests.rs");
+        + core!("journal/tests.rs")
+        + core!("journal/tests/renewal.rs")
+        + core!("server/tests/renewal.rs");
     let forgeries: BTreeMap<&str, &Forgery> = catalogue().iter().map(|forgery| (forgery.name, forgery)).collect();
     let mut numbers = BTreeSet::new();
-    for (source, prefix, count) in
-        [(core!("tls/verify.rs"), "V-", 12), (core!("pki/csr.rs"), "CA-", 10), (core!("journal/fold.rs"), "GR-", 10)]
-    {
+    for (source, prefix, count) in [
+        (core!("tls/verify.rs"), "V-", 12),
+        (core!("pki/csr.rs"), "CA-", 10),
+        (core!("journal/fold.rs"), "GR-", 10),
+        (core!("journal/fold.rs"), "RN-", 4),
+        (core!("ca/renewal.rs"), "RN-", 1),
+    ] {
         let rows = table(source, prefix);
         assert_eq!(rows.len(), count, "the table of {prefix}xx has other rows");
         for Row { number, named } in rows {
@@ -123,7 +129,9 @@ fn every_numbered_check_is_tried_by_what_its_row_names() {
         }
     }
     for forgery in catalogue() {
-        for check in forgery.checks.iter().filter(|check| ["V-", "CA-", "GR-"].iter().any(|p| check.starts_with(p))) {
+        for check in
+            forgery.checks.iter().filter(|check| ["V-", "CA-", "GR-", "RN-"].iter().any(|p| check.starts_with(p)))
+        {
             assert!(numbers.contains(*check), "{} exercises {check}, which there is not", forgery.name);
         }
     }

@@ -63,6 +63,14 @@ impl Pool {
                 let serial = if wrong { Serial::draw(rng) } else { serial };
                 Record::CertificateIssued { serial, der: issued.der().to_vec().into() }
             }
+            (8, _) if rng.chance(1, 2) => {
+                // Of any certificate there is, or of none; long after, or while it is fresh.
+                let known: Vec<Serial> = state.grants().map(|progress| progress.grant.serial).collect();
+                let of = rng.pick(&known).copied().unwrap_or_else(|| Serial::draw(rng));
+                let at = Wall(at.0 + rng.below(200) * 24 * 60 * 60);
+                let (not_before, not_after) = (at, Wall(at.0 + 90 * 24 * 60 * 60));
+                Record::CertificateRenewed { of, serial: Serial::draw(rng), not_before, not_after, at }
+            }
             (9, _) if rng.chance(1, 2) => {
                 Record::RealmFounded { realm: Realm::default(), root: self.authority.trust().root().fingerprint(), at }
             }
@@ -98,7 +106,7 @@ fn slices(records: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
 #[test]
 fn a_thousand_random_histories_replay_to_the_live_state() {
     let pool = Pool::new(&mut Streams::new(0).secret("pool"));
-    let (mut granted, mut refused, mut contradicted, mut issued) = (0, 0, 0, 0);
+    let (mut granted, mut refused, mut contradicted, mut issued, mut not_renewed) = (0, 0, 0, 0, 0);
     for seed in 0..HISTORIES {
         let rng = &mut Streams::new(seed).secret("history");
         let (records, outcomes, live) = pool.history(rng);
@@ -124,6 +132,7 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 Outcome::Refused(_) => refused += 1,
                 Outcome::Contradicts(_) => contradicted += 1,
                 Outcome::Issued(_) => issued += 1,
+                Outcome::NotRenewed(_) => not_renewed += 1,
                 Outcome::Founded
                 | Outcome::Invited
                 | Outcome::GrantedBefore(_)
@@ -133,7 +142,7 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
             }
         }
     }
-    let each = [granted, refused, contradicted, issued];
+    let each = [granted, refused, contradicted, issued, not_renewed];
     assert!(each.iter().all(|count| *count > 500), "hardly anything happened: {each:?}");
 }
 

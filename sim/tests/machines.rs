@@ -45,11 +45,27 @@ fn a_month_of_sleep_costs_few_steps_and_nobody_their_certificate() {
 }
 
 #[test]
-fn whose_certificate_lapses_meanwhile_is_told_so_and_enrols_anew_under_another_name() {
+fn who_comes_back_after_two_thirds_of_a_certificates_life_renews_it_in_band() {
+    let outcomes: Vec<_> = (7..10).map(|seed| told(&SimConfig { away_h: 1_600, ..quiet(seed) })).collect();
+    assert!(count(&outcomes, "renewal", "kept") >= 12, "four people in each of three runs");
+    assert_eq!(count(&outcomes, "renewal", "the server's clock"), 0, "none had expired");
+    assert_eq!(count(&outcomes, "device", "begun anew"), 0);
+}
+
+#[test]
+fn who_comes_back_after_three_months_has_it_renewed_by_itself() {
     let outcomes: Vec<_> = (7..10).map(|seed| told(&SimConfig { away_h: 2_400, ..quiet(seed) })).collect();
-    assert!(count(&outcomes, "device", "did not start, own certificate Expired") > 0);
-    assert_eq!(count(&outcomes, "device", "begun anew"), 12, "four people in each of three runs");
+    assert!(count(&outcomes, "renewal", "kept") >= 12, "four people in each of three runs");
+    assert!(count(&outcomes, "renewal", "the server's clock") >= 12);
+    assert_eq!(count(&outcomes, "device", "begun anew"), 0);
     assert!(count(&outcomes, "relay", "certified") > 0, "the relay's own certificate is made anew");
+}
+
+#[test]
+fn who_was_away_beyond_the_grace_is_told_so_and_enrols_anew() {
+    let outcomes: Vec<_> = (7..10).map(|seed| told(&SimConfig { away_h: 3_600, ..quiet(seed) })).collect();
+    assert!(count(&outcomes, "renewal", "refused RENEWAL_TOO_LATE") >= 12);
+    assert_eq!(count(&outcomes, "device", "begun anew"), 12, "four people in each of three runs");
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Ca {
             }
         };
         if let Err(no) = result {
-            refuse(Asker::Member(conn, ask), no, turn.out);
+            refuse(Asker::Endorser(conn, ask), no, turn.out);
         }
     }
 
@@ -204,7 +204,7 @@ impl Ca {
         let Some(waiting) = self.waiting_room.leave(newcomer) else { return Err(No::Code(Code::NOT_WAITING)) };
         let grant = self.authority.propose(&waiting.checked, waiting.token, turn.now.wall, turn.rng);
         let append = turn.out.append(Room::Ca, vec![Record::CertificateEndorsed { grant, endorsement }]);
-        self.appending.insert(append, Step::Endorsing(Asker::Newcomer(newcomer), Asker::Member(conn, ask)));
+        self.appending.insert(append, Step::Endorsing(Asker::Newcomer(newcomer), Asker::Endorser(conn, ask)));
         Ok(())
     }
 
@@ -228,7 +228,7 @@ impl Ca {
 /// Whoever compares with a device that waits no more need not wait either.
 fn waits_no_more(waiting: &Waiting, out: &mut Effects) {
     if let Some((member, ask)) = waiting.comparing {
-        refuse(Asker::Member(member, ask), No::Code(Code::NOT_WAITING), out);
+        refuse(Asker::Endorser(member, ask), No::Code(Code::NOT_WAITING), out);
     }
 }
 

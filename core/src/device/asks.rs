@@ -13,7 +13,7 @@ use super::{Identity, LogRefusal, Wake};
 use crate::fault::Fault;
 use crate::id::{AskId, UserName};
 use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, LOG_READ_MAX, USERS_MAX};
-use crate::time::{Deadlines, Instant, Now};
+use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tls::{CertRefusal, Judged, Side, judge_device};
 use crate::wire::Code;
 use crate::wire::log::{self, Lineage, LogPage, LogProof};
@@ -30,6 +30,8 @@ pub enum Asked {
     Log(Vec<Vec<u8>>),
     /// About this user's devices.
     Approval(Approval),
+    /// This device's certificate holds until then.
+    Renewed(Wall),
     /// The relay did not give what was asked for.
     Refused(Code),
     /// The relay did not answer in time.
@@ -52,12 +54,32 @@ pub struct Fetched {
 pub(super) struct Asks {
     count: u64,
     who: Option<(AskId, Vec<Person>)>,
-    fetch: Option<(AskId, UserName, Vec<Fetched>)>,
+    fetch: Option<Fetching>,
+    /// What is fetched then: the relay does one after the other.
+    fetches: VecDeque<(UserName, For)>,
     read: Option<(AskId, Vec<Vec<u8>>)>,
     online: bool,
     deadlines: Deadlines<Wake>,
     requests: VecDeque<RelayRequest>,
     events: VecDeque<Asked>,
+    vouched: VecDeque<Judged>,
+}
+
+/// Whose certificates are being fetched.
+#[derive(Debug)]
+struct Fetching {
+    ask: AskId,
+    user: UserName,
+    fetched: Vec<Fetched>,
+    wanted_by: For,
+}
+
+/// Who wants certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    User,
+    /// A call, which may go on with whoever has a newer one.
+    Calls,
 }
 
 impl Asks {
@@ -70,9 +92,34 @@ impl Asks {
 
     /// Asks for somebody's certificates.
     pub(super) fn fetch(&mut self, user: UserName, now: Now) {
+        self.begin_fetch(user, For::User, now);
+    }
+
+    /// Asks for the certificates of somebody who is in a call.
+    pub(super) fn vouch(&mut self, user: UserName, now: Now) {
+        self.begin_fetch(user, For::Calls, now);
+    }
+
+    fn begin_fetch(&mut self, user: UserName, wanted_by: For, now: Now) {
+        // A person's newer wish takes the place of the older; a call's waits, and is waited for.
+        let stands = self.fetch.as_ref().is_some_and(|fetch| For::User != wanted_by || fetch.wanted_by != For::User);
+        if stands {
+            self.fetches.retain(|(_, other)| wanted_by == For::Calls || *other == For::Calls);
+            return self.fetches.push_back((user, wanted_by));
+        }
         let ask = self.number();
-        self.fetch = Some((ask, user.clone(), Vec::new()));
+        self.fetch = Some(Fetching { ask, user: user.clone(), fetched: Vec::new(), wanted_by });
         self.send(RelayRequest::Fetch { ask, user }, Wake::Fetch, now);
+    }
+
+    /// One fetch is over, and the next begins.
+    fn end_fetch(&mut self, now: Now) -> Option<Fetching> {
+        let fetch = self.fetch.take();
+        self.deadlines.clear(Wake::Fetch);
+        if let Some((user, wanted_by)) = self.fetches.pop_front() {
+            self.begin_fetch(user, wanted_by, now);
+        }
+        fetch
     }
 
     /// Asks for the whole log.
@@ -88,8 +135,8 @@ impl Asks {
         if self.who.is_some() {
             self.who(now);
         }
-        if let Some((_, user, _)) = self.fetch.take() {
-            self.fetch(user, now);
+        if let Some(Fetching { user, wanted_by, .. }) = self.fetch.take() {
+            self.begin_fetch(user, wanted_by, now);
         }
         if self.read.is_some() {
             self.read_log(now);
@@ -131,7 +178,7 @@ impl Asks {
     /// A certificate has come; [`RelayEvent::Certificate`] and nothing else.
     pub(super) fn certificate(&mut self, event: RelayEvent, own: &Identity, now: Now) -> Result<(), Fault> {
         let RelayEvent::Certificate { ask, leaf, issuing, more, extensions } = event else { return Ok(()) };
-        let Some((_, user, fetched)) = self.fetch.as_mut().filter(|(waiting, ..)| *waiting == ask) else {
+        let Some(Fetching { user, fetched, .. }) = self.fetch.as_mut().filter(|fetch| fetch.ask == ask) else {
             return Ok(());
         };
         let (leaf, issuing) = (CertificateDer::from(leaf.into_vec()), CertificateDer::from(issuing.into_vec()));
@@ -150,9 +197,11 @@ impl Asks {
                 return Err(Fault::Malformed);
             }
             self.deadlines.set(Wake::Fetch, now.mono.plus(ASK_TIME_MAX));
-        } else if let Some((_, user, fetched)) = self.fetch.take() {
-            self.deadlines.clear(Wake::Fetch);
-            self.events.push_back(Asked::Certificates(user, fetched));
+        } else if let Some(Fetching { user, fetched, wanted_by, .. }) = self.end_fetch(now) {
+            match wanted_by {
+                For::User => self.events.push_back(Asked::Certificates(user, fetched)),
+                For::Calls => self.vouched.extend(fetched.into_iter().filter_map(|fetched| fetched.verdict.ok())),
+            }
         }
         Ok(())
     }
@@ -175,11 +224,9 @@ impl Asks {
     }
 
     /// The relay refuses an ask; whether it was one of these.
-    pub(super) fn refused(&mut self, ask: AskId, code: Code) -> bool {
-        let ours = self.fetch.as_ref().is_some_and(|(waiting, ..)| *waiting == ask);
-        if ours {
-            self.fetch = None;
-            self.deadlines.clear(Wake::Fetch);
+    pub(super) fn refused(&mut self, ask: AskId, code: Code, now: Now) -> bool {
+        let ours = self.fetch.as_ref().is_some_and(|fetch| fetch.ask == ask);
+        if ours && self.end_fetch(now).is_some_and(|fetch| fetch.wanted_by == For::User) {
             self.events.push_back(Asked::Refused(code));
         }
         ours
@@ -191,7 +238,12 @@ impl Asks {
             match wake {
                 Wake::Who => self.who = None,
                 Wake::ReadLog => self.read = None,
-                Wake::Fetch => self.fetch = None,
+                Wake::Fetch => {
+                    if self.end_fetch(now).is_none_or(|fetch| fetch.wanted_by == For::Calls) {
+                        // The calls ask again by themselves.
+                        continue;
+                    }
+                }
                 Wake::Redial
                 | Wake::Admission
                 | Wake::Liveness
@@ -200,7 +252,8 @@ impl Asks {
                 | Wake::Direct(_)
                 | Wake::Leaving
                 | Wake::Watch
-                | Wake::Approve => unreachable!("the others keep those"),
+                | Wake::Approve
+                | Wake::Renewal => unreachable!("the others keep those"),
             }
             self.events.push_back(Asked::Unanswered);
         }
@@ -214,6 +267,11 @@ impl Asks {
     /// The next request for the relay.
     pub(super) fn poll_request(&mut self) -> Option<RelayRequest> {
         self.requests.pop_front()
+    }
+
+    /// The next certificate for the calls, found good.
+    pub(super) fn poll_vouched(&mut self) -> Option<Judged> {
+        self.vouched.pop_front()
     }
 
     /// The next thing to tell the user.

@@ -18,6 +18,7 @@ mod event;
 mod find;
 mod pump;
 mod sockets;
+mod vouched;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -31,7 +32,7 @@ use crate::peer::glare::{self, Stands};
 use crate::peer::{Expected, Peer, Reach};
 use crate::time::{Deadlines, Instant, Now};
 use crate::tlog::Split;
-use crate::tls::TlsEnv;
+use crate::tls::{Credentials, TlsEnv};
 use crate::wire::Code;
 use crate::wire::Extensions;
 use crate::wire::relay::RelayRequest;
@@ -62,6 +63,10 @@ pub struct Calls {
     outputs: VecDeque<Output>,
     /// Whether a tunnel may have something to take.
     turned: bool,
+    /// Whose renewed certificate is wanted, so that a call need not end with the one that was shown in it.
+    vouch: VecDeque<UserName>,
+    /// With what the calls go on that were introduced before the device's certificate was renewed.
+    introduced_with: BTreeMap<TunnelId, Credentials>,
     /// That the server has shown the other end of a call another history than us.
     split: Option<Box<Split>>,
 }
@@ -153,6 +158,8 @@ impl Calls {
             leaving: Leaving::default(),
             outputs: VecDeque::new(),
             turned: false,
+            vouch: VecDeque::new(),
+            introduced_with: BTreeMap::new(),
             split: None,
         }
     }
@@ -434,7 +441,8 @@ impl Calls {
     fn take(&mut self, id: CallId, tunnel: TunnelId, from: Expected, now: Now) {
         self.requests.push_back(RelayRequest::Accept { tunnel });
         let (reach, first) = (self.reach.clone(), self.numbers());
-        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from, reach, first);
+        let own = self.credentials(tunnel);
+        let peer = Peer::called(&self.env, &own, &self.identity.trust, from, reach, first);
         self.up(id, tunnel, peer, now);
     }
 

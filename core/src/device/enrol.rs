@@ -6,6 +6,9 @@
 //!                                                       Waiting, Compare: another device has to vouch first
 //! ```
 //!
+//! A device whose certificate has expired comes by the same door for another one (protocol §4.12): it shows nothing, signs
+//! what tells this connection from all others, and goes on with the log that it knows.
+//!
 //! The key is on the disk before anybody hears of it, so a lost answer costs nothing: the same invite with the same
 //! key gets the same certificate again. What the server sends is checked as strictly as any stranger's certificate.
 
@@ -18,17 +21,17 @@ use rand_core::CryptoRng;
 use rustls_pki_types::CertificateDer;
 use serde_bytes::{ByteArray, ByteBuf};
 
-use super::{Identity, Output};
+use super::{Identity, LogRefusal, Output};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, DeviceLabel, DeviceName, KeyId};
+use crate::id::{ConnId, DeviceLabel, DeviceName, Fingerprint, KeyId, Realm, Serial};
 use crate::invite::InviteLink;
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
 use crate::pki::comparison::ComparisonNonce;
-use crate::pki::{Csr, DeviceKey, SecretKey, binding_message};
+use crate::pki::{Csr, DeviceKey, SecretKey, binding_message, renewal_message};
 use crate::time::{Instant, Now, Wall};
 use crate::tls::{CertRefusal, Dial, Exporter, Judged, Side, TlsEnv, Trust, judge_device};
-use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest};
+use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest, Renew};
 use crate::wire::frame::decode;
 use crate::wire::{Code, Extensions, Frame};
 
@@ -64,6 +67,8 @@ pub enum EnrolResult {
     Refused(Code, u16),
     /// What the server sent is not a certificate for us.
     BadCertificate(CertRefusal),
+    /// The server shows another log than the one that this device knows.
+    LogRefused(LogRefusal),
     /// It did not come to an answer. Asking again, with the same key, is safe.
     Lost(CloseReason),
 }
@@ -72,9 +77,7 @@ pub enum EnrolResult {
 #[derive(Debug)]
 pub struct Enrolment {
     env: TlsEnv,
-    invite: InviteLink,
-    name: DeviceName,
-    key: SecretKey,
+    errand: Errand,
     stage: Stage,
     deadline: Option<Instant>,
     server_time: Option<Wall>,
@@ -85,6 +88,21 @@ pub struct Enrolment {
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
+}
+
+/// What it is for.
+#[derive(Debug)]
+enum Errand {
+    Join(Box<Join>),
+    Renew { own: Box<Identity>, serial: Serial },
+}
+
+/// An invite, and what is made of it.
+#[derive(Debug)]
+struct Join {
+    invite: InviteLink,
+    name: DeviceName,
+    key: SecretKey,
 }
 
 #[derive(Debug)]
@@ -103,11 +121,18 @@ const CONN: ConnId = ConnId(1);
 impl Enrolment {
     /// An attempt with an invite, for a name, with a key that is already stored.
     pub fn new(env: TlsEnv, invite: InviteLink, name: DeviceName, key: SecretKey) -> Self {
+        Self::on(env, Errand::Join(Box::new(Join { invite, name, key })))
+    }
+
+    /// An attempt to have the certificate of a device renewed, of this number, which needs not hold any more.
+    pub fn renewal(env: TlsEnv, own: Identity, serial: Serial) -> Self {
+        Self::on(env, Errand::Renew { own: Box::new(own), serial })
+    }
+
+    fn on(env: TlsEnv, errand: Errand) -> Self {
         Self {
             env,
-            invite,
-            name,
-            key,
+            errand,
             stage: Stage::New,
             deadline: None,
             server_time: None,
@@ -146,7 +171,8 @@ impl Enrolment {
             }
             EnrolInput::Connected(_) => {
                 if let Stage::Dialling = self.stage {
-                    let dial = Dial::enrol(&self.env, &self.invite.realm, self.invite.root);
+                    let (realm, root) = self.errand.expects();
+                    let dial = Dial::enrol(&self.env, realm, root);
                     self.stage = Stage::Greeting(Link::connect(&dial), None);
                 }
             }
@@ -263,11 +289,8 @@ impl Enrolment {
             (Stage::Asking(link), EnrolEvent::Granted(certified)) => {
                 self.stage = Stage::Asking(link);
                 self.incarnation = Some(certified.incarnation);
-                let result = match self.believe(&certified, now.wall) {
-                    Ok(identity) => EnrolResult::Enrolled(Box::new(identity)),
-                    Err(refusal) => EnrolResult::BadCertificate(refusal),
-                };
-                self.finish(result, now);
+                let result = self.believe(&certified, now.wall);
+                self.finish(result.unwrap_or_else(|refused| refused), now);
             }
             (Stage::Asking(link), EnrolEvent::Waiting { seconds }) if self.comparing.is_some() => {
                 self.stage = Stage::Asking(link);
@@ -297,9 +320,10 @@ impl Enrolment {
 
     /// Another device compares: shows what this one has committed itself to, and tells the code.
     fn compare(&mut self, by: DeviceLabel, key: KeyId, nonce: &ComparisonNonce) -> Option<()> {
-        let own = (&self.name, self.key.spki().id());
+        let Errand::Join(join) = &self.errand else { return None };
+        let own = (&join.name, join.key.spki().id());
         let comparing = self.comparing.as_mut()?;
-        let (nonce, code) = comparing.compare(self.invite.root, own, (&by, key), nonce)?;
+        let (nonce, code) = comparing.compare(join.invite.root, own, (&by, key), nonce)?;
         let reveal = EnrolRequest::Reveal { nonce, next: comparing.commitment() };
         self.link_mut()?.send(&Frame::message(&reveal)).ok()?;
         self.news.push_back(EnrolNews::Compare(by, code));
@@ -307,22 +331,45 @@ impl Enrolment {
     }
 
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
-        let csr = Csr::make(&self.key, &self.name, &self.invite.realm);
-        let message = binding_message(exporter, self.invite.token.hash(), &self.name);
-        EnrolRequest::Enrol(Enrol {
-            token: self.invite.token.clone(),
-            user: self.name.user.as_str().to_owned(),
-            device: self.name.device.as_str().to_owned(),
-            csr: ByteBuf::from(csr.der()),
-            binding: ByteArray::new(self.key.sign(&message)),
-            extensions: Extensions(self.comparing.iter().map(|own| enrol::commitment(&own.commitment())).collect()),
-        })
+        match &self.errand {
+            Errand::Join(join) => {
+                let Join { invite, name, key } = join.as_ref();
+                let csr = Csr::make(key, name, &invite.realm);
+                let message = binding_message(exporter, invite.token.hash(), name);
+                let commitment = self.comparing.iter().map(|own| enrol::commitment(&own.commitment()));
+                EnrolRequest::Enrol(Enrol {
+                    token: invite.token.clone(),
+                    user: name.user.as_str().to_owned(),
+                    device: name.device.as_str().to_owned(),
+                    csr: ByteBuf::from(csr.der()),
+                    binding: ByteArray::new(key.sign(&message)),
+                    extensions: Extensions(commitment.collect()),
+                })
+            }
+            Errand::Renew { own, serial } => {
+                let message = renewal_message(exporter, *serial, &own.name);
+                EnrolRequest::Renew(Renew {
+                    serial: *serial,
+                    seen: own.log.seen(),
+                    signature: ByteBuf::from(own.credentials.key.sign(&self.env.provider, &message)),
+                    extensions: Extensions::default(),
+                })
+            }
+        }
     }
 
-    /// Checks what was sent: the pinned root, a chain to it, our name, our key.
-    fn believe(&self, certified: &Certified, now: Wall) -> Result<Identity, CertRefusal> {
-        let (name, key) = (self.name.clone(), self.key.clone());
-        belief::identity(&self.invite, name, key, certified, self.comparing.as_ref(), now)
+    /// Checks what was sent: the pinned root, a chain to it, our name, our key, and that the log has it.
+    fn believe(&self, certified: &Certified, now: Wall) -> Result<EnrolResult, EnrolResult> {
+        let identity = match &self.errand {
+            Errand::Join(join) => {
+                let Join { invite, name, key } = join.as_ref();
+                let comparing = self.comparing.as_ref();
+                belief::identity(invite, name.clone(), key.clone(), certified, comparing, now)
+                    .map_err(EnrolResult::BadCertificate)?
+            }
+            Errand::Renew { own, .. } => belief::renewed(own, certified, now)?,
+        };
+        Ok(EnrolResult::Enrolled(Box::new(identity)))
     }
 
     fn fault(&mut self, fault: Fault, now: Now) {
@@ -364,6 +411,16 @@ impl Enrolment {
         match &mut self.stage {
             Stage::Greeting(link, _) | Stage::Asking(link) | Stage::Ending(link) => Some(link),
             Stage::New | Stage::Dialling | Stage::Over => None,
+        }
+    }
+}
+
+impl Errand {
+    /// Whose relay is to be met.
+    fn expects(&self) -> (&Realm, Fingerprint) {
+        match self {
+            Self::Join(join) => (&join.invite.realm, join.invite.root),
+            Self::Renew { own, .. } => (own.trust.realm(), own.trust.root().fingerprint()),
         }
     }
 }

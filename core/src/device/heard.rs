@@ -1,5 +1,7 @@
 //! What the relay says to an admitted device, and which room it is for.
 
+use rand_core::CryptoRng;
+
 use super::{Device, Event};
 use crate::fault::Fault;
 use crate::time::Now;
@@ -7,7 +9,7 @@ use crate::wire::relay::RelayEvent;
 
 impl Device {
     /// The relay says something. A fault is its doing and ends the connection.
-    pub(super) fn relay_event(&mut self, event: RelayEvent, now: Now) -> Result<(), Fault> {
+    pub(super) fn relay_event(&mut self, event: RelayEvent, now: Now, rng: &mut dyn CryptoRng) -> Result<(), Fault> {
         match event {
             // The first one was the session's; a second is out of turn.
             RelayEvent::Welcome(_) => Err(Fault::Unexpected),
@@ -29,6 +31,7 @@ impl Device {
             RelayEvent::People { ask, people, more } => self.asks.people(ask, people, more, now),
             RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
             RelayEvent::Log(head) => self.log(&head, now),
+            RelayEvent::Renewed { .. } => self.renewed(&event, now, rng),
             RelayEvent::Leaves { ask, page } => self.leaves(ask, page, now),
             RelayEvent::Lineage(lineage) => {
                 self.lineage = lineage;
@@ -51,7 +54,8 @@ impl Device {
             }
             RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
             RelayEvent::Refused { ask, code } => {
-                if !self.asks.refused(ask, code) && !self.approvals.refused(ask, code) {
+                let ours = self.asks.refused(ask, code, now) || self.approvals.refused(ask, code);
+                if !ours && !self.renewal_refused(ask, code, now, rng) {
                     self.calls.refused(ask, code, now);
                 }
                 Ok(())

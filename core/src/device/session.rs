@@ -30,6 +30,9 @@ pub enum SessionEvent {
     GivenUp(CloseReason),
     /// We left in good order, as it was wished.
     Parted,
+    /// The certificate has expired, by our clock or by the relay's word, so another way has to be gone first: by a
+    /// connection of this number. Where one is lost by it, why.
+    Lapsed(ConnId, Option<CloseReason>),
 }
 
 /// The way to the relay.
@@ -56,6 +59,8 @@ pub struct RelaySession {
     ever_admitted: bool,
     /// Whether the current connection's handshake is over: what is said now is the relay's word.
     secured: bool,
+    /// Whether the relay was asked to renew the certificate since it last admitted us.
+    asked_to_renew: bool,
 }
 
 #[derive(Debug)]
@@ -86,6 +91,7 @@ impl RelaySession {
             admitted_at: None,
             ever_admitted: false,
             secured: false,
+            asked_to_renew: false,
         }
     }
 
@@ -227,7 +233,8 @@ impl RelaySession {
                 | Wake::Fetch
                 | Wake::ReadLog
                 | Wake::Watch
-                | Wake::Approve => {
+                | Wake::Approve
+                | Wake::Renewal => {
                     unreachable!("the calls keep those")
                 }
             }
@@ -275,11 +282,39 @@ impl RelaySession {
     }
 
     fn dial(&mut self, now: Now) {
+        if now.wall > self.ends {
+            return self.lapse(None);
+        }
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
         self.stage = Stage::Dialling(conn);
         self.deadlines.set(Wake::Admission, now.mono.plus(HANDSHAKE_TIME_MAX));
         self.outputs.push_back(Output::Dial(conn));
+    }
+
+    /// Nothing is dialled before the certificate was renewed, or that has come to nothing.
+    fn lapse(&mut self, lost: Option<CloseReason>) {
+        self.last_conn += 1;
+        self.stage = Stage::Idle;
+        self.asked_to_renew = true;
+        self.events.push_back(SessionEvent::Lapsed(ConnId(self.last_conn), lost));
+    }
+
+    /// The certificate is another one from here on: it is shown in the next connection.
+    pub fn renewed(&mut self, dial: Dial, ends: Wall) {
+        (self.dial, self.ends) = (dial, ends);
+    }
+
+    /// After [`SessionEvent::Lapsed`]: the certificate was not renewed.
+    pub fn not_renewed(&mut self, reason: CloseReason, is_final: bool, now: Now, rng: &mut dyn CryptoRng) {
+        if let Stage::Idle = self.stage {
+            self.next_try(
+                reason,
+                is_final || useless(reason, true, self.ever_admitted, now.wall > self.ends),
+                now,
+                rng,
+            );
+        }
     }
 
     fn link_events(&mut self, events: Vec<LinkEvent>, now: Now, rng: &mut dyn CryptoRng) {
@@ -312,6 +347,7 @@ impl RelaySession {
                     self.stage = Stage::Admitted(conn, link, now.mono);
                 }
                 self.ever_admitted = true;
+                self.asked_to_renew = false;
                 self.admitted_at = Some(now.mono);
                 self.deadlines.clear(Wake::Admission);
                 self.deadlines.set(Wake::Liveness, now.mono.plus(PING_AFTER));
@@ -332,7 +368,14 @@ impl RelaySession {
             // A relay that admits and dies at once is dialled ever more slowly, too.
             self.backoff.succeeded();
         }
-        if useless(reason, self.secured, self.ever_admitted, now.wall > self.ends) {
+        if self.secured && !self.asked_to_renew && says_expired(reason) {
+            return self.lapse(Some(reason));
+        }
+        self.next_try(reason, useless(reason, self.secured, self.ever_admitted, now.wall > self.ends), now, rng);
+    }
+
+    fn next_try(&mut self, reason: CloseReason, is_final: bool, now: Now, rng: &mut dyn CryptoRng) {
+        if is_final {
             self.stage = Stage::GivenUp;
             self.deadlines.clear(Wake::Redial);
             self.events.push_back(SessionEvent::GivenUp(reason));
@@ -391,6 +434,12 @@ impl RelaySession {
             _ => None,
         }
     }
+}
+
+/// Whether the relay says that our certificate has expired: by its word, or by its refusal of the handshake
+/// (`certificate_expired`, RFC 8446 §6.2).
+fn says_expired(reason: CloseReason) -> bool {
+    matches!(reason, CloseReason::Theirs(Code::EXPIRED) | CloseReason::Alert(45))
 }
 
 /// Whether dialling again would end the same way. What the relay said inside the connection is final: its refusal of our

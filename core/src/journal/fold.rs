@@ -26,6 +26,15 @@
 //! | EN-03 | a device of this very user, with the key that it has, gave its word | `the_word_of_anybody_else_is_none` | |
 //! | EN-04 | the word is for this name, key and realm | `the_word_for_another_device_is_none` | |
 //! | EN-05 | the row of words back to the first device is short enough to be shown whole | `a_row_of_endorsements_has_an_end` | |
+//!
+//! A renewal passes
+//!
+//! | check | what | test (`journal/tests/renewal.rs`) | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | RN-01 | what is to be renewed is a certificate that was issued here | `only_what_was_issued_is_renewed` | `renew-unknown-serial` |
+//! | RN-02 | it is its device's newest, and no other renewal of it is under way: otherwise that one is the answer | `a_renewal_asked_for_twice_is_one` | |
+//! | RN-03 | it ended no longer ago than [`RENEWAL_GRACE`](crate::limits::RENEWAL_GRACE) | `beyond_the_grace_nothing_is_renewed` | `renew-beyond-grace` |
+//! | RN-04 | it is not a fresh one that still holds, and the new one holds longer: otherwise it is itself the answer | `a_fresh_certificate_is_its_own_renewal`, `a_renewal_that_gains_nothing_is_none` | |
 
 mod endorsed;
 
@@ -33,11 +42,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::record::{RULES, Record};
+use super::renewal::{RenewRefusal, renew_v3};
 use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, State, User};
 use crate::id::{DeviceName, Fingerprint, KeyId, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::pki::facts::Subject;
-use crate::pki::{Grant, LintFailure, lint};
+use crate::pki::{Grant, LintFailure, Validity, lint};
 use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
 
@@ -59,6 +69,8 @@ pub enum Outcome {
     GrantedBefore(Serial),
     /// The request is refused.
     Refused(EnrolRefusal),
+    /// The renewal is refused.
+    NotRenewed(RenewRefusal),
     /// The certificate is part of the directory.
     Issued(Serial),
     /// The log says who certifies from now on.
@@ -147,7 +159,7 @@ pub enum JournalFault {
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
 pub(super) fn fold(state: &mut State, rules: u8, record: Record) -> Outcome {
-    // `Record::decode` lets no other version through. Rules 2 decide about what 1 knows as 1 does, and know more.
+    // `Record::decode` lets no other version through. Newer rules decide about what older ones know as those do.
     assert!((1..=RULES).contains(&rules), "a record of unknown rules reached the fold");
     fold_record(state, record)
 }
@@ -173,6 +185,9 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::IssuingCertified { der, at } => issuing_v2(state, &der, at),
         Record::RelayCertified { der, at } => relay_v2(state, &der, at),
         Record::CertificateEndorsed { grant, endorsement } => endorsed::endorsed_v3(state, grant, endorsement),
+        Record::CertificateRenewed { of, serial, not_before, not_after, at } => {
+            renew_v3(state, of, serial, Validity { not_before, not_after }, at)
+        }
     }
 }
 
@@ -252,6 +267,13 @@ fn issue_v1(state: &mut State, serial: Serial, der: &[u8]) -> Outcome {
     progress.issued = Some(issued);
     if let Some(leaf) = progress.leaf() {
         state.log.device(serial, &leaf);
+    }
+    // A first certificate is its device's newest since it was granted; until a renewed one is there, the old one is.
+    let name = &progress.grant.name;
+    if progress.basis == Basis::Renewed
+        && let Some(device) = state.users.get_mut(&name.user).and_then(|user| user.devices.get_mut(&name.device))
+    {
+        device.serial = serial;
     }
     state.unissued.remove(&serial);
     Outcome::Issued(serial)

@@ -77,6 +77,19 @@ pub enum Record {
         /// The other device's word.
         endorsement: Endorsement,
     },
+    /// A device asks for another certificate for the same name and key, and the request itself was in order (rules 3).
+    CertificateRenewed {
+        /// The device's certificate until now.
+        of: Serial,
+        /// The new one's number.
+        serial: Serial,
+        /// The first second of its validity.
+        not_before: Wall,
+        /// The last second of its validity.
+        not_after: Wall,
+        /// When.
+        at: Wall,
+    },
 }
 
 /// Why stored bytes are no record.
@@ -124,7 +137,7 @@ impl Record {
             | Self::CertificateGranted(_)
             | Self::CertificateIssued { .. } => 1,
             Self::IssuingCertified { .. } | Self::RelayCertified { .. } => 2,
-            Self::CertificateEndorsed { .. } => 3,
+            Self::CertificateEndorsed { .. } | Self::CertificateRenewed { .. } => 3,
         }
     }
 

@@ -19,6 +19,8 @@ use crate::testing::{START, authority, device_name, rng};
 use crate::time::Wall;
 use crate::tlog::{Basis, Endorsement, Leaf};
 
+mod renewal;
+
 /// A journal that is written and folded at once.
 pub(super) struct Ledger {
     founded: Founded,
@@ -350,6 +352,7 @@ pub(super) fn golden_3() -> Ledger {
     let endorsement = Endorsement::give(by, &own, &Realm::default(), &tablet.name, tablet.key.id());
     let granted = ledger.add(&Record::CertificateEndorsed { grant: tablet, endorsement });
     ledger.issue(serial(&granted));
+    renewal::add_golden(&mut ledger);
     ledger
 }
 

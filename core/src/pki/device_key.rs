@@ -12,6 +12,7 @@ use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair,
 };
+use rustls::SignatureScheme;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::SigningKey;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, alg_id};
@@ -122,6 +123,22 @@ impl DeviceKey {
             provider.key_provider.load_private_key(key).expect("the provider takes each kind of key that we take")
         };
         Arc::clone(self.signer.get_or_init(load))
+    }
+
+    /// Signs `message`, which must say in its first bytes what it is for (`SECURITY.md`, the table of key uses), by the one
+    /// algorithm of its kind ([`Spki::verifies_own`]).
+    ///
+    /// # Panics
+    /// If the provider does not take the key, or signs nothing with it.
+    pub fn sign(&self, provider: &CryptoProvider, message: &[u8]) -> Vec<u8> {
+        let scheme = match self.kind {
+            KeyKind::Ed25519 => SignatureScheme::ED25519,
+            KeyKind::P256 => SignatureScheme::ECDSA_NISTP256_SHA256,
+            KeyKind::P384 => SignatureScheme::ECDSA_NISTP384_SHA384,
+            KeyKind::Rsa { .. } => SignatureScheme::RSA_PSS_SHA256,
+        };
+        let signer = self.signer(provider).choose_scheme(&[scheme]).expect("a key signs by the scheme of its kind");
+        signer.sign(message).expect("a key that was checked signs whatever there is")
     }
 
     /// The public half.

@@ -331,6 +331,11 @@ impl Authority {
         }
     }
 
+    /// How long what is renewed now may live: never beyond the issuer.
+    pub fn renewal(&self, now: Wall) -> profile::Validity {
+        profile::Validity::starting(now, DEVICE_LIFETIME, self.signer.ends)
+    }
+
     /// Signs what was granted and lints it. Signing again gives the same bytes, so a crash in between costs nothing.
     pub fn issue(&self, granted: &Granted) -> Result<Issued, LintFailure> {
         let grant = granted.grant();

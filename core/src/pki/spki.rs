@@ -161,6 +161,24 @@ impl Spki {
         }
     }
 
+    /// Whether `signature` over `message` was made by this key's owner with the one algorithm of the key's kind: Ed25519,
+    /// ECDSA with the curve's own hash (P-256 with SHA-256, P-384 with SHA-384), RSA-PSS with SHA-256.
+    pub fn verifies_own(&self, message: &[u8], signature: &[u8]) -> bool {
+        let by = match self.kind() {
+            Ok(KeyKind::Ed25519) => verify::ED25519,
+            Ok(KeyKind::P256) => verify::ECDSA_P256_SHA256,
+            Ok(KeyKind::P384) => verify::ECDSA_P384_SHA384,
+            Ok(KeyKind::Rsa { .. }) => verify::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+            Err(_) => return false,
+        };
+        let key = || {
+            let mut parts = Der::of_sequence(&self.0)?;
+            parts.take(SEQUENCE)?;
+            parts.take_bits()
+        };
+        key().is_some_and(|key| by.verify_signature(key, message, signature).is_ok())
+    }
+
     /// Whether `signature` over `message` was made by this key's owner with the algorithm that an X.509 structure names
     /// (the contents of its `AlgorithmIdentifier`); `None` if that is none for a key of this kind.
     ///

@@ -19,7 +19,7 @@ pub struct Roster {
 pub struct Present {
     /// The connection.
     pub conn: ConnId,
-    /// The certificate that was proved on it.
+    /// The certificate that was proved on it, or has renewed the one that was.
     pub serial: Serial,
 }
 
@@ -62,6 +62,15 @@ impl Roster {
         match devices.insert(device.device.clone(), present) {
             None => Attended::New,
             Some(older) => Attended::Replaces(older.conn),
+        }
+    }
+
+    /// The proof of a connection has moved on to another certificate.
+    pub fn renewed(&mut self, admitted: &Admitted) {
+        let device = admitted.device();
+        let present = self.attending.get_mut(&device.user).and_then(|devices| devices.get_mut(&device.device));
+        if let Some(present) = present.filter(|present| present.conn == admitted.conn()) {
+            present.serial = admitted.serial();
         }
     }
 

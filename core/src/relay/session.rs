@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! Proven<DeviceName> (TLS) --directory has this name with this key, the log this certificate--> Admitted --certificate expires--> closed
+//!                                                                                               ^   |
+//!                                                                                               +---+ renewed
 //! ```
 
 use crate::id::{ConnId, DeviceName, Serial};
@@ -17,6 +19,9 @@ use crate::wire::Code;
 pub struct Admitted {
     conn: ConnId,
     device: Proven<DeviceName>,
+    /// The certificate whose time is the proof's: the one that was shown, or a later one for the same name and key.
+    serial: Serial,
+    not_after: Wall,
 }
 
 impl Admitted {
@@ -34,7 +39,22 @@ impl Admitted {
             .as_ref()
             .and_then(Leaf::certified)
             .is_some_and(|certified| certified.is(device.who(), device.key(), device.serial(), device.certificate()));
-        if is_logged { Ok(Self { conn, device }) } else { Err(Code::NOT_LOGGED) }
+        let (serial, not_after) = (device.serial(), device.not_after());
+        if is_logged { Ok(Self { conn, device, serial, not_after }) } else { Err(Code::NOT_LOGGED) }
+    }
+
+    /// The proof holds from now on as long as this certificate, if the journal has it for the very name and key that the
+    /// handshake proved: there was nothing else to prove, and whoever speaks here has the key still.
+    #[must_use]
+    pub fn renewed(&mut self, serial: Serial, state: &State) -> bool {
+        let renewed = state.progress(serial).filter(|progress| {
+            let grant = &progress.grant;
+            progress.issued.is_some() && grant.name == *self.device() && grant.key.id() == self.device.key()
+        });
+        if let Some(progress) = renewed {
+            (self.serial, self.not_after) = (serial, progress.grant.not_after);
+        }
+        renewed.is_some()
     }
 
     /// The connection.
@@ -47,18 +67,18 @@ impl Admitted {
         self.device.who()
     }
 
-    /// The number of the certificate that was proved.
+    /// The number of the certificate that was proved, or of the one that has renewed it.
     pub fn serial(&self) -> Serial {
-        self.device.serial()
+        self.serial
     }
 
     /// The last second of the proof.
     pub fn not_after(&self) -> Wall {
-        self.device.not_after()
+        self.not_after
     }
 
     /// Whether the proof still holds.
     pub fn holds_at(&self, now: Wall) -> bool {
-        now <= self.device.not_after()
+        now <= self.not_after
     }
 }

@@ -10,7 +10,7 @@ use rand_core::CryptoRng;
 use super::pause::Pause;
 use super::strangers::Source;
 use super::{Output, Server, Wake};
-use crate::effect::{Note, Turn};
+use crate::effect::{Note, Renewed, Turn};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{ConnId, DeviceName};
 use crate::limits::{LINGER_TIME_MAX, STRANGERS_NOTE_SPAN, WAITING_TIME_MAX};
@@ -228,6 +228,11 @@ impl Server {
                     self.ca.devices(admitted, request, &is_online, turn);
                     return Ok(());
                 }
+                if let RelayRequest::Renew { ask } = request {
+                    let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                    self.ca.renew(ask, admitted, turn);
+                    return Ok(());
+                }
                 let attends = matches!(request, RelayRequest::Attend { .. });
                 self.relay.request(admitted, request, &mut self.ca.books(&self.state), now, &mut self.effects)?;
                 if attends {
@@ -236,13 +241,17 @@ impl Server {
                 Ok(())
             }
             Stage::Newcomer(_) => {
-                let EnrolRequest::Enrol(enrol) = decode(message)? else { return Err(Fault::Unexpected) };
-                enrol.extensions.check()?;
+                let request: EnrolRequest = decode(message)?;
+                request.check()?;
                 let Stage::Newcomer(exporter) = std::mem::replace(&mut known.stage, Stage::Asked) else {
                     unreachable!("the stage was just looked at");
                 };
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
-                self.ca.request(conn, &exporter, &enrol, turn);
+                match request {
+                    EnrolRequest::Enrol(enrol) => self.ca.request(conn, &exporter, &enrol, turn),
+                    EnrolRequest::Renew(renew) => self.ca.renew_expired(conn, &exporter, &renew, turn),
+                    EnrolRequest::Reveal { .. } => return Err(Fault::Unexpected),
+                }
                 if self.ca.is_waiting(conn) {
                     // It holds a good invite, and has a place of its own: no stranger's flood is to cost it that one.
                     self.set_stage(conn, Stage::Waiting);
@@ -253,12 +262,23 @@ impl Server {
             }
             Stage::Waiting => match decode(message)? {
                 EnrolRequest::Reveal { nonce, next } => self.ca.revealed(conn, nonce, next, &mut self.effects),
-                EnrolRequest::Enrol(_) => Err(Fault::Unexpected),
+                EnrolRequest::Enrol(_) | EnrolRequest::Renew(_) => Err(Fault::Unexpected),
             },
             Stage::Asked => Err(Fault::Unexpected),
             // We said goodbye already, and what was on its way is of no use.
             Stage::Over => Ok(()),
             Stage::Stranger => unreachable!("a link gives no message before it is secured"),
+        }
+    }
+
+    /// A member's certificate was renewed: the proof of its connection moves on with it, if it is still there.
+    pub(super) fn renewed(&mut self, conn: ConnId, renewed: Renewed, now: Now) {
+        let Some(Conn { stage: Stage::Admitted(admitted), .. }) = self.conns.get_mut(&conn) else { return };
+        if admitted.renewed(renewed.serial, &self.state) {
+            self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
+            let certificates = (renewed.leaf, renewed.issuing);
+            let books = &mut self.ca.books(&self.state);
+            self.relay.renewed(admitted, renewed.ask, certificates, books, &mut self.effects);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::wire::relay::{RelayEvent, RelayRequest};
 mod bounds;
 mod desk;
 mod flood;
+mod renewal;
 mod rotation;
 mod signing;
 mod slow;
@@ -131,17 +132,6 @@ fn an_identical_request_while_the_first_is_being_signed_gets_the_same_answer() {
         other => panic!("not enrolled: {other:?}"),
     };
     assert_eq!(leaf(first), leaf(second));
-}
-
-#[test]
-fn a_session_ends_with_its_certificate() {
-    let mut town = Town::of(&["alice"]);
-    let alice = town.devices()[0];
-    // A clock of the member's own that is right says the same, so it does not come back.
-    town.wait(DEVICE_LIFETIME + Duration::from_secs(2));
-    let given_up = |event: &Event| matches!(event, Event::GivenUp(CloseReason::Theirs(Code::EXPIRED)));
-    assert!(town.news(alice).iter().any(given_up));
-    assert!(town.closings().contains(&CloseReason::Ours(Code::EXPIRED)));
 }
 
 #[test]

@@ -73,6 +73,11 @@ codes! {
     CANNOT_ENDORSE = 224, "this device's key was made elsewhere: approve with a device that made its own by `client join`";
     NOT_WAITING = 219, "no such device waits to be approved";
 
+    // 220: renewal
+    RENEWAL_TOO_LATE = 220, "the certificate ended too long ago to be renewed: ask the operator to let this person in again";
+    RENEWAL_UNKNOWN = 221, "the server has not issued the certificate that is to be renewed: ask its operator whether it was set up anew";
+    RENEWAL_UNPROVED = 222, "the renewal was not asked for with the certificate's own key on this connection";
+
     // 300: calls
     NO_SUCH_USER = 300, "there is no such user";
     OFFLINE = 301, "not online";

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
 use super::{Code, Extension, Extensions};
-use crate::id::{DeviceLabel, KeyId};
+use crate::fault::Fault;
+use crate::id::{DeviceLabel, KeyId, Serial};
 use crate::invite::Token;
+use crate::limits::SIGNATURE_BYTES_MAX;
 use crate::pki::comparison::{Commitment, ComparisonNonce};
 use crate::time::Wall;
 
@@ -33,6 +35,33 @@ pub enum EnrolRequest {
         /// What this one commits itself to for the next comparison.
         next: Commitment,
     },
+    /// Asks for another certificate for the same name and key, after the one before has expired.
+    Renew(Renew),
+}
+
+/// A request to renew a certificate, of a device that can't show it any more.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renew {
+    /// The certificate's number.
+    pub serial: Serial,
+    /// The size of the log that the device has seen; 0 for none.
+    pub seen: u64,
+    /// The certificate's key's signature over [`crate::pki::renewal_message`], at most [`SIGNATURE_BYTES_MAX`].
+    pub signature: ByteBuf,
+    /// Nothing yet.
+    pub extensions: Extensions,
+}
+
+impl EnrolRequest {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Enrol(enrol) => enrol.extensions.check(),
+            Self::Renew(renew) if renew.signature.len() > SIGNATURE_BYTES_MAX => Err(Fault::Malformed),
+            Self::Renew(renew) => renew.extensions.check(),
+            Self::Reveal { .. } => Ok(()),
+        }
+    }
 }
 
 /// A request for a certificate.

@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use serde_bytes::{ByteArray, ByteBuf};
 
 use super::devices::{DevicesEvent, DevicesRequest, OwnDevice, WaitingDevice};
-use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
+use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest, Renew};
 use super::frame::decode;
 use super::log::{self, LogHead, LogPage, LogProof};
 use super::peer::{Nonce, PeerMessage};
 use super::relay::{Person, RelayEvent, RelayRequest, Welcome};
 use super::*;
-use crate::id::{AskId, Position, Realm, TunnelId};
+use crate::id::{AskId, Position, Realm, Serial, TunnelId};
 use crate::invite::Token;
 use crate::pki::SecretKey;
 use crate::pki::comparison::ComparisonNonce;
@@ -106,6 +106,9 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
             extensions: extensions(),
         }),
     );
+    let serial = Serial([0x41; 16]);
+    let renew = Renew { serial, seen: 300, signature: bytes(3), extensions: extensions() };
+    golden.check("enrol.renew", &EnrolRequest::Renew(renew));
     golden.check("enrol.welcome", &EnrolEvent::Welcome { time: Wall(1_800_000_000), extensions: extensions() });
     let certified = Certified {
         device: bytes(1),
@@ -145,6 +148,10 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     golden.check("event.certificate.proved", &with(&certificate(true), in_extensions.clone()));
     assert_eq!(in_extensions.get(log::HEAD), Ok(Some(head)));
     assert_eq!(in_extensions.get(log::PROOF), Ok(Some(proof)));
+
+    golden.check("request.renew", &RelayRequest::Renew { ask });
+    let renewed = RelayEvent::Renewed { ask, leaf: bytes(2), issuing: bytes(3), extensions: extensions() };
+    golden.check("event.renewed", &renewed);
 
     let welcome = Welcome {
         device: device.clone(),

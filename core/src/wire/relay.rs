@@ -85,6 +85,11 @@ pub enum RelayRequest {
     },
     /// Asks about the devices of its own user.
     Devices(DevicesRequest),
+    /// Asks for another certificate for the same name and key: the answer is [`RelayEvent::Renewed`].
+    Renew {
+        /// Echoed in the answer.
+        ask: AskId,
+    },
 }
 
 impl RelayRequest {
@@ -101,7 +106,8 @@ impl RelayRequest {
             | Self::Fetch { .. }
             | Self::Follow { .. }
             | Self::Leaves { .. }
-            | Self::Devices(_) => Ok(()),
+            | Self::Devices(_)
+            | Self::Renew { .. } => Ok(()),
         }
     }
 }
@@ -219,6 +225,18 @@ pub enum RelayEvent {
     Devices(DevicesEvent),
     /// Whose device the next [`RelayEvent::Proof`] is of, where that takes more than its own entry.
     Lineage(Lineage),
+    /// The device's newest certificate. From here on the connection has its proof from it, and whoever is introduced to the
+    /// device is told of it.
+    Renewed {
+        /// As asked.
+        ask: AskId,
+        /// The leaf in DER.
+        leaf: ByteBuf,
+        /// The issuing CA in DER.
+        issuing: ByteBuf,
+        /// The log's proof of it, for whoever follows the log.
+        extensions: Extensions,
+    },
 }
 
 impl RelayEvent {
@@ -229,7 +247,7 @@ impl RelayEvent {
             Self::Introduced { extensions, .. } => extensions.check(),
             Self::Forwarded { bytes, .. } => forward_bounds(bytes),
             Self::Credited { bytes, .. } => credit_bounds(*bytes),
-            Self::Certificate { leaf, issuing, extensions, .. } => {
+            Self::Certificate { leaf, issuing, extensions, .. } | Self::Renewed { leaf, issuing, extensions, .. } => {
                 let sound = [leaf, issuing].iter().all(|der| (1..=CERTIFICATE_BYTES_MAX).contains(&der.len()));
                 if sound { extensions.check() } else { Err(Fault::Malformed) }
             }

@@ -233,9 +233,12 @@ pub enum CertCommand {
         /// The folder; made if it is not there
         dir: PathBuf,
     },
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Renew(Later),
+    /// Have it renewed now, not only when two thirds of its time are over
+    Renew {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Fetch somebody's certificates from the server, check them, and show or export them
     Fetch {
         /// Whose
@@ -289,7 +292,6 @@ mod tests {
             "client log check",
             "client devices revoke phone",
             "client recover --help",
-            "client cert renew",
             "client join --password",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));

@@ -4,13 +4,14 @@
 use std::io::{self, Write};
 
 use countersign_core::device::approve::Approval;
-use countersign_core::device::{Asked, Command, Device, Event, Input};
+use countersign_core::device::{Asked, Command, Device, Event, Input, Renewed};
+use countersign_core::time::Wall;
 use countersign_core::tlog::Unasked;
 
 use super::home::Stored;
 use super::reactor::Reactor;
 use super::typed::{Lines, Typed};
-use super::{World, logbook, outcome};
+use super::{World, logbook, outcome, renewed, skew};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure, Plain};
 use crate::provider::tls_env;
@@ -27,6 +28,8 @@ pub struct Session<'a> {
     stored: &'a Stored,
     known: bool,
     lines: Option<Lines>,
+    /// Why the certificate was not renewed, if that was asked for.
+    not_renewed: Option<Failure>,
 }
 
 impl<'a> Session<'a> {
@@ -39,10 +42,10 @@ impl<'a> Session<'a> {
         let identity = stored.identity(world.now().wall)?;
         let reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
         let device = Device::new(tls_env(), identity, false);
-        let mut session = Self { reactor, device, stored, known: false, lines: None };
+        let mut session = Self { reactor, device, stored, known: false, lines: None, not_renewed: None };
         session.wish(Input::Start);
         let result = talk(&mut session);
-        session.leave()?;
+        session.leave(result.is_ok())?;
         result
     }
 
@@ -82,26 +85,21 @@ impl<'a> Session<'a> {
     }
 
     /// Says goodbye, whatever came of it.
-    fn leave(&mut self) -> Result<(), Failure> {
+    fn leave(&mut self, in_peace: bool) -> Result<(), Failure> {
+        // A program that is there for one question only has its certificate renewed all the same.
+        while in_peace && self.device.is_renewing() {
+            self.reactor.turn(&mut self.device)?;
+            while let Some(event) = self.reactor.told() {
+                beside(event, self.stored, &self.reactor);
+            }
+        }
         self.wish(Input::Command(Command::Quit));
         loop {
             while let Some(event) = self.reactor.told() {
-                match event {
-                    Event::Done => return Ok(()),
-                    // How far the log was read; what the disk does not take is read again.
-                    Event::Followed(followed) => drop(logbook::keep(&self.stored.folder, &followed)),
-                    Event::Unasked(unasked) => alarm(self.stored, &unasked),
-                    Event::Online(_)
-                    | Event::Offline(..)
-                    | Event::GivenUp(_)
-                    | Event::Here(_)
-                    | Event::Presence(..)
-                    | Event::Asked(_)
-                    | Event::AnotherLog(_)
-                    | Event::LogRefused(_)
-                    | Event::Call(..)
-                    | Event::Denied(..) => {}
+                if event == Event::Done {
+                    return Ok(());
                 }
+                beside(event, self.stored, &self.reactor);
             }
             self.reactor.turn(&mut self.device)?;
         }
@@ -112,12 +110,17 @@ impl<'a> Session<'a> {
         let stored = self.stored;
         match event {
             Event::Asked(Asked::Unanswered) => {
-                let words = format!("the server at {} did not answer in time: try again", stored.endpoint);
-                return Err(Failure::new(Exit::Unreachable, words));
+                return Err(self.not_renewed.take().unwrap_or_else(|| {
+                    let words = format!("the server at {} did not answer in time: try again", stored.endpoint);
+                    Failure::new(Exit::Unreachable, words)
+                }));
             }
             Event::Asked(asked) => return Ok(Some(asked)),
             Event::Unasked(unasked) => alarm(stored, &unasked),
-            Event::Online(_) => self.known = true,
+            Event::Online(welcome) => {
+                self.known = true;
+                compare_clocks(&self.reactor, welcome.time);
+            }
             Event::Followed(followed) => logbook::keep(&stored.folder, &followed)?,
             Event::AnotherLog(followed) => {
                 let _ = writeln!(io::stderr().lock(), "warning: {}", logbook::ANOTHER);
@@ -125,12 +128,64 @@ impl<'a> Session<'a> {
             }
             Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
             Event::Offline(reason, _) | Event::GivenUp(reason) => {
-                return Err(outcome::of_connection(reason, &stored.endpoint, self.reactor.no_connection(), self.known));
+                let no_connection = self.reactor.no_connection();
+                return Err(outcome::of_connection(reason, &stored.endpoint, no_connection, self.known));
             }
-            Event::Here(_) | Event::Presence(..) | Event::Call(..) | Event::Denied(..) | Event::Done => {}
+            Event::NotRenewed(why) => {
+                warn(&why.to_string());
+                self.not_renewed = Some(Failure::refused(why));
+            }
+            event @ (Event::Renewed(_) | Event::ServerClock(_)) => beside(event, stored, &self.reactor),
+            Event::Here(_)
+            | Event::Lapsed(_)
+            | Event::Presence(..)
+            | Event::Call(..)
+            | Event::Denied(..)
+            | Event::Done => {}
         }
         Ok(None)
     }
+}
+
+/// What comes beside the answer: what is kept, and said on the side.
+fn beside(event: Event, stored: &Stored, reactor: &Reactor) {
+    match event {
+        // How far the log was read; what the disk does not take is read again.
+        Event::Followed(followed) => drop(logbook::keep(&stored.folder, &followed)),
+        Event::Unasked(unasked) => alarm(stored, &unasked),
+        Event::Renewed(renewed) => keep(stored, &renewed),
+        Event::NotRenewed(why) => warn(&why.to_string()),
+        Event::ServerClock(time) => compare_clocks(reactor, time),
+        Event::Online(_)
+        | Event::Lapsed(_)
+        | Event::Offline(..)
+        | Event::GivenUp(_)
+        | Event::Here(_)
+        | Event::Presence(..)
+        | Event::Asked(_)
+        | Event::AnotherLog(_)
+        | Event::LogRefused(_)
+        | Event::Call(..)
+        | Event::Denied(..)
+        | Event::Done => {}
+    }
+}
+
+/// Keeps a new certificate. Where the disk does not take it the server gives it again.
+fn keep(stored: &Stored, renewed: &Renewed) {
+    if let Err(error) = renewed::keep(&stored.folder, renewed) {
+        warn(&error.to_string());
+    }
+}
+
+fn compare_clocks(reactor: &Reactor, theirs: Wall) {
+    if let Some(words) = skew::warning(reactor.now().wall, theirs) {
+        warn(&words);
+    }
+}
+
+fn warn(words: &str) {
+    let _ = writeln!(io::stderr().lock(), "warning: {}", Plain(words));
 }
 
 /// An alarm goes beside the answer.

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use countersign_core::device::approve::Approval;
 use countersign_core::device::calls::{CallDenied, CallEvent};
-use countersign_core::device::{Asked, Command, Device, Event, Followed, Input, LogRefusal};
+use countersign_core::device::{Asked, Command, Device, Event, Followed, Input, LogRefusal, Renewed};
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
 use countersign_core::invite::Endpoint;
 use countersign_core::peer::Reach;
+use countersign_core::time::Wall;
 use countersign_core::wire::relay::Welcome;
 
 use super::home::Stored;
@@ -25,7 +26,7 @@ use super::notice::Notice;
 use super::reactor::{Reactor, SIGNAL};
 use super::screen::Screen;
 use super::typed::{Lines, Typed};
-use super::{World, logbook, outcome, skew};
+use super::{World, logbook, outcome, renewed, skew};
 use crate::config::client::{Direct, Path};
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
@@ -226,6 +227,13 @@ impl<R: Role> Chat<'_, R> {
             }
             Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::Asked(Asked::Approval(Approval::Waits(device))) => self.desk.tell(Notice::DeviceWaits { device }),
+            Event::Renewed(renewed) => self.renewed(&renewed),
+            Event::Lapsed(_) => {
+                let reason = "this device's certificate has expired: the server is asked to renew it".to_owned();
+                self.desk.tell(Notice::Warning { reason });
+            }
+            Event::NotRenewed(why) => self.desk.tell(Notice::Warning { reason: why.to_string() }),
+            Event::ServerClock(time) => self.compare_clocks(time, reactor),
             Event::Asked(_) | Event::Done => {}
         }
     }
@@ -234,6 +242,22 @@ impl<R: Role> Chat<'_, R> {
     fn keep(&mut self, followed: &Followed) {
         if let Err(error) = logbook::keep(&self.stored.folder, followed) {
             self.desk.tell(Notice::Warning { reason: error.to_string() });
+        }
+    }
+
+    /// Keeps a new certificate. Where the disk does not take it the server gives it again, as long as the old one leads there.
+    fn renewed(&mut self, renewed: &Renewed) {
+        match renewed::keep(&self.stored.folder, renewed) {
+            Ok(()) => self.desk.tell(Notice::Renewed { not_after: renewed.not_after }),
+            Err(error) => self.desk.tell(Notice::Warning { reason: error.to_string() }),
+        }
+    }
+
+    /// Says once that the clock is off.
+    fn compare_clocks(&mut self, theirs: Wall, reactor: &Reactor) {
+        if let Some(reason) = skew::warning(reactor.now().wall, theirs).filter(|_| !self.warned) {
+            self.warned = true;
+            self.desk.tell(Notice::Warning { reason });
         }
     }
 
@@ -247,10 +271,7 @@ impl<R: Role> Chat<'_, R> {
             again: self.known,
             hint: R::HINT,
         });
-        if let Some(reason) = skew::warning(reactor.now().wall, welcome.time).filter(|_| !self.warned) {
-            self.warned = true;
-            self.desk.tell(Notice::Warning { reason });
-        }
+        self.compare_clocks(welcome.time, reactor);
         self.known = true;
         self.lost = false;
         self.role.online(&mut self.desk);

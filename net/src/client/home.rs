@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `device.key` | the secret key, PKCS#8, mode 0600 | before the first contact with a server |
 //! | `device.pem`, `issuing.pem`, `root.pem` | the certificates | once they were checked |
+//! | `renewed.pem` | the certificates that have taken the place of the first ones ([`super::renewed`]) | whenever there is a new one |
 //! | `log.pem`, `log.note`, `log.read` | what was seen of the realm's log ([`super::logbook`]) | then, and whenever it has grown |
 //! | `identity.json` | who this is, and where the server is | last: with it the device has joined |
 //!
@@ -31,7 +32,7 @@ use crate::exit::{Exit, Failure};
 use crate::store::folder::{Folder, FolderError, FolderLock, read_secret_file, write_file};
 use crate::store::keys::{KeyError, read_certificates, read_key, write_certificates, write_key};
 
-use super::{DataDir, logbook};
+use super::{DataDir, logbook, renewed};
 
 const KEY: &str = "device.key";
 const LEAF: &str = "device.pem";
@@ -166,24 +167,30 @@ impl Stored {
         let document = document(&path)?;
         let endpoint = Endpoint::parse(&document.endpoint).map_err(|_| HomeError::Form { path })?;
         let key = read_key(&folder.file(KEY))?;
+        let (leaf, issuing) = match renewed::load(folder.path())? {
+            Some(pair) => pair,
+            None => (certificate(&folder.file(LEAF))?, certificate(&folder.file(ISSUING))?),
+        };
         Ok(Self {
             endpoint,
             realm: document.realm,
             name: DeviceName { user: document.user, device: document.device },
             incarnation: document.incarnation,
             key,
-            leaf: certificate(&folder.file(LEAF))?,
-            issuing: certificate(&folder.file(ISSUING))?,
+            leaf,
+            issuing,
             root: certificate(&folder.file(ROOT))?,
             folder: folder.path().to_owned(),
         })
     }
 
-    /// Who the device is and what it has seen of the log, if all of what it keeps is to be believed now.
+    /// Who the device is and what it has seen of the log, if all of what it keeps is to be believed now. A certificate that
+    /// has expired has to have been good until its end: the device has it renewed before anything else.
     pub fn identity(&self, now: Wall) -> Result<Identity, HomeError> {
         let believed = Root::parse(&self.root, now).map_err(|refusal| self.refused(ROOT, refusal))?;
         let trust = Trust::new(self.realm.clone(), believed);
-        check_own(&trust, &self.leaf, &self.issuing, &self.name, &self.key, now)
+        let judged_at = Facts::read(&self.leaf).map_or(now, |facts| now.min(facts.not_after));
+        check_own(&trust, &self.leaf, &self.issuing, &self.name, &self.key, judged_at)
             .map_err(|refusal| self.own_refused(refusal, now))?;
         let credentials = Credentials { leaf: self.leaf.clone(), issuing: self.issuing.clone(), key: self.key.clone() };
         let log = logbook::load(&self.folder, &trust, now)?;
@@ -194,9 +201,6 @@ impl Stored {
     fn own_refused(&self, refusal: CertRefusal, now: Wall) -> HomeError {
         let facts = Facts::read(&self.leaf);
         match (refusal, facts) {
-            (CertRefusal::Expired, Some(facts)) if facts.not_after < now => {
-                HomeError::Expired { name: self.name.clone(), at: facts.not_after }
-            }
             (CertRefusal::Expired, _) => self.refused(ISSUING, refusal),
             (CertRefusal::NotYetValid, Some(facts)) if facts.not_before > now => {
                 HomeError::NotYetValid { name: self.name.clone(), at: facts.not_before }
@@ -264,6 +268,11 @@ pub enum HomeError {
         /// The file.
         path: PathBuf,
     },
+    /// Another number of certificates than a renewed one and its issuer's.
+    TwoCertificates {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder holds a key that can't join by itself: an import was cut off.
     ImportBegun {
         /// The key's file.
@@ -294,13 +303,6 @@ pub enum HomeError {
         path: PathBuf,
         /// Why.
         why: ReadingRefusal,
-    },
-    /// The device's own certificate has expired.
-    Expired {
-        /// Whose.
-        name: DeviceName,
-        /// Its last second.
-        at: Wall,
     },
     /// The device's own certificate is not valid yet.
     NotYetValid {
@@ -333,11 +335,11 @@ impl From<HomeError> for Failure {
             | HomeError::Newer { .. }
             | HomeError::ImportBegun { .. }
             | HomeError::OneCertificate { .. }
+            | HomeError::TwoCertificates { .. }
             | HomeError::Reading { .. } => Exit::Failed,
             HomeError::Certificate { .. }
             | HomeError::Log { .. }
             | HomeError::Split { .. }
-            | HomeError::Expired { .. }
             | HomeError::NotYetValid { .. } => Exit::Refused,
         };
         Self::new(exit, error)
@@ -363,6 +365,12 @@ impl fmt::Display for HomeError {
             Self::OneCertificate { path } => {
                 write!(f, "{} holds several certificates where one belongs: restore it from a backup", path.display())
             }
+            Self::TwoCertificates { path } => write!(
+                f,
+                "{} does not hold a renewed certificate and its issuer's: remove it, and the device has its certificate \
+                 renewed again",
+                path.display()
+            ),
             Self::OtherKey { path } => write!(
                 f,
                 "{} is another key, of a join or import that was cut off: name another folder with --data-dir",
@@ -394,13 +402,6 @@ impl fmt::Display for HomeError {
                  first entry on",
                 path.display()
             ),
-            Self::Expired { name, at } => {
-                write!(
-                    f,
-                    "by this machine's clock the certificate of {name} expired on {at}: if the clock is right join again under \
-                     another user name, since renewal is not built yet"
-                )
-            }
             Self::NotYetValid { name, at } => {
                 write!(f, "the certificate of {name} is valid from {at} on: check this machine's clock")
             }

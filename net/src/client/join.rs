@@ -125,6 +125,8 @@ fn enrol(
         Some(EnrolResult::Enrolled(identity)) => Ok((identity.as_ref().clone(), enrolment.incarnation().unwrap_or(0))),
         Some(EnrolResult::Refused(code, detail)) => Err(outcome::of_enrolment(*code, *detail)),
         Some(EnrolResult::BadCertificate(refusal)) => Err(bad_certificate(*refusal, link)),
+        // Only who knows a log already can see another one.
+        Some(EnrolResult::LogRefused(refusal)) => Err(Failure::refused(refusal)),
         Some(EnrolResult::Lost(reason)) => {
             let known = enrolment.server_time().is_some();
             let failure = outcome::of_connection(*reason, &link.endpoint, reactor.no_connection(), known);

@@ -21,6 +21,7 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
         | Asked::People(_)
         | Asked::Approval(_)
         | Asked::Refused(_)
+        | Asked::Renewed(_)
         | Asked::Unanswered) => {
             return Err(Failure::failed(format_args!("the server answered something else than its log: {other:?}")));
         }

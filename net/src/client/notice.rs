@@ -151,6 +151,11 @@ pub enum Notice {
         /// What.
         act: String,
     },
+    /// This device has a new certificate.
+    Renewed {
+        /// Its last second.
+        not_after: Wall,
+    },
     /// Something to know.
     Warning {
         /// What.
@@ -176,7 +181,14 @@ impl Notice {
 
     /// Whether it is of little weight, beside a conversation.
     pub fn is_faint(&self) -> bool {
-        matches!(self, Self::Presence { .. } | Self::Online { .. } | Self::Ringing { .. } | Self::Path { .. })
+        matches!(
+            self,
+            Self::Presence { .. }
+                | Self::Online { .. }
+                | Self::Ringing { .. }
+                | Self::Path { .. }
+                | Self::Renewed { .. }
+        )
     }
 }
 
@@ -232,6 +244,9 @@ impl fmt::Display for Notice {
                  {index} of {log}; ask the operator, tell those who talk with you, and read all of it with client log check \
                  (--acknowledge ends this alarm)"
             ),
+            Self::Renewed { not_after } => {
+                write!(f, "this device's certificate is renewed: it is valid until {not_after}")
+            }
             Self::Warning { reason } => write!(f, "warning: {reason}"),
         }
     }

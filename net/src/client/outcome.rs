@@ -13,7 +13,7 @@
 //! | declined; no such user; too many calls | 3 |
 //! | a certificate was not believed, by us or by the other side; data was altered on the way | 3 |
 //! | the server has shown the other side another log than us | 3 |
-//! | the server refused the enrolment; it does not know this device; this device's certificate has expired | 3 |
+//! | the server refused the enrolment; it does not know this device; this device's certificate has expired and is not renewed | 3 |
 //! | the one who is called is not online and did not come | 4 |
 //! | the server can't be reached, or what is at its address is no Countersign server, or it is full or shutting down | 4 |
 
@@ -174,7 +174,14 @@ pub fn of_connection(reason: CloseReason, endpoint: &Endpoint, no_connection: &s
         CloseReason::Fault(Fault::Certificate(_)) => Failure::refused(format_args!(
             "NOT CONNECTED: what answers at {endpoint} did not prove to be this realm's server ({reason}): ask the operator"
         )),
-        CloseReason::Theirs(Code::EXPIRED) => Failure::refused("this device's certificate has expired"),
+        CloseReason::Theirs(Code::EXPIRED) => {
+            Failure::refused("by the server's clock this device's certificate has expired: check this machine's clock")
+        }
+        CloseReason::Theirs(code @ (Code::RENEWAL_TOO_LATE | Code::RENEWAL_UNKNOWN | Code::RENEWAL_UNPROVED)) => {
+            Failure::refused(format_args!(
+                "this device's certificate has expired, and the server does not renew it: {code}"
+            ))
+        }
         CloseReason::Theirs(Code::UNKNOWN_DEVICE) => Failure::refused(format_args!(
             "the server at {endpoint} does not know this device: ask its operator whether it was set up anew"
         )),
@@ -245,8 +252,7 @@ impl fmt::Display for EnrolWords {
             ),
             Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN => f.write_str(": choose another with --user"),
             Code::EXPIRED => f.write_str(
-                " (this folder's key was certified before, and renewal is not built yet: name a new folder with --data-dir \
-                 and choose another user name)",
+                " (this folder's key was certified before: name a new folder with --data-dir and choose another user name)",
             ),
             Code::INVITE_UNKNOWN => f.write_str(": copy the whole link, or ask for a new one"),
             Code::INVITE_FOR_OTHER => f.write_str(": join under the name that it was made for"),

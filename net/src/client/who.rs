@@ -17,6 +17,7 @@ pub fn who(world: &World, json: bool) -> Result<(), Failure> {
         | Asked::Log(_)
         | Asked::Approval(_)
         | Asked::Refused(_)
+        | Asked::Renewed(_)
         | Asked::Unanswered) => {
             Err(Failure::failed(format_args!("the server answered something else than who there is: {other:?}")))
         }

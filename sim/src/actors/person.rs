@@ -25,6 +25,8 @@ use whims::Whims;
 
 /// How many lines each side says in a call of the roll call. Long ones, they are more than a tunnel carries on credit.
 pub const ROLL_CALL_LINES: u64 = 6;
+/// Of so many questions one is for a new certificate.
+const RENEWAL_EVERY: u64 = 6;
 /// The numbers of a user's own calls stay below this; above are those that others make.
 const OWN_CALLS: CallId = CallId(1 << 32);
 
@@ -54,6 +56,8 @@ pub struct Person {
     hands: Hands,
     /// Whether what they typed last was not what they meant.
     slipped: bool,
+    /// How often they have asked who there is.
+    questions: u64,
     /// How many times slower they are than others: some do little else than listen.
     slowness: u64,
 }
@@ -109,6 +113,7 @@ impl Person {
             calm: false,
             hands: Hands::new(config, streams, number),
             slipped: false,
+            questions: 0,
         }
     }
 
@@ -173,7 +178,7 @@ impl Person {
                 }
             },
             // The same key asks again, and gets the same certificate if there was one.
-            EnrolResult::Lost(_) | EnrolResult::BadCertificate(_) => {
+            EnrolResult::Lost(_) | EnrolResult::BadCertificate(_) | EnrolResult::LogRefused(_) => {
                 self.away_us = now_us + self.rng.between(100_000, 2_000_000);
             }
         }
@@ -212,9 +217,7 @@ impl Person {
     pub fn told(&mut self, event: &Event, now_us: u64) -> Vec<Act> {
         match event {
             Event::Online(_) => self.program = Program::Online,
-            // The relay does not believe their certificate: the program that is started anew says why.
-            Event::Offline(CloseReason::Alert(45), _) => return vec![Act::Kill],
-            Event::Offline(..) => self.program = Program::On,
+            Event::Offline(..) | Event::Lapsed(_) => self.program = Program::On,
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
             Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
@@ -222,15 +225,25 @@ impl Person {
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
             Event::Denied(..)
             | Event::Asked(
-                Asked::Certificates(..) | Asked::Log(_) | Asked::Approval(_) | Asked::Refused(_) | Asked::Unanswered,
+                Asked::Certificates(..)
+                | Asked::Log(_)
+                | Asked::Approval(_)
+                | Asked::Renewed(_)
+                | Asked::Refused(_)
+                | Asked::Unanswered,
             )
             | Event::Followed(_)
+            | Event::Renewed(_)
+            | Event::NotRenewed(_)
+            | Event::ServerClock(_)
             | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_) => {}
             // As the shell does: what is left is ended in good order.
             Event::GivenUp(reason) => {
-                self.forgotten |= *reason == CloseReason::Theirs(Code::UNKNOWN_DEVICE);
+                // Nor is there a way back for whoever was away for too long.
+                let ends = [Code::UNKNOWN_DEVICE, Code::RENEWAL_UNKNOWN, Code::RENEWAL_TOO_LATE];
+                self.forgotten |= ends.iter().any(|code| *reason == CloseReason::Theirs(*code));
                 return vec![Act::Wish(Command::Quit)];
             }
             Event::Done if std::mem::take(&mut self.forgotten) => return vec![Act::Exit, Act::Anew],
@@ -329,7 +342,11 @@ impl Person {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();
                 self.rng.pick(&calls).map(|call| hang_up(*call, Code::HUNG_UP)).into_iter().collect()
             }
-            whims::Whim::Who => vec![Act::Wish(Command::Who)],
+            whims::Whim::Who => {
+                self.questions += 1;
+                let renews = self.questions.is_multiple_of(RENEWAL_EVERY);
+                vec![Act::Wish(if renews { Command::Renew } else { Command::Who })]
+            }
             // One in four wants to know of everybody.
             whims::Whim::Fetch if self.rng.chance(1, 4) => vec![Act::Wish(Command::ReadLog)],
             whims::Whim::Fetch => {

@@ -274,6 +274,11 @@ impl Saboteur {
         self.is(Sabotage::NoRoom)
     }
 
+    /// Whether the devices' shells keep a new certificate.
+    pub fn lets_keep_certificates(&self) -> bool {
+        !self.is(Sabotage::ForgetRenewal)
+    }
+
     /// What an enrolment is said to have come to.
     pub fn enrolled(&mut self, result: EnrolResult) -> EnrolResult {
         let EnrolResult::Enrolled(identity) = &result else { return result };

@@ -4,8 +4,9 @@ use super::SimConfig;
 use super::draw::{family, rare};
 use crate::rng::Draw;
 
-/// An absence: some hours, a month, and longer than any certificate lives.
-const AWAY_H: [u64; 5] = [1, 10, 40, 720, 2_400];
+/// An absence: some hours, a month, longer than two thirds of a certificate's life, longer than all of it, and longer than
+/// that and the grace in which it is renewed.
+const AWAY_H: [u64; 6] = [1, 40, 720, 1_600, 2_400, 3_600];
 
 impl SimConfig {
     /// What time is like: nothing else is drawn from this stream.

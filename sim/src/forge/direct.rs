@@ -108,6 +108,10 @@ impl Session {
             | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
+            | Event::Renewed(_)
+            | Event::NotRenewed(_)
+            | Event::ServerClock(_)
+            | Event::Lapsed(_)
             | Event::Denied(..)
             | Event::Done => None,
         };

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use countersign_core::device::calls::FIRST_ACCEPTED;
 use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment, check_own};
-use countersign_core::device::{Command, Device, Followed, Following, Identity, Input, Output};
+use countersign_core::device::{Command, Device, Followed, Following, Identity, Input, Output, Renewed};
 use countersign_core::id::{CallId, ConnId, DeviceName, KeyId};
 use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
-use countersign_core::pki::SecretKey;
+use countersign_core::pki::{Facts, SecretKey};
 use countersign_core::tls::{CertRefusal, Credentials, Root};
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
@@ -200,13 +200,22 @@ impl DeviceNode {
         }
     }
 
+    /// Keeps a new certificate, as the shell does before anything else is done.
+    pub fn keep_certificate(&mut self, renewed: &Renewed) {
+        if let Some(Identity { credentials, .. }) = &mut self.store.identity {
+            (credentials.leaf, credentials.issuing) = (renewed.leaf.clone(), renewed.issuing.clone());
+        }
+    }
+
     /// Why the program that is to be started would not believe what is stored, if so: the shell looks at it first.
     pub fn disbelief(&self, at_us: u64) -> Option<CertRefusal> {
         let Identity { name, credentials, trust, log: _ } = self.store.identity.as_ref()?;
         let Credentials { leaf, issuing, key } = credentials;
         let wall = self.clocks.now(at_us).wall;
         let root = Root::parse(trust.root().der(), wall);
-        root.and_then(|_| check_own(trust, leaf, issuing, name, key, wall)).err()
+        // One that has expired is for the device to renew: it has to have been good until its end.
+        let at = Facts::read(leaf).map_or(wall, |facts| wall.min(facts.not_after));
+        root.and_then(|_| check_own(trust, leaf, issuing, name, key, at)).err()
     }
 
     /// Starts the device with the identity that is stored; without one nothing starts. Its calls go this far.

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_core::effect::{Effect, Effects};
-use countersign_core::id::{ConnId, DeviceName, Realm};
-use countersign_core::journal::State;
+use countersign_core::id::{AskId, ConnId, DeviceName, Realm};
+use countersign_core::journal::{Record, State};
 use countersign_core::limits::FRAME_HEADER_BYTES;
 use countersign_core::link::{Link, LinkEvent, Step};
 use countersign_core::pki::{Authority, Founded, Issuers, SecretKey};
@@ -31,6 +31,7 @@ use crate::forge::mint::Mint;
 use crate::rng::Streams;
 use rand_chacha::ChaCha20Rng;
 use secret::{Secret, spare};
+use serde_bytes::ByteBuf;
 
 /// Where a frame's message begins: after its length and its version.
 const BODY_AT: usize = FRAME_HEADER_BYTES + 1;
@@ -243,6 +244,10 @@ impl Liar {
                 secret.follow(conn, seen);
             }
         }
+        if let RelayRequest::Renew { ask } = request {
+            // It has no key to certify anybody with, and gives what there is.
+            return self.renewed(conn, ask, &admitted, genuine);
+        }
         let names = names(genuine.state);
         self.lies.know(&names);
         let Some(request) = self.lies.asked(conn, request, genuine.founded, now.wall) else {
@@ -259,6 +264,22 @@ impl Liar {
             self.part(conn, fault.code());
         }
         self.answer(genuine);
+    }
+
+    /// Answers who wants a new certificate by the one that they have, or by a lie.
+    fn renewed(&mut self, conn: ConnId, ask: AskId, to: &Admitted, genuine: &Genuine<'_>) {
+        let issued = genuine.state.progress(to.serial()).and_then(|progress| progress.issued);
+        let record = issued.and_then(|issued| (genuine.record)(issued.n));
+        let event = match record.as_deref().map(Record::decode) {
+            Some(Ok((_, Record::CertificateIssued { der, .. }))) => {
+                let issuing = ByteBuf::from(self.issuers.of(&der).as_ref());
+                RelayEvent::Renewed { ask, leaf: der, issuing, extensions: Extensions::default() }
+            }
+            _ => RelayEvent::Refused { ask, code: Code::BUSY },
+        };
+        for (to, said) in self.lies.tell(conn, event) {
+            self.say(to, said, genuine);
+        }
     }
 
     /// Says what the one who lies says of its own accord.
@@ -286,7 +307,7 @@ impl Liar {
                     let books = &mut Books { state: genuine.state, keeper: &mut self.keeper, issuers: &self.issuers };
                     self.relay.loaded(id, record.as_deref(), books, &mut self.effects);
                 }
-                Effect::Tell(..) | Effect::Append(..) | Effect::Answer(..) | Effect::Note(_) => {}
+                Effect::Tell(..) | Effect::Append(..) | Effect::Answer(..) | Effect::Renewed(..) | Effect::Note(_) => {}
             }
         }
     }

@@ -97,7 +97,7 @@ impl Blame {
             }
             Seen::Told(_, Event::Offline(..) | Event::GivenUp(_) | Event::Call(_, CallEvent::Ended(_)))
                 if self.lied_to => {}
-            Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason))
+            Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason) | Event::Lapsed(Some(reason)))
             | Seen::EnrolEnded(who, EnrolResult::Lost(reason), ..) => return self.device(who, *reason, at_us),
             Seen::Told(who, Event::Call(call, CallEvent::Ended(CallEnd::Closed(reason))))
                 if blames(*reason) && !self.clocks.excuse_call(*reason, at_us) =>

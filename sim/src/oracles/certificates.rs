@@ -63,6 +63,11 @@ impl Certificates {
                 self.users.insert(grant.name.user.clone());
                 self.granted.insert(grant.serial, grant.name);
             }
+            Ok((_, Record::CertificateRenewed { of, serial, .. })) => {
+                if let Some(name) = self.granted.get(&of).cloned() {
+                    self.granted.insert(serial, name);
+                }
+            }
             Ok((_, Record::CertificateIssued { serial, der })) => {
                 if let Some(name) = self.granted.get(&serial) {
                     self.issued.insert(der.into_vec(), name.clone());

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::device::Event;
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::ConnId;
 use countersign_core::limits::{BACKDATING, DEVICE_LIFETIME};
 use countersign_core::tls::CertRefusal;
+use countersign_core::wire::Code;
 
 use crate::node::Node;
 use crate::story::{Seen, is_direct};
@@ -40,6 +42,7 @@ impl Clocks {
             Seen::EnrolEnded(who, EnrolResult::Enrolled(_), ..) => {
                 self.enrolled.entry(who.program.device).or_insert(at_us);
             }
+            Seen::Told(who, Event::Renewed(_)) => drop(self.enrolled.insert(who.program.device, at_us)),
             Seen::Anew(who) => drop(self.enrolled.remove(&who.program.device)),
             Seen::Opened(conn, program) if !is_direct(*conn) => drop(self.conns.insert(*conn, program.device)),
             _ => {}
@@ -83,6 +86,7 @@ fn is_about_time(reason: CloseReason) -> bool {
         // By a wrong clock the certificate of the log's key is of another time, too.
         CloseReason::Fault(Fault::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid) | Fault::Log)
             | CloseReason::Alert(45)
+            | CloseReason::Theirs(Code::EXPIRED | Code::RENEWAL_TOO_LATE)
     )
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Event};
-use countersign_core::id::{DeviceName, KeyId, Position, UserName};
+use countersign_core::id::{DeviceName, Fingerprint, KeyId, Position, UserName};
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::State;
 use countersign_core::operator::Answer;
@@ -46,6 +46,8 @@ struct Told {
     invites: BTreeMap<TokenHash, Wall>,
     /// Whom somebody was shown.
     people: BTreeSet<UserName>,
+    /// The renewed certificates that somebody was told to keep.
+    renewed: BTreeMap<Fingerprint, DeviceName>,
     /// The furthest place of the journal that a device was told of.
     place: u64,
 }
@@ -75,6 +77,13 @@ impl Oracle for Durability {
             Seen::Answered(_, Answer::Invite(token, until)) => {
                 self.told.invites.insert(token.hash(), *until);
                 Ok(())
+            }
+            Seen::Told(who, Event::Renewed(renewed)) => {
+                let certificate = Fingerprint::of(&renewed.leaf);
+                match self.told.renewed.insert(certificate, who.name.clone()) {
+                    Some(_) => Err(format!("{} is given a certificate that it had been given to keep", who.name.user)),
+                    None => Ok(()),
+                }
             }
             Seen::Told(..) if self.lied_to => Ok(()),
             Seen::Told(_, event) => {
@@ -134,13 +143,22 @@ impl Told {
             if known.key != member.key {
                 return Err(format!("the account of {} has another key than its certificate", name.user));
             }
-            if state.invite(member.token).and_then(|invite| invite.used) != Some(known.serial) {
-                return Err(format!("the invite of {} is not used up by it", name.user));
-            }
-            let issued = state.progress(known.serial).and_then(|progress| progress.issued);
+            // The first certificate stays what it is, whatever came after it.
+            let first = state.invite(member.token).and_then(|invite| invite.used);
+            let first = first.and_then(|serial| state.progress(serial)).filter(|first| first.grant.name == *name);
+            let first = first.ok_or_else(|| format!("the invite of {} is not used up by it", name.user))?;
+            let issued = first.issued;
             member.place = issued
                 .map(|issued| issued.n)
                 .ok_or_else(|| format!("{} has a certificate that the journal never issued", name.user))?;
+        }
+        if !self.renewed.is_empty() {
+            let issued =
+                state.grants().filter_map(|progress| Some((progress.issued?.certificate, &progress.grant.name)));
+            let issued: BTreeMap<_, _> = issued.collect();
+            if let Some((_, name)) = self.renewed.iter().find(|(leaf, name)| issued.get(leaf) != Some(name)) {
+                return Err(format!("{} was given a new certificate that the journal does not have", name.user));
+            }
         }
         for (token, until) in &self.invites {
             if state.invite(*token).map(|invite| invite.expires) != Some(*until) {

@@ -37,7 +37,9 @@ impl Oracle for Presence {
                 let device = who.program.device;
                 match event {
                     Event::Online(_) => drop(self.views.insert(device, (who.name.clone(), BTreeSet::new()))),
-                    Event::Offline(..) | Event::GivenUp(_) | Event::Done => drop(self.views.remove(&device)),
+                    Event::Offline(..) | Event::Lapsed(_) | Event::GivenUp(_) | Event::Done => {
+                        drop(self.views.remove(&device));
+                    }
                     Event::Here(devices) => {
                         if let Some((_, view)) = self.views.get_mut(&device) {
                             view.extend(devices.iter().cloned());
@@ -58,6 +60,9 @@ impl Oracle for Presence {
                     | Event::Unasked(_)
                     | Event::AnotherLog(_)
                     | Event::LogRefused(_)
+                    | Event::Renewed(_)
+                    | Event::NotRenewed(_)
+                    | Event::ServerClock(_)
                     | Event::Call(..)
                     | Event::Denied(..) => {}
                 }

@@ -128,11 +128,11 @@ impl Progress {
                 self.users.insert(name.to_owned(), program.device);
                 self.set_online(program.device, true);
             }
-            Event::Offline(..) | Event::Done => self.set_online(program.device, false),
+            Event::Offline(..) | Event::Lapsed(_) | Event::Done => self.set_online(program.device, false),
             Event::GivenUp(reason) if self.clocks.excuse(program.device, *reason, at_us) => {
                 self.set_online(program.device, false);
             }
-            Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE)) if self.restored => {
+            Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE | Code::RENEWAL_UNKNOWN)) if self.restored => {
                 self.set_online(program.device, false);
             }
             Event::GivenUp(_) if self.lied_to => self.set_online(program.device, false),
@@ -154,6 +154,9 @@ impl Progress {
             | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
+            | Event::Renewed(_)
+            | Event::NotRenewed(_)
+            | Event::ServerClock(_)
             | Event::Denied(..) => {}
         }
         Ok(())

@@ -175,6 +175,7 @@ kinds! {
         device::Wake::ReadLog => "ReadLog",
         device::Wake::Watch => "Watch",
         device::Wake::Approve => "Approve",
+        device::Wake::Renewal => "Renewal",
     }
 }
 
@@ -220,6 +221,7 @@ kinds! {
         Asked::Certificates(..) => "certificates",
         Asked::Log(_) => "the log",
         Asked::Approval(_) => "devices",
+        Asked::Renewed(_) => "renewed",
         Asked::Refused(_) => "refused an answer",
         Asked::Unanswered => "no answer",
     }
@@ -235,6 +237,7 @@ kinds! {
         Command::Compare(_) => "compare",
         Command::Endorse => "endorse",
         Command::Dismiss(_) => "dismiss",
+        Command::Renew => "renew",
         Command::Call(..) => "call",
         Command::Accept(_) => "accept",
         Command::HangUp(..) => "hang up",

@@ -7,7 +7,7 @@ use std::fmt;
 
 use countersign_core::device::calls::{CallEnd, CallEvent, DirectEnd, Path};
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Asked, Command, Event};
+use countersign_core::device::{Asked, Command, Event, NotRenewed};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::UserName;
@@ -216,6 +216,7 @@ impl Tally {
                 self.add("certificate", kinds::cert_refusal(*refusal));
                 self.add("enrolment", format!("bad certificate {refusal:?}"));
             }
+            EnrolResult::LogRefused(refusal) => self.add("log refused", kinds::log_refusal(refusal)),
             EnrolResult::Lost(reason) => {
                 self.reason(*reason);
                 self.add("enrolment", format!("lost {}", reason_name(*reason)));
@@ -273,6 +274,10 @@ impl Tally {
             | Event::Unasked(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
+            | Event::Renewed(_)
+            | Event::NotRenewed(_)
+            | Event::ServerClock(_)
+            | Event::Lapsed(_)
             | Event::Call(..)
             | Event::Denied(..)
             | Event::Done => return,
@@ -298,6 +303,23 @@ impl Tally {
             Event::Followed(_) => self.add("log", "grown"),
             Event::Unasked(_) => self.add("log", "alarm"),
             Event::AnotherLog(_) => self.add("log", "another"),
+            Event::Renewed(_) => self.add("renewal", "kept"),
+            Event::Lapsed(reason) => {
+                if let Some(reason) = reason {
+                    self.reason(*reason);
+                }
+                self.add("renewal", if reason.is_some() { "said to have expired" } else { "expired" });
+            }
+            Event::ServerClock(_) => self.add("renewal", "the server's clock"),
+            Event::NotRenewed(NotRenewed::Refused(code)) => {
+                self.code(*code);
+                self.add("renewal", format!("refused {}", code_name(*code)));
+            }
+            Event::NotRenewed(NotRenewed::BadCertificate(refusal)) => {
+                self.add("certificate", kinds::cert_refusal(*refusal));
+                self.add("renewal", format!("bad certificate {refusal:?}"));
+            }
+            Event::NotRenewed(NotRenewed::Unanswered) => self.add("renewal", "unanswered"),
             Event::LogRefused(refusal) => self.add("log refused", kinds::log_refusal(refusal)),
             Event::Asked(asked) => {
                 if let Asked::Refused(code) = asked {

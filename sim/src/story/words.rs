@@ -140,6 +140,7 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 EnrolResult::Enrolled(_) => "has a certificate".to_owned(),
                 EnrolResult::Refused(code, _) => format!("gets no certificate: {code}"),
                 EnrolResult::BadCertificate(refusal) => format!("does not believe the certificate: {refusal}"),
+                EnrolResult::LogRefused(refusal) => format!("does not believe the log: {refusal}"),
                 EnrolResult::Lost(reason) => format!("gets no answer: {reason}"),
             },
         ),
@@ -300,6 +301,7 @@ fn wished(command: &Command) -> Option<String> {
         Command::Call(call, user, patience) => format!("calls {user} (call {call}), patient for {patience:?}"),
         Command::Accept(call) => format!("takes call {call}"),
         Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
+        Command::Renew => "wants a new certificate".to_owned(),
         Command::Quit => "leaves".to_owned(),
         // Told when the device has taken the line.
         Command::Say(..) => return None,
@@ -334,6 +336,12 @@ fn told(event: &Event) -> String {
         Event::AnotherLog(_) => "sees another log begin".to_owned(),
         Event::LogRefused(refusal) => format!("does not believe the log: {refusal}"),
         Event::Asked(Asked::Refused(code)) => format!("is refused an answer: {code}"),
+        Event::Renewed(renewed) => format!("has a new certificate, until {}", renewed.not_after),
+        Event::NotRenewed(why) => format!("gets no new certificate: {why}"),
+        Event::Lapsed(None) => "has a certificate that has expired".to_owned(),
+        Event::Lapsed(Some(reason)) => format!("is told that its certificate has expired: {}", reason_name(*reason)),
+        Event::ServerClock(time) => format!("hears that the server's clock reads {time}"),
+        Event::Asked(Asked::Renewed(until)) => format!("holds a certificate until {until}"),
         Event::Asked(Asked::Unanswered) => "gets no answer".to_owned(),
         Event::Denied(call, denied) => match denied {
             CallDenied::NoSuchCall => format!("is denied: there is no call {call}"),

@@ -166,6 +166,7 @@ pub fn families() -> Vec<Family> {
         Family::free("secrecy"),
         Family::all("log", &LOG, &[]),
         Family::some("log refused", &LOG_REFUSED),
+        Family::some("renewal", &RENEWAL),
         Family::some("enrolment", &ENROLMENT),
         Family::some("call ended", &CALL_ENDED),
         Family::some("call moved", &CALL_MOVED),
@@ -280,6 +281,8 @@ const LOG: [&str; 3] = ["alarm", "another", "grown"];
 
 const LOG_REFUSED: [&str; 3] = ["Certificate", "Checkpoint", "History"];
 
+const RENEWAL: [&str; 3] = ["kept", "refused RENEWAL_TOO_LATE", "the server's clock"];
+
 const SLIPS: [&str; 2] = ["OtherName", "OtherLetter"];
 
 const LIES: [&str; 21] = [
@@ -306,9 +309,8 @@ const LIES: [&str; 21] = [
     "WrongRinging",
 ];
 
-const DEVICE: [&str; 9] = [
+const DEVICE: [&str; 8] = [
     "begun anew",
-    "did not start, own certificate Expired",
     "did not start, own certificate NotYetValid",
     "done",
     "enrolments begun",

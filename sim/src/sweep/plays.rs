@@ -34,6 +34,7 @@ fn count(forgery: &Forgery, tally: &mut Tally) {
             | Reason::Parted(_)
             | Reason::Csr(_)
             | Reason::Enrol(_)
+            | Reason::NotRenewed(_)
             | Reason::Name(_)
             | Reason::Answer(_)
             | Reason::Call(_)
@@ -49,6 +50,7 @@ fn count(forgery: &Forgery, tally: &mut Tally) {
                 tally.code(if binding { Code::BINDING_REFUSED } else { Code::CSR_REFUSED });
                 tally.add("certificate request", kinds::csr_refusal(refusal));
             }
+            Reason::NotRenewed(code) => tally.code(code),
             Reason::Name(_) => tally.code(Code::NAME_INVALID),
             Reason::Enrol(refusal) => tally.code(refusal.code()),
             Reason::Answer(refusal) => tally.add("certificate", kinds::cert_refusal(refusal)),

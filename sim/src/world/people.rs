@@ -188,6 +188,12 @@ impl World {
             {
                 node.keep_log(&self.saboteur.kept(followed), self.now_us);
             }
+            if let Some(node) = self.devices.get_mut(device)
+                && let Told::Renewed(renewed) = &event
+                && self.saboteur.lets_keep_certificates()
+            {
+                node.keep_certificate(renewed);
+            }
             let now_us = self.now_us;
             let acts = self.person(device).told(&event, now_us);
             self.act(device, acts);

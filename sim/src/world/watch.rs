@@ -102,9 +102,10 @@ impl Watch {
             Seen::Connected(conn, who) => drop(self.current.insert(who.program, *conn)),
             Seen::Delivered { conn, flipped: true, .. } => self.fate(*conn).flipped = true,
             Seen::Noted(Note::Closed(conn, _, reason)) => self.fate(*conn).relay = Some(*reason),
-            Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason)) => {
+            Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason) | Event::Lapsed(Some(reason))) => {
                 self.device_ended(who.program, &reason_name(*reason));
             }
+            Seen::Told(who, Event::ServerClock(_)) => self.device_ended(who.program, "answered"),
             Seen::Told(who, Event::Done) => self.device_ended(who.program, "done"),
             Seen::EnrolEnded(who, result, ..) => {
                 use countersign_core::device::enrol::EnrolResult;
@@ -112,6 +113,7 @@ impl Watch {
                     EnrolResult::Enrolled(_) => "enrolled".to_owned(),
                     EnrolResult::Refused(code, _) => format!("refused {}", code.0),
                     EnrolResult::BadCertificate(refusal) => format!("bad certificate {refusal:?}"),
+                    EnrolResult::LogRefused(refusal) => format!("log refused {refusal:?}"),
                     EnrolResult::Lost(reason) => reason_name(*reason),
                 };
                 self.device_ended(who.program, &words);

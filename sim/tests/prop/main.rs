@@ -45,7 +45,12 @@ fn done(out: &mut Effects) -> Vec<Done> {
     let done = |effect| match effect {
         Effect::Send(conn, frame) => Done::Told(conn, event(&frame)),
         Effect::Part(conn, code) => Done::Part(conn, code),
-        other @ (Effect::Append(..) | Effect::Load(..) | Effect::Answer(..) | Effect::Note(_) | Effect::Tell(..)) => {
+        other @ (Effect::Append(..)
+        | Effect::Load(..)
+        | Effect::Answer(..)
+        | Effect::Renewed(..)
+        | Effect::Note(_)
+        | Effect::Tell(..)) => {
             panic!("the relay never wants this here: {other:?}")
         }
     };

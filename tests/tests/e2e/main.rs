@@ -21,6 +21,7 @@ mod log;
 mod log_watch;
 mod openssl_chain;
 mod openssl_tls;
+mod renew;
 mod root_key;
 mod rotate;
 mod shutdown;

@@ -121,7 +121,8 @@ impl Calls {
         };
         let expected = branches.ringing.remove(&tunnel).ok_or(Fault::Unexpected)?;
         let (reach, first) = (self.reach.clone(), self.numbers());
-        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, expected, reach, first);
+        let own = self.credentials(tunnel);
+        let peer = Peer::calling(&self.env, &own, &self.identity.trust, expected, reach, first);
         self.up(id, tunnel, peer, now);
         Ok(())
     }

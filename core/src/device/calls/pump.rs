@@ -69,11 +69,11 @@ impl Calls {
         self.turned = true;
         self.direct_outputs(id, now);
         let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get_mut(&id) else { return };
+        let mut opened = false;
         while let Some(event) = peer.poll_event() {
             match event {
                 PeerEvent::Open(proven) => {
-                    let ends = proven.not_after().plus(Duration::from_secs(1));
-                    self.deadlines.set(Wake::Call(id), now.when(ends));
+                    opened = true;
                     self.events.push_back((id, Ok(CallEvent::Open(proven.who().clone(), Path::Tunnel))));
                 }
                 PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
@@ -95,6 +95,9 @@ impl Calls {
                     return;
                 }
             }
+        }
+        if opened {
+            self.watch_proof(id, now);
         }
     }
 
@@ -134,15 +137,6 @@ impl Calls {
         if let Some(leave_by) = self.by_id.get(&id).and_then(|call| call.leave_by) {
             let until = now.mono.plus(PEER_GOODBYE_TIME_MAX).min(leave_by).max(now.mono.plus(Duration::from_micros(1)));
             self.deadlines.set(Wake::Call(id), until);
-        }
-    }
-
-    /// An open session ends with the other end's certificate.
-    pub(super) fn watch_proof(&mut self, id: CallId, now: Now) {
-        if let Some(Call { stage: Stage::Up(_, peer), .. }) = self.by_id.get(&id)
-            && let Some(ends) = peer.proof_ends()
-        {
-            self.deadlines.set(Wake::Call(id), now.when(ends.plus(Duration::from_secs(1))));
         }
     }
 

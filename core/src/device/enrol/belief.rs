@@ -2,8 +2,8 @@
 
 use rustls_pki_types::CertificateDer;
 
-use super::check_own;
 use super::comparing::Comparing;
+use super::{EnrolResult, check_own};
 use crate::device::{Following, Identity, LogRefusal};
 use crate::id::DeviceName;
 use crate::invite::InviteLink;
@@ -11,6 +11,7 @@ use crate::pki::{DeviceKey, SecretKey};
 use crate::time::Wall;
 use crate::tlog::{Basis, Included};
 use crate::tls::{CertRefusal, Credentials, Judged, Root, Trust};
+use crate::wire::Extensions;
 use crate::wire::enrol::Certified;
 use crate::wire::log::{self, Lineage, LogHead, LogProof};
 
@@ -45,6 +46,31 @@ pub(super) fn identity(
     Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
 }
 
+/// The same identity with the certificate that was sent, after checking all of it as a stranger's.
+pub(super) fn renewed(own: &Identity, certified: &Certified, now: Wall) -> Result<Identity, EnrolResult> {
+    let bad = EnrolResult::BadCertificate;
+    certified.extensions.check().map_err(|_| bad(CertRefusal::Malformed))?;
+    if certified.root != own.trust.root().der().as_ref() {
+        return Err(bad(CertRefusal::BadRoot));
+    }
+    let leaf = CertificateDer::from(certified.device.to_vec());
+    let issuing = CertificateDer::from(certified.issuing.to_vec());
+    let (head, proof, lineage) = shown(&certified.extensions).ok_or(bad(CertRefusal::NotLogged))?;
+    let mut identity = own.clone();
+    identity.log.hear(&own.trust, certified.incarnation, &head, now).map_err(EnrolResult::LogRefused)?;
+    let judged = check_own(&own.trust, &leaf, &issuing, &own.name, &own.credentials.key, now).map_err(bad)?;
+    identity.log.believe(&judged, Some(&proof), &lineage).map_err(EnrolResult::LogRefused)?;
+    (identity.credentials.leaf, identity.credentials.issuing) = (leaf, issuing);
+    Ok(identity)
+}
+
+/// What the server shows of the log: its head, the proof of the certificate, and whose device it is.
+fn shown(extensions: &Extensions) -> Option<(LogHead, LogProof, Lineage)> {
+    let lineage: Lineage = extensions.get(log::LINEAGE).ok()?.unwrap_or_default();
+    lineage.check().ok()?;
+    Some((extensions.get(log::HEAD).ok()??, extensions.get(log::PROOF).ok()??, lineage))
+}
+
 /// Begins to follow the log with the head that came along, believes that it has the certificate and whose device's it is, and
 /// watches it from that person's first entry on.
 fn logged(
@@ -54,10 +80,7 @@ fn logged(
     certified: &Certified,
     now: Wall,
 ) -> Option<Result<Included, LogRefusal>> {
-    let head: LogHead = certified.extensions.get(log::HEAD).ok()??;
-    let proof: LogProof = certified.extensions.get(log::PROOF).ok()??;
-    let lineage: Lineage = certified.extensions.get(log::LINEAGE).ok()?.unwrap_or_default();
-    lineage.check().ok()?;
+    let (head, proof, lineage) = shown(&certified.extensions)?;
     log.hear(trust, certified.incarnation, &head, now).ok()?;
     let believed = match log.believe(judged, Some(&proof), &lineage) {
         Ok(believed) => believed,

@@ -17,18 +17,18 @@ use crate::wire::log::LogProof;
 use crate::wire::relay::{RelayEvent, Welcome};
 use crate::wire::{Extensions, Frame};
 
-const NOW: Now = Now { mono: Instant(1_000_000), wall: START };
+pub(super) const NOW: Now = Now { mono: Instant(1_000_000), wall: START };
 
 /// A device that such a relay has admitted, and the relay's end.
-struct Admitted {
-    device: Device,
+pub(super) struct Admitted {
+    pub(super) device: Device,
     conn: ConnId,
-    relay: Link,
-    told: Vec<Event>,
+    pub(super) relay: Link,
+    pub(super) told: Vec<Event>,
 }
 
 impl Admitted {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut town = Town::new();
         let identity = town.enrol("alice");
         let authority = authority(&town.founded);
@@ -54,7 +54,7 @@ impl Admitted {
         admitted
     }
 
-    fn move_up(&mut self) {
+    pub(super) fn move_up(&mut self) {
         while let Some(output) = self.device.poll_output() {
             if let Output::Tell(event) = output {
                 self.told.push(event);
@@ -65,7 +65,7 @@ impl Admitted {
         self.relay.received(&bytes, &mut Vec::new());
     }
 
-    fn move_down(&mut self) {
+    pub(super) fn move_down(&mut self) {
         self.relay.flush();
         let bytes = self.relay.outbound().to_vec();
         self.relay.sent(bytes.len());

@@ -7,7 +7,8 @@ use rand_core::SeedableRng;
 use rcgen::{BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
 
 use super::*;
-use crate::id::{DeviceLabel, UserName};
+use crate::id::{DeviceLabel, Serial, UserName};
+use crate::pki::renewal_message;
 
 mod made_elsewhere;
 
@@ -203,7 +204,8 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     let [client, server] =
         ["client", "server"].map(|side| format!("{}TLS 1.3, {side} CertificateVerify\0", " ".repeat(64)));
     let note = crate::tlog::NoteName::of_log(&alice.realm, 1).to_string();
-    let uses = [request, &binding, client.as_bytes(), server.as_bytes(), note.as_bytes()];
+    let renewal = renewal_message(&alice.exporter, Serial([4; 16]), &alice.name);
+    let uses = [request, &binding, &renewal, client.as_bytes(), server.as_bytes(), note.as_bytes()];
     for (n, one) in uses.iter().enumerate() {
         for other in uses.iter().skip(n + 1) {
             let common = one.len().min(other.len());
@@ -211,7 +213,7 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
         }
     }
     assert_eq!(request[0], 0x30);
-    assert!(binding.starts_with(b"countersign "));
+    assert!(binding.starts_with(b"countersign ") && renewal.starts_with(b"countersign "));
 }
 
 /// Found by the property below: the count of unused bits in front of the signature is outside of what is signed.

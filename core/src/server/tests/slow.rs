@@ -220,6 +220,10 @@ fn lines(town: &mut Town, member: usize, call: CallId) -> Vec<String> {
         | Event::LogRefused(_)
         | Event::Call(..)
         | Event::Denied(..)
+        | Event::Renewed(_)
+        | Event::NotRenewed(_)
+        | Event::ServerClock(_)
+        | Event::Lapsed(_)
         | Event::Done => None,
     };
     town.news(member).into_iter().filter_map(line).collect()

@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use countersign_core::device::Following;
+use countersign_core::device::{Following, Renewed};
 use countersign_core::id::{Fingerprint, Serial};
 use countersign_core::invite::Token;
 use countersign_core::journal::{Record, State};
@@ -123,10 +123,9 @@ fn a_folder_that_is_not_there_is_not_made_by_looking_into_it() {
 fn an_own_certificate_that_is_out_of_its_time_has_a_sentence_of_its_own() {
     let (_place, dir) = joined();
     let stored = Stored::load(&dir).unwrap();
-    let late = stored.identity(NOW.plus(DEVICE_LIFETIME).plus(Duration::from_secs(1))).unwrap_err();
-    assert!(matches!(late, HomeError::Expired { at, .. } if at == NOW.plus(DEVICE_LIFETIME)), "{late}");
-    assert_eq!(Failure::from(late).exit, Exit::Refused);
-    stored.identity(NOW.plus(DEVICE_LIFETIME)).unwrap();
+    // The device has it renewed, as far as the server does that.
+    stored.identity(NOW.plus(DEVICE_LIFETIME).plus(Duration::from_secs(1))).unwrap();
+    stored.identity(NOW.plus(2 * DEVICE_LIFETIME)).unwrap();
     let early = stored.identity(Wall(NOW.0 - 86_400)).unwrap_err();
     // The root of this realm is as young as the certificate.
     assert!(matches!(early, HomeError::Certificate { refusal: CertRefusal::NotYetValid, .. }), "{early}");
@@ -218,5 +217,32 @@ fn an_import_that_was_cut_at_any_point_is_completed_and_no_key_is_ever_written_o
         let again = Stored::load(&dir).unwrap();
         again.identity(NOW).unwrap();
         assert_eq!(again.incarnation, None);
+    }
+}
+
+#[test]
+fn a_renewed_certificate_stands_in_for_the_first_and_is_never_one_that_ends_earlier() {
+    let (_place, dir) = joined();
+    let first = Stored::load(&dir).unwrap();
+    let renewed = |leaf: &CertificateDer<'static>| Renewed {
+        leaf: leaf.clone(),
+        issuing: first.root.clone(),
+        not_after: Facts::read(leaf).unwrap().not_after,
+    };
+    // Any other certificate will do to see which is read: the issuing CA's ends later, and the root's last.
+    renewed::keep(&first.folder, &renewed(&first.issuing)).unwrap();
+    let stored = Stored::load(&dir).unwrap();
+    assert_eq!((&stored.leaf, &stored.issuing), (&first.issuing, &first.root), "both come out of one file");
+    assert_eq!(fs::metadata(dir.path.join("renewed.pem")).unwrap().permissions().mode() & 0o777, 0o600);
+    // Another program of this device had asked earlier.
+    renewed::keep(&first.folder, &renewed(&first.leaf)).unwrap();
+    assert_eq!(Stored::load(&dir).unwrap().leaf, first.issuing);
+    renewed::keep(&first.folder, &renewed(&first.root)).unwrap();
+    assert_eq!(Stored::load(&dir).unwrap().leaf, first.root);
+    for ders in [vec![&first.leaf], vec![&first.leaf, &first.issuing, &first.root]] {
+        write_certificates(&dir.path.join("renewed.pem"), &ders).unwrap();
+        let error = Stored::load(&dir).unwrap_err();
+        assert!(error.to_string().contains("renewed.pem") && error.to_string().contains("remove it"), "{error}");
+        assert_eq!(Failure::from(error).exit, Exit::Failed);
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, KeyId, Realm, Serial};
 use countersign_core::pki::{Authority, Founded, found_realm};
-use countersign_core::tlog::{Basis, Certified, Frontier, Head, Leaf, LogSigner, Tree};
+use countersign_core::tlog::{Basis, Certified, Frontier, Head, Leaf, LogSigner, Owner, Tree};
 
 use super::*;
 use crate::entropy::OsEntropy;
@@ -91,7 +91,13 @@ fn read(founded: &Founded, leaves: u8) -> Followed {
     let tree: Tree = entries.iter().map(|entry| countersign_core::tlog::Hash::leaf(entry)).collect();
     let origin = NoteName::of_log(&Realm::default(), 7);
     let mut reading = Reading::begin(origin.clone(), Frontier::default());
-    reading.take(entries.iter().map(Vec::as_slice), &tree.head(), (&own, KeyId([0; 32]))).unwrap();
+    reading
+        .take(
+            entries.iter().map(Vec::as_slice),
+            &tree.head(),
+            Owner { name: &own, key: KeyId([0; 32]), realm: &Realm::default() },
+        )
+        .unwrap();
     reading.settle(&tree.head()).unwrap().unwrap();
     let checkpoint = LogSigner::new(origin, founded.log_key.clone()).sign(tree.head()).to_string();
     Followed { certificate: CertificateDer::from(founded.log.clone()), checkpoint, reading: Some(reading) }

@@ -102,7 +102,7 @@ impl Connections {
             Seen::Noted(Note::TurnedAway(conn)) => return self.closed(*conn, false, at_us),
             Seen::Crashed(..) => self.relay_gone(at_us),
             Seen::Phase(Phase::Over) => return self.all_closed(),
-            Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason)) => {
+            Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason) | Event::Lapsed(Some(reason))) => {
                 let conn = self.device_knows(who.program, Knows::Over, at_us);
                 if *reason == CloseReason::TimedOut && conn.is_some_and(|conn| self.is_unharmed(conn)) {
                     return Err(format!("{} gives up a connection with which nothing is wrong", who.name.user));
@@ -114,7 +114,10 @@ impl Connections {
                     return self.goodbye_arrived(conn);
                 }
             }
-            Seen::EnrolEnded(who, ..) => drop(self.device_knows(who.program, Knows::Over, at_us)),
+            // What came of the way back is told once its connection has ended.
+            Seen::EnrolEnded(who, ..) | Seen::Told(who, Event::ServerClock(_)) => {
+                self.device_knows(who.program, Knows::Over, at_us);
+            }
             Seen::Killed(who) => drop(self.device_knows(who.program, Knows::Gone, at_us)),
             Seen::Slept(device) => self.sleeps(*device, true, at_us),
             Seen::Awoke(device, _) => self.sleeps(*device, false, at_us),

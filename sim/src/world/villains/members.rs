@@ -152,7 +152,13 @@ impl World {
                     (member.link, member.asked_us) = (None, None);
                 }
             }
-            Some(EnrolResult::Refused(..) | EnrolResult::BadCertificate(_) | EnrolResult::Lost(_)) | None => {}
+            Some(
+                EnrolResult::Refused(..)
+                | EnrolResult::BadCertificate(_)
+                | EnrolResult::LogRefused(_)
+                | EnrolResult::Lost(_),
+            )
+            | None => {}
         }
     }
 

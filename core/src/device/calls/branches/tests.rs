@@ -13,7 +13,7 @@ use crate::pki::SecretKey;
 use crate::testing::log::certified;
 use crate::testing::{START, Town, device_name, env, rng};
 use crate::time::Instant;
-use crate::tlog::{Leaf, LogSigner, NoteName, Tree, View};
+use crate::tlog::{Founder, Leaf, LogSigner, NoteName, Tree, View};
 use crate::tls::CertRefusal;
 
 const NOW: Now = Now { mono: Instant(1_000_000), wall: START };
@@ -40,11 +40,12 @@ impl Alice {
     fn expected(&self, device: &DeviceName) -> Expected {
         let mut certified = certified(&self.own);
         certified.name = device.clone();
+        let founder = Founder { key: certified.key, reissued: None };
         let leaf = Leaf::DeviceCertificate(certified);
         let tree: Tree = [leaf.leaf_hash()].into_iter().collect();
         let signer = LogSigner::new(NoteName::of_log(&Realm::default(), 1), SecretKey::draw(&mut rng(77)));
         let view = View::begin(signer.sign(tree.head()));
-        Expected::new(view.believe(&leaf, &tree.inclusion(0, 1).unwrap()).unwrap()).unwrap()
+        Expected::new(view.believe(&leaf, &tree.inclusion(0, 1).unwrap()).unwrap(), founder).unwrap()
     }
 
     fn rings(&mut self, n: u64, user: &str, device: &str) -> Result<(), Fault> {

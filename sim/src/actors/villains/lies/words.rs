@@ -64,6 +64,15 @@ impl Lies {
                 let event = RelayEvent::Certificate { ask, leaf, issuing, more, extensions };
                 self.say(conn, Lie::FalseCertificate, event)
             }
+            RelayEvent::Renewed { ask, leaf, issuing, extensions } => {
+                let (leaf, issuing, extensions) = match (kind, self.other_certificate(&leaf)) {
+                    (0, Some(other)) => (other, issuing, extensions),
+                    (1, _) => (broken(&leaf), issuing, extensions),
+                    (2, _) => (leaf.clone(), leaf, extensions),
+                    _ => (leaf, issuing, Extensions::default()),
+                };
+                self.say(conn, Lie::FalseCertificate, RelayEvent::Renewed { ask, leaf, issuing, extensions })
+            }
             RelayEvent::Log(head) => {
                 let event = RelayEvent::Log(self.false_log(head, kind));
                 self.say(conn, Lie::FalseLog, event)
@@ -275,6 +284,7 @@ fn how_rarely(event: &RelayEvent) -> u64 {
         | RelayEvent::Leaves { .. }
         | RelayEvent::Devices(_)
         | RelayEvent::Lineage(_)
+        | RelayEvent::Renewed { .. }
         | RelayEvent::Certificate { .. } => 1,
     }
 }
