@@ -22,6 +22,7 @@ pub mod following;
 mod heard;
 mod leaving;
 mod meeting;
+mod parting;
 pub mod renewal;
 mod returning;
 pub mod session;
@@ -497,44 +498,6 @@ impl Device {
         self.stop_watching();
         self.stop_renewing();
         self.look_at_certificate(now);
-    }
-
-    /// Has the calls hand over what the turn has queued for their tunnels.
-    fn seal(&mut self) {
-        if let Some(now) = self.turn
-            && self.seal_calls(now)
-        {
-            self.quit_when_ready(now);
-        }
-    }
-
-    fn seal_calls(&mut self, now: Now) -> bool {
-        let sealed = self.calls.seal(now);
-        if sealed {
-            while let Some(request) = self.calls.poll_request() {
-                self.session.request(&request);
-            }
-        }
-        sealed
-    }
-
-    /// Once the calls have ended in good order the relay is told goodbye, too.
-    fn quit_when_ready(&mut self, now: Now) {
-        if self.quitting && self.calls.is_empty() && !self.done {
-            self.session.quit(now);
-            while let Some(event) = self.session.poll_event() {
-                if let SessionEvent::Parted = event {
-                    self.done();
-                }
-            }
-        }
-    }
-
-    fn done(&mut self) {
-        if !self.done {
-            self.done = true;
-            self.tell(Event::Done);
-        }
     }
 
     fn tell(&mut self, event: Event) {
