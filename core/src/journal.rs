@@ -14,11 +14,13 @@
 mod book;
 pub mod fold;
 pub mod record;
+pub mod revoking;
 pub mod snapshot;
 pub mod state;
 
 pub use fold::{EnrolRefusal, JournalFault, Outcome};
 pub use record::{Record, RecordRefusal};
+pub use revoking::RevokeRefusal;
 pub use snapshot::SnapshotRefusal;
 pub use state::State;
 

@@ -16,15 +16,23 @@
 //! | GR-08 | the user has no device yet (until endorsements exist) | `a_second_device_is_refused` | `second-device` |
 //! | GR-09 | the realm has room | `a_full_realm_refuses` | |
 //! | GR-10 | the certificate is the granted one | `a_certificate_that_was_not_granted` | |
+//! | RV-01 | the device exists | `an_unknown_device_is_not_revoked` (`journal/tests/revoking.rs`, as all RV) | |
+//! | RV-02 | it was not revoked before | `a_device_is_revoked_once_and_for_ever` | |
+//! | RV-03 | it is not its user's last one, unless the operator insists | `the_last_device_of_a_user_is_kept_unless_the_operator_insists` | |
+//! | RV-04 | the reason is one for a device, and final | `a_reason_that_is_none_for_a_device` | |
+//! | RV-05 | the lists have room | `more_than_the_lists_hold_is_not_revoked` | |
+//! | RV-06 | a list reads as one of a realm's issuing CA | `a_list_that_is_none` | `list-cut`, `list-trailing` |
+//! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | `list-older` |
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::record::{RULES, Record};
-use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, State, User};
+use super::revoking::{self, RevokeRefusal};
+use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, Revoked, State, User};
 use crate::id::{DeviceName, Fingerprint, KeyId, Serial, UserName};
 use crate::invite::TokenHash;
-use crate::pki::facts::Subject;
+use crate::pki::facts::{Subject, issuer_of};
 use crate::pki::{Grant, LintFailure, lint};
 use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
@@ -51,6 +59,12 @@ pub enum Outcome {
     IssuingLogged,
     /// The log has the relay's certificate.
     RelayLogged,
+    /// The device is revoked from now on, for ever.
+    DeviceRevoked(DeviceName),
+    /// The device is not revoked.
+    NotRevoked(RevokeRefusal),
+    /// The revocation list with this number is its issuer's newest.
+    CrlSigned(u64),
     /// The log had it before, as the newest of its kind: nothing changes.
     LoggedBefore,
     /// The record contradicts the journal before it and changes nothing.
@@ -117,11 +131,15 @@ pub enum JournalFault {
     NotGranted,
     /// GR-10.
     OtherCertificate(LintFailure),
+    /// RV-06.
+    NoList,
+    /// RV-07.
+    ListOlder,
 }
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
 pub(super) fn fold(state: &mut State, rules: u8, record: Record) -> Outcome {
-    // `Record::decode` lets no other version through. Rules 2 decide about what 1 knows as 1 does, and know more.
+    // `Record::decode` lets no other version through. Rules 2 and 3 decide about what 1 knows as 1 does, and know more.
     assert!((1..=RULES).contains(&rules), "a record of unknown rules reached the fold");
     fold_record(state, record)
 }
@@ -146,6 +164,10 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::CertificateIssued { serial, der } => issue_v1(state, serial, &der),
         Record::IssuingCertified { der, at } => issuing_v2(state, &der, at),
         Record::RelayCertified { der, at } => relay_v2(state, &der, at),
+        Record::DeviceRevoked { name, reason, force, at } => {
+            revoking::device_v3(state, &name, Revoked { reason, at }, force)
+        }
+        Record::CrlSigned { der } => revoking::list_v3(state, &der),
     }
 }
 
@@ -198,7 +220,7 @@ fn grant_v1(state: &mut State, grant: Grant) -> Outcome {
         .users
         .entry(grant.name.user.clone())
         .or_insert_with(|| User { opened: grant.at, devices: BTreeMap::new() });
-    user.devices.insert(grant.name.device.clone(), Device { key, serial });
+    user.devices.insert(grant.name.device.clone(), Device { key, serial, revoked: None });
     let elsewhere = grant.token == TokenHash::of_operators_word(key, &grant.name);
     let basis = if elsewhere { Basis::MadeElsewhere } else { Basis::FirstDevice };
     state.grants.insert(serial, Progress { grant, basis, issued: None });
@@ -216,12 +238,14 @@ fn issue_v1(state: &mut State, serial: Serial, der: &[u8]) -> Outcome {
     if let Err(failure) = lint::matches_grant(der, &progress.grant, &realm.realm) {
         return Outcome::Contradicts(JournalFault::OtherCertificate(failure));
     }
-    let issued = IssuedAt { n: state.position.n, leaf: state.log.tree.size(), certificate: Fingerprint::of(der) };
+    let (n, leaf) = (state.position.n, state.log.tree.size());
+    let issued = IssuedAt { n, leaf, certificate: Fingerprint::of(der), issuer: issuer_of(der) };
     progress.issued = Some(issued);
     if let Some(leaf) = progress.leaf() {
         state.log.device(serial, &leaf);
     }
     state.unissued.remove(&serial);
+    revoking::issued_v3(state, serial);
     Outcome::Issued(serial)
 }
 

@@ -12,16 +12,17 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::id::{Fingerprint, Realm, Serial, UserName};
+use crate::id::{DeviceName, Fingerprint, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::RECORD_ENCODED_BYTES_MAX;
 use crate::pki::Grant;
 use crate::time::Wall;
+use crate::tlog::ReasonCode;
 
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
 /// The newest rules that this program knows. A record is written with the oldest that know its kind.
-pub const RULES: u8 = 2;
+pub const RULES: u8 = 3;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,22 @@ pub enum Record {
         der: ByteBuf,
         /// When.
         at: Wall,
+    },
+    /// The operator takes back a device: every certificate that it has (rules 3).
+    DeviceRevoked {
+        /// Which.
+        name: DeviceName,
+        /// Why.
+        reason: ReasonCode,
+        /// Whether it may be the last of its user.
+        force: bool,
+        /// When.
+        at: Wall,
+    },
+    /// A revocation list was signed (rules 3).
+    CrlSigned {
+        /// The list.
+        der: ByteBuf,
     },
 }
 
@@ -116,6 +133,7 @@ impl Record {
             | Self::CertificateGranted(_)
             | Self::CertificateIssued { .. } => 1,
             Self::IssuingCertified { .. } | Self::RelayCertified { .. } => 2,
+            Self::DeviceRevoked { .. } | Self::CrlSigned { .. } => 3,
         }
     }
 

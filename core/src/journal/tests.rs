@@ -6,6 +6,8 @@
     reason = "a test may stop at once"
 )]
 
+mod revoking;
+
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 
@@ -233,8 +235,8 @@ fn a_record_of_a_newer_program_is_refused_by_name() {
     let mut bytes = Record::InviteCreated { token: TokenHash([1; 32]), user: None, expires: START, at: START }.encode();
     let last = bytes.len() - 1;
     assert_eq!(Record::decode(&bytes[..last]), Err(RecordRefusal::Malformed));
-    bytes[1] = 3;
-    assert_eq!(Record::decode(&bytes), Err(RecordRefusal::Rules(3)));
+    bytes[1] = 4;
+    assert_eq!(Record::decode(&bytes), Err(RecordRefusal::Rules(4)));
     bytes[0] = 2;
     assert_eq!(Record::decode(&bytes), Err(RecordRefusal::Format(2)));
     assert_eq!(Record::decode(&[]), Err(RecordRefusal::Malformed));
