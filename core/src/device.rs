@@ -20,6 +20,7 @@ pub mod enrol;
 pub mod following;
 mod heard;
 mod leaving;
+mod lists;
 mod meeting;
 pub mod session;
 pub mod watch;
@@ -33,11 +34,12 @@ use rand_core::CryptoRng;
 use crate::fault::{CloseReason, Fault};
 use crate::id::{CallId, ConnId, DeviceName, UserName};
 use crate::peer::{DirectInput, Expected, Reach};
-use crate::pki::Facts;
+use crate::pki::{CrlRefusal, Facts};
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::Unasked;
-use crate::tls::{Credentials, Dial, TlsEnv, Trust};
+use crate::tls::{Credentials, Dial, Lists, TlsEnv, Trust};
 use crate::wire::relay::{RelayRequest, Welcome};
+use crate::wire::revocation::SignedLists;
 use crate::wire::{Code, Extensions};
 
 use asks::Asks;
@@ -140,6 +142,10 @@ pub enum Event {
     /// What the server shows as the log is not to be believed. Where it contradicts what it has shown before, it is left for
     /// good; otherwise a clock may be wrong, and it is tried again.
     LogRefused(LogRefusal),
+    /// The revocation lists are others from now on: these are to be kept.
+    Listed(SignedLists),
+    /// What the server shows as revocation lists is not to be believed. It is left, and tried again.
+    ListsRefused(CrlRefusal),
     /// An alarm: the log has an act in this user's name that this device did not ask for. Told again at each start, until it
     /// was acknowledged.
     Unasked(Box<Unasked>),
@@ -189,6 +195,8 @@ pub struct Identity {
     pub trust: Trust,
     /// What was seen of the realm's log; nothing if it is yet to be followed.
     pub log: Following,
+    /// The newest revocation lists that were seen.
+    pub lists: Lists,
 }
 
 /// A device.
@@ -377,6 +385,9 @@ impl Device {
                 self.session.fault(Fault::Unexpected, now, rng);
             }
             SessionEvent::Admitted(welcome) => {
+                if let Err(fault) = self.welcomed(&welcome, now) {
+                    return self.session.fault(fault, now, rng);
+                }
                 self.incarnation = welcome.position.incarnation;
                 // What was proved on another connection is proved no more.
                 self.proved = None;
@@ -387,6 +398,7 @@ impl Device {
                 }
                 if self.attend {
                     self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
+                    self.acknowledge_lists();
                 }
                 self.asks.online(now);
                 self.calls.online(now);

@@ -324,7 +324,10 @@ const _: () = {
     );
     assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
     assert!(LIST_BYTES_MAX + 64 <= RECORD_ENCODED_BYTES_MAX, "a revocation list fits a record");
-    assert!(REVOKED_MAX * REVOKED_BYTES + 1024 <= LIST_BYTES_MAX, "a list with everything that was revoked is not too long");
+    assert!(
+        REVOKED_MAX * REVOKED_BYTES + 1024 <= LIST_BYTES_MAX,
+        "a list with everything that was revoked is not too long"
+    );
     assert!(
         REVOKED_MAX * REVOKED_BYTES + LISTS_MAX * 1024 + 1024 <= FRAME_BYTES_MAX,
         "all lists with their issuers fit a frame, however they share what was revoked",

@@ -29,7 +29,8 @@ pub use device_key::DeviceKey;
 pub use facts::Facts;
 pub use grant::{Grant, Granted};
 pub use issue::{
-    Authority, AuthorityFiles, AuthorityRefusal, Founded, Issued, IssuedList, Successor, found_issuing, found_log, found_realm,
+    Authority, AuthorityFiles, AuthorityRefusal, Founded, Issued, IssuedList, Successor, found_issuing, found_log,
+    found_realm,
 };
 pub use issuers::Issuers;
 pub use key::SecretKey;

@@ -20,6 +20,7 @@ use crate::journal::State;
 use crate::limits::{ATTENDANCES_MAX, ATTENDANCES_SPAN, INTRODUCTIONS_MAX, INTRODUCTIONS_SPAN, WHO_PAGE_MAX};
 use crate::time::{Instant, Now};
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
+use crate::wire::revocation::SignedLists;
 use crate::wire::{Code, Extensions, Frame};
 
 pub use session::Admitted;
@@ -104,6 +105,7 @@ impl Relay {
             RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
             RelayRequest::Follow { seen } => self.followers.follow(conn, seen, books, out),
             RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
+            RelayRequest::Listed { number } => self.roster.listed(from, number),
         }
         Ok(())
     }
@@ -124,6 +126,26 @@ impl Relay {
         if self.roster.gone(admitted) {
             self.announce(admitted.device(), false, None, out);
         }
+    }
+
+    /// A device was revoked: its connections end, and what it does on them.
+    pub fn revoked(&self, device: &DeviceName, out: &mut Effects) {
+        for conn in self.roster.conns_of(device) {
+            out.push(crate::effect::Effect::Part(conn, Code::REVOKED));
+        }
+    }
+
+    /// There are other revocation lists: all who attend are told, encoded once.
+    pub fn push(&self, lists: &SignedLists, out: &mut Effects) {
+        let frame = Frame::message(&RelayEvent::Lists(lists.clone()));
+        for conn in self.roster.conns() {
+            out.send(conn, frame.clone());
+        }
+    }
+
+    /// The devices that are present, and whether each has said to go by lists of this number or newer ones.
+    pub fn acted(&self, number: u64) -> Vec<(DeviceName, bool)> {
+        self.roster.acted(number)
     }
 
     /// Whether a device is present.

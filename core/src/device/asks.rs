@@ -138,7 +138,8 @@ impl Asks {
             .and_then(|judged| match own.log.believe(&judged, proof.as_ref()) {
                 Ok(_) => Ok(judged),
                 Err(_) => Err(CertRefusal::NotLogged),
-            });
+            })
+            .and_then(|judged| own.lists.judge(judged.issuer, judged.serial, now.wall).map(|()| judged));
         fetched.push(Fetched { leaf, issuing, verdict });
         if more {
             if fetched.len() >= DEVICES_PER_USER_MAX {

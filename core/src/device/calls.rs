@@ -14,6 +14,7 @@
 
 mod event;
 mod find;
+mod listed;
 mod pump;
 mod sockets;
 
@@ -318,7 +319,8 @@ impl Calls {
         };
         let expected = Expected::clone(expected);
         let (reach, first) = (self.reach.clone(), self.numbers());
-        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, expected, reach, first);
+        let peer = Peer::calling(&self.env, &self.identity.credentials, &self.identity.trust, expected, reach, first)
+            .with_lists(self.identity.lists.clone());
         self.up(id, tunnel, peer, now);
         Ok(())
     }
@@ -434,7 +436,8 @@ impl Calls {
     fn take(&mut self, id: CallId, tunnel: TunnelId, from: Expected, now: Now) {
         self.requests.push_back(RelayRequest::Accept { tunnel });
         let (reach, first) = (self.reach.clone(), self.numbers());
-        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from, reach, first);
+        let peer = Peer::called(&self.env, &self.identity.credentials, &self.identity.trust, from, reach, first)
+            .with_lists(self.identity.lists.clone());
         self.up(id, tunnel, peer, now);
     }
 

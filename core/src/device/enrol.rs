@@ -15,17 +15,18 @@ use serde_bytes::{ByteArray, ByteBuf};
 
 use super::{Following, Identity, Output};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, DeviceName};
+use crate::id::{ConnId, DeviceName, Fingerprint};
 use crate::invite::InviteLink;
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
 use crate::pki::{Csr, DeviceKey, SecretKey, binding_message};
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::Included;
-use crate::tls::{CertRefusal, Credentials, Dial, Exporter, Judged, Root, Side, TlsEnv, Trust, judge_device};
+use crate::tls::{CertRefusal, Credentials, Dial, Exporter, Judged, Lists, Root, Side, TlsEnv, Trust, judge_device};
 use crate::wire::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest};
 use crate::wire::frame::decode;
 use crate::wire::log::{self, LogHead, LogProof};
+use crate::wire::revocation::{self, SignedLists};
 use crate::wire::{Code, Extensions, Frame};
 
 /// What happened outside.
@@ -71,6 +72,9 @@ pub struct Enrolment {
     deadline: Option<Instant>,
     server_time: Option<Wall>,
     incarnation: Option<u64>,
+    /// What the relay has shown, its own certificate first.
+    shown: Vec<CertificateDer<'static>>,
+    lists: Lists,
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
@@ -101,6 +105,8 @@ impl Enrolment {
             deadline: None,
             server_time: None,
             incarnation: None,
+            shown: Vec::new(),
+            lists: Lists::default(),
             result: None,
             outputs: VecDeque::new(),
             turned: false,
@@ -207,6 +213,7 @@ impl Enrolment {
                 LinkEvent::Secured(secured) => {
                     if let Stage::Greeting(_, exporter) = &mut self.stage {
                         *exporter = Some(secured.exporter);
+                        self.shown = secured.shown;
                     }
                 }
                 LinkEvent::Message(message) => match decode::<EnrolEvent>(&message) {
@@ -222,7 +229,7 @@ impl Enrolment {
         match (std::mem::replace(&mut self.stage, Stage::Over), event) {
             (Stage::Greeting(mut link, Some(exporter)), EnrolEvent::Welcome { time, extensions }) => {
                 self.server_time = Some(time);
-                let asked = extensions.check().map(|()| self.request(&exporter));
+                let asked = self.welcomed(&extensions, now.wall).map(|()| self.request(&exporter));
                 match asked {
                     Ok(request) => {
                         // The first frame of all finds room.
@@ -256,6 +263,19 @@ impl Enrolment {
         }
     }
 
+    /// Hears the revocation lists, and judges the relay itself by them before it is asked for anything.
+    fn welcomed(&mut self, extensions: &Extensions, now: Wall) -> Result<(), Fault> {
+        extensions.check()?;
+        let shown: SignedLists = extensions.get(revocation::LISTS)?.ok_or(Fault::Lists)?;
+        shown.check()?;
+        let is_pinned = |der: &&CertificateDer<'_>| Fingerprint::of(der) == self.invite.root;
+        let root = self.shown.iter().find(is_pinned).ok_or(Fault::Certificate(CertRefusal::BadRoot))?;
+        let root = Root::parse(root, now).map_err(Fault::Certificate)?;
+        self.lists.hear(&Trust::new(self.invite.realm.clone(), root), &shown, now).map_err(|_| Fault::Lists)?;
+        let relay = self.shown.first().ok_or(Fault::Certificate(CertRefusal::Missing))?;
+        self.lists.judge_relay(relay).map_err(Fault::Certificate)
+    }
+
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
         let csr = Csr::make(&self.key, &self.name, &self.invite.realm);
         let message = binding_message(exporter, self.invite.token.hash(), &self.name);
@@ -271,7 +291,8 @@ impl Enrolment {
 
     /// Checks what was sent: the pinned root, a chain to it, our name, our key.
     fn believe(&self, certified: &Certified, now: Wall) -> Result<Identity, CertRefusal> {
-        identity(&self.invite, self.name.clone(), self.key.clone(), certified, now)
+        let identity = identity(&self.invite, self.name.clone(), self.key.clone(), certified, now)?;
+        Ok(Identity { lists: self.lists.clone(), ..identity })
     }
 
     fn fault(&mut self, fault: Fault, now: Now) {
@@ -337,7 +358,7 @@ fn identity(
     let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
     let mut log = Following::default();
     logged(&trust, &mut log, &judged, certified, now).ok_or(CertRefusal::NotLogged)?;
-    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
+    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log, lists: Lists::default() })
 }
 
 /// Begins to follow the log with the head that came along, believes that it has the certificate, and watches it from there.

@@ -31,6 +31,7 @@ impl Device {
             RelayEvent::Log(head) => self.log(&head, now),
             RelayEvent::Leaves { ask, page } => self.leaves(ask, page, now),
             RelayEvent::Proof { device, proof } => self.proof(&device, &proof),
+            RelayEvent::Lists(lists) => self.relisted(&lists, now),
             RelayEvent::Ringing { ask, tunnel, device } => {
                 let expected = self.proved(&device);
                 let heard = self.calls.ringing(ask, tunnel, device, expected, now);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand_core::CryptoRng;
+use rustls_pki_types::CertificateDer;
 
 use super::backoff::Backoff;
 use super::{Output, Wake};
@@ -56,6 +57,8 @@ pub struct RelaySession {
     ever_admitted: bool,
     /// Whether the current connection's handshake is over: what is said now is the relay's word.
     secured: bool,
+    /// The certificate that the relay of the current connection has shown.
+    relay: Option<CertificateDer<'static>>,
 }
 
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl RelaySession {
             admitted_at: None,
             ever_admitted: false,
             secured: false,
+            relay: None,
         }
     }
 
@@ -172,6 +176,11 @@ impl RelaySession {
     /// Whether the relay has admitted us.
     pub fn is_admitted(&self) -> bool {
         matches!(self.stage, Stage::Admitted(..))
+    }
+
+    /// The certificate of the relay that we are, or were last, connected to.
+    pub fn relay(&self) -> Option<&CertificateDer<'static>> {
+        self.relay.as_ref()
     }
 
     /// The relay broke the protocol.
@@ -288,7 +297,10 @@ impl RelaySession {
                 return;
             }
             match event {
-                LinkEvent::Secured(_) => self.secured = true,
+                LinkEvent::Secured(secured) => {
+                    self.secured = true;
+                    self.relay = secured.shown.into_iter().next();
+                }
                 LinkEvent::Message(message) => {
                     match decode::<RelayEvent>(&message).and_then(|event| event.check().map(|()| event)) {
                         Ok(event) => self.said(event, now, rng),
@@ -403,7 +415,7 @@ fn useless(reason: CloseReason, secured: bool, ever_admitted: bool, expired: boo
         CloseReason::Fault(Fault::History) => true,
         CloseReason::Theirs(Code::EXPIRED) => expired,
         CloseReason::Theirs(code) => {
-            matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::NOT_LOGGED | Code::VERSION)
+            matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::NOT_LOGGED | Code::REVOKED | Code::VERSION)
         }
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
         CloseReason::Alert(number) => secured && matches!(number, 42..=46 | 48 | 49 | 116) && !ever_admitted,

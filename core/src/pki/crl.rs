@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber,
-    SigningKey,
+    CertificateRevocationListParams, Issuer, KeyIdMethod, PublicKeyData, RevocationReason, RevokedCertParams,
+    SerialNumber, SigningKey,
 };
 use rustls_pki_types::CertificateDer;
 use webpki::BorrowedCertRevocationList;
@@ -57,7 +57,8 @@ impl ListFacts {
     fn of(parsed: &CertificateRevocationList<'_>) -> Option<Self> {
         let second = |at: x509_parser::time::ASN1Time| u64::try_from(at.timestamp()).ok().map(Wall);
         let bytes = parsed.crl_number()?.to_bytes_be();
-        let number = bytes.iter().try_fold(0_u64, |number, byte| number.checked_mul(256)?.checked_add(u64::from(*byte)))?;
+        let number =
+            bytes.iter().try_fold(0_u64, |number, byte| number.checked_mul(256)?.checked_add(u64::from(*byte)))?;
         let (this_update, next_update) = (second(parsed.last_update())?, second(parsed.next_update()?)?);
         let issuer = issuer_in(parsed.extensions())?;
         (this_update < next_update).then_some(Self { issuer, number, this_update, next_update })
@@ -114,8 +115,12 @@ impl fmt::Display for CrlRefusal {
             Self::NotOurs => "the revocation list is not written as this realm's are",
             Self::OtherIssuer => "the revocation list is another CA's than the one that is shown with it",
             Self::Signature => "the revocation list is not signed by the CA whose it is",
-            Self::Older => "the revocation list is older than the one that this device has: the server holds newer ones back",
-            Self::Another => "there are two revocation lists of one number: the server shows different ones to different people",
+            Self::Older => {
+                "the revocation list is older than the one that this device has: the server holds newer ones back"
+            }
+            Self::Another => {
+                "there are two revocation lists of one number: the server shows different ones to different people"
+            }
             Self::Missing => "the server shows no revocation list",
             Self::Unencodable => "the revocation list could not be made",
         })

@@ -3,9 +3,9 @@
 //! A certificate is always handed out with the CA that signed it. All issuing CAs of a realm have one name, so they are
 //! told apart by their keys, as everybody tells them apart who builds a chain (RFC 5280 §4.2.1.1).
 
-use rustls_pki_types::CertificateDer;
 use super::facts::{issuer_of, own_id};
 use crate::id::{Fingerprint, IssuerId};
+use rustls_pki_types::CertificateDer;
 
 /// The certificates of a realm's issuing CAs.
 #[derive(Clone, Debug)]

@@ -21,6 +21,8 @@ pub struct Present {
     pub conn: ConnId,
     /// The certificate that was proved on it.
     pub serial: Serial,
+    /// The number of the revocation lists that it has said to go by.
+    pub listed: u64,
 }
 
 /// What an attendance changed.
@@ -58,7 +60,7 @@ impl Roster {
             Some(_) | None => {}
         }
         let devices = self.attending.entry(device.user.clone()).or_default();
-        let present = Present { conn: admitted.conn(), serial: admitted.serial() };
+        let present = Present { conn: admitted.conn(), serial: admitted.serial(), listed: 0 };
         match devices.insert(device.device.clone(), present) {
             None => Attended::New,
             Some(older) => Attended::Replaces(older.conn),
@@ -82,6 +84,29 @@ impl Roster {
             }
         }
         was_presence
+    }
+
+    /// A device goes by the revocation lists of this number, if this connection is its presence.
+    pub fn listed(&mut self, admitted: &Admitted, number: u64) {
+        let device = admitted.device();
+        let present = self.attending.get_mut(&device.user).and_then(|devices| devices.get_mut(&device.device));
+        if let Some(present) = present.filter(|present| present.conn == admitted.conn()) {
+            present.listed = number;
+        }
+    }
+
+    /// The devices that are present, in order of name, and whether each goes by lists of this number or newer ones.
+    pub fn acted(&self, number: u64) -> Vec<(DeviceName, bool)> {
+        let of_user = |(user, devices): (&UserName, &BTreeMap<DeviceLabel, Present>)| -> Vec<(DeviceName, bool)> {
+            let name = |device: &DeviceLabel| DeviceName { user: user.clone(), device: device.clone() };
+            devices.iter().map(|(device, present)| (name(device), present.listed >= number)).collect()
+        };
+        self.attending.iter().flat_map(of_user).collect()
+    }
+
+    /// All connections of a device.
+    pub fn conns_of(&self, device: &DeviceName) -> Vec<ConnId> {
+        self.connected.get(device).cloned().unwrap_or_default()
     }
 
     /// The connection by which a device is present.

@@ -194,6 +194,9 @@ fn to_rustls(refusal: CertRefusal) -> rustls::Error {
         | CertRefusal::Key(_)
         | CertRefusal::Scheme
         | CertRefusal::NotLogged
+        | CertRefusal::Revoked
+        | CertRefusal::NoList
+        | CertRefusal::ListExpired
         | CertRefusal::CriticalExtension => CertificateError::Other(OtherError(Arc::new(refusal))),
     };
     rustls::Error::InvalidCertificate(error)

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::log::{LogHead, LogPage, LogProof};
+use super::revocation::SignedLists;
 use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
@@ -82,6 +83,11 @@ pub enum RelayRequest {
         /// The first.
         from: u64,
     },
+    /// Says that this device goes by the revocation lists with this number, and has ended what they end.
+    Listed {
+        /// The number, as the lists have it.
+        number: u64,
+    },
 }
 
 impl RelayRequest {
@@ -97,7 +103,8 @@ impl RelayRequest {
             | Self::HangUp { .. }
             | Self::Fetch { .. }
             | Self::Follow { .. }
-            | Self::Leaves { .. } => Ok(()),
+            | Self::Leaves { .. }
+            | Self::Listed { .. } => Ok(()),
         }
     }
 }
@@ -211,6 +218,8 @@ pub enum RelayEvent {
         /// That its certificate is in the log.
         proof: LogProof,
     },
+    /// The revocation lists are others from now on. The answer is [`RelayRequest::Listed`].
+    Lists(SignedLists),
 }
 
 impl RelayEvent {
@@ -228,6 +237,7 @@ impl RelayEvent {
             Self::Log(head) => head.check(),
             Self::Leaves { page, .. } => page.check(),
             Self::Proof { proof, .. } => proof.check(),
+            Self::Lists(lists) => lists.check(),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong
@@ -251,7 +261,7 @@ pub struct Welcome {
     pub position: Position,
     /// Its clock.
     pub time: Wall,
-    /// Later: CRL, checkpoint.
+    /// The revocation lists ([`super::revocation`]), by which the relay's own certificate is judged before anything else.
     pub extensions: Extensions,
 }
 

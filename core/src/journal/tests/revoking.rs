@@ -137,7 +137,7 @@ fn a_device_whose_certificates_have_all_ended_has_one_leaf_and_drops_out_of_the_
 fn each_list_names_what_is_revoked_and_stands_in_the_journal_with_its_number() {
     let (mut ledger, alice, serial) = realm();
     ledger.add(&revoke(&alice, 1, true, START));
-    let lists = authority(&ledger.founded).lists(&ledger.state, START).unwrap();
+    let lists = authority(&ledger.founded).lists(&ledger.state, 0, START).unwrap();
     let [issued] = lists.as_slice() else { panic!("{lists:?}") };
     assert!(issued.list.revoked(serial).is_some());
     assert_eq!(issued.list.facts().number, START.0);
@@ -148,7 +148,7 @@ fn each_list_names_what_is_revoked_and_stands_in_the_journal_with_its_number() {
     assert_eq!((place.this_update, place.next_update), (START, START.plus(LIST_LIFETIME)));
     // Within the same second, and where the clock was set back, the number goes on.
     for at in [START, Wall(START.0 - 100)] {
-        let lists = authority(&ledger.founded).lists(&ledger.state, at).unwrap();
+        let lists = authority(&ledger.founded).lists(&ledger.state, 0, at).unwrap();
         assert_eq!(lists[0].list.facts().number, START.0 + 1);
     }
     assert_eq!(ledger.replayed(), ledger.state);
@@ -157,7 +157,7 @@ fn each_list_names_what_is_revoked_and_stands_in_the_journal_with_its_number() {
 #[test]
 fn a_list_with_a_number_from_before() {
     let (mut ledger, ..) = realm();
-    let list = |ledger: &Ledger, at| authority(&ledger.founded).lists(&ledger.state, at).unwrap().remove(0).list;
+    let list = |ledger: &Ledger, at| authority(&ledger.founded).lists(&ledger.state, 0, at).unwrap().remove(0).list;
     let (first, later) = (list(&ledger, START), list(&ledger, Wall(START.0 + 1)));
     let record = |der: &[u8]| Record::CrlSigned { der: ByteBuf::from(der) };
     assert_eq!(ledger.add(&record(later.der())), Outcome::CrlSigned(START.0 + 1));
@@ -170,7 +170,7 @@ fn a_list_with_a_number_from_before() {
 #[test]
 fn a_list_that_is_none() {
     let (mut ledger, ..) = realm();
-    let list = authority(&ledger.founded).lists(&ledger.state, START).unwrap().remove(0).list;
+    let list = authority(&ledger.founded).lists(&ledger.state, 0, START).unwrap().remove(0).list;
     let trailing = [list.der(), &[0]].concat();
     let issuing = ledger.founded.issuing.clone();
     for der in [b"nonsense".as_slice(), &trailing, &list.der()[1..], &issuing] {

@@ -38,11 +38,11 @@ impl Authority {
     }
 
     /// Signs the lists of what is revoked in `state` at `now`, and reads each again as everybody will. All have the same
-    /// number, greater than any before.
-    pub fn lists(&self, state: &State, now: Wall) -> Result<Vec<IssuedList>, CrlRefusal> {
+    /// number, greater than any before and than `after`.
+    pub fn lists(&self, state: &State, after: u64, now: Wall) -> Result<Vec<IssuedList>, CrlRefusal> {
         let newest = state.lists().values().map(|place| place.number).max();
         // A realm that was restored from an older backup has forgotten its last numbers; its clock has not.
-        let number = newest.map_or(0, |newest| newest.saturating_add(1)).max(now.0);
+        let number = newest.unwrap_or(0).max(after).saturating_add(1).max(now.0);
         let current = std::iter::once((self.issuing(), &self.signer));
         let before = self.before.iter().rev().map(|(der, signer)| (der, signer));
         let holding = current.chain(before).filter(|(_, signer)| (signer.begins..=signer.ends).contains(&now));

@@ -54,6 +54,12 @@ pub enum CertRefusal {
     CriticalExtension,
     /// The realm's log does not have it, as far as was shown.
     NotLogged,
+    /// It was revoked.
+    Revoked,
+    /// No revocation list of its issuer is known.
+    NoList,
+    /// The newest known revocation list of its issuer is over.
+    ListExpired,
 }
 
 impl fmt::Display for CertRefusal {
@@ -81,6 +87,11 @@ impl fmt::Display for CertRefusal {
             Self::BadRoot => "the root is not the one that was pinned",
             Self::Algorithm => "its certificate uses another algorithm than Ed25519",
             Self::NotLogged => "nothing shows that its certificate is in the realm's log",
+            Self::Revoked => "its certificate was revoked",
+            Self::NoList => "nothing shows that its certificate was not revoked: connect to the server, then try again",
+            Self::ListExpired => {
+                "the newest list of revoked certificates is too old: compare the clocks, connect to the server, then try again"
+            }
             Self::CriticalExtension => "its certificate has a critical extension that nobody here understands",
         })
     }
