@@ -24,6 +24,7 @@ pub mod fetch;
 pub mod home;
 pub mod import;
 pub mod join;
+pub mod listbook;
 pub mod listeners;
 pub mod log;
 pub mod logbook;

@@ -20,7 +20,7 @@ pub fn ask(world: &World, stored: &Stored, question: Command) -> Result<Asked, F
     let mut device = Device::new(tls_env(), identity, false);
     device.handle(Input::Start, reactor.now(), &mut OsEntropy);
     device.handle(Input::Command(question), reactor.now(), &mut OsEntropy);
-    let result = answer(&mut reactor, &mut device, stored);
+    let result = answer(&mut reactor, &mut device, stored, world);
     device.handle(Input::Command(Command::Quit), reactor.now(), &mut OsEntropy);
     loop {
         while let Some(event) = reactor.told() {
@@ -28,8 +28,10 @@ pub fn ask(world: &World, stored: &Stored, question: Command) -> Result<Asked, F
                 Event::Done => return result,
                 // How far the log was read; what the disk does not take is read again.
                 Event::Followed(followed) => drop(logbook::keep(&stored.folder, &followed)),
+                Event::Listed(lists) => drop(stored.keep_lists(&lists, world.now().wall)),
                 Event::Unasked(unasked) => alarm(stored, &unasked),
                 Event::Online(_)
+                | Event::ListsRefused(_)
                 | Event::Offline(..)
                 | Event::GivenUp(_)
                 | Event::Here(_)
@@ -50,7 +52,7 @@ fn alarm(stored: &Stored, unasked: &Unasked) {
     let _ = writeln!(io::stderr().lock(), "{}", Plain(&logbook::alarm(&stored.name.user, unasked).to_string()));
 }
 
-fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result<Asked, Failure> {
+fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored, world: &World) -> Result<Asked, Failure> {
     let mut known = false;
     loop {
         reactor.turn(device)?;
@@ -69,6 +71,10 @@ fn answer(reactor: &mut Reactor, device: &mut Device, stored: &Stored) -> Result
                     logbook::keep(&stored.folder, &followed)?;
                 }
                 Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
+                Event::Listed(lists) => stored.keep_lists(&lists, world.now().wall)?,
+                Event::ListsRefused(refusal) => {
+                    return Err(Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}")));
+                }
                 Event::Offline(reason, _) | Event::GivenUp(reason) => {
                     return Err(outcome::of_connection(reason, &stored.endpoint, reactor.no_connection(), known));
                 }

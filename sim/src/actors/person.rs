@@ -224,6 +224,8 @@ impl Person {
             | Event::Asked(Asked::Certificates(..) | Asked::Log(_) | Asked::Refused(_) | Asked::Unanswered)
             | Event::Followed(_)
             | Event::Unasked(_)
+            | Event::Listed(_)
+            | Event::ListsRefused(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_) => {}
             // As the shell does: what is left is ended in good order.

@@ -73,7 +73,9 @@ impl Certificates {
                 Record::RealmFounded { .. }
                 | Record::InviteCreated { .. }
                 | Record::IssuingCertified { .. }
-                | Record::RelayCertified { .. },
+                | Record::RelayCertified { .. }
+                | Record::DeviceRevoked { .. }
+                | Record::CrlSigned { .. },
             ))
             | Err(_) => {}
         }

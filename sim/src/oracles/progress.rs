@@ -7,6 +7,7 @@ use countersign_core::device::calls::{CallEvent, Path};
 use countersign_core::device::{Command, Event, LogRefusal};
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
+use countersign_core::pki::CrlRefusal;
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
 
@@ -145,6 +146,11 @@ impl Progress {
             Event::LogRefused(refusal) if !self.lied_to => {
                 return Err(format!("{name} does not believe the log ({refusal}), and nobody has lied"));
             }
+            // By a clock that is wrong the issuing CA's certificate is not valid, whose lists they are.
+            Event::ListsRefused(CrlRefusal::Issuer(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
+            Event::ListsRefused(refusal) if !self.lied_to => {
+                return Err(format!("{name} does not believe the revocation lists ({refusal}), and nobody has lied"));
+            }
             Event::AnotherLog(_) if !self.restored => return Err(format!("{name} sees another log begin")),
             Event::Call(..)
             | Event::Here(_)
@@ -153,6 +159,8 @@ impl Progress {
             | Event::Followed(_)
             | Event::Unasked(_)
             | Event::AnotherLog(_)
+            | Event::Listed(_)
+            | Event::ListsRefused(_)
             | Event::LogRefused(_)
             | Event::Denied(..) => {}
         }

@@ -20,6 +20,7 @@ mod log;
 mod log_watch;
 mod openssl_chain;
 mod openssl_tls;
+mod revoke;
 mod root_key;
 mod rotate;
 mod shutdown;

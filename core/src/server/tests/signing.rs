@@ -71,7 +71,11 @@ fn the_same_key_and_name_get_the_same_certificate_again() {
     assert_eq!(signed(Some(town.operator(&sign("p384-sha384", "bob", "desk")))), first);
     let mut town = Town::with_founded(town.founded, town.journal);
     assert_eq!(signed(Some(town.operator(&sign("p384", "bob", "desk")))), first);
-    assert_eq!(town.journal.len(), records + 3, "that day's lists, the relay's new certificate, and the lists of the start");
+    assert_eq!(
+        town.journal.len(),
+        records + 3,
+        "that day's lists, the relay's new certificate, and the lists of the start"
+    );
 }
 
 /// Later versions have to find it again (protocol §4.9), so its bytes stand here once more.
