@@ -16,13 +16,13 @@
 //! | GR-08 | the user has no device yet (until endorsements exist) | `a_second_device_is_refused` | `second-device` |
 //! | GR-09 | the realm has room | `a_full_realm_refuses` | |
 //! | GR-10 | the certificate is the granted one | `a_certificate_that_was_not_granted` | |
-//! | RV-01 | the device exists | `an_unknown_device_is_not_revoked` (`journal/tests/revoking.rs`, as all RV) | |
+//! | RV-01 | the device exists | `an_unknown_device_is_not_revoked` in `journal/tests/revoking.rs`, as all RV | |
 //! | RV-02 | it was not revoked before | `a_device_is_revoked_once_and_for_ever` | |
 //! | RV-03 | it is not its user's last one, unless the operator insists | `the_last_device_of_a_user_is_kept_unless_the_operator_insists` | |
 //! | RV-04 | the reason is one for a device, and final | `a_reason_that_is_none_for_a_device` | |
 //! | RV-05 | the lists have room | `more_than_the_lists_hold_is_not_revoked` | |
-//! | RV-06 | a list reads as one of a realm's issuing CA | `a_list_that_is_none` | `list-cut`, `list-trailing` |
-//! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | `list-older` |
+//! | RV-06 | a list reads as one of a realm's issuing CA | `a_list_that_is_none` | |
+//! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | |
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -19,9 +19,9 @@
 //! | V-10 | every certificate's signature and the keys of relay and CAs are Ed25519, a device's own key is of a kind in `pki/spki.rs` | `another_algorithm`, `a_device_key_of_each_kind` | `p256-issuer`, `relay-p256`, `rsa-1024-key`, `rsa-e3-key`, `p521-key`, `off-the-curve-key` |
 //! | V-11 | it reads in one way: not too long, nothing twice, nothing critical that is unknown | `a_certificate_that_says_too_much_or_what_nobody_understands` | `critical-extension`, `two-sans`, `too-big`, `cut` |
 //! | V-12 | the realm's log has it (asked of a device's own certificate and of those that it fetches by `device/following.rs`, in a call by `peer/agreement.rs`, of whoever comes to the relay by `relay/session.rs`) | `a_certificate_that_is_good_but_not_in_the_log_is_not_believed` in `device/following/tests.rs`, `whoever_shows_a_certificate_that_the_log_does_not_have_is_not_spoken_to` in `peer/tests/agreement.rs`, `a_certificate_that_the_log_does_not_have_is_not_admitted` in `server/tests.rs` | `unlogged`, `introduces-unproved`, `proves-another`, `answer-unlogged`, `answer-secretly`, `answer-foreign-log` |
-//! | V-13 | its issuer's revocation list does not have it (asked where V-12 is, of the relay's own certificate by `device/lists.rs`; the relay asks its journal) | `whoever_is_on_a_list_is_not_believed` in `verify/lists/tests.rs` | `revoked-calls`, `revoked-relay`, `answer-revoked` |
-//! | V-14 | between devices: that list is known, and not over | `without_a_list_or_with_an_old_one_nobody_is_believed` | `list-expired`, `list-missing` |
-//! | V-15 | a list is its issuing CA's, in its one encoding, and no older than the one before | `a_list_that_is_not_to_be_believed_changes_nothing` | `list-foreign`, `list-older`, `list-signature`, `list-trailing` |
+//! | V-13 | its issuer's revocation list does not have it (asked where V-12 is, of the relay's own certificate by `device/lists.rs`; the relay asks its journal) | `whoever_is_on_a_list_is_not_believed` in `verify/lists/tests.rs` | `revoked-relay` |
+//! | V-14 | between devices: that list is known, and not over | `without_a_list_or_with_an_old_one_nobody_is_believed` | |
+//! | V-15 | a list is its issuing CA's, in its one encoding, and no older than the one before | `a_list_that_is_not_to_be_believed_changes_nothing` | `list-foreign`, `list-other-issuer`, `list-older`, `list-another`, `list-signature`, `list-trailing`, `list-cut`, `list-missing` |
 
 pub mod lists;
 mod refusal;

@@ -163,7 +163,7 @@ impl Person {
                 Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN | Code::SECOND_DEVICE => self.rename(),
                 Code::BUSY | Code::ISSUE_FAILED => {}
                 // The answer was lost, and by now the certificate has lapsed: neither key nor name will do.
-                Code::EXPIRED => {
+                Code::EXPIRED | Code::REVOKED => {
                     self.rename();
                     return vec![Act::Anew];
                 }
@@ -231,6 +231,11 @@ impl Person {
             // As the shell does: what is left is ended in good order.
             Event::GivenUp(reason) => {
                 self.forgotten |= *reason == CloseReason::Theirs(Code::UNKNOWN_DEVICE);
+                // Some try again and again with what was revoked, as a thief of it would; nobody does in the calm.
+                if *reason == CloseReason::Theirs(Code::REVOKED) && (self.calm || self.rng.chance(1, 2)) {
+                    self.forgotten = true;
+                    self.rename();
+                }
                 return vec![Act::Wish(Command::Quit)];
             }
             Event::Done if std::mem::take(&mut self.forgotten) => return vec![Act::Exit, Act::Anew],

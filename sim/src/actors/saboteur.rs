@@ -7,7 +7,7 @@ mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::calls::{CallEvent, Calls, DirectEnd};
+use countersign_core::device::calls::{CallEnd, CallEvent, Calls, DirectEnd};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Event, Fetched, Followed, Identity};
 use countersign_core::effect::Note;
@@ -17,6 +17,8 @@ use countersign_core::limits::LINE_BYTES_MAX;
 use countersign_core::server::{Settings, Wake};
 use countersign_core::time::Wall;
 use countersign_core::tlog::{Leaf, NoteName, Unasked};
+use countersign_core::tls::CertRefusal;
+use countersign_core::wire::Code;
 use countersign_core::wire::relay::Person;
 
 use crate::actors::person::whims::other_name;
@@ -113,6 +115,14 @@ impl Saboteur {
                 let unasked = Event::Unasked(Box::new(Unasked { log, index: 1, leaf }));
                 vec![Event::Online(welcome), unasked]
             }
+            // Whoever was to be left is heard once more, each time that there are lists.
+            (
+                Sabotage::IgnoreLists,
+                Event::Call(
+                    _,
+                    CallEvent::Ended(CallEnd::Closed(CloseReason::Fault(Fault::Certificate(CertRefusal::Revoked)))),
+                ),
+            ) => Vec::new(),
             (Sabotage::EmptyPage, Event::Here(_)) => vec![Event::Here(Vec::new())],
             (Sabotage::KeepGhosts, Event::Presence(_, false))
             | (Sabotage::SwallowAlarm, Event::Unasked(_))
@@ -162,7 +172,8 @@ impl Saboteur {
     /// What is seen of a line of the relay's log.
     pub fn noted(&mut self, note: Note) -> Option<Note> {
         match (self.plan, note) {
-            (Some(Sabotage::SwallowClosing), Note::Closed(..)) => None,
+            (Some(Sabotage::SwallowClosing), Note::Closed(..))
+            | (Some(Sabotage::KeepRevoked), Note::Closed(_, _, CloseReason::Ours(Code::REVOKED))) => None,
             (Some(Sabotage::Accuse), Note::Closed(conn, device, reason)) if reason.is_polite() => {
                 Some(Note::Closed(conn, device, CloseReason::Fault(Fault::Malformed)))
             }

@@ -109,7 +109,7 @@ impl Certificates {
 
 /// Whether a refusal may be due to a clock that is far off.
 fn is_of_time(refusal: CertRefusal) -> bool {
-    matches!(refusal, CertRefusal::Expired | CertRefusal::NotYetValid)
+    matches!(refusal, CertRefusal::Expired | CertRefusal::NotYetValid | CertRefusal::Revoked)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! When faults have stopped everybody is online within a bound, and whoever is called is reached and heard, directly
 //! where nothing is in the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::calls::{CallEvent, Path};
 use countersign_core::device::{Command, Event, LogRefusal};
+use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
 use countersign_core::pki::CrlRefusal;
@@ -13,6 +14,7 @@ use countersign_core::wire::Code;
 
 use super::Oracle;
 use super::clocks::Clocks;
+use super::revoked;
 use crate::actors::person::ROLL_CALL_LINES;
 use crate::story::tally::reason_name;
 use crate::story::{Phase, Program, Seen};
@@ -32,6 +34,8 @@ pub struct Progress {
     clocks: Clocks,
     /// Whether the operator has restored an older journal, which may not know everybody.
     restored: bool,
+    /// Whose device the operator has taken back.
+    revoked: BTreeSet<String>,
     /// Whether the relay lies until the calm: then it may have told a device something that makes it give up.
     lied_to: bool,
 }
@@ -63,6 +67,7 @@ impl Progress {
             users,
             clocks: Clocks::default(),
             restored: false,
+            revoked: BTreeSet::new(),
             lied_to,
         }
     }
@@ -81,6 +86,15 @@ impl Oracle for Progress {
             }
             Seen::Restored(..) => {
                 self.restored = true;
+                Ok(())
+            }
+            // A crash may come between the record and the note.
+            Seen::Replayed(state, _) => {
+                self.revoked.extend(revoked::of(state).map(|name| name.user.to_string()));
+                Ok(())
+            }
+            Seen::Noted(Note::Revoked(device)) => {
+                self.revoked.insert(device.user.to_string());
                 Ok(())
             }
             Seen::Phase(phase) => {
@@ -134,6 +148,9 @@ impl Progress {
                 self.set_online(program.device, false);
             }
             Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE)) if self.restored => {
+                self.set_online(program.device, false);
+            }
+            Event::GivenUp(CloseReason::Theirs(Code::REVOKED)) if self.revoked.contains(name) => {
                 self.set_online(program.device, false);
             }
             Event::GivenUp(_) if self.lied_to => self.set_online(program.device, false),

@@ -129,7 +129,7 @@ pub fn families() -> Vec<Family> {
         // From the types of core.
         Family::all("close reason", kinds::CLOSE_REASONS, &[]),
         Family::all("fault", kinds::FAULTS, &[]),
-        Family::all("certificate", kinds::CERT_REFUSALS, &[]),
+        Family::all("certificate", kinds::CERT_REFUSALS, &NO_CERTIFICATE),
         Family::all("certificate request", kinds::CSR_REFUSALS, &NO_REQUEST),
         // A relay that lies says codes that there are not.
         Family { closed: false, ..Family::all("code", &codes, &NO_CODE) },
@@ -166,6 +166,7 @@ pub fn families() -> Vec<Family> {
         Family::free("secrecy"),
         Family::all("log", &LOG, &[]),
         Family::some("log refused", &LOG_REFUSED),
+        Family::some("lists refused", &["Issuer"]),
         Family::some("enrolment", &ENROLMENT),
         Family::some("call ended", &CALL_ENDED),
         Family::some("call moved", &CALL_MOVED),
@@ -185,6 +186,11 @@ const NO_REQUEST: [(&str, &str); 1] = [(
     "newcomers may ask for an Ed25519 key alone and are refused all others as KeyKind; other keys come to the operator's desk, \
      where core's own tests try them",
 )];
+
+const NO_CERTIFICATE: [(&str, &str); 2] = [
+    ("NoList", "whoever has enrolled has heard the lists, and every CA of a run has one"),
+    ("ListExpired", "nobody meets anybody in a run who has not met the relay within the week before"),
+];
 
 const NO_CODE: [(&str, &str); 3] = [
     ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
@@ -228,8 +234,8 @@ const DIRECT: [&str; 11] = [
     "unreachable",
 ];
 
-const RELAY: [&str; 8] =
-    ["admitted", "certified", "held strangers back", "invited", "issued", "paused", "starts", "turned away"];
+const RELAY: [&str; 9] =
+    ["admitted", "certified", "held strangers back", "invited", "issued", "paused", "revoked", "starts", "turned away"];
 
 const JOURNAL: [&str; 8] = [
     "appends",
@@ -306,13 +312,14 @@ const LIES: [&str; 21] = [
     "WrongRinging",
 ];
 
-const DEVICE: [&str; 9] = [
+const DEVICE: [&str; 10] = [
     "begun anew",
     "did not start, own certificate Expired",
     "did not start, own certificate NotYetValid",
     "done",
     "enrolments begun",
     "killed",
+    "listed",
     "online",
     "presence",
     "starts",

@@ -5,10 +5,14 @@ use rustls_pki_types::UnixTime;
 use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, RevocationOptionsBuilder};
 
 use super::*;
+use crate::fault::Fault;
 use crate::id::Realm;
-use crate::limits::LIST_LIFETIME;
+use crate::limits::{FRAME_BYTES_MAX, LIST_LIFETIME, LISTS_MAX, REVOKED_BYTES};
 use crate::pki::{Founded, SecretKey, found_realm};
 use crate::testing::{START, authority, rng};
+use crate::wire::relay::{RelayEvent, Welcome};
+use crate::wire::revocation::{SignedList, SignedLists};
+use crate::wire::{Extensions, Frame};
 
 fn facts(issuing: &[u8]) -> ListFacts {
     let issuer = own_id(issuing).unwrap();
@@ -152,4 +156,44 @@ fn the_verifier_of_others_refuses_whoever_is_on_the_list_and_nobody_else() {
     assert!(judge(&good, START).is_ok());
     let late = START.plus(LIST_LIFETIME * 2);
     assert!(matches!(judge(&good, late), Err(webpki::Error::CrlExpired { .. })));
+}
+
+/// Whatever is revoked, and by how many CAs: a welcome takes all of it.
+#[test]
+fn all_lists_fit_a_frame_however_full_and_one_more_is_a_fault() {
+    let realm = Realm::parse(&format!("{0}.{0}", "x".repeat(31))).unwrap();
+    let founded = found_realm(&realm, START, &mut rng(1));
+    let issuing = CertificateDer::from(founded.issuing.clone());
+    let of = |count: usize| {
+        let entries: BTreeMap<Serial, Entry> = (0..count)
+            .map(|n| {
+                let mut serial = Serial([0x7f; 16]);
+                serial.0[14..].copy_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
+                (serial, Entry { reason: ReasonCode::new(1).unwrap(), at: START })
+            })
+            .collect();
+        let facts = ListFacts { number: u64::MAX, ..facts(&issuing) };
+        signed(&founded, &founded.issuing_key, &params(&facts, &entries))
+    };
+    let (empty, full) = (of(0), of(REVOKED_MAX));
+    assert!((full.len() - empty.len()).div_ceil(REVOKED_MAX) <= REVOKED_BYTES, "{} {}", full.len(), empty.len());
+    let list = |der: &[u8]| SignedList { issuing: founded.issuing.clone().into(), list: der.to_vec().into() };
+    let mut lists = SignedLists(vec![list(&empty); LISTS_MAX - 1]);
+    lists.0.push(list(&full));
+    assert_eq!(lists.check(), Ok(()));
+    let position = crate::id::Position { incarnation: u64::MAX, n: u64::MAX };
+    let device = crate::testing::device_name(&"u".repeat(32), &"d".repeat(32));
+    let extensions = Extensions(vec![lists.extension()]);
+    let welcome = Welcome { device, position, time: Wall(u64::MAX), extensions };
+    let frame = Frame::message(&RelayEvent::Welcome(welcome));
+    assert!(frame.bytes().len() <= FRAME_BYTES_MAX, "{}", frame.bytes().len());
+    lists.0.push(list(&empty));
+    assert_eq!(lists.check(), Err(Fault::Malformed));
+    let long = [of(1), vec![0; LIST_BYTES_MAX]].concat();
+    for (list, sound) in [(vec![1; LIST_BYTES_MAX], true), (vec![1; LIST_BYTES_MAX + 1], false), (Vec::new(), false)] {
+        let lists = SignedLists(vec![SignedList { issuing: founded.issuing.clone().into(), list: list.into() }]);
+        assert_eq!(lists.check().is_ok(), sound);
+    }
+    assert_eq!(RevocationList::read(&long, &issuing), Err(CrlRefusal::Malformed));
+    assert_eq!(RevocationList::read(&of(REVOKED_MAX + 1), &issuing), Err(CrlRefusal::NotOurs));
 }
