@@ -69,8 +69,6 @@ pub enum Follows {
     Nothing,
     /// This device's connections are to end.
     Part(DeviceName),
-    /// The lists are to be signed anew.
-    Sign,
     /// There are other lists in force.
     Push,
 }
@@ -134,22 +132,17 @@ impl Revoker {
     pub fn appended(&mut self, id: AppendId, outcome: &Outcome, out: &mut Effects) -> Follows {
         if let Some(revoking) = self.revoking.get_mut(&id) {
             revoking.records -= 1;
-            let is_last = revoking.records == 0;
-            return match outcome {
-                Outcome::DeviceRevoked(name) => {
-                    out.note(Note::Revoked(name.clone()));
-                    revoking.revoked.push(name.clone());
-                    Follows::Part(name.clone())
-                }
-                Outcome::NotRevoked(refusal) => {
-                    revoking.refused = Some(*refusal);
-                    if is_last { Follows::Sign } else { Follows::Nothing }
-                }
-                other => {
-                    out.note(Note::Alarm(format!("the journal took a revocation as {other:?}")));
-                    if is_last { Follows::Sign } else { Follows::Nothing }
-                }
-            };
+            if let Outcome::DeviceRevoked(name) = outcome {
+                out.note(Note::Revoked(name.clone()));
+                revoking.revoked.push(name.clone());
+                return Follows::Part(name.clone());
+            }
+            if let Outcome::NotRevoked(refusal) = outcome {
+                revoking.refused = Some(*refusal);
+            } else {
+                out.note(Note::Alarm(format!("the journal took a revocation as {outcome:?}")));
+            }
+            return Follows::Nothing;
         }
         let signing = self.signing.get_mut(&id).expect("an append of ours was remembered when it was made");
         signing.records -= 1;

@@ -12,7 +12,7 @@ impl Server {
     /// The journal has a record of the revoker's.
     pub(super) fn revoker_appended(&mut self, id: AppendId, outcome: &Outcome, now: Now) {
         match self.revoker.appended(id, outcome, &mut self.effects) {
-            Follows::Nothing | Follows::Sign => {}
+            Follows::Nothing => {}
             Follows::Part(device) => self.relay.revoked(&device, &mut self.effects),
             Follows::Push => {
                 if let Some(lists) = self.revoker.lists() {

@@ -37,6 +37,9 @@ const BAD_DEVICE: usize = 0;
 /// The device of somebody who means ill.
 const FORGER: usize = 1;
 
+/// How a call ends with whoever is on a revocation list.
+const BY_LIST: CallEnd = CallEnd::Closed(CloseReason::Fault(Fault::Certificate(CertRefusal::Revoked)));
+
 /// The saboteur of a run, if there is one.
 #[derive(Debug, Default)]
 pub struct Saboteur {
@@ -115,20 +118,13 @@ impl Saboteur {
                 let unasked = Event::Unasked(Box::new(Unasked { log, index: 1, leaf }));
                 vec![Event::Online(welcome), unasked]
             }
-            // Whoever was to be left is heard once more, each time that there are lists.
-            (
-                Sabotage::IgnoreLists,
-                Event::Call(
-                    _,
-                    CallEvent::Ended(CallEnd::Closed(CloseReason::Fault(Fault::Certificate(CertRefusal::Revoked)))),
-                ),
-            ) => Vec::new(),
             (Sabotage::EmptyPage, Event::Here(_)) => vec![Event::Here(Vec::new())],
             (Sabotage::KeepGhosts, Event::Presence(_, false))
             | (Sabotage::SwallowAlarm, Event::Unasked(_))
             | (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
             | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..)))
-            | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_))) => Vec::new(),
+            | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_)))
+            | (Sabotage::IgnoreLists, Event::Call(_, CallEvent::Ended(BY_LIST))) => Vec::new(),
             (Sabotage::AccusePeer, Event::Call(call, CallEvent::Moved(path, Some(_)))) => {
                 let end = DirectEnd::Failed(CloseReason::Fault(Fault::Malformed));
                 vec![Event::Call(call, CallEvent::Moved(path, Some(end)))]

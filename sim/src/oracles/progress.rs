@@ -158,13 +158,12 @@ impl Progress {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
             }
             Event::Call(call, event) if self.phase == Phase::RollCall => self.call_event((program, *call), event),
-            // By a clock that is wrong the log's own certificate is not valid.
-            Event::LogRefused(LogRefusal::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
+            // By a clock that is wrong the log's own certificate is not valid, nor that of the CA whose lists there are.
+            Event::LogRefused(LogRefusal::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid))
+            | Event::ListsRefused(CrlRefusal::Issuer(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
             Event::LogRefused(refusal) if !self.lied_to => {
                 return Err(format!("{name} does not believe the log ({refusal}), and nobody has lied"));
             }
-            // By a clock that is wrong the issuing CA's certificate is not valid, whose lists they are.
-            Event::ListsRefused(CrlRefusal::Issuer(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
             Event::ListsRefused(refusal) if !self.lied_to => {
                 return Err(format!("{name} does not believe the revocation lists ({refusal}), and nobody has lied"));
             }

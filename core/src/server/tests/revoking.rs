@@ -22,20 +22,14 @@ fn revoke(user: &str, device: Option<&str>, force: bool) -> Command {
 
 /// Revokes a person's one device; the number of the lists that say so.
 fn revoked(town: &mut Town, user: &str) -> u64 {
-    match town.operator(&revoke(user, None, true)) {
-        Answer::Revoked { devices, number } => {
-            assert_eq!(devices, [device_name(user, "laptop")]);
-            number
-        }
-        other => panic!("not revoked: {other:?}"),
-    }
+    let Answer::Revoked { devices, number } = town.operator(&revoke(user, None, true)) else { panic!("not revoked") };
+    assert_eq!(devices, [device_name(user, "laptop")]);
+    number
 }
 
 fn acted(town: &mut Town, number: u64) -> Vec<(DeviceName, bool)> {
-    match town.operator(&Command::Acted { number }) {
-        Answer::Acted(acted) => acted,
-        other => panic!("{other:?}"),
-    }
+    let Answer::Acted(acted) = town.operator(&Command::Acted { number }) else { panic!("another answer") };
+    acted
 }
 
 fn endings(news: &[Event]) -> Vec<CallEnd> {

@@ -1,6 +1,6 @@
 //! What a relay with genuine credentials may not show as revocation lists, to a newcomer and to a device.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use countersign_core::fault::Fault;
 use countersign_core::id::Serial;
@@ -50,7 +50,7 @@ pub(super) fn forgeries() -> Vec<Forgery> {
         }),
         at(Door::Device, "list-signature", "a list with one bit changed", &["V-15"], Fault::Lists, |stage| {
             told_device(stage, |_, lists| {
-                change(lists, |list| list.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1))
+                change(lists, |list| list.iter_mut().rev().take(1).for_each(|byte| *byte ^= 1));
             })
         }),
         at(Door::Device, "list-trailing", "a list with a byte after it", &["V-15"], Fault::Lists, |stage| {
@@ -138,12 +138,12 @@ fn signed(stage: &mut Stage, lists: &mut SignedLists, with: impl Fn(&mut ListFac
 }
 
 fn sign(facts: &ListFacts, serials: &[Serial], issuer: &rcgen::Issuer<'_, impl rcgen::SigningKey>) -> Vec<u8> {
-    let serials: BTreeMap<Serial, ()> = serials.iter().map(|serial| (*serial, ())).collect();
+    let serials: BTreeSet<Serial> = serials.iter().copied().collect();
     let date = |wall: countersign_core::time::Wall| {
         let second = i64::try_from(wall.0).unwrap_or(i64::MAX);
         time::OffsetDateTime::from_unix_timestamp(second).expect("a second of this century")
     };
-    let revoked = serials.keys().map(|serial| RevokedCertParams {
+    let revoked = serials.iter().map(|serial| RevokedCertParams {
         serial_number: SerialNumber::from_slice(&serial.0),
         revocation_time: date(facts.this_update),
         reason_code: Some(RevocationReason::KeyCompromise),

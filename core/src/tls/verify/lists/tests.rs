@@ -101,10 +101,8 @@ fn without_a_list_or_with_an_old_one_nobody_is_believed() {
 #[test]
 fn a_list_that_is_not_to_be_believed_changes_nothing() {
     let (mut house, serial) = House::new();
-    let (other, _) = {
-        let founded = found_realm(&Realm::default(), START, &mut rng(9));
-        (signed(&authority(&founded), &house.state, later(3)), ())
-    };
+    let foreign = found_realm(&Realm::default(), START, &mut rng(9));
+    let other = signed(&authority(&foreign), &house.state, later(3));
     let older = house.lists(later(1));
     let mut lists = Lists::default();
     assert_eq!(lists.hear(&house.trust, &house.lists(later(2)), later(2)), Ok(true));
