@@ -17,7 +17,6 @@ use countersign_core::limits::LINE_BYTES_MAX;
 use countersign_core::server::{Settings, Wake};
 use countersign_core::time::Wall;
 use countersign_core::tlog::{Leaf, NoteName, Unasked};
-use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
 use countersign_core::wire::relay::Person;
 
@@ -36,9 +35,6 @@ const CACHE_US: u64 = 4_000_000;
 const BAD_DEVICE: usize = 0;
 /// The device of somebody who means ill.
 const FORGER: usize = 1;
-
-/// How a call ends with whoever is on a revocation list.
-const BY_LIST: CallEnd = CallEnd::Closed(CloseReason::Fault(Fault::Certificate(CertRefusal::Revoked)));
 
 /// The saboteur of a run, if there is one.
 #[derive(Debug, Default)]
@@ -124,7 +120,7 @@ impl Saboteur {
             | (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
             | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..)))
             | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_)))
-            | (Sabotage::IgnoreLists, Event::Call(_, CallEvent::Ended(BY_LIST))) => Vec::new(),
+            | (Sabotage::IgnoreLists, Event::Call(_, CallEvent::Ended(CallEnd::Closed(_)))) => Vec::new(),
             (Sabotage::AccusePeer, Event::Call(call, CallEvent::Moved(path, Some(_)))) => {
                 let end = DirectEnd::Failed(CloseReason::Fault(Fault::Malformed));
                 vec![Event::Call(call, CallEvent::Moved(path, Some(end)))]
