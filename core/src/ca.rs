@@ -97,6 +97,8 @@ enum No {
     Busy,
     /// What was granted before has expired.
     Lapsed,
+    /// The device that it was granted to was revoked.
+    Revoked,
     /// By our clock the CA can't sign.
     OutOfOffice,
     Failed,
@@ -347,6 +349,9 @@ impl Ca {
 
     /// Hands out a certificate that was granted before: from the journal, or once it is signed.
     fn deliver(&mut self, asker: Asker, serial: Serial, state: &State, out: &mut Effects) {
+        if state.progress(serial).is_some_and(|progress| state.revoked(&progress.grant.name).is_some()) {
+            return refuse(asker, No::Revoked, out);
+        }
         match state.progress(serial).and_then(|progress| progress.issued) {
             Some(issued) => {
                 let id = out.load(Room::Ca, issued.n);
@@ -409,6 +414,7 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 No::Journal(refusal) => OperatorRefusal::Sign(refusal),
                 No::Busy => OperatorRefusal::Busy,
                 No::Lapsed => OperatorRefusal::Lapsed,
+                No::Revoked => OperatorRefusal::Revoked,
                 // The operator's name was read before it came here, and no operator renews.
                 No::Name(_) | No::OutOfOffice | No::Failed | No::Code(_) | No::Renewal(_) | No::Unproved => {
                     OperatorRefusal::Issue
@@ -441,6 +447,7 @@ impl No {
             Self::Unproved => (Code::RENEWAL_UNPROVED, 0, Code::RENEWAL_UNPROVED.to_string()),
             Self::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
             Self::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
+            Self::Revoked => (Code::REVOKED, 0, Code::REVOKED.to_string()),
             Self::OutOfOffice => {
                 (Code::ISSUE_FAILED, 0, "by this server's clock its CA is not valid: set the clock".to_owned())
             }

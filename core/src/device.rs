@@ -21,6 +21,7 @@ pub mod enrol;
 pub mod following;
 mod heard;
 mod leaving;
+mod lists;
 mod meeting;
 mod parting;
 pub mod renewal;
@@ -37,12 +38,14 @@ use rand_core::CryptoRng;
 use crate::fault::{CloseReason, Fault};
 use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
 use crate::peer::{DirectInput, Expected, Reach};
+use crate::pki::CrlRefusal;
 use crate::pki::comparison::ComparisonNonce;
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::Unasked;
-use crate::tls::{Credentials, Dial, TlsEnv, Trust};
+use crate::tls::{Credentials, Dial, Lists, TlsEnv, Trust};
 use crate::wire::log::Lineage;
 use crate::wire::relay::{RelayRequest, Welcome};
+use crate::wire::revocation::SignedLists;
 use crate::wire::{Code, Extensions};
 
 use approve::Approvals;
@@ -152,9 +155,9 @@ pub enum Event {
     /// What came of an ask.
     Asked(Asked),
     /// The log has grown, or was read further: this is to be kept, before anything that is believed under it is told.
-    Followed(Followed),
+    Followed(Box<Followed>),
     /// The server has begun another log, as one does that was restored from a backup. To be kept as well.
-    AnotherLog(Followed),
+    AnotherLog(Box<Followed>),
     /// What the server shows as the log is not to be believed. Where it contradicts what it has shown before, it is left for
     /// good; otherwise a clock may be wrong, and it is tried again.
     LogRefused(LogRefusal),
@@ -167,6 +170,10 @@ pub enum Event {
     NotRenewed(NotRenewed),
     /// The server's clock, as it was told to a device whose certificate has expired by one of the two.
     ServerClock(Wall),
+    /// The revocation lists are others from now on: these are to be kept.
+    Listed(SignedLists),
+    /// What the server shows as revocation lists is not to be believed. It is left, and tried again.
+    ListsRefused(CrlRefusal),
     /// An alarm: the log has an act in this user's name that this device did not ask for. Told again at each start, until it
     /// was acknowledged.
     Unasked(Box<Unasked>),
@@ -220,6 +227,8 @@ pub struct Identity {
     pub trust: Trust,
     /// What was seen of the realm's log; nothing if it is yet to be followed.
     pub log: Following,
+    /// The newest revocation lists that were seen.
+    pub lists: Lists,
 }
 
 /// A device.
@@ -447,6 +456,9 @@ impl Device {
                 self.session.fault(Fault::Unexpected, now, rng);
             }
             SessionEvent::Admitted(welcome) => {
+                if let Err(fault) = self.welcomed(&welcome, now) {
+                    return self.session.fault(fault, now, rng);
+                }
                 self.incarnation = welcome.position.incarnation;
                 // What was proved on another connection is proved no more.
                 self.proved = None;
@@ -458,6 +470,7 @@ impl Device {
                 }
                 if self.attend {
                     self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
+                    self.acknowledge_lists();
                 }
                 self.asks.online(now);
                 self.approvals.online(now);

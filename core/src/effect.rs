@@ -33,6 +33,8 @@ pub enum Room {
     Relay,
     /// The operator's desk.
     Operator,
+    /// Who takes devices back.
+    Revoker,
     /// Nobody waits.
     Nobody,
 }
@@ -92,6 +94,8 @@ pub enum Note {
     RelayCertified(Wall),
     /// Another issuing CA signs from now on, until then.
     Rotated(Wall),
+    /// A device was revoked.
+    Revoked(DeviceName),
     /// It is time for another issuing CA: this is the last second of the one that signs.
     IssuingEndsSoon(Wall),
     /// A snapshot of the journal up to that record was written down, or else it could not be.

@@ -40,6 +40,8 @@ pub enum Fault {
     Log,
     /// What it shows as the realm's log contradicts what it has shown before.
     History,
+    /// What it shows as the realm's revocation lists is not to be believed.
+    Lists,
     /// It was introduced to us under another head of the realm's log than we to it.
     OtherLog,
     /// More tunnelled bytes than credit was given for, or more credit than the window.
@@ -51,6 +53,7 @@ impl Fault {
     pub fn code(self) -> Code {
         match self {
             Self::Certificate(CertRefusal::NotLogged) => Code::NOT_LOGGED,
+            Self::Certificate(CertRefusal::Revoked) => Code::REVOKED,
             Self::Certificate(_)
             | Self::NoAlpn
             | Self::WrongAlpn
@@ -60,7 +63,7 @@ impl Fault {
             | Self::HandshakeTooLong => Code::TLS_FAILED,
             Self::FrameLength | Self::Malformed | Self::UnknownExtension => Code::MALFORMED,
             Self::Version(_) => Code::VERSION,
-            Self::Unexpected | Self::Log | Self::History => Code::UNEXPECTED,
+            Self::Unexpected | Self::Log | Self::History | Self::Lists => Code::UNEXPECTED,
             Self::OtherLog => Code::OTHER_LOG,
             Self::Credit => Code::CREDIT,
         }
@@ -86,6 +89,9 @@ impl fmt::Display for Fault {
             Self::UnknownExtension => f.write_str("it demands an extension that this program does not know"),
             Self::Log => f.write_str(
                 "what it shows as the realm's log is not to be believed: compare the clocks, then ask the operator",
+            ),
+            Self::Lists => f.write_str(
+                "what it shows as the list of revoked certificates is not to be believed: compare the clocks, then ask the operator",
             ),
             Self::History => f.write_str("the log that it shows is not the one that this device has followed"),
             Self::OtherLog => f.write_str(

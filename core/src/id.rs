@@ -7,5 +7,6 @@ pub mod number;
 
 pub use name::{DeviceLabel, DeviceName, NameRefusal, Realm, UserName};
 pub use number::{
-    AdminId, AppendId, AskId, CallId, ConnId, Fingerprint, KeyId, LoadId, Position, Serial, SnapshotId, TunnelId,
+    AdminId, AppendId, AskId, CallId, ConnId, Fingerprint, IssuerId, KeyId, LoadId, Position, Serial, SnapshotId,
+    TunnelId,
 };

@@ -15,12 +15,14 @@ mod book;
 pub mod fold;
 pub mod record;
 pub mod renewal;
+pub mod revoking;
 pub mod snapshot;
 pub mod state;
 
 pub use fold::{EnrolRefusal, JournalFault, Outcome};
 pub use record::{Record, RecordRefusal};
 pub use renewal::{RenewRefusal, Renewal};
+pub use revoking::RevokeRefusal;
 pub use snapshot::SnapshotRefusal;
 pub use state::State;
 

@@ -46,6 +46,7 @@ pub mod operator;
 pub mod peer;
 pub mod pki;
 pub mod relay;
+pub mod revoker;
 pub mod server;
 pub mod time;
 pub mod tlog;

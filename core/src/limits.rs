@@ -57,6 +57,24 @@ pub const CHAIN_CERTIFICATES_MAX: usize = 3;
 
 /// How long a root lives: ten years.
 pub const ROOT_LIFETIME: Duration = days(3652);
+/// How long a revocation list holds.
+pub const LIST_LIFETIME: Duration = days(7);
+/// How often the revocation lists are signed anew, if nothing changes.
+pub const LIST_SPAN: Duration = days(1);
+/// How long a certificate stays on its list after its end: on one list of those days at least (RFC 5280 §3.3).
+pub const LIST_KEPT: Duration = days(2);
+/// Revoked certificates on all lists together.
+pub const REVOKED_MAX: usize = 400;
+/// Revocation lists of one realm: one for each issuing CA that holds, the newest ones.
+pub const LISTS_MAX: usize = 8;
+/// A revocation list in DER.
+pub const LIST_BYTES_MAX: usize = 22 * 1024;
+/// What one revoked certificate takes in its list.
+pub const REVOKED_BYTES: usize = 52;
+/// How long `server revoke --wait` waits for those who attend to act.
+pub const REVOKE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often it asks who has.
+pub const REVOKE_WAIT_SPAN: Duration = Duration::from_millis(100);
 /// How long an issuing CA lives.
 pub const ISSUING_LIFETIME: Duration = days(365);
 /// With no more than this left to the issuing CA its operator is warned, if not earlier: in time to have another one before
@@ -248,7 +266,7 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 // --- the journal (design 3) ---
 
 /// One record, encoded.
-pub const RECORD_ENCODED_BYTES_MAX: usize = 8 * 1024;
+pub const RECORD_ENCODED_BYTES_MAX: usize = 24 * 1024;
 /// Records from one snapshot to the next: what a start folds besides, a second of work at most.
 pub const SNAPSHOT_EVERY_RECORDS: u64 = 10_000;
 /// Snapshots that are kept: the newest, and one to go back to where it is damaged.
@@ -335,6 +353,17 @@ const _: () = {
         "a full Forward can be credited"
     );
     assert!(CERTIFICATE_BYTES_MAX + 256 <= RECORD_ENCODED_BYTES_MAX, "an issued certificate fits a record");
+    assert!(LIST_BYTES_MAX + 64 <= RECORD_ENCODED_BYTES_MAX, "a revocation list fits a record");
+    assert!(
+        REVOKED_MAX * REVOKED_BYTES + 1024 <= LIST_BYTES_MAX,
+        "a list with everything that was revoked is not too long"
+    );
+    assert!(
+        REVOKED_MAX * REVOKED_BYTES + LISTS_MAX * 1024 + 1024 <= FRAME_BYTES_MAX,
+        "all lists with their issuers fit a frame, however they share what was revoked",
+    );
+    assert!(LIST_SPAN.as_secs() * 2 < LIST_LIFETIME.as_secs(), "a list is replaced well before its end");
+    assert!(LIST_KEPT.as_secs() > LIST_SPAN.as_secs(), "whatever was revoked is on a list from after its end");
     assert!(SNAPSHOTS_KEPT >= 2, "a damaged snapshot has one before it");
     assert!(PEER_UNHEARD_BYTES_MAX >= 4 * LINE_BYTES_MAX, "a peer session holds several lines");
     assert!(

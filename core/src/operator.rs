@@ -9,13 +9,14 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::effect::{Effect, Effects, Note, Room, Turn};
-use crate::id::{AdminId, AppendId, DeviceName, UserName};
+use crate::id::{AdminId, AppendId, DeviceLabel, DeviceName, UserName};
 use crate::invite::Token;
 use crate::journal::fold::{EnrolRefusal, user_free};
-use crate::journal::{Outcome, Record, State};
+use crate::journal::{Outcome, Record, RevokeRefusal, State};
 use crate::limits::{INVITE_LIFETIME_MAX, INVITES_OPEN_MAX};
 use crate::pki::{AuthorityRefusal, CsrRefusal, SecretKey};
 use crate::time::Wall;
+use crate::tlog::ReasonCode;
 use crate::wire::Code;
 
 use views::{AuthorityView, CertificateLine, CertificatesQuery, DeviceLine, DevicesQuery, LogView, Page, SessionsView};
@@ -59,6 +60,26 @@ pub enum Command {
         /// Its key.
         key: SecretKey,
     },
+    /// Takes back a device, or all of a person's. The revoker's to carry out (`revoker.rs`).
+    Revoke(Revoke),
+    /// Asks which of the devices that attend go by the revocation lists of this number.
+    Acted {
+        /// The number.
+        number: u64,
+    },
+}
+
+/// Whom the operator takes back, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoke {
+    /// Whose devices.
+    pub user: UserName,
+    /// This one alone, or all.
+    pub device: Option<DeviceLabel>,
+    /// Why.
+    pub reason: ReasonCode,
+    /// Whether nothing may be left to the user.
+    pub force: bool,
 }
 
 /// What an operator is told.
@@ -82,6 +103,15 @@ pub enum Answer {
     Sessions(SessionsView),
     /// Entries of the realm's log, the oldest first.
     Log(LogView),
+    /// These devices are revoked, and everybody who is here is told by lists of this number.
+    Revoked {
+        /// Which, in order of name.
+        devices: Vec<DeviceName>,
+        /// The number.
+        number: u64,
+    },
+    /// The devices that attend, in order of name, and whether each goes by the lists that were asked about.
+    Acted(Vec<(DeviceName, bool)>),
     /// The issuing CA that signs from now on.
     Rotated {
         /// Its certificate in DER.
@@ -136,6 +166,12 @@ pub enum OperatorRefusal {
     NoSuchUser,
     /// The new issuing CA can't sign.
     Rotate(AuthorityRefusal),
+    /// A device is not revoked.
+    Revoke(RevokeRefusal),
+    /// The device is revoked, and the lists that tell everybody could not be signed.
+    Lists,
+    /// The key's device was revoked.
+    Revoked,
 }
 
 impl fmt::Display for OperatorRefusal {
@@ -156,6 +192,11 @@ impl fmt::Display for OperatorRefusal {
             Self::Issue => write!(f, "{}", Code::ISSUE_FAILED),
             Self::NoSuchUser => f.write_str("nobody of that name has joined: server users lists who has"),
             Self::Rotate(refusal) => write!(f, "{refusal}: check this machine's clock, then make another with server ca rotate"),
+            Self::Revoke(refusal) => write!(f, "{refusal}"),
+            Self::Lists => f.write_str(
+                "the device is revoked here, but the list that tells the others could not be signed: the server's log says why",
+            ),
+            Self::Revoked => f.write_str("that key's device was revoked: make a new key and choose another user name"),
             Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),
         }
     }
@@ -183,11 +224,14 @@ impl Operator {
                 }
             }
             Command::Users => turn.out.push(Effect::Answer(id, Answer::Users(users(turn.state, present)))),
-            Command::Sign { .. } | Command::Rotate { .. } => unreachable!("the server takes it to the CA"),
+            Command::Sign { .. } | Command::Rotate { .. } | Command::Revoke(_) => {
+                unreachable!("the server takes it to the CA or the revoker")
+            }
             Command::Authority
             | Command::Certificates(_)
             | Command::Devices(_)
             | Command::Sessions
+            | Command::Acted { .. }
             | Command::Log { .. } => {
                 unreachable!("the server answers them at once (`server/desk.rs`)")
             }

@@ -34,7 +34,7 @@ use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES, PEER_LINE_OVERHEAD
 use crate::link::{Link, LinkEvent};
 use crate::time::{Now, Wall};
 use crate::tlog::Split;
-use crate::tls::{Credentials, Dial, Doors, Judged, Proven, TlsEnv, Trust};
+use crate::tls::{CertRefusal, Credentials, Dial, Doors, Judged, Lists, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
 use crate::wire::{Code, Extensions, Frame};
@@ -110,6 +110,7 @@ pub struct Peer {
     direct: Direct,
     lines: Lines,
     agreement: Agreement,
+    lists: Lists,
     proven: Option<Proven<DeviceName>>,
     /// Until when the proof holds: the end of the certificate that was shown, or of one that has renewed it.
     proof_ends: Option<Wall>,
@@ -157,6 +158,7 @@ impl Peer {
             direct: Direct::new(ends, first_conn),
             lines: Lines::default(),
             agreement: Agreement::new(expected),
+            lists: Lists::default(),
             proven: None,
             proof_ends: None,
             open: false,
@@ -164,6 +166,22 @@ impl Peer {
             parted: None,
             over_directly: false,
             events: VecDeque::new(),
+        }
+    }
+
+    /// The same end, which judges the other one by these revocation lists. Without any it believes nobody.
+    #[must_use]
+    pub fn with_lists(mut self, lists: Lists) -> Self {
+        self.lists = lists;
+        self
+    }
+
+    /// There are other revocation lists: a session with somebody who is on them ends at once, on every way.
+    pub fn relisted(&mut self, lists: Lists) {
+        let is_revoked = self.proven.as_ref().is_some_and(|proven| lists.revoke(proven.serial()));
+        self.lists = lists;
+        if is_revoked && !self.over {
+            self.judge(Err(Fault::Certificate(CertRefusal::Revoked)));
         }
     }
 
@@ -182,7 +200,7 @@ impl Peer {
         let events = self.tunnel.as_mut().map(|tunnel| tunnel.received(bytes)).unwrap_or_default();
         for event in events {
             let result = match event {
-                LinkEvent::Secured(secured) => self.met(secured.device),
+                LinkEvent::Secured(secured) => self.met(secured.device, now),
                 LinkEvent::Message(message) => self.message(&message, Path::Tunnel, now),
                 LinkEvent::Closed(reason) => {
                     self.tunnel_closed(reason, now);
@@ -369,8 +387,9 @@ impl Peer {
     }
 
     /// The handshake is over: whoever it proved is told under which checkpoint we expect them.
-    fn met(&mut self, device: Option<Proven<DeviceName>>) -> Result<(), Fault> {
+    fn met(&mut self, device: Option<Proven<DeviceName>>, now: Now) -> Result<(), Fault> {
         let proven = device.ok_or(Fault::Unexpected)?;
+        self.lists.judge(proven.issuer(), proven.serial(), now.wall).map_err(Fault::Certificate)?;
         let word = self.agreement.met(&proven)?;
         self.proof_ends = Some(proven.not_after());
         self.proven = Some(proven);

@@ -10,6 +10,7 @@
 //! touches the issuing key, [`lint`] distrusts our own work. Every check on a CSR has a number in [`csr`].
 
 pub mod comparison;
+pub mod crl;
 pub mod csr;
 pub mod der;
 pub mod device_key;
@@ -25,12 +26,14 @@ pub mod renewal;
 mod small_order;
 pub mod spki;
 
+pub use crl::{CrlRefusal, RevocationList};
 pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};
 pub use device_key::DeviceKey;
 pub use facts::Facts;
 pub use grant::{Grant, Granted};
 pub use issue::{
-    Authority, AuthorityFiles, AuthorityRefusal, Founded, Issued, Successor, found_issuing, found_log, found_realm,
+    Authority, AuthorityFiles, AuthorityRefusal, Founded, Issued, IssuedList, Successor, found_issuing, found_log,
+    found_realm,
 };
 pub use issuers::Issuers;
 pub use key::SecretKey;

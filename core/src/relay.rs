@@ -26,6 +26,7 @@ use crate::time::{Instant, Now};
 use crate::tlog::keeper::lineage;
 use crate::wire::log::LogProof;
 use crate::wire::relay::{Person, RelayEvent, RelayRequest};
+use crate::wire::revocation::SignedLists;
 use crate::wire::{Code, Extensions, Frame};
 
 pub use session::Admitted;
@@ -109,11 +110,10 @@ impl Relay {
             RelayRequest::Forward { tunnel, bytes } => self.tunnels.forward(conn, tunnel, bytes, out)?,
             RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
             RelayRequest::Follow { seen } => self.followers.follow(conn, seen, books, out),
-            // The certificate authority answers those (`server/conn.rs`).
-            RelayRequest::Devices(_) => return Err(Fault::Unexpected),
             RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
-            // The CA's to answer: `server/conn.rs` hands it there.
-            RelayRequest::Renew { .. } => return Err(Fault::Unexpected),
+            // The CA's to answer: `server/conn.rs` hands them there.
+            RelayRequest::Renew { .. } | RelayRequest::Devices(_) => return Err(Fault::Unexpected),
+            RelayRequest::Listed { number } => self.roster.listed(from, number),
         }
         Ok(())
     }
@@ -154,6 +154,26 @@ impl Relay {
         }
     }
 
+    /// A device was revoked: its connections end, and what it does on them.
+    pub fn revoked(&self, device: &DeviceName, out: &mut Effects) {
+        for conn in self.roster.conns_of(device) {
+            out.push(crate::effect::Effect::Part(conn, Code::REVOKED));
+        }
+    }
+
+    /// There are other revocation lists: all who attend are told, encoded once.
+    pub fn push(&self, lists: &SignedLists, out: &mut Effects) {
+        let frame = Frame::message(&RelayEvent::Lists(lists.clone()));
+        for conn in self.roster.conns() {
+            out.send(conn, frame.clone());
+        }
+    }
+
+    /// The devices that are present, and whether each has said to go by lists of this number or newer ones.
+    pub fn acted(&self, number: u64) -> Vec<(DeviceName, bool)> {
+        self.roster.acted(number)
+    }
+
     /// Whether a device is present.
     pub fn is_present(&self, device: &DeviceName) -> bool {
         self.attending(device).is_some()
@@ -166,7 +186,7 @@ impl Relay {
 
     /// The connections by which a person is present.
     pub fn conns_of(&self, user: &UserName) -> Vec<ConnId> {
-        self.roster.conns_of(user).collect()
+        self.roster.attending_conns(user).collect()
     }
 
     /// How many open tunnels end at a connection; those that ring are not open.

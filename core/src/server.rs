@@ -21,6 +21,7 @@ mod conn;
 mod contract;
 mod desk;
 mod pause;
+mod revoked;
 pub mod settings;
 mod snapshots;
 mod strangers;
@@ -43,6 +44,7 @@ use crate::link::Step;
 use crate::operator::Operator;
 use crate::pki::{Authority, LintFailure, SecretKey};
 use crate::relay::Relay;
+use crate::revoker::Revoker;
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tls::{Credentials, Doors, TlsEnv};
 use crate::wire::Code;
@@ -67,6 +69,7 @@ pub struct Server {
     ca: Ca,
     relay: Relay,
     operator: Operator,
+    revoker: Revoker,
     conns: BTreeMap<ConnId, Conn>,
     /// Connections that were not admitted.
     strangers: Strangers,
@@ -116,6 +119,7 @@ impl Server {
             ca: Ca::new(authority, incarnation),
             relay: Relay::default(),
             operator: Operator::default(),
+            revoker: Revoker::default(),
             conns: BTreeMap::new(),
             strangers: Strangers::new(Settings::default().key_operations_per_second, now.mono),
             strangers_noted: (StrangersWork::default(), None),
@@ -135,6 +139,7 @@ impl Server {
         server.write_down_who_certifies(founded, now.wall);
         server.watch_issuing(now);
         server.ca.resume(&server.state, &mut server.effects);
+        server.sign_lists(now);
         server.carry_out(now);
         Ok(server)
     }
@@ -174,10 +179,11 @@ impl Server {
             Input::Ended(conn) => self.ended(conn, now, rng),
             Input::Sent(conn, n) => self.sent(conn, n, now, rng),
             Input::Appended(id, n) => {
-                self.appended(id, n);
+                self.appended(id, n, now);
                 if self.ca.take_rotated() {
                     // The relay's certificate by the CA from before would end with that one.
                     self.renew(now, rng);
+                    self.sign_lists(now);
                 }
             }
             Input::Loaded(id, record) => {
@@ -186,7 +192,7 @@ impl Server {
                     Room::Relay => {
                         self.relay.loaded(id, record, &mut self.ca.books(&self.state), &mut self.effects);
                     }
-                    Room::Ca | Room::Operator | Room::Nobody => {
+                    Room::Ca | Room::Operator | Room::Revoker | Room::Nobody => {
                         self.ca.loaded(id, record, &self.state, &mut self.effects);
                     }
                 }
@@ -262,7 +268,7 @@ impl Server {
         self.effects.append(Room::Nobody, records);
     }
 
-    fn appended(&mut self, id: AppendId, first: u64) {
+    fn appended(&mut self, id: AppendId, first: u64, now: Now) {
         let (expected, room, records) = self.appending.pop_front().expect("an append was answered that nobody made");
         assert_eq!(id, expected, "appends were answered out of order");
         for (n, bytes) in (first..).zip(&records) {
@@ -273,6 +279,7 @@ impl Server {
             match room {
                 Room::Ca => self.ca.appended(id, &outcome, &self.state, &mut self.effects),
                 Room::Operator => self.operator.appended(id, &outcome, &mut self.effects),
+                Room::Revoker => self.revoker_appended(id, &outcome, now),
                 Room::Relay | Room::Nobody => {}
             }
         }
@@ -293,6 +300,7 @@ impl Server {
                 Wake::Turn => self.take_turns(now, rng),
                 Wake::StrangersNote => self.note_strangers(now),
                 Wake::Issuing => self.watch_issuing(now),
+                Wake::Lists => self.freshen_lists(now),
                 Wake::Ringing => unreachable!("the relay keeps those"),
             }
         }

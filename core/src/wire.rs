@@ -12,6 +12,7 @@ pub mod frame;
 pub mod log;
 pub mod peer;
 pub mod relay;
+pub mod revocation;
 
 pub use code::Code;
 pub use extension::{Extension, Extensions};

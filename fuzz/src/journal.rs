@@ -15,7 +15,7 @@ use countersign_core::limits::{DEVICE_LIFETIME, RECORD_ENCODED_BYTES_MAX};
 use countersign_core::pki::{Grant, SecretKey};
 use countersign_core::server::replay;
 use countersign_core::time::Wall;
-use countersign_core::tlog::{Basis, Endorsement};
+use countersign_core::tlog::{Basis, Endorsement, ReasonCode};
 
 use crate::cast::{NOW, cast, stream};
 use crate::script::Script;
@@ -50,6 +50,16 @@ fn record(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
     }
     if (0xe0..0xe8).contains(&kind) {
         return renewed(script);
+    }
+    if (0xf8..0xfc).contains(&kind) {
+        let device = DeviceLabel::parse(script.choose(&DEVICES)).expect("a device's label");
+        let name = DeviceName { user: user(script), device };
+        let reason = ReasonCode::new(script.byte() % 7).expect("there is a reason with this number");
+        return Record::DeviceRevoked { name, reason, force: script.byte().is_multiple_of(2), at: near(NOW, script) }
+            .encode();
+    }
+    if (0xfc..=0xff).contains(&kind) {
+        return listed(script, books);
     }
     match kind % 8 {
         0 => {
@@ -192,6 +202,17 @@ fn certified(script: &mut Script<'_>) -> Vec<u8> {
     }
 }
 
+/// A revocation list of what is revoked by now, as it was signed or with one byte changed.
+fn listed(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
+    let lists = cast().home.authority.lists(&books.state, u64::from(script.byte()), NOW).unwrap_or_default();
+    let mut der = lists.first().map(|issued| issued.list.der().to_vec()).unwrap_or_default();
+    if script.byte().is_multiple_of(4) {
+        let at = usize::from(script.word());
+        der.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
+    }
+    Record::CrlSigned { der: der.into() }.encode()
+}
+
 /// Whether a record with this outcome is one that changes something.
 fn accepted(outcome: &Outcome) -> bool {
     match outcome {
@@ -200,8 +221,11 @@ fn accepted(outcome: &Outcome) -> bool {
         | Outcome::Granted(_)
         | Outcome::Issued(_)
         | Outcome::IssuingLogged
-        | Outcome::RelayLogged => true,
-        Outcome::GrantedBefore(_)
+        | Outcome::RelayLogged
+        | Outcome::DeviceRevoked(_)
+        | Outcome::CrlSigned(_) => true,
+        Outcome::NotRevoked(_)
+        | Outcome::GrantedBefore(_)
         | Outcome::LoggedBefore
         | Outcome::Refused(_)
         | Outcome::NotRenewed(_)

@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod home;
 pub mod import;
 pub mod join;
+pub mod listbook;
 pub mod listeners;
 pub mod log;
 pub mod logbook;

@@ -23,6 +23,7 @@ mod place;
 mod port;
 mod reactor;
 pub mod replay;
+pub mod revoke;
 pub mod root_key;
 pub mod rotate;
 pub mod show;

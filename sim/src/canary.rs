@@ -104,6 +104,8 @@ saboteurs! {
     NoAlarmForSlow "no-alarm-for-slow" slow "The server is not woken when a member has not read for long enough.",
     SwallowAlarm "swallowed-alarm" unasked "Nobody is told that the log has an act in their name.",
     ForgetReading "forgotten-reading" unasked "The devices' shells do not keep what was found in the log.",
+    KeepRevoked "kept-revoked" revoked "The relay keeps the connections of whoever was revoked.",
+    IgnoreLists "ignored-lists" revoked "The devices ignore what ends a session, and go on with whoever is on the lists.",
     FalseAlarm "false-alarm" unasked "Somebody is told of an act in their name that there was not.",
 }
 

@@ -8,6 +8,7 @@ mod disk;
 mod draw;
 mod flip;
 mod network;
+mod revoking;
 mod standard;
 mod time;
 mod villains;
@@ -341,6 +342,8 @@ config! {
     /// The time between two devices that the CA certifies in secret under an honest person's name, on average, in
     /// milliseconds; 0 for a CA that does not. It takes a relay that stays, and whose log alone is not the genuine one.
     secret_mean_ms,
+    /// The time between two devices that the operator takes back, on average, in milliseconds; 0 for none.
+    revoke_mean_ms,
 }
 
 impl SimConfig {

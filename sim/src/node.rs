@@ -2,6 +2,7 @@
 
 pub mod device;
 pub(crate) mod liar;
+pub(crate) mod lists;
 pub mod relay;
 
 use std::fmt;

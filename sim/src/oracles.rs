@@ -17,6 +17,7 @@ pub mod durability;
 pub mod impostor;
 pub mod presence;
 pub mod progress;
+pub mod revoked;
 pub mod secrecy;
 pub mod slow;
 pub mod spin;
@@ -95,6 +96,7 @@ impl Panel {
             Box::new(certificates::Certificates::new(!lies)),
             Box::new(slow::Slow::default()),
             Box::new(unasked::Unasked::default()),
+            Box::new(revoked::Revoked::default()),
         ])
     }
 

@@ -16,6 +16,7 @@ pub mod faults;
 pub mod hours;
 pub mod network;
 pub mod people;
+mod revoking;
 pub mod secrets;
 pub mod sleep;
 pub mod slips;
@@ -49,6 +50,7 @@ use disks::Disks;
 use event::Event;
 use hours::Hours;
 use network::Network;
+use revoking::Revoking;
 use streets::{Host, Place};
 use villains::Villains;
 use watch::Watch;
@@ -75,6 +77,7 @@ pub struct World {
     devices: Vec<DeviceNode>,
     people: Vec<Person>,
     operator: Operator,
+    revoking: Revoking,
     saboteur: Saboteur,
     wires: BTreeMap<ConnId, Wire>,
     /// What has arrived on the connections that the relay does not read at the moment.
@@ -129,6 +132,7 @@ impl World {
             devices: (0..count).map(|number| DeviceNode::new(streams, number, config.skew_max_s)).collect(),
             people: (0..count).map(|number| Person::new(&config, streams, number)).collect(),
             operator: Operator::new(&config, streams),
+            revoking: Revoking::new(streams),
             saboteur: Saboteur::new(sabotage),
             wires: BTreeMap::new(),
             unread: BTreeMap::new(),
@@ -218,6 +222,7 @@ impl World {
         self.see_authority();
         let calm_us = self.begin_hours();
         self.plan_restore();
+        self.plan_revoke();
         self.plan_villains();
         self.later(calm_us, Event::Phase(Phase::Calm));
         self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
@@ -287,6 +292,7 @@ impl World {
             Event::Stored(program) => self.stored(program),
             Event::BackUp => self.back_up(),
             Event::Restore => self.restore(),
+            Event::Revoke => self.revoke(),
             Event::Villain(doing) => self.villain(doing),
         }
     }

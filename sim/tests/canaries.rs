@@ -46,6 +46,12 @@ fn with_absences(seed: u64) -> SimConfig {
     SimConfig { away_h: 1_600, quit_weight: 20, kill_weight: 20, ..honest }
 }
 
+/// The same with an operator who takes back devices often, of people who talk.
+fn with_revocations(seed: u64) -> SimConfig {
+    let honest = SimConfig { lie_percent: 0, secret_mean_ms: 0, restore_after_s: 0, crash_mean_ms: 0, ..config(seed) };
+    SimConfig { revoke_mean_ms: 2_500, call_weight: 100, filtered_percent: 0, tunnel_only_percent: 0, ..honest }
+}
+
 /// The words of the first objection within some seeds.
 fn objection(name: &str) -> String {
     objection_in(name, config)
@@ -115,6 +121,13 @@ fn certificates_objects_to_what_is_shown_of_somebody_else_or_of_nobody() {
     assert!(objection_in("swapped-certificates", with_villains).contains("is shown a certificate of"));
     assert!(objection_in("made-up-person", with_villains).contains("whom the journal does not know"));
     assert!(objection_in("others-welcome", with_villains).contains("goes on with a relay that welcomes"));
+}
+
+#[test]
+fn revoked_objects_to_a_connection_that_is_kept_and_to_a_device_that_ignores_the_lists() {
+    assert!(objection_in("kept-revoked", with_revocations).contains("after it was revoked"));
+    let words = objection_in("ignored-lists", with_revocations);
+    assert!(["at the end", "hears", "meets"].iter().any(|part| words.contains(part)), "{words}");
 }
 
 #[test]

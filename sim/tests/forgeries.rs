@@ -97,17 +97,22 @@ fn every_numbered_check_is_tried_by_what_its_row_names() {
         + core!("device/following/tests.rs")
         + core!("peer/tests/agreement.rs")
         + core!("server/tests.rs")
+        + core!("tls/verify/lists/tests.rs")
+        + core!("journal/tests/revoking.rs")
         + core!("journal/tests.rs")
         + core!("journal/tests/renewal.rs")
+        + core!("journal/fold/endorsed/tests.rs")
         + core!("server/tests/renewal.rs");
     let forgeries: BTreeMap<&str, &Forgery> = catalogue().iter().map(|forgery| (forgery.name, forgery)).collect();
     let mut numbers = BTreeSet::new();
     for (source, prefix, count) in [
-        (core!("tls/verify.rs"), "V-", 12),
+        (core!("tls/verify.rs"), "V-", 15),
         (core!("pki/csr.rs"), "CA-", 10),
         (core!("journal/fold.rs"), "GR-", 10),
-        (core!("journal/fold.rs"), "RN-", 4),
+        (core!("journal/fold.rs"), "EN-", 5),
+        (core!("journal/fold.rs"), "RN-", 5),
         (core!("ca/renewal.rs"), "RN-", 1),
+        (core!("journal/fold.rs"), "RV-", 7),
     ] {
         let rows = table(source, prefix);
         assert_eq!(rows.len(), count, "the table of {prefix}xx has other rows");

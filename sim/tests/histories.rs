@@ -138,6 +138,9 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 | Outcome::GrantedBefore(_)
                 | Outcome::IssuingLogged
                 | Outcome::RelayLogged
+                | Outcome::DeviceRevoked(_)
+                | Outcome::NotRevoked(_)
+                | Outcome::CrlSigned(_)
                 | Outcome::LoggedBefore => {}
             }
         }

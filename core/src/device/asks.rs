@@ -190,7 +190,8 @@ impl Asks {
                 Ok(_) => Ok(judged),
                 Err(LogRefusal::Lineage(_)) => Err(CertRefusal::NotEndorsed),
                 Err(_) => Err(CertRefusal::NotLogged),
-            });
+            })
+            .and_then(|judged| own.lists.judge(judged.issuer, judged.serial, now.wall).map(|()| judged));
         fetched.push(Fetched { leaf, issuing, verdict });
         if more {
             if fetched.len() >= DEVICES_PER_USER_MAX {

@@ -16,6 +16,7 @@
 mod branches;
 mod event;
 mod find;
+mod listed;
 mod pump;
 mod sockets;
 mod vouched;
@@ -442,7 +443,8 @@ impl Calls {
         self.requests.push_back(RelayRequest::Accept { tunnel });
         let (reach, first) = (self.reach.clone(), self.numbers());
         let own = self.credentials(tunnel);
-        let peer = Peer::called(&self.env, &own, &self.identity.trust, from, reach, first);
+        let peer = Peer::called(&self.env, &own, &self.identity.trust, from, reach, first)
+            .with_lists(self.identity.lists.clone());
         self.up(id, tunnel, peer, now);
     }
 

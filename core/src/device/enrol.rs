@@ -30,9 +30,10 @@ use crate::link::{Link, LinkEvent, Step};
 use crate::pki::comparison::ComparisonNonce;
 use crate::pki::{Csr, DeviceKey, SecretKey, binding_message, renewal_message};
 use crate::time::{Instant, Now, Wall};
-use crate::tls::{CertRefusal, Dial, Exporter, Judged, Side, TlsEnv, Trust, judge_device};
+use crate::tls::{CertRefusal, Dial, Exporter, Judged, Lists, Root, Side, TlsEnv, Trust, judge_device};
 use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest, Renew};
 use crate::wire::frame::decode;
+use crate::wire::revocation::{self, SignedLists};
 use crate::wire::{Code, Extensions, Frame};
 
 pub use comparing::EnrolNews;
@@ -85,6 +86,9 @@ pub struct Enrolment {
     /// Set if this device would wait for another one of its user.
     comparing: Option<Comparing>,
     news: VecDeque<EnrolNews>,
+    /// What the relay has shown, its own certificate first.
+    shown: Vec<CertificateDer<'static>>,
+    lists: Lists,
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
@@ -126,7 +130,9 @@ impl Enrolment {
 
     /// An attempt to have the certificate of a device renewed, of this number, which needs not hold any more.
     pub fn renewal(env: TlsEnv, own: Identity, serial: Serial) -> Self {
-        Self::on(env, Errand::Renew { own: Box::new(own), serial })
+        // No list that is older than one that this device has seen says who is revoked.
+        let lists = own.lists.clone();
+        Self { lists, ..Self::on(env, Errand::Renew { own: Box::new(own), serial }) }
     }
 
     fn on(env: TlsEnv, errand: Errand) -> Self {
@@ -139,6 +145,8 @@ impl Enrolment {
             incarnation: None,
             comparing: None,
             news: VecDeque::new(),
+            shown: Vec::new(),
+            lists: Lists::default(),
             result: None,
             outputs: VecDeque::new(),
             turned: false,
@@ -258,6 +266,7 @@ impl Enrolment {
                 LinkEvent::Secured(secured) => {
                     if let Stage::Greeting(_, exporter) = &mut self.stage {
                         *exporter = Some(secured.exporter);
+                        self.shown = secured.shown;
                     }
                 }
                 LinkEvent::Message(message) => match decode::<EnrolEvent>(&message) {
@@ -273,7 +282,7 @@ impl Enrolment {
         match (std::mem::replace(&mut self.stage, Stage::Over), event) {
             (Stage::Greeting(mut link, Some(exporter)), EnrolEvent::Welcome { time, extensions }) => {
                 self.server_time = Some(time);
-                let asked = extensions.check().map(|()| self.request(&exporter));
+                let asked = self.welcomed(&extensions, now.wall).map(|()| self.request(&exporter));
                 match asked {
                     Ok(request) => {
                         // The first frame of all finds room.
@@ -330,6 +339,20 @@ impl Enrolment {
         Some(())
     }
 
+    /// Hears the revocation lists, and judges the relay itself by them before it is asked for anything.
+    fn welcomed(&mut self, extensions: &Extensions, now: Wall) -> Result<(), Fault> {
+        extensions.check()?;
+        let shown: SignedLists = extensions.get(revocation::LISTS)?.ok_or(Fault::Lists)?;
+        shown.check()?;
+        let (realm, pinned) = self.errand.expects();
+        let is_pinned = |der: &&CertificateDer<'_>| Fingerprint::of(der) == pinned;
+        let root = self.shown.iter().find(is_pinned).ok_or(Fault::Certificate(CertRefusal::BadRoot))?;
+        let root = Root::parse(root, now).map_err(Fault::Certificate)?;
+        self.lists.hear(&Trust::new(realm.clone(), root), &shown, now).map_err(|_| Fault::Lists)?;
+        let relay = self.shown.first().ok_or(Fault::Certificate(CertRefusal::Missing))?;
+        self.lists.judge_relay(relay).map_err(Fault::Certificate)
+    }
+
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
         match &self.errand {
             Errand::Join(join) => {
@@ -369,7 +392,7 @@ impl Enrolment {
             }
             Errand::Renew { own, .. } => belief::renewed(own, certified, now)?,
         };
-        Ok(EnrolResult::Enrolled(Box::new(identity)))
+        Ok(EnrolResult::Enrolled(Box::new(Identity { lists: self.lists.clone(), ..identity })))
     }
 
     fn fault(&mut self, fault: Fault, now: Now) {

@@ -38,6 +38,7 @@ impl Device {
                 Ok(())
             }
             RelayEvent::Proof { device, proof } => self.proof(&device, &proof),
+            RelayEvent::Lists(lists) => self.relisted(&lists, now),
             RelayEvent::Ringing { ask, tunnel, device } => {
                 let expected = self.proved(&device);
                 let heard = self.calls.ringing(ask, tunnel, device, expected, now);

@@ -228,7 +228,7 @@ impl Device {
             self.take_certificate(leaf, issuing, now);
             return Ok(());
         }
-        let Identity { name, credentials, trust, log } = &self.identity;
+        let Identity { name, credentials, trust, log, .. } = &self.identity;
         let judged = check_own(trust, &leaf, &issuing, name, &credentials.key, now.wall).and_then(|judged| {
             match log.believe(&judged, proof.as_ref(), &lineage) {
                 Ok(_) => Ok(judged),

@@ -127,6 +127,7 @@ impl Device {
         self.incarnation = incarnation.unwrap_or(self.incarnation);
         self.identity.log = identity.log;
         if let Some(followed) = self.identity.log.followed() {
+            let followed = Box::new(followed);
             self.tell(if is_another { Event::AnotherLog(followed) } else { Event::Followed(followed) });
         }
         self.take_certificate(identity.credentials.leaf, identity.credentials.issuing, now);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand_core::CryptoRng;
+use rustls_pki_types::CertificateDer;
 
 use super::backoff::Backoff;
 use super::{Output, Wake};
@@ -61,6 +62,8 @@ pub struct RelaySession {
     secured: bool,
     /// Whether the relay was asked to renew the certificate since it last admitted us.
     asked_to_renew: bool,
+    /// The certificate that the relay of the current connection has shown.
+    relay: Option<CertificateDer<'static>>,
 }
 
 #[derive(Debug)]
@@ -92,6 +95,7 @@ impl RelaySession {
             ever_admitted: false,
             secured: false,
             asked_to_renew: false,
+            relay: None,
         }
     }
 
@@ -178,6 +182,11 @@ impl RelaySession {
     /// Whether the relay has admitted us.
     pub fn is_admitted(&self) -> bool {
         matches!(self.stage, Stage::Admitted(..))
+    }
+
+    /// The certificate of the relay that we are, or were last, connected to.
+    pub fn relay(&self) -> Option<&CertificateDer<'static>> {
+        self.relay.as_ref()
     }
 
     /// The relay broke the protocol.
@@ -324,7 +333,10 @@ impl RelaySession {
                 return;
             }
             match event {
-                LinkEvent::Secured(_) => self.secured = true,
+                LinkEvent::Secured(secured) => {
+                    self.secured = true;
+                    self.relay = secured.shown.into_iter().next();
+                }
                 LinkEvent::Message(message) => {
                     match decode::<RelayEvent>(&message).and_then(|event| event.check().map(|()| event)) {
                         Ok(event) => self.said(event, now, rng),
@@ -453,7 +465,7 @@ fn useless(reason: CloseReason, secured: bool, ever_admitted: bool, expired: boo
         CloseReason::Fault(Fault::History) => true,
         CloseReason::Theirs(Code::EXPIRED) => expired,
         CloseReason::Theirs(code) => {
-            matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::NOT_LOGGED | Code::VERSION)
+            matches!(code, Code::REPLACED | Code::UNKNOWN_DEVICE | Code::NOT_LOGGED | Code::REVOKED | Code::VERSION)
         }
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required (RFC 8446 §6.2)
         CloseReason::Alert(number) => secured && matches!(number, 42..=46 | 48 | 49 | 116) && !ever_admitted,

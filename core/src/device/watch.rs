@@ -131,11 +131,11 @@ impl Device {
         let Identity { trust, log, .. } = &mut self.identity;
         match log.hear(trust, self.incarnation, head, now.wall) {
             Ok(News::None) => {}
-            Ok(News::Grown(followed)) => self.tell(Event::Followed(followed)),
+            Ok(News::Grown(followed)) => self.tell(Event::Followed(Box::new(followed))),
             Ok(News::Another(followed)) => {
                 // A page that is awaited is one of the log before.
                 self.watch.awaits = Awaits::Head;
-                self.tell(Event::AnotherLog(followed));
+                self.tell(Event::AnotherLog(Box::new(followed)));
             }
             Err(refusal) => return Err(self.refuse(refusal)),
         }
@@ -199,7 +199,7 @@ impl Device {
     fn keep_reading(&mut self) {
         self.watch.unkept = 0;
         if let Some(followed) = self.identity.log.followed() {
-            self.tell(Event::Followed(followed));
+            self.tell(Event::Followed(Box::new(followed)));
         }
     }
 

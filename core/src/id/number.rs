@@ -126,6 +126,30 @@ hashed! {
     KeyId
 }
 
+/// A CA's key, as certificates and revocation lists name the one that signed them: the content of its key identifier
+/// (RFC 5280 §4.2.1.1). The issuing CAs of a realm have one name, and are told apart by this.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct IssuerId(pub [u8; 20]);
+
+impl IssuerId {
+    /// Reads the content of a key identifier; `None` if it isn't one of ours in form.
+    pub fn from_content(bytes: &[u8]) -> Option<Self> {
+        <[u8; 20]>::try_from(bytes).ok().map(Self)
+    }
+}
+
+impl fmt::Debug for IssuerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IssuerId({self})")
+    }
+}
+
+impl fmt::Display for IssuerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex(f, &self.0)
+    }
+}
+
 impl fmt::Debug for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Serial({self})")

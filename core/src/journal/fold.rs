@@ -35,6 +35,19 @@
 //! | RN-02 | it is its device's newest, and no other renewal of it is under way: otherwise that one is the answer | `a_renewal_asked_for_twice_is_one` | |
 //! | RN-03 | it ended no longer ago than [`RENEWAL_GRACE`](crate::limits::RENEWAL_GRACE) | `beyond_the_grace_nothing_is_renewed` | `renew-beyond-grace` |
 //! | RN-04 | it is not a fresh one that still holds, and the new one holds longer: otherwise it is itself the answer | `a_fresh_certificate_is_its_own_renewal`, `a_renewal_that_gains_nothing_is_none` | |
+//! | RN-06 | its device was not revoked | `what_was_revoked_is_not_renewed` | |
+//!
+//! A revocation, and a list of what was revoked, pass
+//!
+//! | check | what | test | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | RV-01 | the device exists | `an_unknown_device_is_not_revoked` in `journal/tests/revoking.rs`, as all RV | |
+//! | RV-02 | it was not revoked before | `a_device_is_revoked_once_and_for_ever` | |
+//! | RV-03 | it is not its user's last one, unless the operator insists | `the_last_device_of_a_user_is_kept_unless_the_operator_insists` | |
+//! | RV-04 | the reason is one for a device, and final | `a_reason_that_is_none_for_a_device` | |
+//! | RV-05 | the lists have room | `more_than_the_lists_hold_is_not_revoked` | |
+//! | RV-06 | a list reads as one of a realm's issuing CA | `a_list_that_is_none` | |
+//! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | |
 
 mod endorsed;
 
@@ -43,10 +56,11 @@ use std::fmt;
 
 use super::record::{RULES, Record};
 use super::renewal::{RenewRefusal, renew_v3};
-use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, State, User};
+use super::revoking::{self, RevokeRefusal};
+use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, Revoked, State, User};
 use crate::id::{DeviceName, Fingerprint, KeyId, Serial, UserName};
 use crate::invite::TokenHash;
-use crate::pki::facts::Subject;
+use crate::pki::facts::{Subject, issuer_of};
 use crate::pki::{Grant, LintFailure, Validity, lint};
 use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
@@ -77,6 +91,12 @@ pub enum Outcome {
     IssuingLogged,
     /// The log has the relay's certificate.
     RelayLogged,
+    /// The device is revoked from now on, for ever.
+    DeviceRevoked(DeviceName),
+    /// The device is not revoked.
+    NotRevoked(RevokeRefusal),
+    /// The revocation list with this number is its issuer's newest.
+    CrlSigned(u64),
     /// The log had it before, as the newest of its kind: nothing changes.
     LoggedBefore,
     /// The record contradicts the journal before it and changes nothing.
@@ -155,6 +175,10 @@ pub enum JournalFault {
     NotGranted,
     /// GR-10.
     OtherCertificate(LintFailure),
+    /// RV-06.
+    NoList,
+    /// RV-07.
+    ListOlder,
 }
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
@@ -188,6 +212,10 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::CertificateRenewed { of, serial, not_before, not_after, at } => {
             renew_v3(state, of, serial, Validity { not_before, not_after }, at)
         }
+        Record::DeviceRevoked { name, reason, force, at } => {
+            revoking::device_v3(state, &name, Revoked { reason, at }, force)
+        }
+        Record::CrlSigned { der } => revoking::list_v3(state, &der),
     }
 }
 
@@ -247,7 +275,7 @@ fn open(state: &mut State, grant: Grant, basis: Basis, depth: u8) -> Outcome {
         .users
         .entry(grant.name.user.clone())
         .or_insert_with(|| User { opened: grant.at, devices: BTreeMap::new() });
-    user.devices.insert(grant.name.device.clone(), Device { key, serial, origin: serial, depth });
+    user.devices.insert(grant.name.device.clone(), Device { key, serial, origin: serial, depth, revoked: None });
     state.grants.insert(serial, Progress { grant, basis, issued: None });
     state.unissued.insert(serial);
     Outcome::Granted(serial)
@@ -263,7 +291,8 @@ fn issue_v1(state: &mut State, serial: Serial, der: &[u8]) -> Outcome {
     if let Err(failure) = lint::matches_grant(der, &progress.grant, &realm.realm) {
         return Outcome::Contradicts(JournalFault::OtherCertificate(failure));
     }
-    let issued = IssuedAt { n: state.position.n, leaf: state.log.tree.size(), certificate: Fingerprint::of(der) };
+    let (n, leaf) = (state.position.n, state.log.tree.size());
+    let issued = IssuedAt { n, leaf, certificate: Fingerprint::of(der), issuer: issuer_of(der) };
     progress.issued = Some(issued);
     if let Some(leaf) = progress.leaf() {
         state.log.device(serial, &leaf);
@@ -276,6 +305,7 @@ fn issue_v1(state: &mut State, serial: Serial, der: &[u8]) -> Outcome {
         device.serial = serial;
     }
     state.unissued.remove(&serial);
+    revoking::issued_v3(state, serial);
     Outcome::Issued(serial)
 }
 

@@ -12,12 +12,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::id::{Fingerprint, Realm, Serial, UserName};
+use crate::id::{DeviceName, Fingerprint, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::RECORD_ENCODED_BYTES_MAX;
 use crate::pki::Grant;
 use crate::time::Wall;
-use crate::tlog::Endorsement;
+use crate::tlog::{Endorsement, ReasonCode};
 
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
@@ -90,6 +90,22 @@ pub enum Record {
         /// When.
         at: Wall,
     },
+    /// The operator takes back a device: every certificate that it has (rules 3).
+    DeviceRevoked {
+        /// Which.
+        name: DeviceName,
+        /// Why.
+        reason: ReasonCode,
+        /// Whether it may be the last of its user.
+        force: bool,
+        /// When.
+        at: Wall,
+    },
+    /// A revocation list was signed (rules 3).
+    CrlSigned {
+        /// The list.
+        der: ByteBuf,
+    },
 }
 
 /// Why stored bytes are no record.
@@ -137,7 +153,10 @@ impl Record {
             | Self::CertificateGranted(_)
             | Self::CertificateIssued { .. } => 1,
             Self::IssuingCertified { .. } | Self::RelayCertified { .. } => 2,
-            Self::CertificateEndorsed { .. } | Self::CertificateRenewed { .. } => 3,
+            Self::CertificateEndorsed { .. }
+            | Self::CertificateRenewed { .. }
+            | Self::DeviceRevoked { .. }
+            | Self::CrlSigned { .. } => 3,
         }
     }
 

@@ -30,6 +30,8 @@ pub enum RenewRefusal {
     Unknown,
     /// RN-03.
     TooLate,
+    /// RN-06.
+    Revoked,
 }
 
 impl RenewRefusal {
@@ -38,6 +40,7 @@ impl RenewRefusal {
         match self {
             Self::Unknown => Code::RENEWAL_UNKNOWN,
             Self::TooLate => Code::RENEWAL_TOO_LATE,
+            Self::Revoked => Code::REVOKED,
         }
     }
 }
@@ -54,6 +57,9 @@ impl fmt::Display for RenewRefusal {
 pub fn may_renew(state: &State, of: Serial, until: Wall, at: Wall) -> Result<Renewal, RenewRefusal> {
     let asked = state.progress(of).filter(|progress| progress.issued.is_some()).ok_or(RenewRefusal::Unknown)?;
     let device = state.device(&asked.grant.name).ok_or(RenewRefusal::Unknown)?;
+    if state.revoked(&asked.grant.name).is_some() {
+        return Err(RenewRefusal::Revoked);
+    }
     let newest = state.progress(device.serial).filter(|progress| progress.issued.is_some());
     let newest = &newest.ok_or(RenewRefusal::Unknown)?.grant;
     if let Some(pending) = pending(state, newest) {

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::book::{Act, Book};
 use super::fold::{self, Outcome};
 use super::record::{Record, RecordRefusal};
-use crate::id::{DeviceLabel, DeviceName, Fingerprint, KeyId, Position, Realm, Serial, UserName};
+use crate::id::{DeviceLabel, DeviceName, Fingerprint, IssuerId, KeyId, Position, Realm, Serial, UserName};
 use crate::invite::TokenHash;
-use crate::limits::LINEAGE_MAX;
+use crate::limits::{LINEAGE_MAX, LIST_KEPT};
 use crate::pki::{Grant, Granted};
 use crate::time::Wall;
-use crate::tlog::{Basis, Certified, Leaf, Tree};
+use crate::tlog::{Basis, Certified, Leaf, ReasonCode, Tree};
 
 /// The fold of a journal up to a position. Changed by [`State::apply`] alone; what it keeps and in which form is the form of
 /// snapshots (`journal/snapshot.rs`), whose format counts the changes.
@@ -35,6 +35,10 @@ pub struct State {
     pub(super) issuing: Option<Fingerprint>,
     /// The relay's newest certificate.
     pub(super) relay: Option<Fingerprint>,
+    /// Every certificate that was revoked.
+    pub(super) revocations: BTreeMap<Serial, Revocation>,
+    /// The newest revocation list of each issuing CA.
+    pub(super) lists: BTreeMap<IssuerId, ListPlace>,
 }
 
 /// The realm, from its first record.
@@ -66,6 +70,41 @@ pub struct Device {
     pub origin: Serial,
     /// How many endorsements lie between it and the first device of its user.
     pub depth: u8,
+    /// Set when it was revoked, which is for ever: its name and key stay taken. Asked by [`State::revoked`].
+    pub(super) revoked: Option<Revoked>,
+}
+
+/// That a device was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// Why.
+    pub reason: ReasonCode,
+    /// When.
+    pub at: Wall,
+}
+
+/// That a certificate was revoked, with its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Why and when.
+    pub revoked: Revoked,
+    /// Who issued it, and so on whose list it stands.
+    pub issuer: Option<IssuerId>,
+    /// Its last second.
+    pub not_after: Wall,
+}
+
+/// A revocation list, and where it is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPlace {
+    /// Its place in the journal.
+    pub n: u64,
+    /// Its number.
+    pub number: u64,
+    /// From when it is.
+    pub this_update: Wall,
+    /// Its last second.
+    pub next_update: Wall,
 }
 
 /// An invite.
@@ -99,6 +138,8 @@ pub struct IssuedAt {
     pub leaf: u64,
     /// The SHA-256 of its DER.
     pub certificate: Fingerprint,
+    /// Who issued it, as it says itself.
+    pub issuer: Option<IssuerId>,
 }
 
 impl Progress {
@@ -132,6 +173,8 @@ impl State {
             log: Book::default(),
             issuing: None,
             relay: None,
+            revocations: BTreeMap::new(),
+            lists: BTreeMap::new(),
         }
     }
 
@@ -164,6 +207,25 @@ impl State {
     /// A device, if the directory has it.
     pub fn device(&self, name: &DeviceName) -> Option<&Device> {
         self.users.get(&name.user)?.devices.get(&name.device)
+    }
+
+    /// Whether a device was revoked, why and when: the one question of this kind. It is for ever, whatever certificates
+    /// the device has or had.
+    pub fn revoked(&self, name: &DeviceName) -> Option<&Revoked> {
+        self.device(name)?.revoked.as_ref()
+    }
+
+    /// What the lists of revoked certificates have to say at `now`, in order of serial. Whatever has ended drops out a
+    /// while after its end.
+    pub fn revocations(&self, now: Wall) -> impl Iterator<Item = (Serial, &Revocation)> {
+        let is_listed = move |revocation: &Revocation| revocation.not_after.plus(LIST_KEPT) >= now;
+        let listed = self.revocations.iter().filter(move |(_, revocation)| is_listed(revocation));
+        listed.map(|(serial, revocation)| (*serial, revocation))
+    }
+
+    /// The newest revocation list of each issuing CA.
+    pub fn lists(&self) -> &BTreeMap<IssuerId, ListPlace> {
+        &self.lists
     }
 
     /// An invite.

@@ -6,6 +6,8 @@
     reason = "a test may stop at once"
 )]
 
+mod revoking;
+
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 
@@ -353,6 +355,7 @@ pub(super) fn golden_3() -> Ledger {
     let granted = ledger.add(&Record::CertificateEndorsed { grant: tablet, endorsement });
     ledger.issue(serial(&granted));
     renewal::add_golden(&mut ledger);
+    revoking::add_golden(&mut ledger, &device_name("alice", "tablet"));
     ledger
 }
 

@@ -60,12 +60,14 @@ pub struct Tally {
     pub superseded: u64,
     /// Over.
     pub expired: u64,
+    /// Taken back, with their devices.
+    pub revoked: u64,
 }
 
 impl Tally {
     /// All that were ever signed.
     pub fn issued(&self) -> u64 {
-        self.not_yet_valid + self.valid + self.superseded + self.expired
+        self.not_yet_valid + self.valid + self.superseded + self.expired + self.revoked
     }
 
     fn count(&mut self, status: Status) {
@@ -75,6 +77,7 @@ impl Tally {
             Status::Valid => &mut self.valid,
             Status::Superseded => &mut self.superseded,
             Status::Expired => &mut self.expired,
+            Status::Revoked => &mut self.revoked,
         } += 1;
     }
 }
@@ -92,6 +95,8 @@ pub enum Status {
     Superseded,
     /// Its time is over.
     Expired,
+    /// Its device was revoked.
+    Revoked,
 }
 
 impl Status {
@@ -361,6 +366,9 @@ impl<T> Page<T> {
 
 fn status(state: &State, progress: &Progress, now: Wall) -> Status {
     let newest = state.device(&progress.grant.name).map(|device| device.serial);
+    if state.revoked(&progress.grant.name).is_some() {
+        return Status::Revoked;
+    }
     Status::of(&progress.grant, progress.issued.is_some(), newest, now)
 }
 

@@ -8,7 +8,7 @@
 use serde_bytes::ByteBuf;
 
 use crate::fault::Fault;
-use crate::id::DeviceName;
+use crate::id::{DeviceName, Serial};
 use crate::tlog::{Certified, Founder, Included, Split};
 use crate::tls::{CertRefusal, Proven};
 use crate::wire::peer::PeerMessage;
@@ -36,6 +36,11 @@ impl Expected {
     /// Who.
     pub fn device(&self) -> &DeviceName {
         &self.certified.name
+    }
+
+    /// The number of their certificate.
+    pub fn serial(&self) -> Serial {
+        self.certified.serial
     }
 
     /// The entry, and the checkpoint under which it was proved.

@@ -40,7 +40,8 @@ impl Call {
                 called,
                 Reach::tunnel_only(),
                 ConnId(FIRST_DIALLED),
-            ),
+            )
+            .with_lists(caller.lists.clone()),
             callee: Peer::called(
                 &env(),
                 &callee.credentials,
@@ -48,7 +49,8 @@ impl Call {
                 announced,
                 Reach::tunnel_only(),
                 ConnId(FIRST_DIALLED),
-            ),
+            )
+            .with_lists(callee.lists.clone()),
         }
     }
 

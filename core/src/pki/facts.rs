@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer;
 
 use super::spki::Spki;
-use crate::id::{Fingerprint, KeyId, Serial};
+use crate::id::{Fingerprint, IssuerId, KeyId, Serial};
 use crate::limits::CERTIFICATE_BYTES_MAX;
 use crate::time::Wall;
 
@@ -76,6 +77,40 @@ impl Subject {
             not_after: Wall(not_after),
         })
     }
+}
+
+/// The key that signed a certificate, as the certificate names it; `None` if it does so in none of our forms. Part of the
+/// journal's frozen rules.
+pub fn issuer_of(der: &[u8]) -> Option<IssuerId> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    issuer_in(parsed.extensions())
+}
+
+/// The key that signed something with these extensions.
+pub(crate) fn issuer_in(extensions: &[X509Extension<'_>]) -> Option<IssuerId> {
+    let mut named = extensions.iter().filter_map(|extension| {
+        if let ParsedExtension::AuthorityKeyIdentifier(authority) = extension.parsed_extension() {
+            Some(authority.key_identifier.as_ref().and_then(|key| IssuerId::from_content(key.0)))
+        } else {
+            None
+        }
+    });
+    match (named.next(), named.next()) {
+        (Some(only), None) => only,
+        (None | Some(_), _) => None,
+    }
+}
+
+/// The name of a CA's own key, as its certificate has it.
+pub fn own_id(der: &[u8]) -> Option<IssuerId> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    parsed.extensions().iter().find_map(|extension| {
+        if let ParsedExtension::SubjectKeyIdentifier(key) = extension.parsed_extension() {
+            IssuerId::from_content(key.0)
+        } else {
+            None
+        }
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,4 +1,7 @@
-//! The one file that touches a CA's key: founding a realm, making a new issuing CA, and signing what the journal granted.
+//! The one file that touches a CA's key: founding a realm, making a new issuing CA, and signing what the journal granted
+//! or has taken back.
+
+mod lists;
 
 use std::fmt;
 
@@ -19,6 +22,8 @@ use crate::limits::{BACKDATING, DEVICE_LIFETIME};
 use crate::time::Wall;
 use crate::tlog::{LogSigner, NoteName};
 use crate::tls::{CertRefusal, Root, Trust};
+
+pub use lists::IssuedList;
 
 /// A realm's two CAs and its log as they were made: their keys, their certificates.
 #[derive(Debug)]
@@ -106,6 +111,8 @@ pub struct Authority {
     trust: Trust,
     issuers: Issuers,
     signer: Signer,
+    /// Those from before whose key is here: each goes on signing its revocation list, the newest last.
+    before: Vec<(CertificateDer<'static>, Signer)>,
     log: CertificateDer<'static>,
     log_key: SecretKey,
 }
@@ -241,7 +248,7 @@ impl Authority {
         if trust.judge_log(&log, now).map_err(AuthorityRefusal::Log)?.key != log_key.spki() {
             return Err(AuthorityRefusal::LogKey);
         }
-        Ok(Self { trust, issuers: Issuers::new(issuing), signer, log, log_key })
+        Ok(Self { trust, issuers: Issuers::new(issuing), signer, before: Vec::new(), log, log_key })
     }
 
     /// The same authority with the certificates of the issuing CAs from before, whose time may be over.
@@ -273,8 +280,9 @@ impl Authority {
     /// From now on the successor signs. What was signed before stays what it is.
     pub fn rotate(&mut self, successor: Successor) {
         let Successor { certificate, signer } = successor;
+        let before = (self.issuing().clone(), std::mem::replace(&mut self.signer, signer));
+        self.before.push(before);
         self.issuers.rotate(certificate);
-        self.signer = signer;
     }
 
     /// Whom the realm's members trust.

@@ -3,19 +3,16 @@
 //! A certificate is always handed out with the CA that signed it. All issuing CAs of a realm have one name, so they are
 //! told apart by their keys, as everybody tells them apart who builds a chain (RFC 5280 §4.2.1.1).
 
+use super::facts::{issuer_of, own_id};
+use crate::id::{Fingerprint, IssuerId};
 use rustls_pki_types::CertificateDer;
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::ParsedExtension;
-use x509_parser::prelude::FromDer;
-
-use crate::id::Fingerprint;
 
 /// The certificates of a realm's issuing CAs.
 #[derive(Clone, Debug)]
 pub struct Issuers {
     current: CertificateDer<'static>,
     /// Those from before, with the name of each one's key. Each stays, since what it signed does until it expires.
-    before: Vec<(Vec<u8>, CertificateDer<'static>)>,
+    before: Vec<(IssuerId, CertificateDer<'static>)>,
 }
 
 impl Issuers {
@@ -31,7 +28,7 @@ impl Issuers {
 
     /// Remembers one from before. One that names no key can't be found again, and the realm has made none.
     pub(super) fn remember(&mut self, before: CertificateDer<'static>) {
-        if let Some(key) = own_key(&before) {
+        if let Some(key) = own_id(&before) {
             self.before.push((key, before));
         }
     }
@@ -47,7 +44,7 @@ impl Issuers {
         if self.before.is_empty() {
             return &self.current;
         }
-        let signer = signers_key(leaf);
+        let signer = issuer_of(leaf);
         let before = self.before.iter().find(|(key, _)| Some(key) == signer.as_ref());
         before.map_or(&self.current, |(_, certificate)| certificate)
     }
@@ -57,34 +54,15 @@ impl Issuers {
         self.all().any(|der| Fingerprint::of(der) == certificate)
     }
 
+    /// The CA with this key.
+    pub fn by_id(&self, id: IssuerId) -> Option<&CertificateDer<'static>> {
+        self.all().find(|der| own_id(der) == Some(id))
+    }
+
     /// All of them, the one that signs now first.
     pub fn all(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
         std::iter::once(&self.current).chain(self.before.iter().map(|(_, certificate)| certificate))
     }
-}
-
-/// The name of a CA's own key, as its certificate has it.
-fn own_key(der: &[u8]) -> Option<Vec<u8>> {
-    let (_, parsed) = X509Certificate::from_der(der).ok()?;
-    parsed.extensions().iter().find_map(|extension| {
-        if let ParsedExtension::SubjectKeyIdentifier(key) = extension.parsed_extension() {
-            Some(key.0.to_vec())
-        } else {
-            None
-        }
-    })
-}
-
-/// The name of the key that signed a certificate, as the certificate has it.
-fn signers_key(der: &[u8]) -> Option<Vec<u8>> {
-    let (_, parsed) = X509Certificate::from_der(der).ok()?;
-    parsed.extensions().iter().find_map(|extension| {
-        if let ParsedExtension::AuthorityKeyIdentifier(authority) = extension.parsed_extension() {
-            authority.key_identifier.as_ref().map(|key| key.0.to_vec())
-        } else {
-            None
-        }
-    })
 }
 
 #[cfg(test)]

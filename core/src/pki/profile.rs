@@ -108,7 +108,7 @@ fn blank(realm: &Realm, common_name: &str, serial: Serial, validity: Validity) -
     params
 }
 
-fn date(wall: Wall) -> OffsetDateTime {
+pub(super) fn date(wall: Wall) -> OffsetDateTime {
     // The last moment that X.509 can write (RFC 5280 §4.1.2.5.2) stands for anything later.
     let last = 253_402_300_799;
     let second = i64::try_from(wall.0).unwrap_or(last).min(last);

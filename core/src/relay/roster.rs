@@ -21,6 +21,8 @@ pub struct Present {
     pub conn: ConnId,
     /// The certificate that was proved on it, or has renewed the one that was.
     pub serial: Serial,
+    /// The number of the revocation lists that it has said to go by.
+    pub listed: u64,
 }
 
 /// What an attendance changed.
@@ -58,7 +60,7 @@ impl Roster {
             Some(_) | None => {}
         }
         let devices = self.attending.entry(device.user.clone()).or_default();
-        let present = Present { conn: admitted.conn(), serial: admitted.serial() };
+        let present = Present { conn: admitted.conn(), serial: admitted.serial(), listed: 0 };
         match devices.insert(device.device.clone(), present) {
             None => Attended::New,
             Some(older) => Attended::Replaces(older.conn),
@@ -93,6 +95,29 @@ impl Roster {
         was_presence
     }
 
+    /// A device goes by the revocation lists of this number, if this connection is its presence.
+    pub fn listed(&mut self, admitted: &Admitted, number: u64) {
+        let device = admitted.device();
+        let present = self.attending.get_mut(&device.user).and_then(|devices| devices.get_mut(&device.device));
+        if let Some(present) = present.filter(|present| present.conn == admitted.conn()) {
+            present.listed = number;
+        }
+    }
+
+    /// The devices that are present, in order of name, and whether each goes by lists of this number or newer ones.
+    pub fn acted(&self, number: u64) -> Vec<(DeviceName, bool)> {
+        let of_user = |(user, devices): (&UserName, &BTreeMap<DeviceLabel, Present>)| -> Vec<(DeviceName, bool)> {
+            let name = |device: &DeviceLabel| DeviceName { user: user.clone(), device: device.clone() };
+            devices.iter().map(|(device, present)| (name(device), present.listed >= number)).collect()
+        };
+        self.attending.iter().flat_map(of_user).collect()
+    }
+
+    /// All connections of a device.
+    pub fn conns_of(&self, device: &DeviceName) -> Vec<ConnId> {
+        self.connected.get(device).cloned().unwrap_or_default()
+    }
+
     /// The connection by which a device is present.
     pub fn attending(&self, device: &DeviceName) -> Option<ConnId> {
         Some(self.attending.get(&device.user)?.get(&device.device)?.conn)
@@ -105,7 +130,7 @@ impl Roster {
     }
 
     /// The connections by which a person is present.
-    pub fn conns_of(&self, user: &UserName) -> impl Iterator<Item = ConnId> + '_ {
+    pub fn attending_conns(&self, user: &UserName) -> impl Iterator<Item = ConnId> + '_ {
         self.attending.get(user).into_iter().flat_map(|devices| devices.values().map(|present| present.conn))
     }
 

@@ -25,7 +25,8 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Admits a proven device that the directory has with this very key, if the log has this very certificate (V-12).
+    /// Admits a proven device that the directory has with this very key, if the log has this very certificate (V-12) and
+    /// it was not revoked.
     ///
     /// A certificate alone is not enough: after a restore from an older backup there may be certificates that this
     /// server never issued, and whoever has stolen the CA's key makes what the log knows nothing of.
@@ -33,6 +34,9 @@ impl Admitted {
         let is_known = state.device(device.who()).is_some_and(|known| known.key == device.key());
         if !is_known {
             return Err(Code::UNKNOWN_DEVICE);
+        }
+        if state.revoked(device.who()).is_some() {
+            return Err(Code::REVOKED);
         }
         let leaf = state.logged(device.serial()).map(|(_, leaf)| leaf);
         let is_logged = leaf

@@ -21,7 +21,7 @@ use crate::tls::{Exporter, Secured};
 use crate::wire::enrol::{EnrolEvent, EnrolRequest};
 use crate::wire::frame::decode;
 use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
-use crate::wire::{Channel, Code, Extensions, Frame};
+use crate::wire::{Channel, Code, Frame};
 
 /// One connection.
 #[derive(Debug)]
@@ -40,11 +40,13 @@ pub(super) struct Conn {
 /// ```text
 /// Stranger --ALPN enrol--> Newcomer --asks--> Asked, or Waiting for another device's word
 ///    |     --ALPN relay, proven, in the directory--> Admitted
+///    |  either waits (Held) while there are no revocation lists to go with the welcome
 ///    +-- and from each of them --> Over
 /// ```
 #[derive(Debug)]
 pub(super) enum Stage {
     Stranger,
+    Held(Box<Secured>),
     Newcomer(Exporter),
     Asked,
     Waiting,
@@ -56,6 +58,9 @@ impl Server {
     pub(super) fn opened(&mut self, conn: ConnId, source: Source, now: Now, rng: &mut dyn CryptoRng) {
         if !self.kept.contains(&now.wall) {
             self.renew(now, rng);
+        }
+        if !self.revoker.are_fresh(now.wall) {
+            self.sign_lists(now);
         }
         let is_full = self.conns.len() >= self.settings.connections_max;
         if is_full || self.strangers.len() >= self.settings.strangers_max {
@@ -181,11 +186,14 @@ impl Server {
     }
 
     /// The handshake is over: a newcomer is welcomed to ask, a device is admitted or told why not.
-    fn secured(&mut self, conn: ConnId, secured: Secured, now: Now) {
+    pub(super) fn secured(&mut self, conn: ConnId, secured: Secured, now: Now) {
         if !matches!(self.conns.get(&conn), Some(Conn { stage: Stage::Stranger, .. })) {
             return;
         }
-        let extensions = Extensions::default();
+        if !self.lists_hold(now) {
+            return self.set_stage(conn, Stage::Held(Box::new(secured)));
+        }
+        let extensions = self.revoker.extensions();
         match (secured.channel, secured.device) {
             (Channel::Enrol, _) => {
                 self.set_stage(conn, Stage::Newcomer(secured.exporter));
@@ -264,7 +272,8 @@ impl Server {
                 EnrolRequest::Reveal { nonce, next } => self.ca.revealed(conn, nonce, next, &mut self.effects),
                 EnrolRequest::Enrol(_) | EnrolRequest::Renew(_) => Err(Fault::Unexpected),
             },
-            Stage::Asked => Err(Fault::Unexpected),
+            // Nobody says anything before the welcome.
+            Stage::Asked | Stage::Held(_) => Err(Fault::Unexpected),
             // We said goodbye already, and what was on its way is of no use.
             Stage::Over => Ok(()),
             Stage::Stranger => unreachable!("a link gives no message before it is secured"),
@@ -355,7 +364,7 @@ impl Server {
                 Some(admitted.device().clone())
             }
             // A stranger's place comes free with its socket, not before.
-            Stage::Stranger | Stage::Newcomer(_) | Stage::Asked => None,
+            Stage::Stranger | Stage::Held(_) | Stage::Newcomer(_) | Stage::Asked => None,
             Stage::Waiting => {
                 self.ca.gone(conn, &mut self.effects);
                 None

@@ -84,6 +84,8 @@ pub enum Wake {
     StrangersNote,
     /// The issuing CA comes near its end, of which the log warns.
     Issuing,
+    /// The revocation lists are to be signed anew.
+    Lists,
 }
 
 /// Why a server can't start.

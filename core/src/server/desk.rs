@@ -22,6 +22,11 @@ impl Server {
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
                 return self.ca.rotate(id, issuing, key, turn);
             }
+            Command::Revoke(revoke) => {
+                let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                return self.revoker.revoke(id, revoke, turn);
+            }
+            Command::Acted { number } => Ok(Answer::Acted(self.relay.acted(*number))),
             Command::Invite { .. } | Command::Users => {
                 let present = |device: &_| self.relay.is_present(device);
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };

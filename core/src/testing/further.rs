@@ -59,6 +59,6 @@ impl Town {
         let credentials = Credentials { leaf, issuing: authority.issuing().clone(), key: key.into() };
         self.server = Server::start(env(), authority, self.replayed(), self.now, &mut self.rng).unwrap();
         self.settle();
-        Identity { name, credentials, trust: by.trust.clone(), log: Following::default() }
+        Identity { name, credentials, trust: by.trust.clone(), log: Following::default(), lists: by.lists.clone() }
     }
 }

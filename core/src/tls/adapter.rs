@@ -195,6 +195,9 @@ fn to_rustls(refusal: CertRefusal) -> rustls::Error {
         | CertRefusal::Scheme
         | CertRefusal::NotLogged
         | CertRefusal::NotEndorsed
+        | CertRefusal::Revoked
+        | CertRefusal::NoList
+        | CertRefusal::ListExpired
         | CertRefusal::CriticalExtension => CertificateError::Other(OtherError(Arc::new(refusal))),
     };
     rustls::Error::InvalidCertificate(error)

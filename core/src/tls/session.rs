@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use rustls::server::{Accepted, Acceptor};
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection};
+use rustls_pki_types::CertificateDer;
 
 use super::adapter::from_rustls;
 use super::config::{Dial, Doors};
@@ -61,6 +62,8 @@ pub struct Secured {
     pub channel: Channel,
     /// Which device the other side is. On the enrolment channel it is a newcomer or, seen from there, the relay.
     pub device: Option<Proven<DeviceName>>,
+    /// What the relay has shown, to whoever connected to it: its certificate first. Of devices there is `device`.
+    pub shown: Vec<CertificateDer<'static>>,
     /// The session's name.
     pub exporter: Exporter,
 }
@@ -394,10 +397,12 @@ impl Session {
                 Some(proven.map_err(|refusal| CloseReason::Fault(Fault::Certificate(refusal)))?)
             }
         };
+        let shown = if device.is_none() { connection.peer_certificates().unwrap_or_default() } else { &[] };
+        let shown = shown.iter().map(|der| der.clone().into_owned()).collect();
         let exporter = connection
             .export_keying_material([0; 32], EXPORTER_LABEL, None)
             .expect("a finished handshake has an exporter");
-        Ok(Secured { channel, device, exporter: Exporter(exporter) })
+        Ok(Secured { channel, device, shown, exporter: Exporter(exporter) })
     }
 
     fn collect(&mut self) {

@@ -19,7 +19,11 @@
 //! | V-10 | every certificate's signature and the keys of relay and CAs are Ed25519, a device's own key is of a kind in `pki/spki.rs` | `another_algorithm`, `a_device_key_of_each_kind` | `p256-issuer`, `relay-p256`, `rsa-1024-key`, `rsa-e3-key`, `p521-key`, `off-the-curve-key` |
 //! | V-11 | it reads in one way: not too long, nothing twice, nothing critical that is unknown | `a_certificate_that_says_too_much_or_what_nobody_understands` | `critical-extension`, `two-sans`, `too-big`, `cut` |
 //! | V-12 | the realm's log has it (asked of a device's own certificate and of those that it fetches by `device/following.rs`, in a call by `peer/agreement.rs`, of whoever comes to the relay by `relay/session.rs`) | `a_certificate_that_is_good_but_not_in_the_log_is_not_believed` in `device/following/tests.rs`, `whoever_shows_a_certificate_that_the_log_does_not_have_is_not_spoken_to` in `peer/tests/agreement.rs`, `a_certificate_that_the_log_does_not_have_is_not_admitted` in `server/tests.rs` | `unlogged`, `introduces-unproved`, `proves-another`, `answer-unlogged`, `answer-secretly`, `answer-foreign-log` |
+//! | V-13 | its issuer's revocation list does not have it (asked where V-12 is, of the relay's own certificate by `device/lists.rs`; the relay asks its journal) | `whoever_is_on_a_list_is_not_believed` in `verify/lists/tests.rs` | `revoked-relay` |
+//! | V-14 | between devices: that list is known, and not over | `without_a_list_or_with_an_old_one_nobody_is_believed` | |
+//! | V-15 | a list is its issuing CA's, in its one encoding, and no older than the one before | `a_list_that_is_not_to_be_believed_changes_nothing` | `list-foreign`, `list-other-issuer`, `list-older`, `list-another`, `list-signature`, `list-trailing`, `list-cut`, `list-missing` |
 
+pub mod lists;
 mod refusal;
 mod root;
 
@@ -31,11 +35,13 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-use crate::id::{DeviceName, Fingerprint, KeyId, Realm, Serial};
+use crate::id::{DeviceName, Fingerprint, IssuerId, KeyId, Realm, Serial};
 use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX};
 use crate::pki::Spki;
+use crate::pki::facts::issuer_in;
 use crate::time::Wall;
 
+pub use lists::Lists;
 pub use refusal::CertRefusal;
 pub use root::{IssuingSubject, LogSubject, Root};
 
@@ -50,6 +56,7 @@ pub struct Proven<T> {
     key: KeyId,
     serial: Serial,
     certificate: Fingerprint,
+    issuer: Option<IssuerId>,
     not_after: Wall,
 }
 
@@ -72,6 +79,11 @@ impl<T> Proven<T> {
     /// The SHA-256 of the certificate.
     pub fn certificate(&self) -> Fingerprint {
         self.certificate
+    }
+
+    /// Who issued the certificate, as it says itself.
+    pub fn issuer(&self) -> Option<IssuerId> {
+        self.issuer
     }
 
     /// The last second at which the proof holds.
@@ -181,6 +193,8 @@ pub struct Judged {
     pub serial: Serial,
     /// The SHA-256 of its DER.
     pub certificate: Fingerprint,
+    /// Who issued it, as it says itself.
+    pub issuer: Option<IssuerId>,
     /// Its last second.
     pub not_after: Wall,
 }
@@ -205,8 +219,8 @@ pub fn judge_device(
 /// The proof that a finished handshake gives. For `session.rs` alone: its verifiers have judged this very certificate,
 /// and its key has signed the handshake (V-09).
 pub(super) fn proven_by_handshake(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Proven<DeviceName>, CertRefusal> {
-    let Judged { device, key, serial, certificate, not_after } = read_device(leaf, realm)?;
-    Ok(Proven { who: device, key, serial, certificate, not_after })
+    let Judged { device, key, serial, certificate, issuer, not_after } = read_device(leaf, realm)?;
+    Ok(Proven { who: device, key, serial, certificate, issuer, not_after })
 }
 
 /// What a device's certificate says, its chain not looked at.
@@ -221,7 +235,8 @@ fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Judged, CertR
     let device = DeviceName::parse_dns(name, realm).map_err(CertRefusal::NotADevice)?;
     let serial = Serial::from_content(parsed.raw_serial()).ok_or(CertRefusal::Malformed)?;
     let (_, not_after) = validity(&parsed);
-    Ok(Judged { device, key, serial, certificate: Fingerprint::of(leaf), not_after })
+    let issuer = issuer_in(parsed.extensions());
+    Ok(Judged { device, key, serial, certificate: Fingerprint::of(leaf), issuer, not_after })
 }
 
 /// The key of the leaf that a handshake shows, whatever else the certificate says: for the check of its signature.

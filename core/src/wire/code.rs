@@ -49,6 +49,7 @@ codes! {
     OTHER_WAY = 114, "the session goes on by another way";
     OTHER_LOG = 115, "the two sides have been shown different logs: both run `client log check`";
     NOT_LOGGED = 116, "the realm's log does not have the certificate that was shown";
+    REVOKED = 117, "this device was revoked: join with another device, and ask the operator if that was not meant";
 
     // 200: enrolment
     INVITE_UNKNOWN = 200, "the server does not know this invite";

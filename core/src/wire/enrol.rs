@@ -90,7 +90,8 @@ pub enum EnrolEvent {
     Welcome {
         /// The server's clock.
         time: Wall,
-        /// Later: the log's checkpoint, the CRL.
+        /// The revocation lists ([`super::revocation`]), by which the relay's own certificate is judged before anything is
+        /// asked.
         extensions: Extensions,
     },
     /// The certificate.
@@ -129,6 +130,6 @@ pub struct Certified {
     pub root: ByteBuf,
     /// Which life of the server's journal this was granted in.
     pub incarnation: u64,
-    /// Later: CRL, checkpoint, inclusion proof, endorsement.
+    /// The log's head and the proof of the certificate ([`super::log`]). Later: endorsement.
     pub extensions: Extensions,
 }

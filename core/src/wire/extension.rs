@@ -16,8 +16,8 @@ pub const MUST_UNDERSTAND: u16 = 0x8000;
 /// One extension of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extension {
-    /// Which one. Those of the transparency log are in [`super::log`]; the places of endorsements and revocation lists are
-    /// kept free below 16.
+    /// Which one. Those of the transparency log are in [`super::log`], that of the revocation lists in
+    /// [`super::revocation`]; the places of endorsements are kept free below 16.
     pub kind: u16,
     /// Its content, in the form that its kind says.
     pub body: ByteBuf,

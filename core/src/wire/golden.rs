@@ -11,6 +11,7 @@ use super::frame::decode;
 use super::log::{self, LogHead, LogPage, LogProof};
 use super::peer::{Nonce, PeerMessage};
 use super::relay::{Person, RelayEvent, RelayRequest, Welcome};
+use super::revocation::{SignedList, SignedLists};
 use super::*;
 use crate::id::{AskId, Position, Realm, Serial, TunnelId};
 use crate::invite::Token;
@@ -160,6 +161,11 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
         extensions: extensions(),
     };
     golden.check("event.welcome", &RelayEvent::Welcome(welcome));
+    golden.check("request.listed", &RelayRequest::Listed { number: 1_800_000_000 });
+    let lists = SignedLists(vec![SignedList { issuing: bytes(2), list: bytes(3) }]);
+    golden.check("event.lists", &RelayEvent::Lists(lists.clone()));
+    let with_lists = Extensions(vec![lists.extension()]);
+    golden.check("enrol.welcome.lists", &EnrolEvent::Welcome { time: Wall(1_800_000_000), extensions: with_lists });
     golden.check("event.pong", &RelayEvent::Pong);
     golden.check("event.here", &RelayEvent::Here { devices: vec![device.clone()] });
     golden.check("event.presence", &RelayEvent::Presence { device: device.clone(), online: true });

@@ -5,6 +5,7 @@ use serde_bytes::ByteBuf;
 
 use super::devices::{DevicesEvent, DevicesRequest};
 use super::log::{Lineage, LogHead, LogPage, LogProof};
+use super::revocation::SignedLists;
 use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
@@ -90,6 +91,11 @@ pub enum RelayRequest {
         /// Echoed in the answer.
         ask: AskId,
     },
+    /// Says that this device goes by the revocation lists with this number, and has ended what they end.
+    Listed {
+        /// The number, as the lists have it.
+        number: u64,
+    },
 }
 
 impl RelayRequest {
@@ -107,7 +113,8 @@ impl RelayRequest {
             | Self::Follow { .. }
             | Self::Leaves { .. }
             | Self::Devices(_)
-            | Self::Renew { .. } => Ok(()),
+            | Self::Renew { .. }
+            | Self::Listed { .. } => Ok(()),
         }
     }
 }
@@ -237,6 +244,8 @@ pub enum RelayEvent {
         /// The log's proof of it, for whoever follows the log.
         extensions: Extensions,
     },
+    /// The revocation lists are others from now on. The answer is [`RelayRequest::Listed`].
+    Lists(SignedLists),
 }
 
 impl RelayEvent {
@@ -256,6 +265,7 @@ impl RelayEvent {
             Self::Proof { proof, .. } => proof.check(),
             Self::Devices(event) => event.check(),
             Self::Lineage(lineage) => lineage.check(),
+            Self::Lists(lists) => lists.check(),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong
@@ -279,7 +289,7 @@ pub struct Welcome {
     pub position: Position,
     /// Its clock.
     pub time: Wall,
-    /// Later: CRL, checkpoint.
+    /// The revocation lists ([`super::revocation`]), by which the relay's own certificate is judged before anything else.
     pub extensions: Extensions,
 }
 

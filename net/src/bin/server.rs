@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use countersign_core::id::{DeviceLabel, UserName};
 use countersign_core::limits::INVITE_LIFETIME_MAX;
+use countersign_core::tlog::ReasonCode;
 use net::args::{self, ShellWord, command_line, default_data_dir};
 use net::config::example;
 use net::config::file::Which;
@@ -19,12 +20,13 @@ use net::logging;
 use net::server::admin::ask::{ask, mixed_up};
 use net::server::admin::protocol::{Reply, Request, UserEntry};
 use net::server::announce::Voice;
+use net::server::revoke;
 use net::server::root_key::Target;
 use net::server::{self, Options};
 use serde_json::json;
 
 /// The known words of later versions.
-const NOT_BUILT: [&str; 4] = ["revoke", "backup", "check", "restore"];
+const NOT_BUILT: [&str; 3] = ["backup", "check", "restore"];
 
 /// A group's own chat server: its certificate authority, directory and relay
 #[derive(Debug, Parser)]
@@ -62,6 +64,22 @@ enum Command {
         /// Those of one person alone
         #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
         user: Option<UserName>,
+    },
+    /// Take back a device, or all of a person's: it is out at once, everywhere, and for ever
+    Revoke {
+        /// USER or USER/DEVICE
+        #[arg(value_name = "USER[/DEVICE]", value_parser = revoke::target)]
+        target: revoke::Target,
+        /// Why, as RFC 5280 names it: keyCompromise, superseded, cessationOfOperation, affiliationChanged,
+        /// privilegeWithdrawn
+        #[arg(long, value_name = "REASON", default_value = "unspecified", value_parser = revoke::reason)]
+        reason: ReasonCode,
+        /// Say who of those who are online has acted, until all have
+        #[arg(long)]
+        wait: bool,
+        /// Even if nothing is left to the user
+        #[arg(long)]
+        force: bool,
     },
     /// List who is connected right now, since when and from where
     Sessions,
@@ -195,6 +213,9 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Users) => users(&folder()?, json),
         Some(Command::Devices { user }) => server::show::devices(&folder()?, user.as_ref(), json),
+        Some(Command::Revoke { target, reason, wait, force }) => {
+            revoke::revoke(&folder()?, &target, reason, (wait, force), json)
+        }
         Some(Command::Sessions) => server::show::sessions(&folder()?, json),
         Some(Command::Log { verify }) => server::log::show(&folder()?, verify, json),
         Some(Command::Ca { command: CaCommand::Show }) => server::show::authority(&folder()?, json),

@@ -228,7 +228,7 @@ pub enum CertCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Write device.pem, chain.pem (leaf and issuing CA) and root.pem, never a key
+    /// Write device.pem, chain.pem (leaf and issuing CA), root.pem and crl.pem (the newest revocation lists), never a key
     Export {
         /// The folder; made if it is not there
         dir: PathBuf,

@@ -25,6 +25,7 @@ pub fn ask(world: &World, stored: &Stored, question: Command) -> Result<Asked, F
 pub struct Session<'a> {
     reactor: Reactor,
     device: Device,
+    world: &'a World,
     stored: &'a Stored,
     known: bool,
     lines: Option<Lines>,
@@ -35,14 +36,14 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Goes online for what `talk` has to ask, and leaves in good order.
     pub fn over<T>(
-        world: &World,
+        world: &'a World,
         stored: &'a Stored,
         talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let identity = stored.identity(world.now().wall)?;
         let reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
         let device = Device::new(tls_env(), identity, false);
-        let mut session = Self { reactor, device, stored, known: false, lines: None, not_renewed: None };
+        let mut session = Self { reactor, device, world, stored, known: false, lines: None, not_renewed: None };
         session.wish(Input::Start);
         let result = talk(&mut session);
         session.leave(result.is_ok())?;
@@ -90,7 +91,7 @@ impl<'a> Session<'a> {
         while in_peace && self.device.is_renewing() {
             self.reactor.turn(&mut self.device)?;
             while let Some(event) = self.reactor.told() {
-                beside(event, self.stored, &self.reactor);
+                beside(event, self.stored, &self.reactor, self.world);
             }
         }
         self.wish(Input::Command(Command::Quit));
@@ -99,7 +100,7 @@ impl<'a> Session<'a> {
                 if event == Event::Done {
                     return Ok(());
                 }
-                beside(event, self.stored, &self.reactor);
+                beside(event, self.stored, &self.reactor, self.world);
             }
             self.reactor.turn(&mut self.device)?;
         }
@@ -127,6 +128,10 @@ impl<'a> Session<'a> {
                 logbook::keep(&stored.folder, &followed)?;
             }
             Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
+            Event::Listed(lists) => stored.keep_lists(&lists, self.world.now().wall)?,
+            Event::ListsRefused(refusal) => {
+                return Err(Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}")));
+            }
             Event::Offline(reason, _) | Event::GivenUp(reason) => {
                 let no_connection = self.reactor.no_connection();
                 return Err(outcome::of_connection(reason, &stored.endpoint, no_connection, self.known));
@@ -135,7 +140,7 @@ impl<'a> Session<'a> {
                 warn(&why.to_string());
                 self.not_renewed = Some(Failure::refused(why));
             }
-            event @ (Event::Renewed(_) | Event::ServerClock(_)) => beside(event, stored, &self.reactor),
+            event @ (Event::Renewed(_) | Event::ServerClock(_)) => beside(event, stored, &self.reactor, self.world),
             Event::Here(_)
             | Event::Lapsed(_)
             | Event::Presence(..)
@@ -148,10 +153,11 @@ impl<'a> Session<'a> {
 }
 
 /// What comes beside the answer: what is kept, and said on the side.
-fn beside(event: Event, stored: &Stored, reactor: &Reactor) {
+fn beside(event: Event, stored: &Stored, reactor: &Reactor, world: &World) {
     match event {
         // How far the log was read; what the disk does not take is read again.
         Event::Followed(followed) => drop(logbook::keep(&stored.folder, &followed)),
+        Event::Listed(lists) => drop(stored.keep_lists(&lists, world.now().wall)),
         Event::Unasked(unasked) => alarm(stored, &unasked),
         Event::Renewed(renewed) => keep(stored, &renewed),
         Event::NotRenewed(why) => warn(&why.to_string()),
@@ -165,6 +171,7 @@ fn beside(event: Event, stored: &Stored, reactor: &Reactor) {
         | Event::Asked(_)
         | Event::AnotherLog(_)
         | Event::LogRefused(_)
+        | Event::ListsRefused(_)
         | Event::Call(..)
         | Event::Denied(..)
         | Event::Done => {}

@@ -9,7 +9,7 @@ use countersign_core::id::Fingerprint;
 use countersign_core::invite::{LinkRefusal, ServerLink};
 use countersign_core::pki::DeviceKey;
 use countersign_core::time::Wall;
-use countersign_core::tls::{CertRefusal, Credentials, Root, Side, Trust, judge_device};
+use countersign_core::tls::{CertRefusal, Credentials, Lists, Root, Side, Trust, judge_device};
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -68,7 +68,7 @@ impl Bundle {
         let judged = judge_device(&trust, &self.leaf, chain, Side::Client, now, None).map_err(own)?;
         check_own(&trust, &self.leaf, &self.issuing, &judged.device, &key, now).map_err(own)?;
         let credentials = Credentials { leaf: self.leaf.clone(), issuing: self.issuing.clone(), key };
-        Ok(Identity { name: judged.device, credentials, trust, log: Following::default() })
+        Ok(Identity { name: judged.device, credentials, trust, log: Following::default(), lists: Lists::default() })
     }
 }
 

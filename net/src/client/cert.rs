@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::World;
 use super::home::Stored;
 use crate::exit::{Failure, print_line};
-use crate::store::folder::FolderError;
-use crate::store::keys::{KeyError, write_certificates};
+use crate::store::folder::{FolderError, write_file};
+use crate::store::keys::{KeyError, list_pem, write_certificates};
 
 /// What others may read: there is no secret in a certificate.
 const PUBLIC_MODE: u32 = 0o644;
@@ -104,12 +104,27 @@ pub fn export(world: &World, dir: &Path) -> Result<(), Failure> {
         let path = dir.join(file);
         write_public(&path, &ders).map_err(Failure::failed)?;
     }
-    print_line(format_args!("wrote device.pem, chain.pem and root.pem to {}", dir.display()))
+    let lists = stored.lists(world.now().wall)?;
+    let pem: String = lists.all().map(|list| list_pem(list.der())).collect();
+    if pem.is_empty() {
+        return print_line(format_args!(
+            "wrote device.pem, chain.pem and root.pem to {}; there is no revocation list yet: connect once",
+            dir.display()
+        ));
+    }
+    let path = dir.join("crl.pem");
+    write_file(&path, pem.as_bytes()).map_err(Failure::failed)?;
+    everybodys(&path).map_err(Failure::failed)?;
+    print_line(format_args!("wrote device.pem, chain.pem, root.pem and crl.pem to {}", dir.display()))
 }
 
 /// Writes certificates where everybody may read them.
 pub(super) fn write_public<D: AsRef<[u8]>>(path: &Path, ders: &[D]) -> Result<(), KeyError> {
     write_certificates(path, ders)?;
+    everybodys(path)
+}
+
+fn everybodys(path: &Path) -> Result<(), KeyError> {
     fs::set_permissions(path, Permissions::from_mode(PUBLIC_MODE))
         .map_err(|error| KeyError::File(FolderError::from_io(path, error)))
 }

@@ -225,6 +225,12 @@ impl<R: Role> Chat<'_, R> {
             Event::LogRefused(refusal @ LogRefusal::History(_)) => {
                 self.desk.finish(Err(logbook::refused(&self.stored.folder, &refusal)));
             }
+            Event::Listed(lists) => {
+                if let Err(error) = self.stored.keep_lists(&lists, reactor.now().wall) {
+                    self.desk.tell(Notice::Warning { reason: error.to_string() });
+                }
+            }
+            Event::ListsRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::Asked(Asked::Approval(Approval::Waits(device))) => self.desk.tell(Notice::DeviceWaits { device }),
             Event::Renewed(renewed) => self.renewed(&renewed),

@@ -25,10 +25,8 @@ const TRIES: usize = 3;
 /// Runs `client devices`.
 pub fn list(world: &World, json: bool) -> Result<(), Failure> {
     let stored = world.stored()?;
-    let (own, waiting) = Session::over(world, &stored, |session| match session.put(Command::Devices)? {
-        Asked::Approval(Approval::Devices(own, waiting)) => Ok((own, waiting)),
-        other => Err(unexpected(&other)),
-    })?;
+    let answer = Session::over(world, &stored, |session| session.put(Command::Devices))?;
+    let Asked::Approval(Approval::Devices(own, waiting)) = answer else { return Err(unexpected(&answer)) };
     own.iter().try_for_each(|device| print(device, &stored, json))?;
     waiting.iter().try_for_each(|device| print_waiting(device, world, json))
 }
@@ -38,20 +36,11 @@ pub fn approve(world: &World, device: &str) -> Result<(), Failure> {
     let device = label(device)?;
     let stored = world.stored()?;
     Session::over(world, &stored, |session| {
-        let code = match session.put(Command::Compare(device.clone()))? {
-            Asked::Approval(Approval::Compared(_, code)) => code,
-            Asked::Approval(Approval::Uncommitted(device)) => return Err(altered(&device)),
-            Asked::Refused(code) => return Err(refused(code, &device)),
-            other => return Err(unexpected(&other)),
-        };
+        let answer = approval(session, Command::Compare(device.clone()), &device)?;
+        let Approval::Compared(_, code) = answer else { return Err(altered(&device)) };
         confirm(session, &device, code)?;
-        match session.put(Command::Endorse)? {
-            Asked::Approval(Approval::Endorsed(device)) => {
-                print_line(format_args!("{}/{device} is a device of yours from now on", stored.name.user))
-            }
-            Asked::Refused(code) => Err(refused(code, &device)),
-            other => Err(unexpected(&other)),
-        }
+        approval(session, Command::Endorse, &device)?;
+        print_line(format_args!("{}/{device} is a device of yours from now on", stored.name.user))
     })
 }
 
@@ -59,11 +48,22 @@ pub fn approve(world: &World, device: &str) -> Result<(), Failure> {
 pub fn dismiss(world: &World, device: &str) -> Result<(), Failure> {
     let device = label(device)?;
     let stored = world.stored()?;
-    Session::over(world, &stored, |session| match session.put(Command::Dismiss(device.clone()))? {
-        Asked::Approval(Approval::Dismissed(device)) => print_line(format_args!("{device} was sent away")),
-        Asked::Refused(code) => Err(refused(code, &device)),
-        other => Err(unexpected(&other)),
+    Session::over(world, &stored, |session| {
+        approval(session, Command::Dismiss(device.clone()), &device)?;
+        print_line(format_args!("{device} was sent away"))
     })
+}
+
+/// Asks for something about a device that waits.
+fn approval(session: &mut Session<'_>, question: Command, device: &DeviceLabel) -> Result<Approval, Failure> {
+    let answer = session.put(question)?;
+    match answer {
+        Asked::Approval(approval) => Ok(approval),
+        Asked::Refused(code) => Err(refused(code, device)),
+        Asked::People(_) | Asked::Certificates(..) | Asked::Log(_) | Asked::Renewed(_) | Asked::Unanswered => {
+            Err(unexpected(&answer))
+        }
+    }
 }
 
 /// Has the person type the code that the other device shows.

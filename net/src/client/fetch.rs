@@ -57,11 +57,16 @@ pub fn fetch(world: &World, user: &str, json: bool, export: Option<&Path>) -> Re
     for certificate in &fetched {
         show(&user, certificate, world, json)?;
     }
-    // An expired one is the state of a device; one that was never good is the server's lie.
-    let lie = |fetched: &&Fetched| !matches!(fetched.verdict, Ok(_) | Err(CertRefusal::Expired));
+    // An expired or revoked one is the state of a device; one that was never good is the server's lie.
+    let is_state = |refusal: &CertRefusal| matches!(refusal, CertRefusal::Expired | CertRefusal::Revoked);
+    let lie = |fetched: &&Fetched| !fetched.verdict.as_ref().map_or_else(is_state, |_| true);
     if let Some(Err(refusal)) = fetched.iter().find(lie).map(|fetched| &fetched.verdict) {
         let words = format!("the server gave a certificate for {user} that is not to be believed: {refusal}");
         return Err(Failure::new(Exit::Refused, words));
+    }
+    let is_revoked = |fetched: &Fetched| matches!(fetched.verdict, Err(CertRefusal::Revoked));
+    if !fetched.is_empty() && fetched.iter().all(is_revoked) {
+        return Err(Failure::refused(format_args!("every device of {user} was revoked: ask {user} by another way")));
     }
     export.map_or(Ok(()), |dir| write(dir, &user, &fetched, &stored.root, json))
 }

@@ -6,6 +6,7 @@
 //! | `device.pem`, `issuing.pem`, `root.pem` | the certificates | once they were checked |
 //! | `renewed.pem` | the certificates that have taken the place of the first ones ([`super::renewed`]) | whenever there is a new one |
 //! | `log.pem`, `log.note`, `log.read` | what was seen of the realm's log ([`super::logbook`]) | then, and whenever it has grown |
+//! | `crl.pem` | the revocation lists ([`super::listbook`]) | then, and whenever there are newer ones |
 //! | `identity.json` | who this is, and where the server is | last: with it the device has joined |
 //!
 //! A crash at any point before the last leaves a folder that the same `client join` completes: it takes the key that is
@@ -20,10 +21,11 @@ use countersign_core::device::enrol::check_own;
 use countersign_core::device::{Identity, LogRefusal};
 use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
 use countersign_core::invite::Endpoint;
-use countersign_core::pki::{DeviceKey, Facts, SecretKey};
+use countersign_core::pki::{CrlRefusal, DeviceKey, Facts, SecretKey};
 use countersign_core::time::Wall;
 use countersign_core::tlog::ReadingRefusal;
-use countersign_core::tls::{CertRefusal, Credentials, Root, Trust};
+use countersign_core::tls::{CertRefusal, Credentials, Lists, Root, Trust};
+use countersign_core::wire::revocation::SignedLists;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +34,7 @@ use crate::exit::{Exit, Failure};
 use crate::store::folder::{Folder, FolderError, FolderLock, read_secret_file, write_file};
 use crate::store::keys::{KeyError, read_certificates, read_key, write_certificates, write_key};
 
-use super::{DataDir, logbook, renewed};
+use super::{DataDir, listbook, logbook, renewed};
 
 const KEY: &str = "device.key";
 const LEAF: &str = "device.pem";
@@ -139,6 +141,7 @@ impl Joining {
         if let Some(followed) = identity.log.followed() {
             logbook::keep(self.folder.path(), &followed)?;
         }
+        listbook::begin(self.folder.path(), &identity.lists)?;
         let path = self.folder.file(IDENTITY);
         let Ok(mut json) = serde_json::to_vec_pretty(&document) else { return Err(HomeError::Form { path }) };
         json.push(b'\n');
@@ -187,14 +190,29 @@ impl Stored {
     /// Who the device is and what it has seen of the log, if all of what it keeps is to be believed now. A certificate that
     /// has expired has to have been good until its end: the device has it renewed before anything else.
     pub fn identity(&self, now: Wall) -> Result<Identity, HomeError> {
-        let believed = Root::parse(&self.root, now).map_err(|refusal| self.refused(ROOT, refusal))?;
-        let trust = Trust::new(self.realm.clone(), believed);
+        let trust = self.trust(now)?;
         let judged_at = Facts::read(&self.leaf).map_or(now, |facts| now.min(facts.not_after));
         check_own(&trust, &self.leaf, &self.issuing, &self.name, &self.key, judged_at)
             .map_err(|refusal| self.own_refused(refusal, now))?;
         let credentials = Credentials { leaf: self.leaf.clone(), issuing: self.issuing.clone(), key: self.key.clone() };
         let log = logbook::load(&self.folder, &trust, now)?;
-        Ok(Identity { name: self.name.clone(), credentials, trust, log })
+        let lists = listbook::load(&self.folder, &trust, now)?;
+        Ok(Identity { name: self.name.clone(), credentials, trust, log, lists })
+    }
+
+    /// Keeps revocation lists that were believed.
+    pub fn keep_lists(&self, lists: &SignedLists, now: Wall) -> Result<(), HomeError> {
+        listbook::keep(&self.folder, &self.trust(now)?, lists, now)
+    }
+
+    /// The revocation lists that were kept.
+    pub fn lists(&self, now: Wall) -> Result<Lists, HomeError> {
+        listbook::load(&self.folder, &self.trust(now)?, now)
+    }
+
+    fn trust(&self, now: Wall) -> Result<Trust, HomeError> {
+        let root = Root::parse(&self.root, now).map_err(|refusal| self.refused(ROOT, refusal))?;
+        Ok(Trust::new(self.realm.clone(), root))
     }
 
     /// Why the device's own certificate is not believed, as exactly as a person needs it.
@@ -304,6 +322,13 @@ pub enum HomeError {
         /// Why.
         why: ReadingRefusal,
     },
+    /// What was kept of the revocation lists is not believed.
+    Lists {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: CrlRefusal,
+    },
     /// The device's own certificate is not valid yet.
     NotYetValid {
         /// Whose.
@@ -339,6 +364,7 @@ impl From<HomeError> for Failure {
             | HomeError::Reading { .. } => Exit::Failed,
             HomeError::Certificate { .. }
             | HomeError::Log { .. }
+            | HomeError::Lists { .. }
             | HomeError::Split { .. }
             | HomeError::NotYetValid { .. } => Exit::Refused,
         };
@@ -388,6 +414,11 @@ impl fmt::Display for HomeError {
             Self::Log { path, why } => write!(
                 f,
                 "{} is not what was kept of the realm's log ({why}): restore it from a backup",
+                path.display()
+            ),
+            Self::Lists { path, why } => write!(
+                f,
+                "{} is not what was kept of the revocation lists ({why}): remove it, and the server gives it again",
                 path.display()
             ),
             Self::Split { path } => write!(

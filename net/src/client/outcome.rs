@@ -14,6 +14,7 @@
 //! | a certificate was not believed, by us or by the other side; data was altered on the way | 3 |
 //! | the server has shown the other side another log than us | 3 |
 //! | the server refused the enrolment; it does not know this device; this device's certificate has expired and is not renewed | 3 |
+//! | this device, or the one at the other end, was revoked; no list says whether it was | 3 |
 //! | the one who is called is not online and did not come | 4 |
 //! | the server can't be reached, or what is at its address is no Countersign server, or it is full or shutting down | 4 |
 
@@ -105,6 +106,18 @@ fn closed(reason: CloseReason, with: &UserName, open: bool) -> (Exit, String) {
         CloseReason::Ours(Code::FINISHED) if open => (Exit::Done, format!("the call with {with} has ended")),
         CloseReason::Theirs(Code::FINISHED) if open => (Exit::Done, format!("{with} hung up")),
         CloseReason::Ours(Code::FINISHED) | CloseReason::Theirs(Code::FINISHED) => refused(Code::HUNG_UP, with),
+        CloseReason::Fault(Fault::Certificate(CertRefusal::Revoked)) => (
+            Exit::Refused,
+            if open {
+                format!("the call with {with} was ended: the device at the other end was revoked just now")
+            } else {
+                format!("NOT CONNECTED: the device at the other end was revoked: ask {with} by another way")
+            },
+        ),
+        CloseReason::Fault(Fault::Certificate(refusal @ (CertRefusal::NoList | CertRefusal::ListExpired))) => {
+            (Exit::Refused, format!("NOT CONNECTED to {with}: {refusal}"))
+        }
+        CloseReason::Theirs(Code::REVOKED) => (Exit::Refused, Code::REVOKED.to_string()),
         CloseReason::Fault(Fault::Certificate(refusal)) => (
             Exit::Refused,
             format!(
@@ -185,6 +198,7 @@ pub fn of_connection(reason: CloseReason, endpoint: &Endpoint, no_connection: &s
         CloseReason::Theirs(Code::UNKNOWN_DEVICE) => Failure::refused(format_args!(
             "the server at {endpoint} does not know this device: ask its operator whether it was set up anew"
         )),
+        CloseReason::Theirs(Code::REVOKED) => Failure::refused(Code::REVOKED),
         CloseReason::Theirs(Code::NOT_LOGGED) => Failure::refused(format_args!(
             "the server at {endpoint} does not have this device's certificate in its log: ask its operator"
         )),

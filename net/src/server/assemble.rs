@@ -68,7 +68,7 @@ pub fn assemble(
         return Err(AssembleError::OtherRealm { folder: folder.path().to_owned(), realm, asked: asked.clone() });
     }
     let authority = Authority::new(realm, files.authority(), now.wall)?;
-    let authority = authority.with_before(files.before.iter().map(Vec::as_slice))?;
+    let authority = authority.with_before(files.before.iter().map(Vec::as_slice))?.with_keys_before(files.keys_before);
     let server = Server::start(tls_env(), authority, state, now, rng)?;
     let server = server.with_snapshots(snapshot, SNAPSHOT_EVERY_RECORDS);
     Ok(Assembled { server, journal, is_new, folded })

@@ -62,6 +62,8 @@ pub struct RealmFiles {
     pub issuing_key: SecretKey,
     /// The certificates of the issuing CAs from before, in DER.
     pub before: Vec<Vec<u8>>,
+    /// Their keys, as far as they are here.
+    pub keys_before: Vec<SecretKey>,
     /// The log's certificate in DER.
     pub log: Vec<u8>,
     /// The log's key.
@@ -104,7 +106,7 @@ pub fn found(folder: &Folder, realm: &Realm, now: Wall, rng: &mut dyn CryptoRng)
     write_certificates(&folder.file(LOG), &[&founded.log])?;
     write_certificates(&folder.file(ISSUING), &[&founded.issuing])?;
     let Founded { root, issuing, issuing_key, log, log_key, .. } = founded;
-    Ok(RealmFiles { root, issuing, issuing_key, before: Vec::new(), log, log_key })
+    Ok(RealmFiles { root, issuing, issuing_key, before: Vec::new(), keys_before: Vec::new(), log, log_key })
 }
 
 /// Makes the log's key and certificate for a realm that was founded before there was a log. The certificate is written
@@ -141,10 +143,10 @@ pub fn read(folder: &Folder) -> Result<RealmFiles, AssembleError> {
         // Not needed, and all the more not to be left where others can read it.
         check_private(&folder.file(ROOT_KEY))?;
     }
-    let IssuingFiles { issuing, key: issuing_key, before } = issuing::read(folder)?;
+    let IssuingFiles { issuing, key: issuing_key, before, keys_before } = issuing::read(folder)?;
     let log_key = own_key(folder, LOG_KEY)?;
     let [root, log] = [certificate(folder, ROOT)?, certificate(folder, LOG)?];
-    Ok(RealmFiles { root, issuing, issuing_key, before, log, log_key })
+    Ok(RealmFiles { root, issuing, issuing_key, before, keys_before, log, log_key })
 }
 
 pub(super) fn own_key(folder: &Folder, name: &str) -> Result<SecretKey, AssembleError> {

@@ -15,7 +15,7 @@ use countersign_core::pki::{DeviceKey, SecretKey};
 
 use super::assemble::AssembleError;
 use super::founding::{ISSUING, ISSUING_KEY, certificate, exists, own_key};
-use crate::store::folder::{Folder, check_private, remove_file};
+use crate::store::folder::{Folder, remove_file};
 use crate::store::keys::{write_certificates, write_key};
 
 /// The issuing CA that signs, and the certificates of those from before.
@@ -27,6 +27,8 @@ pub struct IssuingFiles {
     pub key: SecretKey,
     /// The others' certificates in DER, the first one first.
     pub before: Vec<Vec<u8>>,
+    /// The others' keys, as far as they are here: by them each goes on signing its revocation list.
+    pub keys_before: Vec<SecretKey>,
 }
 
 /// Reads them.
@@ -34,16 +36,15 @@ pub fn read(folder: &Folder) -> Result<IssuingFiles, AssembleError> {
     let last = last(folder)?;
     let key = own_key(folder, &key_name(last))?;
     let issuing = certificate(folder, &certificate_name(last))?;
-    let mut before = Vec::new();
+    let (mut before, mut keys_before) = (Vec::new(), Vec::new());
     for number in 1..last {
         let name = key_name(number);
         if exists(folder, &name)? {
-            // Not needed, and all the more not to be left where others can read it.
-            check_private(&folder.file(&name))?;
+            keys_before.push(own_key(folder, &name)?);
         }
         before.push(certificate(folder, &certificate_name(number))?);
     }
-    Ok(IssuingFiles { issuing, key, before })
+    Ok(IssuingFiles { issuing, key, before, keys_before })
 }
 
 /// The number and the certificate of the one that signs.

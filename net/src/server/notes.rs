@@ -60,6 +60,7 @@ fn is_of_a_stranger(note: &Note) -> bool {
         | Note::Invited(_)
         | Note::RelayCertified(_)
         | Note::Rotated(_)
+        | Note::Revoked(_)
         | Note::IssuingEndsSoon(_)
         | Note::Snapshot(..)
         | Note::Strangers(_)
@@ -90,6 +91,7 @@ fn write(note: &Note, from: Option<SocketAddr>) {
         Note::Invited(expires) => info!(%expires, "invite made"),
         Note::RelayCertified(at) => info!(%at, "the relay's certificate was made anew"),
         Note::Rotated(ends) => info!(%ends, "another issuing CA signs from now on"),
+        Note::Revoked(device) => info!(%device, "revoked"),
         Note::IssuingEndsSoon(ends) => warn!(
             %ends,
             "the issuing CA ends soon, and what it signs ends with it: make another with server ca rotate, which needs \

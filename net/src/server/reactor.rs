@@ -301,6 +301,7 @@ impl Reactor {
             | Note::Invited(_)
             | Note::RelayCertified(_)
             | Note::Rotated(_)
+            | Note::Revoked(_)
             | Note::IssuingEndsSoon(_)
             | Note::Snapshot(..)
             | Note::Strangers(_)

@@ -153,10 +153,12 @@ fn authority_lines(authority: &AuthorityEntry, root_key: Whereabouts) -> Vec<Str
 
 /// `3 certificates of devices: 2 valid, 1 expired`.
 fn issued_words(issued: &IssuedEntry) -> String {
-    let IssuedEntry { all, valid, superseded, expired, not_yet_valid, granted } = issued;
+    let IssuedEntry { all, valid, superseded, expired, not_yet_valid, granted, revoked } = issued;
     let mut words = format!("{all} certificate{} of devices: {valid} valid", if *all == 1 { "" } else { "s" });
     // Formatting into a string can't fail.
-    for (count, what) in [(superseded, "superseded"), (expired, "expired"), (not_yet_valid, "not yet valid")] {
+    for (count, what) in
+        [(superseded, "superseded"), (expired, "expired"), (not_yet_valid, "not yet valid"), (revoked, "revoked")]
+    {
         if *count > 0 || what == "expired" {
             let _ = write!(words, ", {count} {what}");
         }
@@ -196,6 +198,7 @@ fn device_lines(entries: &[FullDeviceEntry]) -> Vec<String> {
         let certificate = match entry.certificate {
             StatusWord::Granted => "no certificate yet: it is granted and not signed".to_owned(),
             StatusWord::Expired => format!("certificate expired {ends}"),
+            StatusWord::Revoked => format!("REVOKED, certificate until {ends}"),
             StatusWord::NotYetValid => format!("certificate not yet valid, until {ends}"),
             StatusWord::Valid | StatusWord::Superseded => format!("certificate valid until {ends}"),
         };

@@ -14,6 +14,7 @@ const KEY_LABEL: &str = "PRIVATE KEY";
 /// What the PEM of a key that is encrypted is called.
 pub const SEALED_KEY_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 const CERTIFICATE_LABEL: &str = "CERTIFICATE";
+const LIST_LABEL: &str = "X509 CRL";
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 
@@ -21,6 +22,8 @@ const END: &str = "-----END ";
 pub const KEY_FILE_BYTES_MAX: usize = 4 * 1024;
 /// The longest file of certificates that is read.
 pub const CERTIFICATE_FILE_BYTES_MAX: usize = 64 * 1024;
+/// The longest file of revocation lists that is read: all that a frame may hold, as PEM.
+pub const LISTS_FILE_BYTES_MAX: usize = 64 * 1024;
 /// The most certificates in one file: a chain has three, an import may bring some that aren't needed.
 pub const CERTIFICATES_MAX: usize = 16;
 
@@ -65,6 +68,45 @@ pub fn certificate_pem(der: &[u8]) -> String {
     pem_rfc7468::encode_string(CERTIFICATE_LABEL, LineEnding::LF, der).expect("any bytes can be encoded as PEM")
 }
 
+/// A revocation list as PEM.
+///
+/// # Panics
+/// Never: any bytes that fit into memory can be encoded.
+pub fn list_pem(der: &[u8]) -> String {
+    pem_rfc7468::encode_string(LIST_LABEL, LineEnding::LF, der).expect("any bytes can be encoded as PEM")
+}
+
+/// Revocation lists as DER, each behind the certificate of the CA that signed it.
+#[derive(Debug)]
+pub struct CertificatesAndLists(pub Vec<(Vec<u8>, Vec<u8>)>);
+
+impl CertificatesAndLists {
+    /// Reads them from a text, which was read from `path`: a certificate and its list in turn.
+    pub fn read(path: &Path, bytes: &[u8]) -> Result<Self, KeyError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| KeyError::not_pem(path))?;
+        let (mut pairs, mut issuing) = (Vec::new(), None);
+        for block in blocks(text) {
+            let expected = if issuing.is_none() { CERTIFICATE_LABEL } else { LIST_LABEL };
+            let der = block_of(path, block, expected)?;
+            match issuing.take() {
+                None => issuing = Some(der),
+                Some(issuing) => pairs.push((issuing, der)),
+            }
+        }
+        if pairs.is_empty() || issuing.is_some() { Err(KeyError::not_pem(path)) } else { Ok(Self(pairs)) }
+    }
+}
+
+/// The content of a block that has to have this label.
+fn block_of(path: &Path, block: Option<&str>, label: &'static str) -> Result<Vec<u8>, KeyError> {
+    let block = block.ok_or_else(|| KeyError::not_pem(path))?;
+    let mut decoder = Decoder::new_detect_wrap(block.as_bytes()).map_err(|_| KeyError::not_pem(path))?;
+    expect_label(path, decoder.type_label(), label)?;
+    let mut der = Vec::new();
+    decoder.decode_to_end(&mut der).map_err(|_| KeyError::not_pem(path))?;
+    Ok(der)
+}
+
 /// Reads the certificates of a file as DER, in the file's order; at least one, at most [`CERTIFICATES_MAX`].
 ///
 /// Text outside the blocks is passed over, as RFC 7468 §2 wants it. A block of another kind is refused: a
@@ -81,12 +123,7 @@ pub fn certificates_in(path: &Path, bytes: &[u8]) -> Result<Vec<Vec<u8>>, KeyErr
     let text = std::str::from_utf8(bytes).map_err(|_| KeyError::not_pem(path))?;
     let mut ders = Vec::new();
     for block in blocks(text) {
-        let block = block.ok_or_else(|| KeyError::not_pem(path))?;
-        let mut decoder = Decoder::new_detect_wrap(block.as_bytes()).map_err(|_| KeyError::not_pem(path))?;
-        expect_label(path, decoder.type_label(), CERTIFICATE_LABEL)?;
-        let mut der = Vec::new();
-        decoder.decode_to_end(&mut der).map_err(|_| KeyError::not_pem(path))?;
-        ders.push(der);
+        ders.push(block_of(path, block, CERTIFICATE_LABEL)?);
         check_count(path, ders.len())?;
     }
     check_count(path, ders.len())?;

@@ -168,7 +168,7 @@ impl Person {
                 Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN | Code::SECOND_DEVICE => self.rename(),
                 Code::BUSY | Code::ISSUE_FAILED => {}
                 // The answer was lost, and by now the certificate has lapsed: neither key nor name will do.
-                Code::EXPIRED => {
+                Code::EXPIRED | Code::REVOKED => {
                     self.rename();
                     return vec![Act::Anew];
                 }
@@ -237,6 +237,8 @@ impl Person {
             | Event::NotRenewed(_)
             | Event::ServerClock(_)
             | Event::Unasked(_)
+            | Event::Listed(_)
+            | Event::ListsRefused(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_) => {}
             // As the shell does: what is left is ended in good order.
@@ -244,6 +246,11 @@ impl Person {
                 // Nor is there a way back for whoever was away for too long.
                 let ends = [Code::UNKNOWN_DEVICE, Code::RENEWAL_UNKNOWN, Code::RENEWAL_TOO_LATE];
                 self.forgotten |= ends.iter().any(|code| *reason == CloseReason::Theirs(*code));
+                // Some try again and again with what was revoked, as a thief of it would; nobody does in the calm.
+                if *reason == CloseReason::Theirs(Code::REVOKED) && (self.calm || self.rng.chance(1, 2)) {
+                    self.forgotten = true;
+                    self.rename();
+                }
                 return vec![Act::Wish(Command::Quit)];
             }
             Event::Done if std::mem::take(&mut self.forgotten) => return vec![Act::Exit, Act::Anew],

@@ -7,7 +7,7 @@ mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::calls::{CallEvent, Calls, DirectEnd};
+use countersign_core::device::calls::{CallEnd, CallEvent, Calls, DirectEnd};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Event, Fetched, Followed, Identity};
 use countersign_core::effect::Note;
@@ -17,6 +17,7 @@ use countersign_core::limits::LINE_BYTES_MAX;
 use countersign_core::server::{Settings, Wake};
 use countersign_core::time::Wall;
 use countersign_core::tlog::{Leaf, NoteName, Unasked};
+use countersign_core::wire::Code;
 use countersign_core::wire::relay::Person;
 
 use crate::actors::person::whims::other_name;
@@ -118,7 +119,8 @@ impl Saboteur {
             | (Sabotage::SwallowAlarm, Event::Unasked(_))
             | (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
             | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..)))
-            | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_))) => Vec::new(),
+            | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_)))
+            | (Sabotage::IgnoreLists, Event::Call(_, CallEvent::Ended(CallEnd::Closed(_)))) => Vec::new(),
             (Sabotage::AccusePeer, Event::Call(call, CallEvent::Moved(path, Some(_)))) => {
                 let end = DirectEnd::Failed(CloseReason::Fault(Fault::Malformed));
                 vec![Event::Call(call, CallEvent::Moved(path, Some(end)))]
@@ -162,7 +164,8 @@ impl Saboteur {
     /// What is seen of a line of the relay's log.
     pub fn noted(&mut self, note: Note) -> Option<Note> {
         match (self.plan, note) {
-            (Some(Sabotage::SwallowClosing), Note::Closed(..)) => None,
+            (Some(Sabotage::SwallowClosing), Note::Closed(..))
+            | (Some(Sabotage::KeepRevoked), Note::Closed(_, _, CloseReason::Ours(Code::REVOKED))) => None,
             (Some(Sabotage::Accuse), Note::Closed(conn, device, reason)) if reason.is_polite() => {
                 Some(Note::Closed(conn, device, CloseReason::Fault(Fault::Malformed)))
             }

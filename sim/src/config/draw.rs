@@ -82,6 +82,7 @@ impl SimConfig {
         config.draw_disk();
         config.draw_villains();
         config.draw_secret();
+        config.draw_revoking();
         config
     }
 
@@ -139,6 +140,7 @@ impl SimConfig {
             &mut self.restore_after_s,
             &mut self.snapshot_full_percent,
             &mut self.snapshot_rot_percent,
+            &mut self.revoke_mean_ms,
         ] {
             *field = 0;
         }

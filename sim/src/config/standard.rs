@@ -134,6 +134,7 @@ impl SimConfig {
             hasty_max: 50,
             fetch_weight: 5,
             slip_percent: 10,
+            revoke_mean_ms: 60_000,
             ..self
         }
     }

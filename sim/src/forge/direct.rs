@@ -106,6 +106,8 @@ impl Session {
             | Event::Asked(_)
             | Event::Followed(_)
             | Event::Unasked(_)
+            | Event::Listed(_)
+            | Event::ListsRefused(_)
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
             | Event::Renewed(_)

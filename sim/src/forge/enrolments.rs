@@ -14,7 +14,7 @@ use countersign_core::journal::fold::EnrolRefusal;
 use countersign_core::limits::CSR_BYTES_MAX;
 use countersign_core::pki::{Csr, CsrRefusal};
 use countersign_core::wire::enrol::EnrolEvent;
-use countersign_core::wire::{Channel, Code, Extensions, Frame, VERSION};
+use countersign_core::wire::{Channel, Code, Frame, VERSION};
 use rcgen::{BasicConstraints, CertificateParams, CustomExtension, IsCa, KeyUsagePurpose};
 use rustls::pki_types::CertificateDer;
 
@@ -293,7 +293,7 @@ fn taken_request(stage: &mut Stage) -> Result<Vec<u8>, String> {
     let (link, key) = (stage.invite(Some("alice"), DAY), stage.key());
     stage.newcomer(link, name("alice", "phone"), key, To::Villain(relay));
     stage.run();
-    let (time, extensions) = (stage.now.wall, Extensions::default());
+    let (time, extensions) = (stage.now.wall, stage.listed());
     stage.say(relay, &Frame::message(&EnrolEvent::Welcome { time, extensions }));
     stage.villain(relay).messages().pop().ok_or_else(|| "alice asked for nothing".to_owned())
 }

@@ -1,6 +1,7 @@
 //! The forgeries of the relay: who poses as it, and what a genuine one may not say, towards newcomers and devices.
 
 mod lies;
+mod lists;
 
 use countersign_core::device::Event;
 use countersign_core::device::enrol::EnrolResult;
@@ -49,6 +50,7 @@ pub(super) fn forgeries() -> Vec<Forgery> {
     all.extend(lies::answers());
     all.extend(lies::words());
     all.extend(lies::branches());
+    all.extend(lists::forgeries());
     all
 }
 
@@ -221,10 +223,11 @@ pub(super) fn welcome(stage: &mut Stage, villain: VillainId, extensions: Extensi
     welcome_as(stage, villain, "alice", extensions);
 }
 
-/// Admits whoever has connected, as the phone of `user`.
+/// Admits whoever has connected, as the phone of `user`; with the genuine revocation lists, where there is nothing else.
 pub(super) fn welcome_as(stage: &mut Stage, villain: VillainId, user: &str, extensions: Extensions) {
     let position = Position { incarnation: 1, n: 1 };
     let device = name(user, "phone");
+    let extensions = if extensions.0.is_empty() { stage.listed() } else { extensions };
     let welcome = Welcome { device, position, time: stage.now.wall, extensions };
     stage.say(villain, &Frame::message(&RelayEvent::Welcome(welcome)));
 }
@@ -288,7 +291,7 @@ fn newcomer(stage: &mut Stage, shown: Shown) -> (VillainId, NewcomerId) {
 /// What a newcomer made of the one who posed as the relay: one that it believes is asked for a certificate.
 fn newcomer_verdict(stage: &mut Stage, villain: VillainId, newcomer: NewcomerId) -> Played {
     if stage.villain(villain).heard() == Heard::Nothing {
-        let (time, extensions) = (stage.now.wall, Extensions::default());
+        let (time, extensions) = (stage.now.wall, stage.listed());
         stage.say(villain, &Frame::message(&EnrolEvent::Welcome { time, extensions }));
     }
     let asked = stage.villain(villain).messages().iter().any(|message| decode::<EnrolRequest>(message).is_ok());

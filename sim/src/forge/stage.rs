@@ -26,12 +26,14 @@ use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
 use countersign_core::server::{self, Server};
 use countersign_core::time::{Instant, Now, Wall};
 use countersign_core::tls::TlsEnv;
-use countersign_core::wire::Frame;
+use countersign_core::wire::revocation::SignedLists;
+use countersign_core::wire::{Extensions, Frame};
 use rand_chacha::ChaCha20Rng;
 
 use super::mint::{Mint, name};
 use super::villain::{Shown, Villain};
 use crate::crypto::{lend, provider};
+use crate::node::lists::journalled;
 use crate::rng::Streams;
 use crate::trace::{Keep, Trace};
 pub(crate) use streets::{Mishap, Streets};
@@ -163,6 +165,17 @@ impl Stage {
     /// What the genuine relay knows for good.
     pub(crate) fn state(&self) -> &State {
         self.relay.machine.state()
+    }
+
+    /// The revocation lists that the genuine CA has signed last.
+    pub(crate) fn lists(&self) -> SignedLists {
+        let record = |n: u64| self.journal.get(usize::try_from(n).ok()?.checked_sub(1)?).cloned();
+        journalled(self.state(), &self.founded.issuing, &record)
+    }
+
+    /// The same, as they go with a welcome.
+    pub(crate) fn listed(&self) -> Extensions {
+        Extensions(vec![self.lists().extension()])
     }
 
     /// A stream of randomness that nobody else has.

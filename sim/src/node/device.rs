@@ -10,6 +10,7 @@ use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
 use countersign_core::pki::{Facts, SecretKey};
 use countersign_core::tls::{CertRefusal, Credentials, Root};
+use countersign_core::wire::revocation::SignedLists;
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
 use crate::rng::Streams;
@@ -207,9 +208,18 @@ impl DeviceNode {
         }
     }
 
+    /// Keeps revocation lists that were believed.
+    pub fn keep_lists(&mut self, lists: &SignedLists, at_us: u64) {
+        let wall = self.clocks.now(at_us).wall;
+        if let Some(identity) = &mut self.store.identity {
+            // What is refused is older than what is kept.
+            let _ = identity.lists.hear(&identity.trust, lists, wall);
+        }
+    }
+
     /// Why the program that is to be started would not believe what is stored, if so: the shell looks at it first.
     pub fn disbelief(&self, at_us: u64) -> Option<CertRefusal> {
-        let Identity { name, credentials, trust, log: _ } = self.store.identity.as_ref()?;
+        let Identity { name, credentials, trust, log: _, lists: _ } = self.store.identity.as_ref()?;
         let Credentials { leaf, issuing, key } = credentials;
         let wall = self.clocks.now(at_us).wall;
         let root = Root::parse(trust.root().der(), wall);

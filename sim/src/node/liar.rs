@@ -24,6 +24,7 @@ use countersign_core::wire::frame::decode;
 use countersign_core::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use countersign_core::wire::{Code, Extensions, Frame};
 
+use super::lists::journalled;
 use super::{Chance, Clocks, tls_env};
 use crate::actors::villains::lies::{Lie, Lies, Said};
 use crate::config::SimConfig;
@@ -224,7 +225,9 @@ impl Liar {
             secret.meet(admitted.device());
         }
         let (device, position) = (admitted.device().clone(), genuine.state.position());
-        let welcome = Welcome { device, position, time: now.wall, extensions: Extensions::default() };
+        let lists = journalled(genuine.state, self.issuers.current(), genuine.record);
+        let extensions = Extensions(vec![lists.extension()]);
+        let welcome = Welcome { device, position, time: now.wall, extensions };
         self.effects.send(conn, Frame::message(&RelayEvent::Welcome(welcome)));
         self.relay.admitted(&admitted, &mut self.effects);
         if let Some(known) = self.conns.get_mut(&conn) {

@@ -16,6 +16,7 @@ use countersign_core::device::enrol::EnrolResult;
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::{CallId, ConnId};
+use countersign_core::tls::CertRefusal;
 
 use super::Oracle;
 use super::clocks::Clocks;
@@ -154,7 +155,9 @@ impl Blame {
 }
 
 fn blames(reason: CloseReason) -> bool {
-    matches!(reason, CloseReason::Fault(_) | CloseReason::Alert(_))
+    // That somebody was revoked is the operator's doing.
+    let revoked = CloseReason::Fault(Fault::Certificate(CertRefusal::Revoked));
+    reason != revoked && matches!(reason, CloseReason::Fault(_) | CloseReason::Alert(_))
 }
 
 #[cfg(test)]

@@ -78,7 +78,9 @@ impl Certificates {
                 Record::RealmFounded { .. }
                 | Record::InviteCreated { .. }
                 | Record::IssuingCertified { .. }
-                | Record::RelayCertified { .. },
+                | Record::RelayCertified { .. }
+                | Record::DeviceRevoked { .. }
+                | Record::CrlSigned { .. },
             ))
             | Err(_) => {}
         }
@@ -112,7 +114,7 @@ impl Certificates {
 
 /// Whether a refusal may be due to a clock that is far off.
 fn is_of_time(refusal: CertRefusal) -> bool {
-    matches!(refusal, CertRefusal::Expired | CertRefusal::NotYetValid)
+    matches!(refusal, CertRefusal::Expired | CertRefusal::NotYetValid | CertRefusal::Revoked)
 }
 
 #[cfg(test)]

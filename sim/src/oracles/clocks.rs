@@ -83,9 +83,12 @@ impl Clocks {
 fn is_about_time(reason: CloseReason) -> bool {
     matches!(
         reason,
-        // By a wrong clock the certificate of the log's key is of another time, too.
-        CloseReason::Fault(Fault::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid) | Fault::Log)
-            | CloseReason::Alert(45)
+        // By a wrong clock the certificates of the log's key and of the CA whose lists there are, are of another time, too.
+        CloseReason::Fault(
+            Fault::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid | CertRefusal::ListExpired)
+                | Fault::Log
+                | Fault::Lists
+        ) | CloseReason::Alert(45)
             | CloseReason::Theirs(Code::EXPIRED | Code::RENEWAL_TOO_LATE)
     )
 }

@@ -58,6 +58,8 @@ impl Oracle for Presence {
                     Event::Asked(_)
                     | Event::Followed(_)
                     | Event::Unasked(_)
+                    | Event::Listed(_)
+                    | Event::ListsRefused(_)
                     | Event::AnotherLog(_)
                     | Event::LogRefused(_)
                     | Event::Renewed(_)

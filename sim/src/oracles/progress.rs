@@ -1,17 +1,20 @@
 //! When faults have stopped everybody is online within a bound, and whoever is called is reached and heard, directly
 //! where nothing is in the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::calls::{CallEvent, Path};
 use countersign_core::device::{Command, Event, LogRefusal};
+use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
 use countersign_core::id::CallId;
+use countersign_core::pki::CrlRefusal;
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
 
 use super::Oracle;
 use super::clocks::Clocks;
+use super::revoked;
 use crate::actors::person::ROLL_CALL_LINES;
 use crate::story::tally::reason_name;
 use crate::story::{Phase, Program, Seen};
@@ -31,6 +34,8 @@ pub struct Progress {
     clocks: Clocks,
     /// Whether the operator has restored an older journal, which may not know everybody.
     restored: bool,
+    /// Whose device the operator has taken back.
+    revoked: BTreeSet<String>,
     /// Whether the relay lies until the calm: then it may have told a device something that makes it give up.
     lied_to: bool,
 }
@@ -62,6 +67,7 @@ impl Progress {
             users,
             clocks: Clocks::default(),
             restored: false,
+            revoked: BTreeSet::new(),
             lied_to,
         }
     }
@@ -80,6 +86,15 @@ impl Oracle for Progress {
             }
             Seen::Restored(..) => {
                 self.restored = true;
+                Ok(())
+            }
+            // A crash may come between the record and the note.
+            Seen::Replayed(state, _) => {
+                self.revoked.extend(revoked::of(state).map(|name| name.user.to_string()));
+                Ok(())
+            }
+            Seen::Noted(Note::Revoked(device)) => {
+                self.revoked.insert(device.user.to_string());
                 Ok(())
             }
             Seen::Phase(phase) => {
@@ -135,15 +150,22 @@ impl Progress {
             Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE | Code::RENEWAL_UNKNOWN)) if self.restored => {
                 self.set_online(program.device, false);
             }
+            Event::GivenUp(CloseReason::Theirs(Code::REVOKED)) if self.revoked.contains(name) => {
+                self.set_online(program.device, false);
+            }
             Event::GivenUp(_) if self.lied_to => self.set_online(program.device, false),
             Event::GivenUp(reason) => {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
             }
             Event::Call(call, event) if self.phase == Phase::RollCall => self.call_event((program, *call), event),
-            // By a clock that is wrong the log's own certificate is not valid.
-            Event::LogRefused(LogRefusal::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
+            // By a clock that is wrong the log's own certificate is not valid, nor that of the CA whose lists there are.
+            Event::LogRefused(LogRefusal::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid))
+            | Event::ListsRefused(CrlRefusal::Issuer(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
             Event::LogRefused(refusal) if !self.lied_to => {
                 return Err(format!("{name} does not believe the log ({refusal}), and nobody has lied"));
+            }
+            Event::ListsRefused(refusal) if !self.lied_to => {
+                return Err(format!("{name} does not believe the revocation lists ({refusal}), and nobody has lied"));
             }
             Event::AnotherLog(_) if !self.restored => return Err(format!("{name} sees another log begin")),
             Event::Call(..)
@@ -153,6 +175,8 @@ impl Progress {
             | Event::Followed(_)
             | Event::Unasked(_)
             | Event::AnotherLog(_)
+            | Event::Listed(_)
+            | Event::ListsRefused(_)
             | Event::LogRefused(_)
             | Event::Renewed(_)
             | Event::NotRenewed(_)

@@ -8,7 +8,7 @@ use countersign_core::device::{self, Asked, Command, LogRefusal};
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::journal::SnapshotRefusal;
 use countersign_core::peer::SayRefusal;
-use countersign_core::pki::CsrRefusal;
+use countersign_core::pki::{CrlRefusal, CsrRefusal};
 use countersign_core::server;
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
@@ -62,6 +62,7 @@ kinds! {
         Fault::UnknownExtension => "UnknownExtension",
         Fault::Log => "Log",
         Fault::History => "History",
+        Fault::Lists => "Lists",
         Fault::OtherLog => "OtherLog",
         Fault::Credit => "Credit",
     }
@@ -108,6 +109,9 @@ kinds! {
         CertRefusal::CriticalExtension => "CriticalExtension",
         CertRefusal::NotLogged => "NotLogged",
         CertRefusal::NotEndorsed => "NotEndorsed",
+        CertRefusal::Revoked => "Revoked",
+        CertRefusal::NoList => "NoList",
+        CertRefusal::ListExpired => "ListExpired",
     }
 }
 
@@ -124,6 +128,21 @@ kinds! {
         LogRefusal::Lineage(_) => "Lineage",
         LogRefusal::Entries(_) => "Entries",
         LogRefusal::Silent => "Silent",
+    }
+}
+
+kinds! {
+    /// Why revocation lists are not believed.
+    LIST_REFUSALS, list_refusal(CrlRefusal) {
+        CrlRefusal::Malformed => "Malformed",
+        CrlRefusal::NotOurs => "NotOurs",
+        CrlRefusal::Issuer(_) => "Issuer",
+        CrlRefusal::OtherIssuer => "OtherIssuer",
+        CrlRefusal::Signature => "Signature",
+        CrlRefusal::Older => "Older",
+        CrlRefusal::Another => "Another",
+        CrlRefusal::Missing => "Missing",
+        CrlRefusal::Unencodable => "Unencodable",
     }
 }
 
@@ -157,6 +176,7 @@ kinds! {
         server::Wake::Slow(_) => "Slow",
         server::Wake::StrangersNote => "StrangersNote",
         server::Wake::Issuing => "Issuing",
+        server::Wake::Lists => "Lists",
     }
 }
 

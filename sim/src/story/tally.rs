@@ -242,6 +242,7 @@ impl Tally {
             Note::Invited(_) => self.add("relay", "invited"),
             Note::RelayCertified(_) => self.add("relay", "certified"),
             Note::Rotated(_) => self.add("relay", "rotated"),
+            Note::Revoked(_) => self.add("relay", "revoked"),
             Note::IssuingEndsSoon(_) => self.add("relay", "warned"),
             Note::Snapshot(_, false) => self.add("journal", "snapshots without room"),
             Note::Strangers(work) if work.held_back > 0 => self.add("relay", "held strangers back"),
@@ -273,6 +274,8 @@ impl Tally {
             | Event::Followed(_)
             | Event::Unasked(_)
             | Event::AnotherLog(_)
+            | Event::Listed(_)
+            | Event::ListsRefused(_)
             | Event::LogRefused(_)
             | Event::Renewed(_)
             | Event::NotRenewed(_)
@@ -320,6 +323,8 @@ impl Tally {
                 self.add("renewal", format!("bad certificate {refusal:?}"));
             }
             Event::NotRenewed(NotRenewed::Unanswered) => self.add("renewal", "unanswered"),
+            Event::Listed(_) => self.add("device", "listed"),
+            Event::ListsRefused(refusal) => self.add("lists refused", kinds::list_refusal(*refusal)),
             Event::LogRefused(refusal) => self.add("log refused", kinds::log_refusal(refusal)),
             Event::Asked(asked) => {
                 if let Asked::Refused(code) = asked {

@@ -114,6 +114,8 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 Answer::Users(users) => format!("sees {} users", users.len()),
                 Answer::Refused(refusal) => format!("is refused: {refusal}"),
                 Answer::Signed(_) => "has a key certified".to_owned(),
+                Answer::Revoked { devices, number } => format!("has {} revoked by list {number}", list(devices)),
+                Answer::Acted(devices) => format!("sees what {} devices go by", devices.len()),
                 Answer::Rotated { .. } => "has another issuing CA".to_owned(),
                 Answer::Authority(_) => "looks at the CA".to_owned(),
                 Answer::Certificates(page) => format!("sees {} certificates", page.entries.len()),
@@ -282,6 +284,7 @@ fn noted(note: &Note) -> Option<String> {
             format!("has done {} public-key operations for strangers, {} waited", work.key_operations, work.held_back)
         }
         Note::Alarm(words) => format!("ALARM: {words}"),
+        Note::Revoked(device) => format!("revokes {device}"),
         Note::Rotated(ends) => format!("has another issuing CA until {ends}"),
         Note::IssuingEndsSoon(ends) => format!("warns: the issuing CA ends {ends}"),
         Note::Snapshot(n, false) => format!("could not write a snapshot of record {n}"),
@@ -333,6 +336,8 @@ fn told(event: &Event) -> String {
         Event::Asked(Asked::Approval(approval)) => approved(approval),
         Event::Followed(_) => "sees the log grow".to_owned(),
         Event::Unasked(unasked) => format!("is ALARMED: nobody has asked for entry {} of the log", unasked.index),
+        Event::Listed(_) => "has other revocation lists".to_owned(),
+        Event::ListsRefused(refusal) => format!("does not believe the revocation lists: {refusal}"),
         Event::AnotherLog(_) => "sees another log begin".to_owned(),
         Event::LogRefused(refusal) => format!("does not believe the log: {refusal}"),
         Event::Asked(Asked::Refused(code)) => format!("is refused an answer: {code}"),

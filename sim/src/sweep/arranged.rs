@@ -68,6 +68,10 @@ pub fn arranged() -> Vec<Arranged> {
             what: "two people stay online for hours, and their devices ask what the log has become",
             config: SimConfig { devices: 2, storm_s: 7_500, pace_ms: 100_000, ..SimConfig::draw(1).without_faults() },
         },
+        Arranged {
+            what: "everybody is away for longer than any certificate can be renewed, and the server's disk is well",
+            config: SimConfig { devices: 4, storm_s: 60, away_h: 3_600, ..SimConfig::draw(1).without_faults() },
+        },
         damaged("the hello of an enrolment is damaged", Flip { conn: 1, to_relay: true, offset: 100 }),
         damaged("a newcomer's part of the handshake is damaged", Flip { conn: 1, to_relay: true, offset: 600 }),
         damaged("the relay's part of a handshake is damaged", Flip { conn: 4, to_relay: false, offset: 1_200 }),

@@ -129,16 +129,16 @@ pub fn families() -> Vec<Family> {
         // From the types of core.
         Family::all("close reason", kinds::CLOSE_REASONS, &[]),
         Family::all("fault", kinds::FAULTS, &[]),
-        Family::all("certificate", kinds::CERT_REFUSALS, &[]),
+        Family::all("certificate", kinds::CERT_REFUSALS, &NO_CERTIFICATE),
         Family::all("certificate request", kinds::CSR_REFUSALS, &NO_REQUEST),
         // A relay that lies says codes that there are not.
         Family { closed: false, ..Family::all("code", &codes, &NO_CODE) },
         Family::all("relay woken", kinds::RELAY_WAKES, &NO_RELAY_WAKE),
-        Family::all("device woken", &device_wakes, &[]),
+        Family::all("device woken", &device_wakes, &NO_WAKE),
         Family::all("no direct connection", kinds::DIRECT_ENDS, &[]),
         Family::all("end of a call", kinds::CALL_ENDS, &[]),
         Family::all("call denied", kinds::DENIALS, &NO_DENIAL),
-        Family::all("wish", kinds::WISHES, &[]),
+        Family::all("wish", kinds::WISHES, &NO_WISH),
         // From the catalogues.
         Family::all("forgery refused at", &doors, &[]),
         Family::all("honest one passed at", &doors, &[]),
@@ -150,7 +150,7 @@ pub fn families() -> Vec<Family> {
         Family::all("journal", &JOURNAL, &[]),
         // One that rots in its versions looks like another program's: once in thousands.
         Family::some("snapshot passed over", &["OtherDigest", "OtherIncarnation"]),
-        Family::all("device", &[kinds::ANSWERS, &DEVICE].concat(), &[]),
+        Family::all("device", &[kinds::ANSWERS, &DEVICE].concat(), &NO_ANSWER),
         Family::all("call", &CALL, &[]),
         // What the network, clocks, disks and villains do, by their own lists.
         Family::all("weather", &Weather::COUNTED, &[]),
@@ -167,6 +167,7 @@ pub fn families() -> Vec<Family> {
         Family::all("log", &LOG, &[]),
         Family::some("log refused", &LOG_REFUSED),
         Family::some("renewal", &RENEWAL),
+        Family::some("lists refused", &["Issuer"]),
         Family::some("enrolment", &ENROLMENT),
         Family::some("call ended", &CALL_ENDED),
         Family::some("call moved", &CALL_MOVED),
@@ -187,7 +188,31 @@ const NO_REQUEST: [(&str, &str); 1] = [(
      where core's own tests try them",
 )];
 
-const NO_CODE: [(&str, &str); 3] = [
+const NO_CERTIFICATE: [(&str, &str); 3] = [
+    ("NotEndorsed", ONE_DEVICE),
+    ("NoList", "whoever has enrolled has heard the lists, and every CA of a run has one"),
+    ("ListExpired", "nobody meets anybody in a run who has not met the relay within the week before"),
+];
+
+/// What stands behind everything about second devices.
+const ONE_DEVICE: &str = "everybody in a run has one device; core's own tests try further ones";
+
+const NO_WAKE: [(&str, &str); 1] = [("Approve", ONE_DEVICE)];
+
+const NO_WISH: [(&str, &str); 4] =
+    [("list devices", ONE_DEVICE), ("compare", ONE_DEVICE), ("endorse", ONE_DEVICE), ("dismiss", ONE_DEVICE)];
+
+const NO_ANSWER: [(&str, &str); 1] = [("devices", ONE_DEVICE)];
+
+const NO_CODE: [(&str, &str); 11] = [
+    ("DEVICE_TAKEN", ONE_DEVICE),
+    ("DEVICES_FULL", ONE_DEVICE),
+    ("NOT_ENDORSED", ONE_DEVICE),
+    ("ENDORSEMENTS_TOO_MANY", ONE_DEVICE),
+    ("NOT_APPROVED", ONE_DEVICE),
+    ("NOT_WAITING", ONE_DEVICE),
+    ("CANNOT_ENDORSE", ONE_DEVICE),
+    ("ELSEWHERE", ONE_DEVICE),
     ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
     ("REALM_FULL", "a run has fewer people than a realm has places"),
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
@@ -229,8 +254,8 @@ const DIRECT: [&str; 11] = [
     "unreachable",
 ];
 
-const RELAY: [&str; 8] =
-    ["admitted", "certified", "held strangers back", "invited", "issued", "paused", "starts", "turned away"];
+const RELAY: [&str; 9] =
+    ["admitted", "certified", "held strangers back", "invited", "issued", "paused", "revoked", "starts", "turned away"];
 
 const JOURNAL: [&str; 8] = [
     "appends",
@@ -309,12 +334,13 @@ const LIES: [&str; 21] = [
     "WrongRinging",
 ];
 
-const DEVICE: [&str; 8] = [
+const DEVICE: [&str; 9] = [
     "begun anew",
     "did not start, own certificate NotYetValid",
     "done",
     "enrolments begun",
     "killed",
+    "listed",
     "online",
     "presence",
     "starts",
@@ -394,8 +420,8 @@ mod tests {
         known(kinds::CSR_REFUSALS, &NO_REQUEST);
         known(&codes, &NO_CODE);
         known(kinds::RELAY_WAKES, &NO_RELAY_WAKE);
-        known(kinds::DEVICE_WAKES, &[]);
+        known(kinds::DEVICE_WAKES, &NO_WAKE);
         known(kinds::DENIALS, &NO_DENIAL);
-        known(kinds::WISHES, &[]);
+        known(kinds::WISHES, &NO_WISH);
     }
 }

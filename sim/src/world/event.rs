@@ -98,6 +98,8 @@ pub enum Event {
     BackUp,
     /// The operator restores the backup.
     Restore,
+    /// The operator takes a device back.
+    Revoke,
     /// A villain gets round to something.
     Villain(Doing),
 }

@@ -133,6 +133,11 @@ impl World {
         if let Node::Device(device) = node {
             self.hours.wrong.remove(&device);
         }
+        if node == Node::Relay && self.config.restore_after_s > 0 {
+            // A restored server whose clock was ahead before numbers its revocation lists below those that went out, and is
+            // believed again when its clock has passed that: longer after than a calm lasts.
+            return;
+        }
         self.set_clock(node, i64::try_from(ahead_s).unwrap_or(0), false);
     }
 

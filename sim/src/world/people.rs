@@ -194,6 +194,11 @@ impl World {
             {
                 node.keep_certificate(renewed);
             }
+            if let Some(node) = self.devices.get_mut(device)
+                && let Told::Listed(lists) = &event
+            {
+                node.keep_lists(lists, self.now_us);
+            }
             let now_us = self.now_us;
             let acts = self.person(device).told(&event, now_us);
             self.act(device, acts);

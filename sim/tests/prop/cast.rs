@@ -10,7 +10,8 @@ use countersign_core::peer::{Expected, Peer, PeerEvent, Reach};
 use countersign_core::pki::{Authority, Grant, SecretKey, found_realm};
 use countersign_core::time::{Instant, Now, Wall};
 use countersign_core::tlog::{Endorsement, Founder, View};
-use countersign_core::tls::{Credentials, Proven, TlsEnv, Trust};
+use countersign_core::tls::{Credentials, Lists, Proven, TlsEnv, Trust};
+use countersign_core::wire::revocation::{SignedList, SignedLists};
 use rand_chacha::ChaCha20Rng;
 use rustls_pki_types::CertificateDer;
 use sim::crypto::{lend, provider};
@@ -35,6 +36,8 @@ pub(crate) struct Cast {
     pub(crate) authority: Authority,
     /// The folded journal.
     pub(crate) state: State,
+    /// Its revocation lists.
+    lists: Lists,
     /// The devices of alice, bob, carol and dave, in order of name.
     pub(crate) members: [Member; DEVICES.len()],
 }
@@ -94,18 +97,26 @@ impl Cast {
             laptop = by.or_else(|| Some((member.name.clone(), member.credentials.key.as_ed25519()?)));
             member
         });
-        Self { trust: authority.trust().clone(), authority, state, members }
+        let mut lists = Lists::default();
+        let signed = authority.lists(&state, 0, START).unwrap();
+        let signed = signed.iter().map(|issued| SignedList {
+            issuing: issued.issuing.to_vec().into(),
+            list: issued.list.der().to_vec().into(),
+        });
+        lists.hear(authority.trust(), &SignedLists(signed.collect()), START).unwrap();
+        Self { trust: authority.trust().clone(), authority, state, lists, members }
     }
 
     /// One end of a session of two members. What its TLS draws from is the caller's to lend, now and later.
     pub(crate) fn peer(&self, env: &TlsEnv, own: usize, other: usize, calls: bool, reach: Reach) -> Peer {
         let (own, other, first_conn) = (&self.members[own], &self.members[other], ConnId(FIRST_DIALLED));
         let expected = self.expected(&other.name);
-        if calls {
+        let peer = if calls {
             Peer::calling(env, &own.credentials, &self.trust, expected, reach, first_conn)
         } else {
             Peer::called(env, &own.credentials, &self.trust, expected, reach, first_conn)
-        }
+        };
+        peer.with_lists(self.lists.clone())
     }
 
     /// Somebody as the log has them.

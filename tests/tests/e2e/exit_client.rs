@@ -295,5 +295,7 @@ fn a_certificate_is_shown_and_handed_out_without_its_key() {
             let text = fs::read_to_string(exported.join(name)).expect("it was written");
             assert!(text.starts_with("-----BEGIN CERTIFICATE-----") && !text.contains("KEY"), "{name}: {text}");
         }
+        let text = fs::read_to_string(exported.join("crl.pem")).expect("it was written");
+        assert!(text.starts_with("-----BEGIN X509 CRL-----") && !text.contains("KEY"), "{text}");
     }
 }

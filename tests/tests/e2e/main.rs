@@ -22,6 +22,7 @@ mod log_watch;
 mod openssl_chain;
 mod openssl_tls;
 mod renew;
+mod revoke;
 mod root_key;
 mod rotate;
 mod shutdown;

@@ -9,6 +9,7 @@ use crate::id::{AskId, DeviceName, TunnelId};
 use crate::limits::{BRANCHES_MAX, RING_TIME_MAX};
 use crate::peer::{Expected, Peer};
 use crate::time::Now;
+use crate::tls::Lists;
 use crate::wire::Code;
 use crate::wire::relay::RelayRequest;
 
@@ -41,6 +42,12 @@ impl Branches {
     /// The numbers of those that ring.
     pub(super) fn tunnels(&self) -> impl Iterator<Item = TunnelId> + '_ {
         self.ringing.keys().copied()
+    }
+
+    /// Those that ring at devices which are revoked by these lists.
+    pub(super) fn revoked_by(&self, lists: &Lists) -> Vec<TunnelId> {
+        let revoked = self.ringing.iter().filter(|(_, expected)| lists.revoke(expected.serial()));
+        revoked.map(|(tunnel, _)| *tunnel).collect()
     }
 
     /// Whether one of those that ring has this number.
@@ -122,7 +129,8 @@ impl Calls {
         let expected = branches.ringing.remove(&tunnel).ok_or(Fault::Unexpected)?;
         let (reach, first) = (self.reach.clone(), self.numbers());
         let own = self.credentials(tunnel);
-        let peer = Peer::calling(&self.env, &own, &self.identity.trust, expected, reach, first);
+        let peer = Peer::calling(&self.env, &own, &self.identity.trust, expected, reach, first)
+            .with_lists(self.identity.lists.clone());
         self.up(id, tunnel, peer, now);
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::invite::InviteLink;
 use crate::pki::{DeviceKey, SecretKey};
 use crate::time::Wall;
 use crate::tlog::{Basis, Included};
-use crate::tls::{CertRefusal, Credentials, Judged, Root, Trust};
+use crate::tls::{CertRefusal, Credentials, Judged, Lists, Root, Trust};
 use crate::wire::Extensions;
 use crate::wire::enrol::Certified;
 use crate::wire::log::{self, Lineage, LogHead, LogProof};
@@ -43,7 +43,7 @@ pub(super) fn identity(
     if !is_ours(&included, &trust, comparing) {
         return Err(CertRefusal::NotEndorsed);
     }
-    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log })
+    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log, lists: Lists::default() })
 }
 
 /// The same identity with the certificate that was sent, after checking all of it as a stranger's.

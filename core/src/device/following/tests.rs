@@ -176,8 +176,9 @@ fn the_whole_log_can_be_read_and_makes_the_root_that_was_signed() {
     let news = town.news(member);
     let leaves =
         news.iter().find_map(|event| if let Event::Asked(Asked::Log(leaves)) = event { Some(leaves) } else { None });
-    let followed =
-        news.iter().find_map(|event| if let Event::Followed(followed) = event { Some(followed) } else { None });
+    let followed = news
+        .iter()
+        .find_map(|event| if let Event::Followed(followed) = event { Some(followed.as_ref()) } else { None });
     let tree: Tree = leaves.unwrap().iter().map(|leaf| Leaf::decode(leaf).unwrap().leaf_hash()).collect();
     let known = Following::restore(&identities[0].trust, followed.unwrap(), town.now.wall).unwrap();
     assert_eq!(known.view().unwrap().newest().head(), &tree.head());
@@ -215,7 +216,7 @@ fn a_server_that_has_lost_what_it_signed_is_left_for_good_and_it_is_said_why() {
     let mut identity = town.enrol("alice");
     town.enrol("bob");
     let alice = town.join(identity.clone(), false);
-    let grown = |event| if let Event::Followed(followed) = event { Some(followed) } else { None };
+    let grown = |event| if let Event::Followed(followed) = event { Some(*followed) } else { None };
     let kept = town.news(alice).into_iter().find_map(grown).expect("bob has come since");
     identity.log = Following::restore(&identity.trust, &kept, town.now.wall).unwrap();
     // The backup knows alice, whose certificate came before, and not bob.

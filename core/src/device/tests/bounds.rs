@@ -61,8 +61,10 @@ fn credit_is_given_back_when_a_quarter_of_the_window_has_come_in() {
     let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
     let log = SmallLog::of(&[&alice, &bob]);
     let (to_bob, to_alice) = (log.expected(&bob), log.expected(&alice));
-    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, to_bob, Reach::tunnel_only(), ConnId(1));
-    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, to_alice, Reach::tunnel_only(), ConnId(1));
+    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, to_bob, Reach::tunnel_only(), ConnId(1))
+        .with_lists(alice.lists.clone());
+    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, to_alice, Reach::tunnel_only(), ConnId(1))
+        .with_lists(bob.lists.clone());
     let mut owed = 0;
     let mut given = 0;
     for _ in 0..300 {

@@ -36,7 +36,7 @@ impl Admitted {
         let leaf = authority.issue_relay(&key, START, &mut rng(3)).unwrap();
         let credentials = Credentials { leaf: leaf.into(), issuing: authority.issuing().clone(), key: key.into() };
         let doors = Arc::new(Doors::of_relay(&env(), &credentials, authority.trust()));
-        let name = identity.name.clone();
+        let (name, lists) = (identity.name.clone(), identity.lists.kept());
         let mut device = Device::new(env(), identity, false);
         device.handle(Input::Start, NOW, &mut rng(4));
         let Some(Output::Dial(conn)) = device.poll_output() else { panic!("it does not dial") };
@@ -47,7 +47,8 @@ impl Admitted {
             admitted.move_down();
         }
         let position = Position { incarnation: 7, n: 1 };
-        let welcome = Welcome { device: name, position, time: START, extensions: Extensions::default() };
+        let extensions = Extensions(vec![lists.extension()]);
+        let welcome = Welcome { device: name, position, time: START, extensions };
         admitted.relay.send(&Frame::message(&RelayEvent::Welcome(welcome))).unwrap();
         admitted.move_down();
         assert!(matches!(admitted.told.as_slice(), [Event::Online(_)]), "{:?}", admitted.told);

@@ -67,8 +67,10 @@ fn hanging_up_in_the_middle_of_the_handshake_is_a_close_and_no_refusal() {
     let [alice, bob] = ["alice", "bob"].map(|user| town.enrol(user));
     let log = SmallLog::of(&[&alice, &bob]);
     let (to_bob, to_alice) = (log.expected(&bob), log.expected(&alice));
-    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, to_bob, Reach::tunnel_only(), ConnId(1));
-    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, to_alice, Reach::tunnel_only(), ConnId(1));
+    let mut caller = Peer::calling(&env(), &alice.credentials, &alice.trust, to_bob, Reach::tunnel_only(), ConnId(1))
+        .with_lists(alice.lists.clone());
+    let mut callee = Peer::called(&env(), &bob.credentials, &bob.trust, to_alice, Reach::tunnel_only(), ConnId(1))
+        .with_lists(bob.lists.clone());
     callee.received(&caller.poll_forward().unwrap(), town.now);
     caller.part(Code::FINISHED);
     callee.received(&caller.poll_forward().unwrap(), town.now);

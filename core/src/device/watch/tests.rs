@@ -116,7 +116,9 @@ impl Stage {
 }
 
 fn kept(told: &[Event]) -> Vec<&Followed> {
-    told.iter().filter_map(|event| if let Event::Followed(followed) = event { Some(followed) } else { None }).collect()
+    told.iter()
+        .filter_map(|event| if let Event::Followed(followed) = event { Some(followed.as_ref()) } else { None })
+        .collect()
 }
 
 fn reading(followed: &Followed) -> &Reading {

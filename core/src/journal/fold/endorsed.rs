@@ -63,7 +63,9 @@ fn has_room(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRef
 /// How many endorsements lie between this device and its user's first one.
 fn depth(state: &State, grant: &Grant, endorsement: &Endorsement) -> Result<u8, EnrolRefusal> {
     let by = DeviceName { user: grant.name.user.clone(), device: endorsement.by.clone() };
-    let endorsing = state.device(&by).filter(|device| device.key == endorsement.key.id());
+    // What was revoked has no word any more.
+    let endorsing = state.device(&by).filter(|_| state.revoked(&by).is_none());
+    let endorsing = endorsing.filter(|device| device.key == endorsement.key.id());
     let (Some(endorsing), Some(realm)) = (endorsing, state.realm.as_ref()) else {
         return Err(EnrolRefusal::NotEndorsed);
     };

@@ -104,6 +104,16 @@ fn beyond_the_grace_nothing_is_renewed() {
 }
 
 #[test]
+fn what_was_revoked_is_not_renewed() {
+    let (mut ledger, first) = with_alice();
+    let (name, reason) = (device_name("alice", "laptop"), crate::tlog::ReasonCode::new(1).unwrap());
+    ledger.add(&Record::DeviceRevoked { name, reason, force: true, at: START });
+    let at = START.plus(DAY * 60);
+    assert_eq!(ledger.add(&renewal(first, 1, at)), Outcome::NotRenewed(RenewRefusal::Revoked));
+    assert_eq!(RenewRefusal::Revoked.code(), crate::wire::Code::REVOKED);
+}
+
+#[test]
 fn a_fresh_certificate_is_its_own_renewal() {
     let (mut ledger, first) = with_alice();
     let fresh = START.plus(RENEWAL_SPACING.saturating_sub(Duration::from_secs(1)));

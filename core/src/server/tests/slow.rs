@@ -216,6 +216,8 @@ fn lines(town: &mut Town, member: usize, call: CallId) -> Vec<String> {
         | Event::Asked(_)
         | Event::Followed(_)
         | Event::Unasked(_)
+        | Event::Listed(_)
+        | Event::ListsRefused(_)
         | Event::AnotherLog(_)
         | Event::LogRefused(_)
         | Event::Call(..)

@@ -86,7 +86,7 @@ fn a_row_that_ends_early_goes_on_or_goes_elsewhere_is_none() {
     }
     assert_eq!(traced(&renewed(&phone), &[&laptop]), Err(LineageRefusal::OtherEntry));
     assert_eq!(traced(&renewed(&laptop), &[&renewed(&laptop), &laptop]), Err(LineageRefusal::OtherEntry));
-    assert_eq!(traced(&phone, &vec![&laptop; LINEAGE_MAX + 1]), Err(LineageRefusal::TooLong));
+    assert_eq!(traced(&phone, &[&laptop; LINEAGE_MAX + 1]), Err(LineageRefusal::TooLong));
 }
 
 #[test]

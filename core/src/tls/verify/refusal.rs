@@ -56,6 +56,12 @@ pub enum CertRefusal {
     NotLogged,
     /// No device of the user vouches for it, as far as was shown.
     NotEndorsed,
+    /// It was revoked.
+    Revoked,
+    /// No revocation list of its issuer is known.
+    NoList,
+    /// The newest known revocation list of its issuer is over.
+    ListExpired,
 }
 
 impl fmt::Display for CertRefusal {
@@ -84,6 +90,11 @@ impl fmt::Display for CertRefusal {
             Self::Algorithm => "its certificate uses another algorithm than Ed25519",
             Self::NotLogged => "nothing shows that its certificate is in the realm's log",
             Self::NotEndorsed => "no device of its user vouches for it",
+            Self::Revoked => "its certificate was revoked",
+            Self::NoList => "nothing shows that its certificate was not revoked: connect to the server, then try again",
+            Self::ListExpired => {
+                "the newest list of revoked certificates is too old: compare the clocks, connect to the server, then try again"
+            }
             Self::CriticalExtension => "its certificate has a critical extension that nobody here understands",
         })
     }

@@ -55,7 +55,13 @@ fn granted(key: &SecretKey) -> Identity {
     let issued = authority.issue(&state.granted(serial).unwrap()).unwrap();
     let leaf = CertificateDer::from(issued.der().to_vec());
     let credentials = Credentials { leaf, issuing: authority.issuing().clone(), key: key.into() };
-    Identity { name, credentials, trust: authority.trust().clone(), log: Following::default() }
+    Identity {
+        name,
+        credentials,
+        trust: authority.trust().clone(),
+        log: Following::default(),
+        lists: countersign_core::tls::Lists::default(),
+    }
 }
 
 /// A folder in which alice has joined.

@@ -5,6 +5,8 @@
 //! {"command":"users"}                                ->  {"reply":"users","users":[{"user":"bob","opened":..,"devices":[..]}]}
 //! {"command":"invite"}                                   for anybody, and as long as the configuration says
 //! {"command":"rotate"}                               ->  {"reply":"rotated","issuing":{"subject":..,"not_after":..,..}}
+//! {"command":"revoke","user":"bob","device":null,"reason":1,"force":true}  ->  {"reply":"revoked","devices":["bob/laptop"],"number":..}
+//! {"command":"acted","number":..}                    ->  {"reply":"acted","devices":[{"device":"alice/laptop","acted":true}]}
 //! {"command":"sign","csr":"-----BEGIN ..","user":..,"device":..}  ->  {"reply":"signed","link":"countersign://...","certificates":[..]}
 //!                                                        {"reply":"refused","sentence":"..."}     what the server denies
 //!                                                        {"reply":"wrong","sentence":"..."}       what is no request
@@ -18,8 +20,9 @@ use base64ct::{Base64, Encoding};
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, Realm, UserName};
 use countersign_core::invite::{Endpoint, InviteLink, ServerLink};
 use countersign_core::operator::views::{CertificateLine, CertificatesQuery, DevicesQuery};
-use countersign_core::operator::{Answer, Command, Signed, UserLine};
+use countersign_core::operator::{Answer, Command, Revoke, Signed, UserLine};
 use countersign_core::pki::{Facts, SecretKey};
+use countersign_core::tlog::ReasonCode;
 use serde::{Deserialize, Serialize};
 
 use super::views::{
@@ -77,6 +80,31 @@ pub enum Request {
     },
     /// Have the newest issuing CA of the data folder sign from now on.
     Rotate {},
+    /// Take back a device, or all of a person's.
+    Revoke {
+        /// Whose.
+        user: String,
+        /// Which one, if not all.
+        device: Option<String>,
+        /// Why, by its number in RFC 5280 §5.3.1.
+        reason: u8,
+        /// Whether nothing may be left to the user.
+        force: bool,
+    },
+    /// Ask which of those who attend go by the revocation lists of this number.
+    Acted {
+        /// The number.
+        number: u64,
+    },
+}
+
+/// Whether a device that attends goes by the revocation lists that were asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActedEntry {
+    /// Which.
+    pub device: String,
+    /// Whether it does.
+    pub acted: bool,
 }
 
 /// What it is told. It may hold an invite's secret, so it has no `Debug`.
@@ -139,6 +167,18 @@ pub enum Reply {
     Rotated {
         /// It.
         issuing: FactsEntry,
+    },
+    /// These devices are revoked.
+    Revoked {
+        /// Which, in order of name.
+        devices: Vec<String>,
+        /// The number of the revocation lists that say so.
+        number: u64,
+    },
+    /// Those who attend.
+    Acted {
+        /// One entry a device, in order of name.
+        devices: Vec<ActedEntry>,
     },
     /// A sound request was denied.
     Refused {
@@ -217,6 +257,14 @@ impl Request {
             })),
             Self::Sessions {} => Ok(Command::Sessions),
             Self::Log { first } => Ok(Command::Log { first }),
+            Self::Revoke { user, device, reason, force } => {
+                let user = UserName::parse(&user).map_err(|refusal| refusal.to_string())?;
+                let device = device.map(|device| DeviceLabel::parse(&device)).transpose();
+                let device = device.map_err(|refusal| refusal.to_string())?;
+                let reason = ReasonCode::new(reason).ok_or_else(|| format!("there is no reason {reason}"))?;
+                Ok(Command::Revoke(Revoke { user, device, reason, force }))
+            }
+            Self::Acted { number } => Ok(Command::Acted { number }),
             Self::Rotate {} => newest().map(|(issuing, key)| Command::Rotate { issuing, key }),
         }
     }
@@ -258,6 +306,14 @@ impl Reply {
                 sessions: view.sessions.iter().map(SessionEntry::new).collect(),
                 strangers: view.strangers,
             },
+            Answer::Revoked { devices, number } => {
+                Self::Revoked { devices: devices.iter().map(ToString::to_string).collect(), number: *number }
+            }
+            Answer::Acted(devices) => {
+                let entry =
+                    |(device, acted): &(DeviceName, bool)| ActedEntry { device: device.to_string(), acted: *acted };
+                Self::Acted { devices: devices.iter().map(entry).collect() }
+            }
             Answer::Rotated { issuing } => match Facts::read(issuing) {
                 Some(facts) => Self::Rotated { issuing: FactsEntry::new(&facts) },
                 None => unreachable!("an issuing CA that signs was read before"),
@@ -322,6 +378,7 @@ mod tests {
             "users",
             "[]",
             r#"{"command":"revoke"}"#,
+            r#"{"command":"revoke","user":"bob","device":null,"reason":"stolen","force":false}"#,
             r#"{"command":"users","more":1}"#,
             r#"{"command":"invite","seconds":-1}"#,
             r#"{"command":"invite","seconds":1,"realm":"x"}"#,

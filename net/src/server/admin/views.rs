@@ -55,7 +55,7 @@ pub struct FactsEntry {
 /// How many certificates there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuedEntry {
-    /// All that were ever issued: the sum of the next four.
+    /// All that were ever issued: the sum of the next four and of those that were revoked.
     pub all: u64,
     /// Valid, and the newest of their devices.
     pub valid: u64,
@@ -67,6 +67,8 @@ pub struct IssuedEntry {
     pub not_yet_valid: u64,
     /// Besides: granted, and not signed yet.
     pub granted: u64,
+    /// Revoked, with their devices.
+    pub revoked: u64,
 }
 
 /// A certificate of a device.
@@ -106,6 +108,8 @@ pub enum StatusWord {
     Superseded,
     /// Over.
     Expired,
+    /// Its device was revoked.
+    Revoked,
 }
 
 /// A device.
@@ -151,8 +155,8 @@ pub struct SessionEntry {
 impl AuthorityEntry {
     pub(super) fn new(view: &AuthorityView) -> Self {
         let AuthorityView { realm, at, root, issuing, issuing_ends_soon, relay, tally } = view;
-        let Tally { granted, not_yet_valid, valid, superseded, expired } = *tally;
-        let issued = IssuedEntry { all: tally.issued(), valid, superseded, expired, not_yet_valid, granted };
+        let Tally { granted, not_yet_valid, valid, superseded, expired, revoked } = *tally;
+        let issued = IssuedEntry { all: tally.issued(), valid, superseded, expired, not_yet_valid, granted, revoked };
         Self {
             realm: realm.to_string(),
             at: at.0,
@@ -230,6 +234,7 @@ impl From<Status> for StatusWord {
             Status::Valid => Self::Valid,
             Status::Superseded => Self::Superseded,
             Status::Expired => Self::Expired,
+            Status::Revoked => Self::Revoked,
         }
     }
 }
@@ -243,6 +248,7 @@ impl StatusWord {
             Self::Valid => "valid",
             Self::Superseded => "superseded",
             Self::Expired => "expired",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -145,10 +145,10 @@ fn a_command_of_our_own_is_answered_when_the_journal_has_it() {
 #[test]
 fn a_failed_journal_ends_the_loop_and_nobody_is_answered() {
     let mut running = Running::new();
-    running.turn_until(|reactor| reactor.server.state().position().n == 3);
+    running.turn_until(|reactor| reactor.server.state().position().n == 4);
     // Somebody else writes where the next record belongs.
     let theirs = rusqlite::Connection::open(running.folder.file(JOURNAL)).unwrap();
-    theirs.execute("INSERT INTO record VALUES (4, x'aa')", []).unwrap();
+    theirs.execute("INSERT INTO record VALUES (5, x'aa')", []).unwrap();
     let folder = running.folder.path().to_owned();
     let operator = thread::spawn(move || ask(&folder, &Request::Invite { user: None, seconds: Some(60) }));
     let failure = loop {

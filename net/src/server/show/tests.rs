@@ -24,7 +24,7 @@ fn shown(issuing_ends_soon: bool) -> AuthorityEntry {
         issuing: facts("issuing", 60),
         issuing_ends_soon,
         relay: facts("relay", 2),
-        issued: IssuedEntry { all: 4, valid: 3, superseded: 0, expired: 1, not_yet_valid: 0, granted: 0 },
+        issued: IssuedEntry { all: 4, valid: 3, superseded: 0, expired: 1, not_yet_valid: 0, granted: 0, revoked: 0 },
     }
 }
 
@@ -103,7 +103,7 @@ fn a_script_gets_the_ca_as_one_object() {
 #[test]
 fn what_there_is_none_of_is_left_out_of_the_count_and_expired_ones_never() {
     let of = |all, superseded, not_yet_valid, granted| {
-        issued_words(&IssuedEntry { all, valid: 1, superseded, expired: 0, not_yet_valid, granted })
+        issued_words(&IssuedEntry { all, valid: 1, superseded, expired: 0, not_yet_valid, granted, revoked: 0 })
     };
     assert_eq!(of(1, 0, 0, 0), "1 certificate of devices: 1 valid, 0 expired");
     let all =

@@ -284,7 +284,7 @@ fn answered(stage: &mut Stage, lie: fn(&mut Mint<'_>, &mut Certified, &SecretKey
     let key = stage.key();
     let newcomer = stage.newcomer(link, name("alice", "phone"), key.clone(), To::Villain(villain));
     stage.run();
-    let (time, extensions) = (stage.now.wall, Extensions::default());
+    let (time, extensions) = (stage.now.wall, stage.listed());
     stage.say(villain, &Frame::message(&EnrolEvent::Welcome { time, extensions }));
 
     let mut mint = mint(stage);

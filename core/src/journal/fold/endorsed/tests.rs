@@ -109,6 +109,19 @@ fn the_word_of_anybody_else_is_none() {
 }
 
 #[test]
+fn the_word_of_a_device_that_was_revoked_is_none() {
+    let mut ledger = realm();
+    let phone = ask(&mut ledger, 3, "phone", 11);
+    assert_eq!(endorse(&mut ledger, &phone, word(("laptop", 10), &phone)), Outcome::Granted(phone.serial));
+    let reason = crate::tlog::ReasonCode::new(1).unwrap();
+    ledger.add(&Record::DeviceRevoked { name: phone.name, reason, force: false, at: START });
+    let tablet = ask(&mut ledger, 4, "tablet", 12);
+    let refused = endorse(&mut ledger, &tablet, word(("phone", 11), &tablet));
+    assert_eq!(refused, Outcome::Refused(EnrolRefusal::NotEndorsed));
+    assert_eq!(endorse(&mut ledger, &tablet, word(("laptop", 10), &tablet)), Outcome::Granted(tablet.serial));
+}
+
+#[test]
 fn the_word_for_another_device_is_none() {
     let mut ledger = realm();
     let phone = ask(&mut ledger, 3, "phone", 11);

@@ -120,7 +120,7 @@ fn each_answer_is_one_line_of_json() {
         issuing: facts("issuing"),
         issuing_ends_soon: true,
         relay: facts("relay"),
-        tally: Tally { granted: 1, not_yet_valid: 2, valid: 3, superseded: 4, expired: 5 },
+        tally: Tally { granted: 1, not_yet_valid: 2, valid: 3, superseded: 4, expired: 5, revoked: 6 },
     };
     let zeros = "00".repeat(32);
     let of = |name: &str| {
@@ -130,7 +130,7 @@ fn each_answer_is_one_line_of_json() {
         concat!(
             r#"{{"reply":"authority","authority":{{"realm":"chat.internal","at":9,"root":{},"issuing":{},"#,
             r#""issuing_ends_soon":true,"relay":{},"#,
-            r#""issued":{{"all":14,"valid":3,"superseded":4,"expired":5,"not_yet_valid":2,"granted":1}}}}}}"#
+            r#""issued":{{"all":20,"valid":3,"superseded":4,"expired":5,"not_yet_valid":2,"granted":1,"revoked":6}}}}}}"#
         ),
         of("root"),
         of("issuing"),
@@ -214,6 +214,7 @@ fn every_status_has_a_word_for_scripts_and_words_for_people() {
         (Status::Valid, "valid"),
         (Status::Superseded, "superseded"),
         (Status::Expired, "expired"),
+        (Status::Revoked, "revoked"),
     ] {
         let told = StatusWord::from(status);
         assert_eq!((serde_json::to_value(told).unwrap(), told.words()), (word.into(), word.replace('_', " ").as_str()));

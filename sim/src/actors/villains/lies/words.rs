@@ -104,6 +104,7 @@ impl Lies {
             | RelayEvent::Leaves { .. }
             | RelayEvent::Devices(_)
             | RelayEvent::Lineage(_)
+            | RelayEvent::Lists(_)
             | RelayEvent::Refused { .. } => {
                 self.lied(conn, Lie::Silence);
                 Vec::new()
@@ -272,7 +273,11 @@ impl Lies {
 fn how_rarely(event: &RelayEvent) -> u64 {
     match event {
         RelayEvent::Forwarded { .. } | RelayEvent::Credited { .. } => 8,
-        RelayEvent::Welcome(_) | RelayEvent::Pong | RelayEvent::Log(_) | RelayEvent::Proof { .. } => 4,
+        RelayEvent::Welcome(_)
+        | RelayEvent::Pong
+        | RelayEvent::Log(_)
+        | RelayEvent::Proof { .. }
+        | RelayEvent::Lists(_) => 4,
         RelayEvent::Here { .. }
         | RelayEvent::Presence { .. }
         | RelayEvent::People { .. }

@@ -1,0 +1,118 @@
+//! Whether a certificate was revoked: the newest revocation lists that are known, and the one question to them (V-13 to V-15).
+//!
+//! A list is believed by its issuing CA's signature, and that one by the root's. By each list that is heard the memory can
+//! only become newer: whoever shows an older one, or another one of the same number, holds something back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
+use serde_bytes::ByteBuf;
+
+use super::{CertRefusal, Trust};
+use crate::id::{IssuerId, Serial};
+use crate::pki::crl::{CrlRefusal, RevocationList};
+use crate::pki::facts::{Subject, issuer_of};
+use crate::time::Wall;
+use crate::wire::revocation::{SignedList, SignedLists};
+
+/// The newest revocation list of each issuing CA of a realm. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lists(Arc<BTreeMap<IssuerId, Known>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Known {
+    issuing: CertificateDer<'static>,
+    list: RevocationList,
+}
+
+impl Lists {
+    /// Takes in the lists that somebody shows, all or none; whether any was news (V-15). It matters to nobody here how old
+    /// they are: that is asked where somebody is judged by them.
+    pub fn hear(&mut self, trust: &Trust, shown: &SignedLists, now: Wall) -> Result<bool, CrlRefusal> {
+        let mut news = Vec::new();
+        for SignedList { issuing, list } in &shown.0 {
+            if self.0.values().any(|known| known.list.der() == list.as_slice()) {
+                continue;
+            }
+            let issuing = CertificateDer::from(issuing.to_vec());
+            trust.judge_issuing(&issuing, now).map_err(CrlRefusal::Issuer)?;
+            let list = RevocationList::read(list, &issuing)?;
+            if let Some(known) = self.0.get(&list.facts().issuer) {
+                let (before, number) = (known.list.facts().number, list.facts().number);
+                if number < before {
+                    return Err(CrlRefusal::Older);
+                }
+                if number == before {
+                    return Err(CrlRefusal::Another);
+                }
+            }
+            news.push(Known { issuing, list });
+        }
+        if shown.0.is_empty() {
+            return Err(CrlRefusal::Missing);
+        }
+        let is_news = !news.is_empty();
+        if is_news {
+            let known = Arc::make_mut(&mut self.0);
+            known.extend(news.into_iter().map(|news| (news.list.facts().issuer, news)));
+            // What a CA has signed ends before it does.
+            known.retain(|_, known| Subject::read(&known.issuing).is_some_and(|ca| ca.not_after >= now));
+        }
+        Ok(is_news)
+    }
+
+    /// Whether a certificate that was found good otherwise may be believed between devices: its issuer's list is known, does
+    /// not have it, and is not over. What can't be known is not believed.
+    pub fn judge(&self, issuer: Option<IssuerId>, serial: Serial, now: Wall) -> Result<(), CertRefusal> {
+        let list = &self.of(issuer)?.list;
+        if list.revoked(serial).is_some() {
+            Err(CertRefusal::Revoked)
+        } else if list.facts().next_update < now {
+            Err(CertRefusal::ListExpired)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the relay may be believed, whose lists these are: it has just said them itself, so their age says nothing of
+    /// it, and whoever slept for months has to get in.
+    pub fn judge_relay(&self, leaf: &CertificateDer<'_>) -> Result<(), CertRefusal> {
+        let serial = Subject::read(leaf).ok_or(CertRefusal::Malformed)?.serial;
+        match self.of(issuer_of(leaf))?.list.revoked(serial) {
+            Some(_) => Err(CertRefusal::Revoked),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether any list has this certificate.
+    pub fn revoke(&self, serial: Serial) -> bool {
+        self.0.values().any(|known| known.list.revoked(serial).is_some())
+    }
+
+    /// The greatest number among them; `None` where there is no list.
+    pub fn number(&self) -> Option<u64> {
+        self.0.values().map(|known| known.list.facts().number).max()
+    }
+
+    /// All of them, to be kept.
+    pub fn kept(&self) -> SignedLists {
+        let signed = |known: &Known| SignedList {
+            issuing: ByteBuf::from(known.issuing.as_ref()),
+            list: ByteBuf::from(known.list.der()),
+        };
+        SignedLists(self.0.values().map(signed).collect())
+    }
+
+    /// The lists themselves, one for each issuing CA.
+    pub fn all(&self) -> impl Iterator<Item = &RevocationList> {
+        self.0.values().map(|known| &known.list)
+    }
+
+    fn of(&self, issuer: Option<IssuerId>) -> Result<&Known, CertRefusal> {
+        issuer.and_then(|issuer| self.0.get(&issuer)).ok_or(CertRefusal::NoList)
+    }
+}
+
+#[cfg(test)]
+mod tests;
