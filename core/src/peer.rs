@@ -21,7 +21,8 @@ pub mod glare;
 mod lines;
 mod moving;
 pub mod network;
-pub mod reach;
+pub mod proof;
+mod reach;
 mod sockets;
 mod tunnel;
 
@@ -34,7 +35,7 @@ use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES, PEER_LINE_OVERHEAD
 use crate::link::{Link, LinkEvent};
 use crate::time::{Now, Wall};
 use crate::tlog::Split;
-use crate::tls::{CertRefusal, Credentials, Dial, Doors, Judged, Lists, Proven, TlsEnv, Trust};
+use crate::tls::{Credentials, Dial, Doors, Lists, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
 use crate::wire::{Code, Extensions, Frame};
@@ -169,22 +170,6 @@ impl Peer {
         }
     }
 
-    /// The same end, which judges the other one by these revocation lists. Without any it believes nobody.
-    #[must_use]
-    pub fn with_lists(mut self, lists: Lists) -> Self {
-        self.lists = lists;
-        self
-    }
-
-    /// There are other revocation lists: a session with somebody who is on them ends at once, on every way.
-    pub fn relisted(&mut self, lists: Lists) {
-        let is_revoked = self.proven.as_ref().is_some_and(|proven| lists.revoke(proven.serial()));
-        self.lists = lists;
-        if is_revoked && !self.over {
-            self.judge(Err(Fault::Certificate(CertRefusal::Revoked)));
-        }
-    }
-
     /// Which end this is.
     pub fn role(&self) -> Role {
         self.role
@@ -286,23 +271,6 @@ impl Peer {
         self.proven.as_ref().map(Proven::who)
     }
 
-    /// The last second of the other end's proof, once there is one.
-    pub fn proof_ends(&self) -> Option<Wall> {
-        self.proof_ends
-    }
-
-    /// This certificate was found good and to be in the log. If it is the other end's, for the very name and key that the
-    /// handshake has proved, the proof holds as long as it: whether it was believed.
-    pub fn vouched(&mut self, judged: &Judged) -> bool {
-        let is_theirs =
-            self.proven.as_ref().is_some_and(|proven| *proven.who() == judged.device && proven.key() == judged.key);
-        let holds_longer = is_theirs && self.proof_ends.is_some_and(|ends| ends < judged.not_after);
-        if holds_longer {
-            self.proof_ends = Some(judged.not_after);
-        }
-        holds_longer
-    }
-
     /// Whether a line of any allowed length would be taken now.
     pub fn has_room(&self) -> bool {
         self.is_open() && self.lines.have_room(LINE_BYTES_MAX) && self.way_has_room(LINE_BYTES_MAX)
@@ -384,17 +352,6 @@ impl Peer {
                 _,
             ) => Err(Fault::Unexpected),
         }
-    }
-
-    /// The handshake is over: whoever it proved is told under which checkpoint we expect them.
-    fn met(&mut self, device: Option<Proven<DeviceName>>, now: Now) -> Result<(), Fault> {
-        let proven = device.ok_or(Fault::Unexpected)?;
-        self.lists.judge(proven.issuer(), proven.serial(), now.wall).map_err(Fault::Certificate)?;
-        let word = self.agreement.met(&proven)?;
-        self.proof_ends = Some(proven.not_after());
-        self.proven = Some(proven);
-        self.tunnelled(&word);
-        Ok(())
     }
 
     /// The other end's checkpoint has come. If it is ours, the one who was called admits the caller.
