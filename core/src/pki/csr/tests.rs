@@ -205,7 +205,8 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
         ["client", "server"].map(|side| format!("{}TLS 1.3, {side} CertificateVerify\0", " ".repeat(64)));
     let note = crate::tlog::NoteName::of_log(&alice.realm, 1).to_string();
     let renewal = renewal_message(&alice.exporter, Serial([4; 16]), &alice.name);
-    let uses = [request, &binding, &renewal, client.as_bytes(), server.as_bytes(), note.as_bytes()];
+    let word = crate::pki::endorsement::endorsement_message(&alice.realm, &alice.name, crate::id::KeyId([5; 32]));
+    let uses = [request, &binding, &renewal, &word, client.as_bytes(), server.as_bytes(), note.as_bytes()];
     for (n, one) in uses.iter().enumerate() {
         for other in uses.iter().skip(n + 1) {
             let common = one.len().min(other.len());
@@ -213,6 +214,7 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
         }
     }
     assert_eq!(request[0], 0x30);
+    assert!(word.starts_with(b"countersign endorsement v1\0"));
     assert!(binding.starts_with(b"countersign ") && renewal.starts_with(b"countersign "));
 }
 
