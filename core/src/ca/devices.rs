@@ -139,8 +139,10 @@ impl Ca {
                 | Basis::MadeElsewhere
                 | Basis::Reissue => None,
             };
-            let online = is_online(&DeviceName { user: user.clone(), device: label.clone() });
-            Some(OwnDevice { device: label.clone(), key: device.key, since: origin.grant.at, endorsed_by, online })
+            let name = DeviceName { user: user.clone(), device: label.clone() };
+            let (online, revoked) = (is_online(&name), state.revoked(&name).is_some());
+            let since = origin.grant.at;
+            Some(OwnDevice { device: label.clone(), key: device.key, since, endorsed_by, online, revoked })
         });
         let waiting = self.waiting_room.of(user).filter_map(|(_, waiting)| {
             Some(WaitingDevice {

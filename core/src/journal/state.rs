@@ -33,12 +33,12 @@ pub struct State {
     pub(super) log: Book,
     /// Who certifies.
     pub(super) issuing: Option<Fingerprint>,
-    /// The relay's newest certificate.
-    pub(super) relay: Option<Fingerprint>,
     /// Every certificate that was revoked.
     pub(super) revocations: BTreeMap<Serial, Revocation>,
     /// The newest revocation list of each issuing CA.
     pub(super) lists: BTreeMap<IssuerId, ListPlace>,
+    /// The relay's newest certificate.
+    pub(super) relay: Option<Fingerprint>,
 }
 
 /// The realm, from its first record.

@@ -66,7 +66,7 @@ codes! {
     REALM_FULL = 211, "the realm has no room for another person";
     BUSY = 212, "the server is busy: try again in a moment";
     ISSUE_FAILED = 213, "the server could not issue the certificate: its log says why";
-    DEVICE_TAKEN = 214, "the user has a device of this name already: choose another one";
+    DEVICE_TAKEN = 214, "the user is there already and has a device of this name: choose another name for the device, or for yourself";
     DEVICES_FULL = 215, "the user has as many devices as a person can have";
     NOT_ENDORSED = 216, "no device of this user has given its word for this one";
     ENDORSEMENTS_TOO_MANY = 217, "the device that approves was approved by too many others in a row: approve with an older one";

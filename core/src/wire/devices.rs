@@ -91,6 +91,8 @@ pub struct OwnDevice {
     pub endorsed_by: Option<DeviceLabel>,
     /// Whether it is present.
     pub online: bool,
+    /// Whether it was revoked.
+    pub revoked: bool,
 }
 
 /// A device that waits to be approved.

@@ -78,7 +78,7 @@ fn devices(golden: &mut Golden, ask: AskId) {
     let endorse = DevicesRequest::Endorse { ask, device: phone.clone(), endorsement: Box::new(word) };
     golden.check("request.devices.endorse", &devices(endorse));
     golden.check("request.devices.dismiss", &devices(DevicesRequest::Dismiss { ask, device: phone.clone() }));
-    let listed = OwnDevice { device: phone.clone(), key, since, endorsed_by: Some(by), online: true };
+    let listed = OwnDevice { device: phone.clone(), key, since, endorsed_by: Some(by), online: true, revoked: false };
     let key = ByteArray::new(own.spki().ed25519_bytes().unwrap());
     let waits = WaitingDevice { device: phone.clone(), key, commitment: nonce.commitment(), since };
     let list = DevicesEvent::List { ask, own: vec![listed], waiting: vec![waits] };

@@ -124,14 +124,19 @@ fn unexpected(other: &Asked) -> Failure {
 }
 
 fn print(device: &OwnDevice, stored: &Stored, json: bool) -> Result<(), Failure> {
-    let OwnDevice { device, key, since, endorsed_by, online } = device;
+    let OwnDevice { device, key, since, endorsed_by, online, revoked } = device;
     if json {
         let by = endorsed_by.as_ref().map(DeviceLabel::as_str);
-        let line = json!({ "device": device.as_str(), "state": "yours", "online": online, "key": key.to_string(),
+        let state = if *revoked { "revoked" } else { "yours" };
+        let line = json!({ "device": device.as_str(), "state": state, "online": online, "key": key.to_string(),
             "since": since.to_string(), "approved_by": by });
         return print_line(line);
     }
-    let state = if *online { "online" } else { "offline" };
+    let state = match (*revoked, *online) {
+        (true, _) => "REVOKED",
+        (false, true) => "online",
+        (false, false) => "offline",
+    };
     let this = if *device == stored.name.device { " (this one)" } else { "" };
     let by = endorsed_by.as_ref().map_or_else(String::new, |by| format!(", approved by {by}"));
     print_line(format_args!("{:<16} {state:<8} since {since}{by}{this}", device.as_str()))

@@ -216,6 +216,7 @@ fn waits(event: &Event) -> bool {
             | Event::Doze
             | Event::BackUp
             | Event::Restore
+            | Event::Revoke
             // A month of a villain who comes every few seconds would be millions of events, and as many looks.
             | Event::Villain(_)
             | Event::Gust(_)

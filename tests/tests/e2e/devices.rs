@@ -47,6 +47,10 @@ fn a_second_device_joins_by_the_code_that_it_shows() {
     assert!(lines.iter().any(|line| line.starts_with("phone") && line.contains("approved by laptop")), "{lines:?}");
     let fetched = bob.run(&["cert", "fetch", "alice", "--json"]).done().objects();
     assert_eq!(fetched.len(), 2, "{fetched:?}");
+    let _ = server.run(&["revoke", "alice/phone"]).done();
+    let listed = alice.run(&["devices", "--json"]).done().objects();
+    let states: Vec<_> = listed.iter().map(|line| line["state"].clone()).collect();
+    assert_eq!(states, ["yours", "revoked"]);
     let entries = server.run(&["log"]).done().out;
     assert!(entries.iter().any(|line| line.contains("alice/phone") && line.contains("laptop")), "{entries:?}");
 }
@@ -68,8 +72,8 @@ fn another_code_than_the_one_that_is_shown_approves_nothing() {
     let sentence = approving.finish().refused(2);
     assert!(sentence.contains("is needed on standard input"), "{sentence}");
     let _ = alice.run(&["devices", "dismiss", "phone"]).done();
-    let sentence = joining.finish().refused(3);
-    assert!(sentence.contains("the device was not approved"), "{sentence}");
+    joining.see_part("error: the server refused: the device was not approved");
+    assert_eq!(joining.finish().code, Some(3));
 }
 
 #[test]
@@ -88,5 +92,5 @@ fn who_does_not_wait_or_approves_nobody_is_told_in_one_sentence() {
     assert!(sentence.contains("can't be the name of a device"), "{sentence}");
     // The name of a device that she has is taken at once.
     let sentence = other.run(&["join", &link, "--user", "alice", "--device", "laptop"]).refused(3);
-    assert!(sentence.contains("the user has a device of this name already"), "{sentence}");
+    assert!(sentence.contains("the user is there already and has a device of this name"), "{sentence}");
 }

@@ -54,9 +54,8 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["history", "bob"],
         &["sendfile", "bob", "x"],
         &["verify", "bob"],
-        &["devices"],
+        &["devices", "revoke", "phone"],
         &["recover"],
-        &["cert", "renew"],
     ] {
         let sentence = alice.run(args).refused(2);
         assert!(sentence.contains("does not exist yet") && sentence.contains(args[0]), "{args:?}: {sentence}");
@@ -138,7 +137,7 @@ fn an_enrolment_that_the_server_refuses_is_exit_3() {
         ("bob", &used, "the invite has been used already"),
         ("bob", &other_token, "does not know this invite"),
         ("bob", &of_carol, "the invite is for another user name"),
-        ("alice", &fresh, "the user name is taken"),
+        ("alice", &fresh, "the user is there already and has a device of this name"),
         ("a1ice", &fresh, "looks too much like somebody else's"),
     ] {
         let sentence = Person::new(name).join(link).refused(3);

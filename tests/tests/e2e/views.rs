@@ -74,7 +74,8 @@ fn the_ca_is_shown_as_openssl_reads_it_and_says_whether_the_roots_key_is_here() 
         assert!([json!(days), json!(days - 1)].contains(&object[what]["days_left"]), "{object}");
     }
     assert_eq!(object["issuing_ends_soon"], json!(false));
-    let none = json!({"all": 1, "valid": 1, "superseded": 0, "expired": 0, "not_yet_valid": 0, "granted": 0});
+    let none =
+        json!({"all": 1, "valid": 1, "superseded": 0, "expired": 0, "not_yet_valid": 0, "granted": 0, "revoked": 0});
     assert_eq!(object["issued"], none);
 
     let shown = lines(&server, &["ca", "show"]);

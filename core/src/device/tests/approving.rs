@@ -105,6 +105,7 @@ fn a_second_device_waits_until_one_that_the_person_has_vouches_for_it() {
     let (own, waiting) = devices(&mut town, laptop);
     let seen: Vec<_> = own.iter().map(|own| (own.device.as_str(), own.endorsed_by.clone(), own.online)).collect();
     assert_eq!(seen, [("laptop", None, true), ("phone", Some(label("laptop")), true)]);
+    assert!(own.iter().all(|own| !own.revoked));
     assert_eq!(waiting, []);
 }
 
