@@ -39,7 +39,6 @@ pub(super) fn endorsed_v3(state: &mut State, grant: Grant, endorsement: Endorsem
 }
 
 /// Whether somebody who is there already could have a further device of this name and key, if one of theirs vouches for it.
-/// With the serial if the very same one was granted before.
 pub fn may_wait(state: &State, token: &TokenHash, name: &DeviceName, key: KeyId, at: Wall) -> Result<(), EnrolRefusal> {
     is_admitted(state, token, name, at)?;
     has_room(state, name, key)
