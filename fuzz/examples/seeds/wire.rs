@@ -12,13 +12,19 @@ use super::Seeds;
 
 /// The golden messages, one a line: name and frame.
 const MESSAGES: &str = include_str!("../../../core/src/wire/golden/v1.hex");
-/// The golden journal, one record a line, and a digest at its end.
-const JOURNAL: &str = include_str!("../../../core/src/journal/golden/v1.hex");
+/// The golden journals, one for each version of the rules: one record a line, and a digest at its end.
+const JOURNALS: [&str; 3] = [
+    include_str!("../../../core/src/journal/golden/v1.hex"),
+    include_str!("../../../core/src/journal/golden/v2.hex"),
+    include_str!("../../../core/src/journal/golden/v3.hex"),
+];
 
 /// Each message for its channel and direction, without the frame around it.
 pub(super) fn messages() -> Vec<(&'static str, Seeds)> {
     let targets = [
         ("message_enrol_request", "enrol.enrol"),
+        ("message_enrol_request", "enrol.reveal"),
+        ("message_enrol_request", "enrol.renew"),
         ("message_enrol_event", "enrol."),
         ("message_peer", "peer."),
         ("message_relay_request", "request."),
@@ -84,8 +90,6 @@ pub(super) fn links() -> Seeds {
 
 /// The golden journal and the cast's, raw; and scripts that meet each rule of the fold.
 pub(super) fn journals() -> Seeds {
-    let mut golden: Vec<Vec<u8>> = JOURNAL.lines().map(hex).collect();
-    golden.pop();
     let raw = |records: &[Vec<u8>]| {
         let one = |record: &Vec<u8>| {
             let length = u16::try_from(record.len()).expect("a record is short").to_be_bytes();
@@ -101,15 +105,20 @@ pub(super) fn journals() -> Seeds {
     let issue = |serial: u8, how: u8| vec![4, serial, how];
     let script = |parts: &[&[u8]]| parts.concat();
     let journal = script(&[&founded, &open, &bound, &alice, &issue(0, 0), &bob, &issue(1, 0)]);
-    vec![
-        ("golden".into(), raw(&golden)),
+    let golden = JOURNALS.iter().enumerate().map(|(n, journal)| {
+        let mut records: Vec<Vec<u8>> = journal.lines().map(hex).collect();
+        records.pop();
+        (format!("golden-{}", n + 1), raw(&records))
+    });
+    let scripts = [
         ("cast".into(), raw(&cast().home.journal)),
         ("whole".into(), journal.clone()),
         ("twice".into(), [journal.clone(), journal].concat()),
         ("look-alike".into(), script(&[&founded, &open, &bound, &alice, &[2, 0, 1, 2, 1, 2, 4, 4]])),
         ("altered".into(), script(&[&founded, &open, &alice, &[4, 0, 6, 1, 0], &[4, 0, 7, 3], &issue(0, 1)])),
         ("late".into(), script(&[&founded, &[1, 1, 1, 0], &alice, &[1, 1, 1, 7], &alice])),
-    ]
+    ];
+    golden.chain(scripts).collect()
 }
 
 fn golden() -> impl Iterator<Item = (String, Vec<u8>)> {
