@@ -14,7 +14,7 @@ use crate::tlog::{
     AuditRefusal, Certified, Checkpoint, CheckpointRefusal, ConsistencyProof, Frontier, Hash, Head, Included, Kin,
     Leaf, LeafRefusal, LineageRefusal, LogKey, NoteName, ProofRefusal, Reading, View, ViewRefusal,
 };
-use crate::tls::{CertRefusal, Judged, Trust};
+use crate::tls::{CertRefusal, Judged, LogSubject, Trust};
 use crate::wire::log::{Lineage, LogHead, LogProof};
 
 /// What is kept of the log between two runs.
@@ -94,6 +94,8 @@ pub struct Following(Option<Known>);
 struct Known {
     realm: Realm,
     certificate: CertificateDer<'static>,
+    /// What the root says by it, judged once: signatures don't change. Its time is asked at each head.
+    subject: LogSubject,
     view: View,
     reading: Reading,
 }
@@ -103,10 +105,12 @@ impl Following {
     pub fn restore(trust: &Trust, followed: &Followed, now: Wall) -> Result<Self, LogRefusal> {
         let bytes = followed.checkpoint.as_bytes();
         let checkpoint = Checkpoint::parse(bytes).map_err(LogRefusal::Checkpoint)?;
-        let key = key(trust, &followed.certificate, checkpoint.origin().clone(), now)?;
+        let subject = judge(trust, &followed.certificate, now)?;
+        let key = key(trust, checkpoint.origin().clone(), &subject)?;
         let view = View::restore(&key, bytes).map_err(LogRefusal::Checkpoint)?;
         let reading = reading(followed.reading.clone(), view.newest().origin());
-        Ok(Self(Some(Known { realm: trust.realm().clone(), certificate: followed.certificate.clone(), view, reading })))
+        let (realm, certificate) = (trust.realm().clone(), followed.certificate.clone());
+        Ok(Self(Some(Known { realm, certificate, subject, view, reading })))
     }
 
     /// How much of the log was seen: what the server is asked to go on from.
@@ -152,7 +156,18 @@ impl Following {
     pub fn hear(&mut self, trust: &Trust, incarnation: u64, head: &LogHead, now: Wall) -> Result<News, LogRefusal> {
         let certificate = CertificateDer::from(head.certificate.to_vec());
         let origin = NoteName::of_log(trust.realm(), incarnation);
-        let key = key(trust, &certificate, origin, now)?;
+        let subject = match self.0.as_ref().filter(|known| known.certificate == certificate) {
+            Some(known) => known.subject.clone(),
+            None => judge(trust, &certificate, now)?,
+        };
+        subject.check_validity(now).map_err(LogRefusal::Certificate)?;
+        let newest = self.0.as_ref().map(|known| known.view.newest());
+        if newest.is_some_and(|newest| {
+            *newest.origin() == origin && newest.key().spki() == &subject.key && newest.is(&head.checkpoint)
+        }) {
+            return Ok(News::None);
+        }
+        let key = key(trust, origin, &subject)?;
         let checkpoint = key.open(&head.checkpoint).map_err(LogRefusal::Checkpoint)?;
         let proof: Option<&ConsistencyProof> = head.consistency.as_ref();
         let is_news = match &mut self.0 {
@@ -170,7 +185,7 @@ impl Following {
         };
         let reading = reading(self.0.take().map(|known| known.reading), checkpoint.origin());
         let realm = trust.realm().clone();
-        self.0 = Some(Known { realm, certificate, view: View::begin(checkpoint), reading });
+        self.0 = Some(Known { realm, certificate, subject, view: View::begin(checkpoint), reading });
         Ok(self.followed().map_or(News::None, is_news))
     }
 
@@ -231,12 +246,19 @@ fn reading(kept: Option<Reading>, log: &NoteName) -> Reading {
     }
 }
 
-/// The key of a log of the realm, which the root has certified.
-fn key(trust: &Trust, certificate: &CertificateDer<'_>, origin: NoteName, now: Wall) -> Result<LogKey, LogRefusal> {
-    if certificate.len() > CERTIFICATE_BYTES_MAX || !is_of_realm(&origin, trust.realm()) {
+/// What the root says of a log's key.
+fn judge(trust: &Trust, certificate: &CertificateDer<'_>, now: Wall) -> Result<LogSubject, LogRefusal> {
+    if certificate.len() > CERTIFICATE_BYTES_MAX {
         return Err(LogRefusal::Certificate(CertRefusal::Malformed));
     }
-    let subject = trust.judge_log(certificate, now).map_err(LogRefusal::Certificate)?;
+    trust.judge_log(certificate, now).map_err(LogRefusal::Certificate)
+}
+
+/// The key of a log of the realm, which the root has certified.
+fn key(trust: &Trust, origin: NoteName, subject: &LogSubject) -> Result<LogKey, LogRefusal> {
+    if !is_of_realm(&origin, trust.realm()) {
+        return Err(LogRefusal::Certificate(CertRefusal::Malformed));
+    }
     LogKey::new(origin, &subject.key).ok_or(LogRefusal::Certificate(CertRefusal::Algorithm))
 }
 

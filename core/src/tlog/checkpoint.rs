@@ -214,6 +214,11 @@ impl VerifiedCheckpoint {
         body(self.origin(), &self.head)
     }
 
+    /// Whether these bytes are this very checkpoint, signature included: then they need not be checked again.
+    pub fn is(&self, note: &[u8]) -> bool {
+        self.to_string().as_bytes() == note
+    }
+
     /// The note with the log's signature alone.
     pub fn note(&self) -> Note {
         Note::signed(self.text(), self.key.0.line(self.signature.to_vec()))

@@ -13,6 +13,7 @@ use crate::limits::{LOG_PAGE_MAX, LOG_READ_MAX};
 use crate::pki::{Founded, found_realm};
 use crate::testing::{START, Town, device_name, rng};
 use crate::time::{Instant, Now};
+use crate::tlog::note::SignatureRefusal;
 use crate::tlog::{Certified, Head, LogSigner, Tree};
 use crate::wire::log::Lineage;
 use crate::wire::log::LogPage;
@@ -89,6 +90,29 @@ fn another_history_is_refused_and_changes_nothing() {
     assert!(matches!(refused(&mut following, &silent(log.head(9, 5))), ViewRefusal::Unproven { .. }));
     assert!(matches!(refused(&mut following, &silent(log.head(2, 5))), ViewRefusal::Older { .. }));
     assert_eq!(following.followed(), log.seen(5).followed());
+}
+
+#[test]
+fn what_is_known_of_a_log_s_key_ends_with_its_certificate_and_stands_for_no_other() {
+    let (log, foreign) = (Log::new(1, 4), Log::new(2, 4));
+    let mut following = log.seen(4);
+    let head = log.head(4, 4);
+    let end = log.trust.judge_log(&log.founded.log.clone().into(), START).unwrap().not_after;
+    let mut at = |head: &LogHead, now| following.hear(&log.trust, INCARNATION, head, now);
+    assert_eq!(at(&head, end), Ok(News::None));
+    let over = end.plus(Duration::from_secs(1));
+    assert_eq!(at(&head, over), Err(LogRefusal::Certificate(CertRefusal::Expired)));
+    let before = START.minus(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(at(&head, before), Err(LogRefusal::Certificate(CertRefusal::NotYetValid)));
+    let altered = |checkpoint| LogHead { checkpoint, ..head.clone() };
+    let forged = Err(LogRefusal::Checkpoint(CheckpointRefusal::Signature(SignatureRefusal::OtherKey)));
+    assert_eq!(at(&altered(foreign.head(4, 4).checkpoint), START), forged, "another key's word for the same");
+    let other = LogHead { certificate: ByteBuf::from(foreign.founded.log.clone()), ..head.clone() };
+    assert_eq!(
+        at(&other, START),
+        Err(LogRefusal::Certificate(CertRefusal::ForeignIssuer)),
+        "the same under another key"
+    );
 }
 
 type IsRight = fn(&LogRefusal) -> bool;

@@ -72,13 +72,17 @@ impl Root {
     }
 
     pub(super) fn check_validity(&self, now: Wall) -> Result<(), CertRefusal> {
-        if now < self.not_before {
-            Err(CertRefusal::NotYetValid)
-        } else if now > self.not_after {
-            Err(CertRefusal::Expired)
-        } else {
-            Ok(())
-        }
+        is_within(self.not_before, self.not_after, now)
+    }
+}
+
+fn is_within(not_before: Wall, not_after: Wall, now: Wall) -> Result<(), CertRefusal> {
+    if now < not_before {
+        Err(CertRefusal::NotYetValid)
+    } else if now > not_after {
+        Err(CertRefusal::Expired)
+    } else {
+        Ok(())
     }
 }
 
@@ -98,8 +102,17 @@ pub struct IssuingSubject {
 pub struct LogSubject {
     /// Its key.
     pub key: Spki,
-    /// Its last second.
+    /// Its first second, or its root's if that is later.
+    pub not_before: Wall,
+    /// Its last second, or its root's if that is earlier.
     pub not_after: Wall,
+}
+
+impl LogSubject {
+    /// Whether what was believed once is good at `now`, too: a certificate can become invalid by time alone.
+    pub fn check_validity(&self, now: Wall) -> Result<(), CertRefusal> {
+        is_within(self.not_before, self.not_after, now)
+    }
 }
 
 impl Trust {
@@ -122,8 +135,9 @@ impl Trust {
     pub fn judge_log(&self, der: &CertificateDer<'_>, now: Wall) -> Result<LogSubject, CertRefusal> {
         let parsed = self.below_root(der, now, is_log)?;
         let key = Spki::ed25519(parsed.public_key().raw).ok_or(CertRefusal::Algorithm)?;
-        let (_, not_after) = validity(&parsed);
-        Ok(LogSubject { key, not_after })
+        let (not_before, not_after) = validity(&parsed);
+        let Root { not_before: root_not_before, not_after: root_not_after, .. } = self.root;
+        Ok(LogSubject { key, not_before: not_before.max(root_not_before), not_after: not_after.min(root_not_after) })
     }
 
     /// Reads a certificate of some kind that the root itself has signed, and that is valid now.
@@ -147,12 +161,7 @@ impl Trust {
             return Err(CertRefusal::Malformed);
         }
         let (not_before, not_after) = validity(&parsed);
-        if now < not_before {
-            return Err(CertRefusal::NotYetValid);
-        }
-        if now > not_after {
-            return Err(CertRefusal::Expired);
-        }
+        is_within(not_before, not_after, now)?;
         Ok(parsed)
     }
 }

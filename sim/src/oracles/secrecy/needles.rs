@@ -6,20 +6,23 @@ use std::collections::BTreeMap;
 const SECRET_BYTES_MAX: usize = 24;
 /// The longest form of one: a list of decimal numbers, each with a comma and a blank.
 pub(super) const LONGEST_BYTES: usize = 5 * SECRET_BYTES_MAX;
-/// The pairs of bytes with which a secret may begin.
-const PAIRS: usize = 1 << 16;
+/// How many bytes of a secret are looked at first.
+const BEGINNING_BYTES: usize = 4;
+/// The places of a table in which the beginnings are marked, as a power of two: small enough to stay close to the processor,
+/// so large that nearly all of a haystack is passed over by it alone.
+const PLACES_LOG2: u32 = 16;
 
 /// What is looked for.
 #[derive(Debug)]
 pub(super) struct Needles {
-    /// Whether a secret begins with this pair of bytes: most places of a haystack are passed over by this alone.
-    begins: Vec<bool>,
-    by_pair: BTreeMap<[u8; 2], Vec<(Vec<u8>, &'static str)>>,
+    /// A bit for each place at which the beginning of a secret falls.
+    begins: Vec<u64>,
+    by_beginning: BTreeMap<u32, Vec<(Vec<u8>, &'static str)>>,
 }
 
 impl Default for Needles {
     fn default() -> Self {
-        Self { begins: vec![false; PAIRS], by_pair: BTreeMap::new() }
+        Self { begins: vec![0; 1 << (PLACES_LOG2 - u64::BITS.ilog2())], by_beginning: BTreeMap::new() }
     }
 }
 
@@ -37,35 +40,39 @@ impl Needles {
             .collect();
         let list = secret.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
         for form in [secret.to_vec(), hex.into_bytes(), list.into_bytes()] {
-            if let [one, two, ..] = form[..] {
-                let of_pair = self.by_pair.entry([one, two]).or_default();
-                if !of_pair.iter().any(|(known, _)| *known == form) {
-                    of_pair.push((form, what));
-                }
-                if let Some(begins) = self.begins.get_mut(place(one, two)) {
-                    *begins = true;
-                }
+            let Some(beginning) = form.first_chunk().copied().map(u32::from_le_bytes) else { continue };
+            let (word, bit) = place(beginning);
+            if let Some(begins) = self.begins.get_mut(word) {
+                *begins |= bit;
+            }
+            let alike = self.by_beginning.entry(beginning).or_default();
+            if !alike.iter().any(|(known, _)| *known == form) {
+                alike.push((form, what));
             }
         }
     }
 
     /// The first secret in the haystack among those that are `wanted`: what it is, and where.
     pub(super) fn find(&self, haystack: &[u8], wanted: impl Fn(&str) -> bool) -> Option<(&'static str, usize)> {
-        haystack.windows(2).enumerate().find_map(|(at, pair)| {
-            let [one, two] = *pair else { return None };
-            if !self.begins.get(place(one, two)).is_some_and(|begins| *begins) {
+        haystack.windows(BEGINNING_BYTES).enumerate().find_map(|(at, beginning)| {
+            let beginning = u32::from_le_bytes(*beginning.first_chunk()?);
+            let (word, bit) = place(beginning);
+            if self.begins.get(word).is_none_or(|begins| begins & bit == 0) {
                 return None;
             }
             let rest = haystack.get(at..)?;
-            let of_pair = self.by_pair.get(&[one, two])?;
-            let found = of_pair.iter().find(|(form, what)| wanted(what) && rest.starts_with(form))?;
+            let alike = self.by_beginning.get(&beginning)?;
+            let found = alike.iter().find(|(form, what)| wanted(what) && rest.starts_with(form))?;
             Some((found.1, at))
         })
     }
 }
 
-fn place(one: u8, two: u8) -> usize {
-    usize::from(one) << 8 | usize::from(two)
+/// Where a beginning is marked: the word of the table, and the bit in it. Multiplied (Knuth, volume 3, 6.4), so that
+/// beginnings that differ little do not fall together.
+fn place(beginning: u32) -> (usize, u64) {
+    let place = beginning.wrapping_mul(0x9e37_79b1) >> (u32::BITS - PLACES_LOG2);
+    (place as usize / 64, 1 << (place % 64))
 }
 
 #[cfg(test)]
