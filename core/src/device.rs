@@ -13,6 +13,7 @@
 //!
 //! Enrolment is a machine of its own, [`enrol::Enrolment`]: a device that has no certificate can do nothing else.
 
+pub mod acquaintances;
 pub mod approve;
 pub mod asks;
 pub mod backoff;
@@ -27,6 +28,7 @@ mod meeting;
 mod parting;
 pub mod renewal;
 mod returning;
+pub mod safety_number;
 pub mod session;
 pub mod watch;
 
@@ -44,6 +46,7 @@ use crate::wire::Extensions;
 use crate::wire::log::Lineage;
 use crate::wire::relay::RelayRequest;
 
+pub use acquaintances::{Acquaintances, Met, Standing};
 use approve::Approvals;
 use asks::Asks;
 pub use asks::{Asked, Fetched};
@@ -52,6 +55,7 @@ pub use contract::{Command, Event, Input, Output, Wake};
 pub use following::{Followed, Following, LogRefusal};
 use renewal::Renewing;
 pub use renewal::{NotRenewed, Renewed};
+pub use safety_number::SafetyNumber;
 use session::{RelaySession, SessionEvent};
 use watch::Watch;
 
@@ -125,6 +129,13 @@ impl Device {
     #[must_use]
     pub fn with_reach(mut self, reach: Reach) -> Self {
         self.calls.set_reach(reach);
+        self
+    }
+
+    /// The same device, which has met these people before.
+    #[must_use]
+    pub fn with_acquaintances(mut self, met: Acquaintances) -> Self {
+        self.calls.set_acquaintances(met);
         self
     }
 

@@ -253,6 +253,8 @@ pub const DIRECT_ACCEPTS_MAX: usize = 64;
 /// A line that was said on a direct connection and is not confirmed for this long, while nothing comes in, shows that the
 /// connection is dead. While something does, [`SILENCE_TIME_MAX`] holds as in the tunnel.
 pub const DIRECT_HEARD_TIME_MAX: Duration = Duration::from_secs(10);
+/// People whom a device remembers to have met.
+pub const ACQUAINTANCES_MAX: usize = 10_000;
 /// Calls that one device has at one time, waiting ones included.
 pub const CALLS_MAX: usize = TUNNELS_PER_DEVICE_MAX;
 

@@ -34,7 +34,7 @@ use crate::id::{ConnId, DeviceName};
 use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES, PEER_LINE_OVERHEAD_BYTES, PEER_OUTBOX_BYTES_MAX};
 use crate::link::{Link, LinkEvent};
 use crate::time::{Now, Wall};
-use crate::tlog::Split;
+use crate::tlog::{Founder, Split};
 use crate::tls::{Credentials, Dial, Doors, Lists, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
@@ -368,6 +368,11 @@ impl Peer {
             self.events.push_back(PeerEvent::Split(split));
         }
         Err(fault)
+    }
+
+    /// Whose device the other end is, as the log has it.
+    pub fn founder(&self) -> Founder {
+        self.agreement.founder()
     }
 
     fn opened(&mut self, now: Now) {

@@ -32,6 +32,7 @@ pub mod log;
 pub mod logbook;
 pub mod lookup;
 pub mod machine;
+pub mod metbook;
 pub mod notice;
 pub mod outcome;
 pub mod reactor;
@@ -40,6 +41,7 @@ pub mod renewed;
 pub mod screen;
 pub mod skew;
 pub mod typed;
+pub mod verify;
 pub mod who;
 
 use std::path::PathBuf;
@@ -142,7 +144,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Room(_) => later("room"),
         Command::History(_) => later("history"),
         Command::Sendfile(_) => later("sendfile"),
-        Command::Verify(_) => later("verify"),
+        Command::Verify { user, accept, json } => verify::verify(world, &user, accept, json),
         Command::Log { command: None } => Err(Failure::usage("client log needs a word more: check")),
         Command::Log { command: Some(LogCommand::Check { json, acknowledge }) } => log::check(world, json, acknowledge),
         Command::Devices { json, command: None } => devices::list(world, json),

@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::id::{AskId, UserName};
 use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, LOG_READ_MAX, USERS_MAX};
 use crate::time::{Deadlines, Instant, Now, Wall};
+use crate::tlog::Founder;
 use crate::tls::{CertRefusal, Judged, Side, judge_device};
 use crate::wire::Code;
 use crate::wire::log::{self, Lineage, LogPage, LogProof};
@@ -47,6 +48,8 @@ pub struct Fetched {
     pub issuing: CertificateDer<'static>,
     /// What it says, if it is to be believed now.
     pub verdict: Result<Judged, CertRefusal>,
+    /// Which person's device it is, if the log shows that it is one's.
+    pub founder: Option<Founder>,
 }
 
 /// The asks of a device, one of each kind at a time.
@@ -184,15 +187,19 @@ impl Asks {
         let (leaf, issuing) = (CertificateDer::from(leaf.into_vec()), CertificateDer::from(issuing.into_vec()));
         let proof: Option<LogProof> = extensions.get(log::PROOF)?;
         let lineage: Lineage = extensions.get(log::LINEAGE)?.unwrap_or_default();
+        let mut founder = None;
         let verdict = judge_device(&own.trust, &leaf, std::slice::from_ref(&issuing), Side::Client, now.wall, None)
             .and_then(|judged| if judged.device.user == *user { Ok(judged) } else { Err(CertRefusal::OtherName) })
             .and_then(|judged| match own.log.believe(&judged, proof.as_ref(), &lineage) {
-                Ok(_) => Ok(judged),
+                Ok(expected) => {
+                    founder = Some(expected.founder());
+                    Ok(judged)
+                }
                 Err(LogRefusal::Lineage(_)) => Err(CertRefusal::NotEndorsed),
                 Err(_) => Err(CertRefusal::NotLogged),
             })
             .and_then(|judged| own.lists.judge(judged.issuer, judged.serial, now.wall).map(|()| judged));
-        fetched.push(Fetched { leaf, issuing, verdict });
+        fetched.push(Fetched { leaf, issuing, verdict, founder });
         if more {
             if fetched.len() >= DEVICES_PER_USER_MAX {
                 return Err(Fault::Malformed);

@@ -14,6 +14,7 @@
 //! When both call at once, `peer/glare.rs` says whose call goes on; the other end takes it, since it wanted to speak.
 
 mod branches;
+mod changed;
 mod event;
 mod find;
 mod listed;
@@ -24,6 +25,7 @@ mod vouched;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::acquaintances::Acquaintances;
 use super::leaving::Leaving;
 use super::{Identity, Output, Wake};
 use crate::fault::CloseReason;
@@ -68,6 +70,8 @@ pub struct Calls {
     vouch: VecDeque<UserName>,
     /// With what the calls go on that were introduced before the device's certificate was renewed.
     introduced_with: BTreeMap<TunnelId, Credentials>,
+    /// Who the others are to this device.
+    met: Acquaintances,
     /// That the server has shown the other end of a call another history than us.
     split: Option<Box<Split>>,
 }
@@ -161,6 +165,7 @@ impl Calls {
             turned: false,
             vouch: VecDeque::new(),
             introduced_with: BTreeMap::new(),
+            met: Acquaintances::default(),
             split: None,
         }
     }
@@ -168,6 +173,11 @@ impl Calls {
     /// How far calls go for a direct connection, from the next one on.
     pub fn set_reach(&mut self, reach: Reach) {
         self.reach = reach;
+    }
+
+    /// Whom this device has met before.
+    pub fn set_acquaintances(&mut self, met: Acquaintances) {
+        self.met = met;
     }
 
     /// The user wishes to speak to somebody.
@@ -291,6 +301,9 @@ impl Calls {
     /// Somebody calls: this one, as the log has them.
     pub fn introduced(&mut self, tunnel: TunnelId, expected: Expected, now: Now) {
         let from = expected.device().clone();
+        if let Some(before) = self.was_other(&expected) {
+            return self.turn_away(tunnel, from, before);
+        }
         let known = self.with(&from.user);
         match known.and_then(|id| self.by_id.get(&id).map(|call| (id, &call.stage))) {
             Some((id, Stage::Waiting)) => self.take(id, tunnel, expected, now),

@@ -27,9 +27,10 @@ fn user(name: &str) -> UserName {
 
 const NO_PATIENCE: Duration = Duration::ZERO;
 
+/// What happened in calls; whom somebody meets for the first time is for the tests of that (`calls/changed/tests.rs`).
 fn call_events(events: &[Event]) -> Vec<CallEvent> {
     let call = |event: &Event| if let Event::Call(_, call) = event { Some(call.clone()) } else { None };
-    events.iter().filter_map(call).collect()
+    events.iter().filter_map(call).filter(|call| !matches!(call, CallEvent::Met(..))).collect()
 }
 
 fn incoming(events: &[Event]) -> CallId {

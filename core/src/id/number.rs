@@ -95,6 +95,25 @@ macro_rules! hashed {
         pub struct $name(pub [u8; 32]);
 
         impl $name {
+            /// Reads what `Display` writes: 64 hexadecimal digits in lower case. `None` if it is anything else.
+            pub fn parse(text: &str) -> Option<Self> {
+                let digits = text.as_bytes();
+                let half = |digit: u8| match digit {
+                    b'0'..=b'9' => Some(digit - b'0'),
+                    b'a'..=b'f' => Some(digit - b'a' + 10),
+                    _ => None,
+                };
+                let mut out = [0; 32];
+                if digits.len() != 2 * out.len() {
+                    return None;
+                }
+                for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+                    let [high, low] = *pair else { return None };
+                    *byte = half(high)? << 4 | half(low)?;
+                }
+                Some(Self(out))
+            }
+
             /// The name of `bytes`.
             pub fn of(bytes: &[u8]) -> Self {
                 let mut out = [0; 32];
@@ -163,7 +182,15 @@ impl fmt::Display for Serial {
 }
 
 fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    // In bites, so that nothing is allocated and little is called: states are full of these.
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
+    bytes.chunks(16).try_for_each(|bite| {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bite) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        f.write_str(std::str::from_utf8(digits.get(..2 * bite.len()).unwrap_or_default()).map_err(|_| fmt::Error)?)
+    })
 }
 
 #[cfg(test)]
@@ -172,6 +199,16 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
+
+    #[test]
+    fn the_digits_of_a_hash_read_back_and_nothing_else_is_one() {
+        let key = KeyId::of(b"x");
+        let text = key.to_string();
+        assert_eq!(KeyId::parse(&text), Some(key));
+        for other in ["", &text[1..], &(text.clone() + "0"), &text.to_uppercase(), &text.replace('a', "g")] {
+            assert_eq!(KeyId::parse(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn every_drawn_serial_is_positive_of_one_length_and_reads_back() {

@@ -102,6 +102,10 @@ impl Agreement {
             return Err(Disagreement::Again);
         }
         let ours = self.expected.included.under();
+        if ours.is(note) {
+            self.agreed = true;
+            return Ok(());
+        }
         let theirs = ours.key().open(note).map_err(|_| Disagreement::OtherLog)?;
         if ours.head() == theirs.head() {
             self.agreed = true;
@@ -111,6 +115,11 @@ impl Agreement {
             Some(split) => Err(Disagreement::Split(Box::new(split))),
             None => Err(Disagreement::OtherLog),
         }
+    }
+
+    /// Whose device it is with.
+    pub(super) fn founder(&self) -> Founder {
+        self.expected.founder
     }
 
     /// Whether both hold the same checkpoint.

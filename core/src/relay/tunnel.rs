@@ -243,6 +243,7 @@ pub mod codes {
             | Code::IN_A_CALL
             | Code::NO_ANSWER
             | Code::GLARE
+            | Code::CHANGED
             | Code::FINISHED
             | Code::TIMED_OUT
             | Code::TLS_FAILED => code,

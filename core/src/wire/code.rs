@@ -92,6 +92,7 @@ codes! {
     GLARE = 309, "both called at once, and the other call goes on";
     TOO_EARLY = 310, "this device is not attending yet";
     ELSEWHERE = 311, "taken on another device";
+    CHANGED = 312, "they have met somebody else under this name, and have not accepted the change";
 }
 
 impl fmt::Display for Code {

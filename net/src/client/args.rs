@@ -82,9 +82,17 @@ pub enum Command {
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Sendfile(Later),
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Verify(Later),
+    /// Show the number to compare with somebody by another way, and whether they are who they were
+    Verify {
+        /// Whom
+        user: String,
+        /// Take whoever has this name now for the one whom you mean by it
+        #[arg(long)]
+        accept: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// The realm's transparency log: what the server's CA did
     Log {
         /// What to do with it.

@@ -26,7 +26,7 @@ use super::notice::Notice;
 use super::reactor::{Reactor, SIGNAL};
 use super::screen::Screen;
 use super::typed::{Lines, Typed};
-use super::{World, logbook, outcome, renewed, skew};
+use super::{World, logbook, metbook, outcome, renewed, skew};
 use crate::config::client::{Direct, Path};
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
@@ -144,7 +144,8 @@ fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, inp
     let mut signals = Signals::take()?;
     signals.register(reactor.registry(), SIGNAL).map_err(Failure::failed)?;
     let mut lines = Lines::start(reactor.waker(), input_again)?;
-    let mut device = Device::new(tls_env(), identity, true).with_reach(reach);
+    let mut device =
+        Device::new(tls_env(), identity, true).with_reach(reach).with_acquaintances(metbook::load(&stored.folder)?);
     let desk = Desk::new(screen.has_typist());
     let mut chat = Chat { role, stored, desk, screen, known: false, lost: false, warned: false };
     device.handle(Input::Start, reactor.now(), &mut OsEntropy);
@@ -214,7 +215,14 @@ impl<R: Role> Chat<'_, R> {
                 }
             }
             Event::Presence(name, online) => self.desk.tell(Notice::presence(name, online)),
-            Event::Call(id, event) => self.role.call(id, event, &mut self.desk),
+            Event::Call(id, event) => {
+                if let CallEvent::Met(user, met) = &event
+                    && let Err(error) = metbook::keep(&self.stored.folder, user, *met)
+                {
+                    self.desk.tell(Notice::Warning { reason: error.to_string() });
+                }
+                self.role.call(id, event, &mut self.desk);
+            }
             Event::Denied(id, denied) => self.role.denied(id, denied, &mut self.desk),
             Event::Followed(followed) => self.keep(&followed),
             Event::AnotherLog(followed) => {

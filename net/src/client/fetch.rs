@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use countersign_core::device::{Asked, Command, Fetched};
+use countersign_core::device::{Acquaintances, Asked, Command, Fetched};
 use countersign_core::id::UserName;
 use countersign_core::pki::Facts;
 use countersign_core::tls::CertRefusal;
@@ -17,6 +17,7 @@ use super::World;
 use super::ask::ask;
 use super::cert::{rest, write_public};
 use super::clean::{clean, escape_json};
+use super::metbook;
 use crate::exit::{Exit, Failure, print_line};
 use crate::store::folder::FolderError;
 
@@ -27,6 +28,7 @@ struct Shown<'a> {
     device: Option<&'a str>,
     valid: bool,
     problem: Option<String>,
+    standing: Option<&'static str>,
     subject: String,
     serial: String,
     key: Option<String>,
@@ -40,22 +42,10 @@ pub fn fetch(world: &World, user: &str, json: bool, export: Option<&Path>) -> Re
     let user = UserName::parse(user)
         .map_err(|why| Failure::usage(format_args!("{user:?} can't be anybody's user name: {why}")))?;
     let stored = world.stored()?;
-    let fetched = match ask(world, &stored, Command::Fetch(user.clone()))? {
-        Asked::Certificates(_, fetched) => fetched,
-        Asked::Refused(Code::NO_SUCH_USER) => {
-            let words = format!("there is no user {user} here: client who lists everybody");
-            return Err(Failure::new(Exit::Refused, words));
-        }
-        Asked::Refused(code) => {
-            let words = format!("the server does not give the certificates of {user}: {code}");
-            return Err(Failure::failed(words));
-        }
-        other @ (Asked::People(_) | Asked::Log(_) | Asked::Approval(_) | Asked::Renewed(_) | Asked::Unanswered) => {
-            return Err(Failure::failed(format_args!("the server answered something else than asked: {other:?}")));
-        }
-    };
+    let met = metbook::load(&stored.folder)?;
+    let fetched = certificates(ask(world, &stored, Command::Fetch(user.clone()))?, &user)?;
     for certificate in &fetched {
-        show(&user, certificate, world, json)?;
+        show(&user, certificate, &met, world, json)?;
     }
     // An expired or revoked one is the state of a device; one that was never good is the server's lie.
     let is_state = |refusal: &CertRefusal| matches!(refusal, CertRefusal::Expired | CertRefusal::Revoked);
@@ -71,7 +61,25 @@ pub fn fetch(world: &World, user: &str, json: bool, export: Option<&Path>) -> Re
     export.map_or(Ok(()), |dir| write(dir, &user, &fetched, &stored.root, json))
 }
 
-fn show(user: &UserName, fetched: &Fetched, world: &World, json: bool) -> Result<(), Failure> {
+/// The certificates that were asked for.
+pub fn certificates(answer: Asked, user: &UserName) -> Result<Vec<Fetched>, Failure> {
+    match answer {
+        Asked::Certificates(_, fetched) => Ok(fetched),
+        Asked::Refused(Code::NO_SUCH_USER) => {
+            let words = format!("there is no user {user} here: client who lists everybody");
+            Err(Failure::new(Exit::Refused, words))
+        }
+        Asked::Refused(code) => {
+            let words = format!("the server does not give the certificates of {user}: {code}");
+            Err(Failure::failed(words))
+        }
+        other @ (Asked::People(_) | Asked::Log(_) | Asked::Approval(_) | Asked::Renewed(_) | Asked::Unanswered) => {
+            Err(Failure::failed(format_args!("the server answered something else than asked: {other:?}")))
+        }
+    }
+}
+
+fn show(user: &UserName, fetched: &Fetched, met: &Acquaintances, world: &World, json: bool) -> Result<(), Failure> {
     let Some(facts) = Facts::read(&fetched.leaf) else {
         return Err(Failure::new(
             Exit::Refused,
@@ -79,12 +87,14 @@ fn show(user: &UserName, fetched: &Fetched, world: &World, json: bool) -> Result
         ));
     };
     let judged = fetched.verdict.as_ref();
+    let standing = fetched.founder.map(|founder| met.standing(user, founder));
     if json {
         let shown = Shown {
             user,
             device: judged.ok().map(|judged| judged.device.device.as_str()),
             valid: judged.is_ok(),
             problem: judged.err().map(ToString::to_string),
+            standing: standing.map(metbook::word),
             subject: facts.subject,
             serial: facts.serial,
             key: judged.ok().map(|judged| judged.key.to_string()),
@@ -99,6 +109,9 @@ fn show(user: &UserName, fetched: &Fetched, world: &World, json: bool) -> Result
     match judged {
         Ok(judged) => print_line(format_args!("device       {} ({subject})", judged.device))?,
         Err(refusal) => print_line(format_args!("NOT VALID    {subject} ({refusal})"))?,
+    }
+    if let Some(standing) = standing {
+        print_line(format_args!("person       {}", metbook::words(user, standing)))?;
     }
     let left = rest(&facts, world.now().wall);
     print_line(format_args!("serial       {}", facts.serial))?;

@@ -281,6 +281,13 @@ pub enum HomeError {
         /// The file.
         path: PathBuf,
     },
+    /// What was kept of the people who were met is damaged.
+    Met {
+        /// The file.
+        path: PathBuf,
+        /// The line that can't be read, from 1.
+        line: usize,
+    },
     /// More than one certificate where one belongs.
     OneCertificate {
         /// The file.
@@ -361,6 +368,7 @@ impl From<HomeError> for Failure {
             | HomeError::ImportBegun { .. }
             | HomeError::OneCertificate { .. }
             | HomeError::TwoCertificates { .. }
+            | HomeError::Met { .. }
             | HomeError::Reading { .. } => Exit::Failed,
             HomeError::Certificate { .. }
             | HomeError::Log { .. }
@@ -431,6 +439,12 @@ impl fmt::Display for HomeError {
                 f,
                 "{} is not what was kept of the reading of the realm's log ({why}): remove it, and the log is read from its \
                  first entry on",
+                path.display()
+            ),
+            Self::Met { path, line } => write!(
+                f,
+                "line {line} of {} does not say whom this device has met: mend it, or remove the file, and everybody is met for \
+                 the first time again",
                 path.display()
             ),
             Self::NotYetValid { name, at } => {

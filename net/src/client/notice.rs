@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use countersign_core::device::Met;
 use countersign_core::id::{DeviceLabel, DeviceName, Realm, UserName};
 use countersign_core::time::Wall;
 use serde::Serialize;
 
 use super::clean::clean;
+use super::metbook;
 
 /// One thing that a person is told. Its JSON form is what `--json` prints; a text for people is left out of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -87,6 +89,23 @@ pub enum Notice {
         device: DeviceLabel,
         /// Why.
         reason: Declined,
+    },
+    /// Whoever has this name now is not who had it before: no call was made or taken.
+    Changed {
+        /// Who.
+        user: UserName,
+        /// By which device.
+        device: DeviceLabel,
+        /// When the one was met who had the name before.
+        met: Wall,
+        /// What to do.
+        #[serde(skip)]
+        words: String,
+    },
+    /// Somebody is met for the first time.
+    Met {
+        /// Who.
+        user: UserName,
     },
     /// Both ends have proved who they are.
     Open {
@@ -174,6 +193,12 @@ pub enum Declined {
 }
 
 impl Notice {
+    /// Somebody is not who they were.
+    pub fn changed(device: DeviceName, before: Met) -> Self {
+        let words = metbook::changed(&device.user, before);
+        Self::Changed { user: device.user, device: device.device, met: before.since, words }
+    }
+
     /// A presence notice.
     pub fn presence(name: DeviceName, online: bool) -> Self {
         Self::Presence { user: name.user, device: name.device, online }
@@ -188,6 +213,7 @@ impl Notice {
                 | Self::Ringing { .. }
                 | Self::Path { .. }
                 | Self::Renewed { .. }
+                | Self::Met { .. }
         )
     }
 }
@@ -222,6 +248,13 @@ impl fmt::Display for Notice {
                 write!(
                     f,
                     "{from} called and was not answered: standard input has ended, so nobody can be asked; --accept takes calls without asking"
+                )
+            }
+            Self::Changed { words, .. } => f.write_str(words),
+            Self::Met { user } => {
+                write!(
+                    f,
+                    "this is the first time that you meet {user}; client verify {user} shows how to make sure of them"
                 )
             }
             Self::Open { with, device, path, hint } => {

@@ -11,6 +11,7 @@
 //! | the server is too busy, or failed to issue the certificate | 1 |
 //! | calling oneself | 2 |
 //! | declined; no such user; too many calls | 3 |
+//! | one of the two is not who the other has met under this name, and was not accepted yet | 3 |
 //! | a certificate was not believed, by us or by the other side; data was altered on the way | 3 |
 //! | the server has shown the other side another log than us | 3 |
 //! | the server refused the enrolment; it does not know this device; this device's certificate has expired and is not renewed | 3 |
@@ -83,6 +84,13 @@ fn refused(code: Code, with: &UserName) -> (Exit, String) {
         Code::HUNG_UP => (Exit::Failed, format!("the call with {with} was given up before it began")),
         Code::GONE => (Exit::Failed, format!("{with} has gone offline: try again later")),
         Code::TIMED_OUT => (Exit::Failed, "the server did not answer in time: try again".to_owned()),
+        Code::CHANGED => (
+            Exit::Refused,
+            format!(
+                "{with}'s device has met somebody else under your name: ask them by another way to run client verify, compare \
+                 the number, and accept you"
+            ),
+        ),
         // They had called as well, and both of our devices took it.
         Code::ELSEWHERE => (Exit::Failed, format!("the call with {with} goes on at another device of yours")),
         other => (Exit::Failed, format!("the call with {with} did not come about: {other}")),
@@ -96,6 +104,10 @@ fn missed(code: Code, with: &UserName) -> (Exit, String) {
         Code::ELSEWHERE => format!("the call from {with} was taken on another device"),
         Code::NO_ANSWER => format!("nobody answered the call from {with}"),
         Code::HUNG_UP | Code::GONE => format!("{with} has given up calling"),
+        Code::CHANGED => format!(
+            "{with} called and turned away, since their device has met somebody else under your name: ask them by another way \
+             to run client verify"
+        ),
         other => format!("the call from {with} did not come about: {other}"),
     };
     (Exit::Failed, sentence)

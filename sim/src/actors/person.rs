@@ -383,7 +383,12 @@ impl Person {
 
     fn call_event(&mut self, id: CallId, event: &CallEvent) -> Vec<Act> {
         match event {
-            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Line(..) | CallEvent::Moved(..) => Vec::new(),
+            CallEvent::Waiting
+            | CallEvent::Ringing(_)
+            | CallEvent::Changed(..)
+            | CallEvent::Met(..)
+            | CallEvent::Line(..)
+            | CallEvent::Moved(..) => Vec::new(),
             CallEvent::Incoming(from) => {
                 self.remember(id, from.user.clone());
                 let after_us = if self.calm { 10_000 } else { self.rng.between(10_000, 4_000_000) };

@@ -156,7 +156,12 @@ impl Saboteur {
                 let (third, theirs) = self.open.iter().find(|(other, _)| other.device != program.device)?;
                 return Some((*third, Event::Call(*theirs, event.clone())));
             }
-            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Moved(..) => {}
+            CallEvent::Waiting
+            | CallEvent::Ringing(_)
+            | CallEvent::Incoming(_)
+            | CallEvent::Changed(..)
+            | CallEvent::Met(..)
+            | CallEvent::Moved(..) => {}
         }
         None
     }

@@ -234,6 +234,8 @@ pub(super) fn call_reason(stage: &Stage, device: DeviceId) -> Result<Reason, Str
         CallEvent::Waiting
         | CallEvent::Ringing(_)
         | CallEvent::Incoming(_)
+        | CallEvent::Changed(..)
+        | CallEvent::Met(..)
         | CallEvent::Moved(..)
         | CallEvent::Line(..) => None,
     };

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use countersign_core::device::calls::FIRST_ACCEPTED;
 use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment, check_own};
-use countersign_core::device::{Command, Device, Followed, Following, Identity, Input, Output, Renewed};
-use countersign_core::id::{CallId, ConnId, DeviceName, KeyId};
+use countersign_core::device::{
+    Acquaintances, Command, Device, Followed, Following, Identity, Input, Met, Output, Renewed,
+};
+use countersign_core::id::{CallId, ConnId, DeviceName, KeyId, UserName};
 use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
 use countersign_core::pki::{Facts, SecretKey};
@@ -43,8 +45,19 @@ pub struct Store {
     pub asked_by: Option<TokenHash>,
     /// The identity, once it was enrolled.
     pub identity: Option<Identity>,
+    /// Whom this device has met.
+    met: Acquaintances,
+    /// The newest of the log and of the revocation lists, as texts beside the identity: read at the next start.
+    news: News,
     /// What is being written at the moment, and is not there yet.
     writing: Option<Writing>,
+}
+
+/// What a program has kept since its start, and the next one believes anew.
+#[derive(Debug, Default)]
+struct News {
+    log: Option<Followed>,
+    lists: Option<SignedLists>,
 }
 
 /// What a device writes down.
@@ -192,13 +205,8 @@ impl DeviceNode {
     }
 
     /// Keeps what the log has grown to. It is small, and losing it would cost no promise: it is kept at once.
-    pub fn keep_log(&mut self, followed: &Followed, at_us: u64) {
-        let wall = self.clocks.now(at_us).wall;
-        if let Some(identity) = &mut self.store.identity
-            && let Ok(log) = Following::restore(&identity.trust, followed, wall)
-        {
-            identity.log = log;
-        }
+    pub fn keep_log(&mut self, followed: &Followed) {
+        self.store.news.log = Some(followed.clone());
     }
 
     /// Keeps a new certificate, as the shell does before anything else is done.
@@ -209,11 +217,26 @@ impl DeviceNode {
     }
 
     /// Keeps revocation lists that were believed.
-    pub fn keep_lists(&mut self, lists: &SignedLists, at_us: u64) {
+    pub fn keep_lists(&mut self, lists: &SignedLists) {
+        self.store.news.lists = Some(lists.clone());
+    }
+
+    /// Keeps who somebody is that was met for the first time.
+    pub fn keep_met(&mut self, user: &UserName, met: Met) {
+        self.store.met.meet(user, met);
+    }
+
+    /// A program that starts reads what the last one has kept.
+    pub fn read_kept(&mut self, at_us: u64) {
         let wall = self.clocks.now(at_us).wall;
-        if let Some(identity) = &mut self.store.identity {
+        let News { log, lists } = std::mem::take(&mut self.store.news);
+        let Some(identity) = &mut self.store.identity else { return };
+        if let Some(Ok(log)) = log.map(|followed| Following::restore(&identity.trust, &followed, wall)) {
+            identity.log = log;
+        }
+        if let Some(lists) = lists {
             // What is refused is older than what is kept.
-            let _ = identity.lists.hear(&identity.trust, lists, wall);
+            let _ = identity.lists.hear(&identity.trust, &lists, wall);
         }
     }
 
@@ -231,9 +254,9 @@ impl DeviceNode {
     /// Starts the device with the identity that is stored; without one nothing starts. Its calls go this far.
     pub fn start(&mut self, reach: Reach, at_us: u64) {
         let Some(identity) = self.store.identity.clone() else { return };
-        let now = self.clocks.now(at_us);
+        let (now, met) = (self.clocks.now(at_us), self.store.met.clone());
         let machine = self.chance.lend(|rng| {
-            let mut machine = Device::new(tls_env(), identity, true).with_reach(reach);
+            let mut machine = Device::new(tls_env(), identity, true).with_reach(reach).with_acquaintances(met);
             machine.handle(Input::Start, now, rng);
             machine
         });

@@ -153,7 +153,7 @@ mod tests {
             let (stage, mut oracle) = (Stage::of(&["alice"]), Certificates::new(honest));
             let fetched = |refusal| {
                 let (leaf, issuing) = (vec![1].into(), vec![2].into());
-                let fetched = Fetched { leaf, issuing, verdict: Err(refusal) };
+                let fetched = Fetched { leaf, issuing, verdict: Err(refusal), founder: None };
                 Event::Asked(Asked::Certificates(name("bob").user, vec![fetched]))
             };
             assert_eq!(stage.told(0, fetched(CertRefusal::OtherName)).show(&mut oracle).is_err(), honest);

@@ -102,7 +102,11 @@ impl Impostor {
             CallEvent::Open(with, _) => self.open(end, &with.user.to_string())?,
             CallEvent::Line(n, text) => self.line(end, *n, text)?,
             CallEvent::Ended(how) => self.ended(end, *how, at_us)?,
-            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Moved(..) => {}
+            // Its end comes with it.
+            CallEvent::Changed(from, _) => {
+                self.calls.entry(end).or_insert_with(|| Call::new(name, from.user.to_string(), false, at_us));
+            }
+            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Met(..) | CallEvent::Moved(..) => {}
         }
         Ok(())
     }

@@ -205,7 +205,18 @@ impl Progress {
                     known.direct = *path == Path::Direct;
                 }
             }
-            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Ended(_) => {}
+            // A restored server has lost somebody who then came anew: whoever has met them before is told, and nothing more
+            // is owed to the two.
+            CallEvent::Changed(..) => {
+                if let Some(device) = self.devices.get_mut(&call.0.device) {
+                    device.spoke = true;
+                }
+            }
+            CallEvent::Waiting
+            | CallEvent::Ringing(_)
+            | CallEvent::Incoming(_)
+            | CallEvent::Met(..)
+            | CallEvent::Ended(_) => {}
         }
     }
 

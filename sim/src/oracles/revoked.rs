@@ -107,7 +107,12 @@ impl Revoked {
                 self.calls.remove(&(program, call));
                 Ok(())
             }
-            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Moved(..) => Ok(()),
+            CallEvent::Waiting
+            | CallEvent::Ringing(_)
+            | CallEvent::Incoming(_)
+            | CallEvent::Changed(..)
+            | CallEvent::Met(..)
+            | CallEvent::Moved(..) => Ok(()),
         }
     }
 

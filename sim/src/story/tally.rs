@@ -338,6 +338,8 @@ impl Tally {
                 CallEvent::Waiting => self.add("call", "waiting"),
                 CallEvent::Ringing(_) => self.add("call", "ringing"),
                 CallEvent::Incoming(_) => self.add("call", "incoming"),
+                CallEvent::Changed(..) => self.add("call", "somebody else than before"),
+                CallEvent::Met(..) => self.add("call", "met"),
                 CallEvent::Open(with, _) => {
                     self.calling.remove(&(user.clone(), with.user.clone()));
                     self.add("call", "opened");

@@ -358,6 +358,8 @@ fn told(event: &Event) -> String {
             CallEvent::Waiting => format!("waits in call {call}"),
             CallEvent::Ringing(device) => format!("rings at {} (call {call})", device.user),
             CallEvent::Incoming(device) => format!("is called by {} (call {call})", device.user),
+            CallEvent::Changed(device, _) => format!("finds {} to be somebody else (call {call})", device.user),
+            CallEvent::Met(user, _) => format!("meets {user} (call {call})"),
             CallEvent::Open(device, path) => format!("speaks with {} (call {call}, by {path:?})", device.user),
             CallEvent::Line(n, text) => format!("hears line {n} in call {call}: {}", shown(text)),
             CallEvent::Moved(path, end) => format!("moves in call {call}: {}", moved_name(*path, *end)),

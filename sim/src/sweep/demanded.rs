@@ -346,8 +346,17 @@ const DEVICE: [&str; 9] = [
     "starts",
 ];
 
-const CALL: [&str; 7] =
-    ["incoming", "lines heard", "lines said", "made by both at once", "opened", "ringing", "waiting"];
+const CALL: [&str; 9] = [
+    "incoming",
+    "lines heard",
+    "lines said",
+    "made by both at once",
+    "met",
+    "opened",
+    "ringing",
+    "somebody else than before",
+    "waiting",
+];
 
 const ENROLMENT: [&str; 3] = ["granted", "lost Truncated", "lost Unreachable"];
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_core::device::calls::{CallDenied, CallEvent};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Command, Event as Told};
 use countersign_core::id::{CallId, UserName};
@@ -84,6 +85,7 @@ impl World {
 
     fn start(&mut self, person: usize, enrolling: bool, start: impl FnOnce(&mut crate::node::device::DeviceNode)) {
         let Some(node) = self.devices.get_mut(person).filter(|node| !node.is_on()) else { return };
+        node.read_kept(self.now_us);
         self.saboteur.starts(person, &mut node.store);
         start(node);
         let program = node.program();
@@ -177,7 +179,7 @@ impl World {
         for event in self.saboteur.told(program, event) {
             let name = self.person(device).name().clone();
             self.see(&Seen::Told(Who { program, name: &name }, &event));
-            if let Told::Denied(call, countersign_core::device::calls::CallDenied::Say(_)) = &event {
+            if let Told::Denied(call, CallDenied::Say(_)) = &event {
                 self.denied = true;
                 if !self.asking {
                     self.see(&Seen::RoomBroken(program, *call));
@@ -186,7 +188,7 @@ impl World {
             if let Some(node) = self.devices.get_mut(device)
                 && let Told::Followed(followed) | Told::AnotherLog(followed) = &event
             {
-                node.keep_log(&self.saboteur.kept(followed), self.now_us);
+                node.keep_log(&self.saboteur.kept(followed));
             }
             if let Some(node) = self.devices.get_mut(device)
                 && let Told::Renewed(renewed) = &event
@@ -197,7 +199,12 @@ impl World {
             if let Some(node) = self.devices.get_mut(device)
                 && let Told::Listed(lists) = &event
             {
-                node.keep_lists(lists, self.now_us);
+                node.keep_lists(lists);
+            }
+            if let Some(node) = self.devices.get_mut(device)
+                && let Told::Call(_, CallEvent::Met(user, met)) = &event
+            {
+                node.keep_met(user, *met);
             }
             let now_us = self.now_us;
             let acts = self.person(device).told(&event, now_us);

@@ -74,10 +74,12 @@ impl Branches {
     }
 }
 
-/// How much the end of one branch tells of the person who was called: that they said no more than that they are busy, that
+/// How much the end of one branch tells of the person who was called: that they are not who they were more than anything,
+/// that they said no more than that they are busy, that
 /// more than that a device rang and nobody came, and least that a device went away.
 fn weight(code: Code) -> u8 {
     match code {
+        Code::CHANGED => 5,
         Code::DECLINED => 4,
         Code::IN_A_CALL => 3,
         Code::NO_ANSWER => 2,
@@ -98,6 +100,7 @@ impl Calls {
         expected: Option<Expected>,
         now: Now,
     ) -> Result<(), Fault> {
+        let before = expected.as_ref().and_then(|expected| self.was_other(expected));
         let Some((id, call)) = self.by_id.iter_mut().find(|(_, call)| call.stage.is_of(ask)) else {
             // We gave it up meanwhile, or another device has taken it.
             self.requests.push_back(RelayRequest::HangUp { tunnel, code: Code::HUNG_UP });
@@ -116,7 +119,10 @@ impl Calls {
         if let Stage::Ringing(branches) = &mut call.stage {
             branches.add(tunnel, expected)?;
         }
-        self.events.push_back((id, Ok(CallEvent::Ringing(device))));
+        match before {
+            Some(before) => self.leave_changed(id, tunnel, device, before, now),
+            None => self.events.push_back((id, Ok(CallEvent::Ringing(device)))),
+        }
         Ok(())
     }
 

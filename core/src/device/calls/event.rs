@@ -1,7 +1,8 @@
 //! What a user hears of their calls.
 
+use crate::device::acquaintances::Met;
 use crate::fault::CloseReason;
-use crate::id::DeviceName;
+use crate::id::{DeviceName, UserName};
 use crate::peer::{DirectEnd, Path, SayRefusal};
 use crate::wire::Code;
 
@@ -14,6 +15,11 @@ pub enum CallEvent {
     Ringing(DeviceName),
     /// Somebody calls. It is not known yet whether it is really them.
     Incoming(DeviceName),
+    /// Whoever has this name now, by this device, is not the person whom this device has met under it, who was this one.
+    /// Their device is not spoken to before a person has accepted the change.
+    Changed(DeviceName, Met),
+    /// Nobody of this name was met before: who they are from here on. To be kept, before they are said to be there.
+    Met(UserName, Met),
     /// Both ends have proved who they are.
     Open(DeviceName, Path),
     /// The call goes on by this way. By the tunnel: there is no direct connection, or not any more, for this reason.

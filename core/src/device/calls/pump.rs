@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_bytes::ByteBuf;
 
 use super::{Call, CallDenied, CallEnd, CallEvent, Calls, Path, Stage, Wake};
+use crate::device::acquaintances::Met;
 use crate::fault::CloseReason;
 use crate::id::{CallId, TunnelId};
 use crate::limits::{PEER_GOODBYE_TIME_MAX, PEER_LEAVING_TIME_MAX};
@@ -74,7 +75,11 @@ impl Calls {
             match event {
                 PeerEvent::Open(proven) => {
                     opened = true;
-                    self.events.push_back((id, Ok(CallEvent::Open(proven.who().clone(), Path::Tunnel))));
+                    let (who, met) = (proven.who().clone(), Met { founder: peer.founder(), since: now.wall });
+                    if self.met.meet(&who.user, met) {
+                        self.events.push_back((id, Ok(CallEvent::Met(who.user.clone(), met))));
+                    }
+                    self.events.push_back((id, Ok(CallEvent::Open(who, Path::Tunnel))));
                 }
                 PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
                 PeerEvent::Split(split) => self.split = Some(split),

@@ -49,12 +49,14 @@ pub struct Caller {
     waits: bool,
     /// Whether a device of theirs rings already.
     rings: bool,
+    /// Whether whoever has the name was found to be somebody else than before.
+    changed: bool,
 }
 
 impl Caller {
     /// Wants to speak to `user`, and waits this long for them.
     pub fn new(user: UserName, wait: Duration) -> Self {
-        Self { user, wait, talk: None, waits: false, rings: false }
+        Self { user, wait, talk: None, waits: false, rings: false, changed: false }
     }
 }
 
@@ -78,6 +80,11 @@ impl Role for Caller {
             desk.tell(Notice::Declined { from: from.user, device: from.device, reason: Declined::Busy });
             return desk.wish(Command::HangUp(id, Code::IN_A_CALL));
         }
+        if let CallEvent::Changed(device, before) = &event
+            && id != CALL
+        {
+            return desk.tell(Notice::changed(device.clone(), *before));
+        }
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.id() == id) else { return };
         match event {
             CallEvent::Waiting => {
@@ -90,6 +97,11 @@ impl Role for Caller {
                 let too = std::mem::replace(&mut self.rings, true);
                 desk.tell(Notice::Ringing { user: name.user, device: name.device, too });
             }
+            CallEvent::Changed(device, before) => {
+                self.changed = true;
+                desk.tell(Notice::changed(device, before));
+            }
+            CallEvent::Met(user, _) => desk.tell(Notice::Met { user }),
             CallEvent::Open(with, path) => talk.opened(with, path, desk),
             CallEvent::Moved(path, end) => talk.moved(path, end, desk),
             CallEvent::Line(n, text) => talk.heard(n, text, desk),
@@ -100,7 +112,12 @@ impl Role for Caller {
                     Exit::Failed | Exit::Usage | Exit::Refused | Exit::Unreachable => Saying::ForPrograms(notice),
                 };
                 let outcome = talk.ended(end, say, desk);
-                let failure = Failure::new(outcome.exit, outcome.sentence);
+                let sentence = if self.changed && outcome.code == Code::CHANGED {
+                    format!("NOT CONNECTED: {} is CHANGED: nothing was said to them", self.user)
+                } else {
+                    outcome.sentence
+                };
+                let failure = Failure::new(outcome.exit, sentence);
                 desk.finish(if outcome.exit == Exit::Done { Ok(()) } else { Err(failure) });
             }
             CallEvent::Incoming(_) => {}

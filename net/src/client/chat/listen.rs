@@ -121,6 +121,9 @@ impl Role for Listener {
         if let CallEvent::Incoming(from) = event {
             return self.incoming(id, from, desk);
         }
+        if let CallEvent::Changed(device, before) = event {
+            return desk.tell(Notice::changed(device, before));
+        }
         // Calls that were declined end, too, and nobody need be told.
         let Some(talk) = self.line.talk().filter(|talk| talk.id() == id) else { return };
         match event {
@@ -134,7 +137,8 @@ impl Role for Listener {
                 talk.ended(end, |_, notice| Saying::Notice(notice), desk);
                 self.line = Line::Nobody;
             }
-            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) => {}
+            CallEvent::Met(user, _) => desk.tell(Notice::Met { user }),
+            CallEvent::Waiting | CallEvent::Ringing(_) | CallEvent::Incoming(_) | CallEvent::Changed(..) => {}
         }
     }
 

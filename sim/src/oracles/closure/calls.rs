@@ -31,7 +31,7 @@ impl Calls {
     fn told(&mut self, program: Program, event: &Event) -> Result<(), String> {
         match event {
             Event::Denied(call, CallDenied::TooMany) => drop(self.0.remove(&(program, *call))),
-            Event::Call(call, CallEvent::Incoming(_)) => drop(self.0.insert((program, *call))),
+            Event::Call(call, CallEvent::Incoming(_) | CallEvent::Changed(..)) => drop(self.0.insert((program, *call))),
             Event::Call(call, event) => {
                 if !self.0.contains(&(program, *call)) {
                     return Err(format!("device {} is told of call {call}, which is over", program.device));

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::device::Identity;
 use crate::device::calls::{CallDenied, CallEnd};
+use crate::device::{Acquaintances, Identity, Met};
 use crate::fault::CloseReason;
-use crate::id::{CallId, ConnId, Realm};
+use crate::id::{CallId, ConnId, KeyId, Realm};
 use crate::peer::Reach;
 use crate::pki::SecretKey;
 use crate::testing::log::certified;
@@ -84,7 +84,7 @@ fn over(code: Code) -> Vec<CallEvent> {
 
 #[test]
 fn a_call_ends_with_its_last_branch_and_by_the_most_telling_end_of_all() {
-    let order = [Code::GONE, Code::HUNG_UP, Code::NO_ANSWER, Code::IN_A_CALL, Code::DECLINED];
+    let order = [Code::GONE, Code::HUNG_UP, Code::NO_ANSWER, Code::IN_A_CALL, Code::DECLINED, Code::CHANGED];
     for (place, more) in order.iter().enumerate() {
         for less in order.iter().take(place) {
             for ends in [[*more, *less], [*less, *more]] {
@@ -99,6 +99,23 @@ fn a_call_ends_with_its_last_branch_and_by_the_most_telling_end_of_all() {
             }
         }
     }
+}
+
+#[test]
+fn a_device_of_somebody_else_than_we_have_met_is_left_and_the_others_go_on_ringing() {
+    let mut alice = Alice::ringing(&["laptop", "phone"]);
+    let before = Met { founder: Founder { key: KeyId([7; 32]), reissued: None }, since: START };
+    let mut met = Acquaintances::default();
+    assert!(met.meet(&device_name("bob", "laptop").user, before));
+    alice.calls.set_acquaintances(met);
+    assert_eq!(alice.rings(3, "bob", "tablet"), Ok(()));
+    assert_eq!(alice.told(), [CallEvent::Changed(device_name("bob", "tablet"), before)]);
+    assert_eq!(alice.asked(), [RelayRequest::HangUp { tunnel: TunnelId(3), code: Code::CHANGED }]);
+    assert_eq!(alice.calls.accepted(TunnelId(3), NOW), Ok(()), "it crossed, and nobody is met there");
+    alice.calls.ended(TunnelId(1), Code::DECLINED, NOW);
+    assert_eq!(alice.told(), [], "the phone still rings");
+    alice.calls.ended(TunnelId(2), Code::GONE, NOW);
+    assert_eq!(alice.told(), over(Code::CHANGED));
 }
 
 #[test]
