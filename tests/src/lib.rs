@@ -4,6 +4,7 @@
 //! - [`server`], [`person`]: a server and a member of its realm, each with a folder of their own.
 //! - [`elsewhere`]: somebody whose key OpenSSL makes.
 //! - [`terminal`]: somebody who types; [`stick`]: where the operator keeps the root's key.
+//! - [`past`]: a realm whose CA has been at work for years.
 //! - [`member`]: a member that is the test itself, and reads when it likes.
 //! - [`disk`]: a disk that is full or read-only; [`openssl`]: the judge; [`stranger`]: a connection that our own programs would not make.
 //!
@@ -18,6 +19,7 @@ pub mod elsewhere;
 pub mod lines;
 pub mod member;
 pub mod openssl;
+pub mod past;
 pub mod person;
 pub mod program;
 pub mod programs;
