@@ -10,4 +10,6 @@ pub mod verify;
 
 pub use config::{CertClock, Credentials, Dial, Doors, TlsEnv};
 pub use session::{Exporter, Secured, Session};
-pub use verify::{CertRefusal, IssuingSubject, Judged, Lists, LogSubject, Proven, Root, Side, Trust, judge_device};
+pub use verify::{
+    CertRefusal, IssuingCa, IssuingSubject, Judged, Lists, LogSubject, Proven, Root, Side, Trust, judge_device,
+};

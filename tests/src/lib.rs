@@ -4,6 +4,7 @@
 //! - [`server`], [`person`]: a server and a member of its realm, each with a folder of their own.
 //! - [`elsewhere`]: somebody whose key OpenSSL makes.
 //! - [`terminal`]: somebody who types; [`stick`]: where the operator keeps the root's key.
+//! - [`past`]: a realm whose CA has been at work for years; [`handover`]: how the real programs take it over.
 //! - [`member`]: a member that is the test itself, and reads when it likes.
 //! - [`disk`]: a disk that is full or read-only; [`openssl`]: the judge; [`stranger`]: a connection that our own programs would not make.
 //!
@@ -15,9 +16,11 @@
 
 pub mod disk;
 pub mod elsewhere;
+pub mod handover;
 pub mod lines;
 pub mod member;
 pub mod openssl;
+pub mod past;
 pub mod person;
 pub mod program;
 pub mod programs;

@@ -224,7 +224,7 @@ impl Following {
         let Some(certified) = said.certified().filter(|certified| is_this(certified)) else {
             return Err(LogRefusal::OtherLeaf);
         };
-        let included = known.entry(proof)?;
+        let included = known.believe(&said, proof)?;
         let founder = trace(certified, &self.row(lineage)?, &known.realm).map_err(LogRefusal::Lineage)?;
         Expected::new(included, founder).ok_or(LogRefusal::OtherLeaf)
     }
@@ -233,8 +233,11 @@ impl Following {
 impl Known {
     /// An entry of the log, proved.
     fn entry(&self, proof: &LogProof) -> Result<Included, LogRefusal> {
-        let said = Leaf::decode(&proof.leaf).map_err(LogRefusal::Leaf)?;
-        self.view.believe(&said, &proof.inclusion).map_err(LogRefusal::Proof)
+        self.believe(&Leaf::decode(&proof.leaf).map_err(LogRefusal::Leaf)?, proof)
+    }
+
+    fn believe(&self, said: &Leaf, proof: &LogProof) -> Result<Included, LogRefusal> {
+        self.view.believe(said, &proof.inclusion).map_err(LogRefusal::Proof)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::invite::TokenHash;
 use crate::limits::{BACKDATING, DEVICE_LIFETIME};
 use crate::time::Wall;
 use crate::tlog::{LogSigner, NoteName};
-use crate::tls::{CertRefusal, Root, Trust};
+use crate::tls::{CertRefusal, IssuingCa, Root, Trust};
 
 pub use lists::IssuedList;
 
@@ -119,8 +119,7 @@ pub struct Authority {
 
 /// An issuing CA that signs.
 struct Signer {
-    begins: Wall,
-    ends: Wall,
+    ca: IssuingCa,
     issuer: Issuer<'static, SecretKey>,
 }
 
@@ -146,13 +145,18 @@ impl fmt::Debug for Successor {
 impl Signer {
     /// An issuing CA that the root has certified, that holds at `now`, and whose key this is.
     fn new(trust: &Trust, der: &CertificateDer<'_>, key: SecretKey, now: Wall) -> Result<Self, AuthorityRefusal> {
-        let subject = trust.judge_issuing(der, now).map_err(AuthorityRefusal::Issuing)?;
-        if subject.key != key.spki().id() {
+        let ca = IssuingCa::judge(trust, der, now).map_err(AuthorityRefusal::Issuing)?;
+        if ca.key() != key.spki().id() {
             return Err(AuthorityRefusal::Key);
         }
         let issuer =
             Issuer::from_ca_cert_der(der, key).map_err(|_| AuthorityRefusal::Issuing(CertRefusal::Malformed))?;
-        Ok(Self { begins: subject.not_before, ends: subject.not_after, issuer })
+        Ok(Self { ca, issuer })
+    }
+
+    /// Whether what it signs at `now` could be believed.
+    fn holds_at(&self, now: Wall) -> bool {
+        (self.ca.begins()..=self.ca.ends()).contains(&now)
     }
 }
 
@@ -271,7 +275,7 @@ impl Authority {
             return Err(AuthorityRefusal::Again);
         }
         // What was granted with the end of the one that signs could not be signed any more.
-        if signer.ends < self.signer.ends {
+        if signer.ca.ends() < self.signer.ca.ends() {
             return Err(AuthorityRefusal::EndsEarlier);
         }
         Ok(Successor { certificate, signer })
@@ -317,17 +321,17 @@ impl Authority {
 
     /// Whether what is signed at `now` could be believed: neither root nor issuing CA is yet to begin, or over.
     pub fn holds_at(&self, now: Wall) -> bool {
-        (self.signer.begins..=self.signer.ends).contains(&now)
+        self.signer.holds_at(now)
     }
 
     /// The last second of the issuing CA: nothing is signed that outlives it.
     pub fn issuing_ends(&self) -> Wall {
-        self.signer.ends
+        self.signer.ca.ends()
     }
 
     /// Makes a checked request a proposal for the journal: serial and validity are drawn here, once.
     pub fn propose(&self, csr: &CheckedCsr, token: TokenHash, now: Wall, rng: &mut dyn CryptoRng) -> Grant {
-        let validity = profile::Validity::starting(now, DEVICE_LIFETIME, self.signer.ends);
+        let validity = profile::Validity::starting(now, DEVICE_LIFETIME, self.signer.ca.ends());
         Grant {
             token,
             name: csr.name().clone(),
@@ -341,13 +345,13 @@ impl Authority {
 
     /// How long what is renewed now may live: never beyond the issuer.
     pub fn renewal(&self, now: Wall) -> profile::Validity {
-        profile::Validity::starting(now, DEVICE_LIFETIME, self.signer.ends)
+        profile::Validity::starting(now, DEVICE_LIFETIME, self.signer.ca.ends())
     }
 
     /// Signs what was granted and lints it. Signing again gives the same bytes, so a crash in between costs nothing.
     pub fn issue(&self, granted: &Granted) -> Result<Issued, LintFailure> {
         let grant = granted.grant();
-        if grant.not_after > self.signer.ends || grant.not_after.since(grant.at) > DEVICE_LIFETIME + BACKDATING {
+        if grant.not_after > self.signer.ca.ends() || grant.not_after.since(grant.at) > DEVICE_LIFETIME + BACKDATING {
             return Err(LintFailure::OutOfTime);
         }
         let key = rcgen::SubjectPublicKeyInfo::from_der(grant.key.der()).map_err(|_| LintFailure::Key)?;
@@ -356,13 +360,14 @@ impl Authority {
             .map_err(|_| LintFailure::Unencodable)?;
         let der = certificate.der().to_vec();
         // What was granted before the issuing CA began can't be judged earlier than that.
-        lint::before_leaving(&der, self.issuing(), grant, &self.trust, grant.at.max(self.signer.begins))?;
+        let at = grant.at.max(self.signer.ca.begins());
+        lint::before_leaving(&der, &self.signer.ca, grant, self.realm(), at)?;
         Ok(Issued { serial: grant.serial, der })
     }
 
     /// Signs the relay's own certificate and checks it as a device will. The relay's name is no user's.
     pub fn issue_relay(&self, key: &SecretKey, now: Wall, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, LintFailure> {
-        let params = profile::relay(self.realm(), Serial::draw(rng), now, self.signer.ends);
+        let params = profile::relay(self.realm(), Serial::draw(rng), now, self.signer.ca.ends());
         let certificate = params.signed_by(key, &self.signer.issuer).map_err(|_| LintFailure::Unencodable)?;
         let intermediates = std::slice::from_ref(self.issuing());
         self.trust.judge_relay(certificate.der(), intermediates, now).map_err(LintFailure::Refused)?;

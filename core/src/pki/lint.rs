@@ -19,7 +19,7 @@ use super::grant::Grant;
 use crate::id::Realm;
 use crate::limits::CERTIFICATE_BYTES_MAX;
 use crate::time::Wall;
-use crate::tls::{CertRefusal, Side, Trust, judge_device};
+use crate::tls::{CertRefusal, IssuingCa};
 
 /// What is wrong with a certificate of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,10 @@ impl fmt::Display for LintFailure {
 
 /// Whether the certificate is the granted one: serial, validity, key and the one name. Needs no key and no trust.
 pub fn matches_grant(der: &[u8], grant: &Grant, realm: &Realm) -> Result<(), LintFailure> {
-    let certificate = read(der)?;
+    matches(&read(der)?, grant, realm)
+}
+
+fn matches(certificate: &X509Certificate<'_>, grant: &Grant, realm: &Realm) -> Result<(), LintFailure> {
     if certificate.raw_serial() != grant.serial.0 {
         return Err(LintFailure::Serial);
     }
@@ -93,25 +96,20 @@ pub fn matches_grant(der: &[u8], grant: &Grant, realm: &Realm) -> Result<(), Lin
 /// exactly the profile, and that the verifier which relay and peers use takes it in both roles `at` that second.
 pub fn before_leaving(
     der: &[u8],
-    issuing: &CertificateDer<'_>,
+    issuing: &IssuingCa,
     grant: &Grant,
-    trust: &Trust,
+    realm: &Realm,
     at: Wall,
 ) -> Result<(), LintFailure> {
-    matches_grant(der, grant, trust.realm())?;
-    profile(der)?;
-    let leaf = CertificateDer::from(der);
-    for side in [Side::Client, Side::Server] {
-        // Judged within its own validity: whether it is valid yet is the reader's business.
-        judge_device(trust, &leaf, std::slice::from_ref(issuing), side, at, Some(&grant.name))
-            .map_err(LintFailure::Refused)?;
-    }
-    Ok(())
+    let certificate = read(der)?;
+    matches(&certificate, grant, realm)?;
+    profile(&certificate)?;
+    // Judged within its own validity: whether it is valid yet is the reader's business.
+    issuing.judge_device(&CertificateDer::from(der), at, Some(&grant.name)).map(drop).map_err(LintFailure::Refused)
 }
 
 /// Each extension of the device profile once, with its criticality, and nothing else.
-fn profile(der: &[u8]) -> Result<(), LintFailure> {
-    let certificate = read(der)?;
+fn profile(certificate: &X509Certificate<'_>) -> Result<(), LintFailure> {
     if certificate.signature_algorithm.algorithm != OID_SIG_ED25519 {
         return Err(LintFailure::Algorithm);
     }

@@ -23,13 +23,14 @@
 //! | V-14 | between devices: that list is known, and not over | `without_a_list_or_with_an_old_one_nobody_is_believed` | |
 //! | V-15 | a list is its issuing CA's, in its one encoding, and no older than the one before | `a_list_that_is_not_to_be_believed_changes_nothing` | `list-foreign`, `list-other-issuer`, `list-older`, `list-another`, `list-signature`, `list-trailing`, `list-cut`, `list-missing` |
 
+mod issuing;
 pub mod lists;
 mod refusal;
 mod root;
 
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -41,6 +42,7 @@ use crate::pki::Spki;
 use crate::pki::facts::issuer_in;
 use crate::time::Wall;
 
+pub use issuing::IssuingCa;
 pub use lists::Lists;
 pub use refusal::CertRefusal;
 pub use root::{IssuingSubject, LogSubject, Root};
@@ -170,15 +172,25 @@ impl Trust {
         }
         // The root comes along at enrolment. As an issuer it is the anchor; among the others it would only open more paths
         // to be tried.
-        let intermediates = self.without_root(intermediates);
-        let end_entity = EndEntityCert::try_from(leaf).map_err(|error| chain_refusal(&error, leaf))?;
-        let anchors = std::slice::from_ref(&self.root.anchor);
-        let time = UnixTime::since_unix_epoch(Duration::from_secs(now.0));
-        end_entity
-            .verify_for_usage(&[webpki::aws_lc_rs::ED25519], anchors, &intermediates, time, side.usage(), None, None)
-            .map(drop)
-            .map_err(|error| chain_refusal(&error, leaf))
+        check_path(leaf, &self.without_root(intermediates), &self.root.anchor, side, now)
     }
+}
+
+/// The check of webpki (RFC 5280 §6.1), from a leaf up to an anchor, whose own time is for others to look at.
+fn check_path(
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    anchor: &TrustAnchor<'_>,
+    side: Side,
+    now: Wall,
+) -> Result<(), CertRefusal> {
+    let end_entity = EndEntityCert::try_from(leaf).map_err(|error| chain_refusal(&error, leaf))?;
+    let (algorithms, anchors) = (&[webpki::aws_lc_rs::ED25519], std::slice::from_ref(anchor));
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(now.0));
+    end_entity
+        .verify_for_usage(algorithms, anchors, intermediates, time, side.usage(), None, None)
+        .map(drop)
+        .map_err(|error| chain_refusal(&error, leaf))
 }
 
 /// A device's certificate that was found good. Anybody may show somebody else's certificate, so this proves nobody:
@@ -209,7 +221,12 @@ pub fn judge_device(
     called: Option<&DeviceName>,
 ) -> Result<Judged, CertRefusal> {
     trust.check_chain(leaf, intermediates, side, now)?;
-    let judged = read_device(leaf, trust.realm())?;
+    read_called(leaf, trust.realm(), called)
+}
+
+/// What a device's certificate says, if it is the one that was called (V-08), its chain not looked at.
+fn read_called(leaf: &CertificateDer<'_>, realm: &Realm, called: Option<&DeviceName>) -> Result<Judged, CertRefusal> {
+    let judged = read_device(leaf, realm)?;
     match called {
         Some(called) if *called != judged.device => Err(CertRefusal::OtherName),
         Some(_) | None => Ok(judged),

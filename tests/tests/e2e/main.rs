@@ -16,6 +16,7 @@ mod exit_server;
 mod fetch;
 mod flood;
 mod keys;
+mod lifecycle;
 mod limits;
 mod listening;
 mod log;

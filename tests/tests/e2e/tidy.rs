@@ -46,7 +46,7 @@ fn no_file_names_a_folder_of_a_developers_machine() {
         |after: &str| ["a", "alice", "bob", "you"].iter().any(|name| after.split('/').next() == Some(name));
     // What follows a name is a part of a longer path, or of a link.
     let begins = |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || "-_.}~".contains(c));
-    refuse(&texts(&["rs", "md", "toml", "yml", "run", "purity"]), |path, text| {
+    refuse(&texts(&["rs", "md", "toml", "yml", "run", "purity", "pkilint"]), |path, text| {
         let names = |home: &String| {
             text.match_indices(home.as_str()).any(|(at, home)| {
                 let (before, after) = (text.get(..at), text.get(at + home.len()..));

@@ -45,7 +45,7 @@ impl Authority {
         let number = newest.unwrap_or(0).max(after).saturating_add(1).max(now.0);
         let current = std::iter::once((self.issuing(), &self.signer));
         let before = self.before.iter().rev().map(|(der, signer)| (der, signer));
-        let holding = current.chain(before).filter(|(_, signer)| (signer.begins..=signer.ends).contains(&now));
+        let holding = current.chain(before).filter(|(_, signer)| signer.holds_at(now));
         let lists = holding.take(LISTS_MAX).map(|(issuing, signer)| {
             let issuer = own_id(issuing).ok_or(CrlRefusal::OtherIssuer)?;
             let facts = ListFacts { issuer, number, this_update: now, next_update: now.plus(LIST_LIFETIME) };

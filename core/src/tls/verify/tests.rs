@@ -74,8 +74,12 @@ impl House {
         params.signed_by(&key(7), &self.issuer()).unwrap().der().clone()
     }
 
+    /// Judges a leaf by its chain, and as its CA judges its own work, which must agree.
     fn judge(&self, leaf: &Der) -> Result<Judged, CertRefusal> {
-        self.judge_by(leaf, &[self.issuing()])
+        let judged = self.judge_by(leaf, &[self.issuing()]);
+        let ca = IssuingCa::judge(&self.trust, &self.issuing(), NOW).unwrap();
+        assert_eq!(ca.judge_device(leaf, NOW, None), judged);
+        judged
     }
 
     /// Judges a leaf on both sides of a handshake, which must agree.
