@@ -156,7 +156,7 @@ impl Signer {
 
     /// Whether what it signs at `now` could be believed.
     fn holds_at(&self, now: Wall) -> bool {
-        (self.ca.begins()..=self.ca.ends()).contains(&now)
+        self.ca.holds_at(now)
     }
 }
 
@@ -252,6 +252,7 @@ impl Authority {
         if trust.judge_log(&log, now).map_err(AuthorityRefusal::Log)?.key != log_key.spki() {
             return Err(AuthorityRefusal::LogKey);
         }
+        let trust = trust.knowing(&issuing, now);
         Ok(Self { trust, issuers: Issuers::new(issuing), signer, before: Vec::new(), log, log_key })
     }
 

@@ -28,6 +28,7 @@ pub mod lists;
 mod refusal;
 mod root;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
@@ -117,12 +118,23 @@ impl Side {
 pub struct Trust {
     realm: Realm,
     root: Root,
+    /// The issuing CA that nearly every chain leads through, with the root's word for it.
+    known: Option<Arc<(CertificateDer<'static>, IssuingCa)>>,
 }
 
 impl Trust {
     /// Trusts `root` for `realm`.
     pub fn new(realm: Realm, root: Root) -> Self {
-        Self { realm, root }
+        Self { realm, root, known: None }
+    }
+
+    /// The same trust, which does not ask at each chain anew whether the root has signed this issuing CA: nearly all lead
+    /// through one. Where it is not to be believed at `now`, nothing is taken for known.
+    #[must_use]
+    pub fn knowing(mut self, issuing: &CertificateDer<'_>, now: Wall) -> Self {
+        let known = IssuingCa::judge(&self, issuing, now).ok();
+        self.known = known.map(|ca| Arc::new((issuing.clone().into_owned(), ca)));
+        self
     }
 
     /// The realm.
@@ -172,7 +184,11 @@ impl Trust {
         }
         // The root comes along at enrolment. As an issuer it is the anchor; among the others it would only open more paths
         // to be tried.
-        check_path(leaf, &self.without_root(intermediates), &self.root.anchor, side, now)
+        let intermediates = self.without_root(intermediates);
+        match (self.known.as_deref(), &intermediates[..]) {
+            (Some((der, ca)), [issuing]) if der == issuing && ca.holds_at(now) => ca.check_path(leaf, side, now),
+            _ => check_path(leaf, &intermediates, &self.root.anchor, side, now),
+        }
     }
 }
 

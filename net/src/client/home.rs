@@ -190,7 +190,7 @@ impl Stored {
     /// Who the device is and what it has seen of the log, if all of what it keeps is to be believed now. A certificate that
     /// has expired has to have been good until its end: the device has it renewed before anything else.
     pub fn identity(&self, now: Wall) -> Result<Identity, HomeError> {
-        let trust = self.trust(now)?;
+        let trust = self.trust(now)?.knowing(&self.issuing, now);
         let judged_at = Facts::read(&self.leaf).map_or(now, |facts| now.min(facts.not_after));
         check_own(&trust, &self.leaf, &self.issuing, &self.name, &self.key, judged_at)
             .map_err(|refusal| self.own_refused(refusal, now))?;

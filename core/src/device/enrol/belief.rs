@@ -29,9 +29,9 @@ pub(super) fn identity(
     if root.fingerprint() != invite.root {
         return Err(CertRefusal::BadRoot);
     }
-    let trust = Trust::new(invite.realm.clone(), root);
     let leaf = CertificateDer::from(certified.device.to_vec());
     let issuing = CertificateDer::from(certified.issuing.to_vec());
+    let trust = Trust::new(invite.realm.clone(), root).knowing(&issuing, now);
     let key = DeviceKey::from(key);
     let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
     let mut log = Following::default();

@@ -43,6 +43,16 @@ impl IssuingCa {
         self.subject.not_after
     }
 
+    /// Whether it is valid then, and its root, too.
+    pub fn holds_at(&self, now: Wall) -> bool {
+        (self.begins()..=self.ends()).contains(&now)
+    }
+
+    /// The check of webpki from a leaf up to this CA, whose own time is for others to look at.
+    pub(super) fn check_path(&self, leaf: &CertificateDer<'_>, side: Side, now: Wall) -> Result<(), CertRefusal> {
+        check_path(leaf, &[], &self.anchor, side, now)
+    }
+
     /// Finds a certificate that this CA has signed good for a device, or says why not. With `called`, it must be that one's.
     ///
     /// On either side of a handshake: what webpki asks of the two differs in the extended usage alone, and a device has to
@@ -59,7 +69,7 @@ impl IssuingCa {
         if now > self.ends() {
             return Err(CertRefusal::Expired);
         }
-        check_path(leaf, &[], &self.anchor, Side::Client, now)?;
+        self.check_path(leaf, Side::Client, now)?;
         read_called(leaf, &self.realm, called)
     }
 }

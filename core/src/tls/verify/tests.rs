@@ -82,11 +82,19 @@ impl House {
         judged
     }
 
-    /// Judges a leaf on both sides of a handshake, which must agree.
+    /// Judges a leaf on both sides of a handshake, by one who knows the issuing CA and by one who does not, who must agree.
     fn judge_by(&self, leaf: &Der, chain: &[Der]) -> Result<Judged, CertRefusal> {
         let as_client = judge_device(&self.trust, leaf, chain, Side::Client, NOW, None);
-        assert_eq!(judge_device(&self.trust, leaf, chain, Side::Server, NOW, None), as_client);
+        for trust in [&self.trust, &self.knowing()] {
+            for side in [Side::Client, Side::Server] {
+                assert_eq!(judge_device(trust, leaf, chain, side, NOW, None), as_client);
+            }
+        }
         as_client
+    }
+
+    fn knowing(&self) -> Trust {
+        self.trust.clone().knowing(&self.issuing(), NOW)
     }
 }
 
@@ -212,7 +220,10 @@ fn expired_and_not_yet_valid() {
     let house = House::new(1);
     let leaf = house.device(|params| valid(params, NOW, NOW.plus(DAY)));
     let judge = |leaf: &Der, issuing: &Der, at| {
-        judge_device(&house.trust, leaf, std::slice::from_ref(issuing), Side::Client, at, None).err()
+        let judge =
+            |trust: &Trust| judge_device(trust, leaf, std::slice::from_ref(issuing), Side::Client, at, None).err();
+        assert_eq!(judge(&house.trust.clone().knowing(issuing, NOW)), judge(&house.trust));
+        judge(&house.trust)
     };
     for (at, refusal) in [
         (NOW.minus(Duration::from_secs(1)), Some(CertRefusal::NotYetValid)),
