@@ -87,7 +87,7 @@ fn logged(
         Err(refusal) => return Some(Err(refusal)),
     };
     let row = log.row(&lineage).ok()?;
-    let row: Vec<_> = believed.included().leaf().certified().into_iter().chain(&row).collect();
+    let row: Vec<_> = std::iter::once(believed.included().leaf()).chain(&row).collect();
     log.read_from(lineage.0.last().unwrap_or(&proof), &row).ok()?;
     Some(Ok(believed.included().clone()))
 }
