@@ -223,12 +223,15 @@ fn accepted(outcome: &Outcome) -> bool {
         | Outcome::IssuingLogged
         | Outcome::RelayLogged
         | Outcome::DeviceRevoked(_)
-        | Outcome::CrlSigned(_) => true,
+        | Outcome::CrlSigned(_)
+        | Outcome::RecoveryArmed(_)
+        | Outcome::Reissued(..) => true,
         Outcome::NotRevoked(_)
         | Outcome::GrantedBefore(_)
         | Outcome::LoggedBefore
         | Outcome::Refused(_)
         | Outcome::NotRenewed(_)
+        | Outcome::NotArmed(_)
         | Outcome::Contradicts(_) => false,
     }
 }

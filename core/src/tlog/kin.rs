@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | what this device did itself; a device that one of theirs has endorsed | nothing new |
 //! | a recovery key that another device of theirs has made; a device by the user's newest recovery key | to be told: a paper can be read by others |
-//! | anything else: also by a key or device that no longer counts | an alarm |
+//! | anything else: also by a key or device that no longer counts, and a revocation | an alarm |
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,8 @@ impl Kin {
             Leaf::Revocation { name, .. } => {
                 // What it vouches for from here on, nobody has asked for.
                 self.devices.retain(|_, device| *device != name.device);
-                Heard::Strange
+                // Those of their devices that were there have heard of it.
+                if self.is_born { Heard::Strange } else { Heard::Known }
             }
             Leaf::IssuingCa { .. }
             | Leaf::RelayCertificate { .. }
