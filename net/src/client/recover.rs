@@ -91,7 +91,7 @@ pub(super) fn after_joining(basis: Option<&Basis>, paper: &Paper, world: &World)
     let command = world.folder.command("recover --new");
     match paper.sheet() {
         Sheet::None => print_line(format_args!("no recovery code was made; to make one: {}", Plain(&command))),
-        sheet => make(&stored, &sheet, world).map_err(|failure| {
+        sheet @ (Sheet::Terminal | Sheet::File(_)) => make(&stored, &sheet, world).map_err(|failure| {
             let words = format!("{} has joined, but no recovery code was made ({failure}): {command}", stored.name);
             Failure::new(failure.exit, words)
         }),

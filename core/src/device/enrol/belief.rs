@@ -131,15 +131,16 @@ mod tests {
     use crate::testing::log::SmallLog;
     use crate::testing::{Town, device_name, rng};
 
+    fn asked(comparing: Option<&Comparing>) -> AskedFor<'_> {
+        AskedFor { comparing, recovery: None }
+    }
+
     #[test]
     fn a_device_that_has_waited_believes_no_answer_by_which_it_is_somebody_new() {
         let alice = Town::new().enrol("alice");
         let log = SmallLog::of(&[&alice]);
         let expected = log.expected(&alice);
         let mut comparing = Comparing::new(&mut rng(1));
-        fn asked(comparing: Option<&Comparing>) -> AskedFor<'_> {
-            AskedFor { comparing, recovery: None }
-        }
         let is_ours = |asked: AskedFor<'_>| is_ours(expected.included(), &alice.trust, asked);
         assert!(is_ours(asked(None)));
         assert!(is_ours(asked(Some(&comparing))), "it was not told to wait");

@@ -35,17 +35,13 @@ fn recover(town: &mut Town, user: &str, device: &str, code: &RecoveryCode) -> (u
 }
 
 fn enrolled(result: EnrolResult) -> Identity {
-    match result {
-        EnrolResult::Enrolled(identity) => *identity,
-        other => panic!("not enrolled: {other:?}"),
-    }
+    let EnrolResult::Enrolled(identity) = result else { panic!("not enrolled: {result:?}") };
+    *identity
 }
 
 fn refused(result: &EnrolResult) -> Code {
-    match result {
-        EnrolResult::Refused(code, _) => *code,
-        other => panic!("not refused: {other:?}"),
-    }
+    let EnrolResult::Refused(code, _) = result else { panic!("not refused: {result:?}") };
+    *code
 }
 
 /// The operator takes back all devices of a person who has none left.
