@@ -23,7 +23,7 @@ use countersign_core::limits::INVITE_LIFETIME;
 use countersign_core::pki::{Authority, Csr, Founded, Granted, SecretKey, found_realm, profile};
 use countersign_core::time::Wall;
 use countersign_core::tlog::{Basis, Certified, Hash, Leaf, Tree};
-use countersign_core::tls::{Judged, Lists, Side, judge_device};
+use countersign_core::tls::{Judged, Lists, Root, Side, Trust, judge_device};
 use countersign_core::wire::log::{Lineage, LogHead, LogProof};
 use countersign_core::wire::revocation::{SignedList, SignedLists};
 use criterion::Criterion;
@@ -111,7 +111,9 @@ fn measure_issuing(criterion: &mut Criterion, realm: &CertifiedRealm) -> bool {
 }
 
 fn measure_checking(criterion: &mut Criterion, realm: &CertifiedRealm) -> bool {
-    let (trust, now) = (realm.authority.trust(), NOW);
+    // Whose chain is checked whole, up to the root: by one who does not know the issuing CA from before.
+    let root = Root::parse(&realm.founded.root, NOW).expect("a root of ours");
+    let (trust, now) = (&Trust::new(realm.authority.realm().clone(), root), NOW);
     let leaf = CertificateDer::from(realm.issue());
     let chain = [realm.authority.issuing().clone()];
     let check = || judge_device(trust, &leaf, &chain, Side::Client, now, Some(&realm.name)).expect("a good chain");
@@ -180,7 +182,7 @@ impl Log {
         let mut following = Following::default();
         following.hear(realm.authority.trust(), 1, &head, NOW).expect("a log of ours");
         // It has read all but the last two entries: so its edge has about as many hashes as one can have.
-        following.read_from(&late, &[&renewed, &first]).expect("the log has it");
+        following.read_from(&late, &[&leaf(&renewed), &leaf(&first)]).expect("the log has it");
         Self { following, renewed, proof: late, lineage: Lineage(vec![origin]) }
     }
 

@@ -16,6 +16,7 @@
 //! [`crate::journal::fold`], RN-05 in `ca/renewal.rs`.
 
 mod devices;
+mod recovery;
 mod renewal;
 mod waiting;
 
@@ -27,10 +28,10 @@ use crate::effect::{Effect, Effects, Note, Renewed, Room, Turn};
 use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceLabel, DeviceName, LoadId, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::journal::fold::{JournalFault, allowed, free};
-use crate::journal::{EnrolRefusal, Outcome, Record, RenewRefusal, State};
+use crate::journal::{EnrolRefusal, Outcome, Record, RecoveryRefusal, RenewRefusal, State};
 use crate::limits::APPENDS_PENDING_MAX;
 use crate::operator::{Answer, OperatorRefusal, Signed};
-use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Issued, SecretKey, Successor};
+use crate::pki::{Authority, Binding, CheckedCsr, Csr, CsrRefusal, Grant, Issued, SecretKey, Successor};
 use crate::relay::Books;
 use crate::tlog::Keeper;
 use crate::tlog::keeper::{lineage, proof};
@@ -65,6 +66,8 @@ enum Step {
     Granting(Asker),
     /// A device is to be granted its certificate by the word of another one.
     Endorsing(Asker, Asker),
+    /// A device makes its user's recovery key.
+    Arming(Asker),
     Issuing(Issued),
     /// Another issuing CA is to sign.
     Rotating(AdminId, Box<Successor>),
@@ -92,6 +95,7 @@ enum No {
     /// Something that has no more to it than its code.
     Code(Code),
     Renewal(RenewRefusal),
+    Recovery(RecoveryRefusal),
     /// The request was not made by the certificate's key.
     Unproved,
     Busy,
@@ -196,7 +200,7 @@ impl Ca {
             (Step::Admitting(asker), Outcome::Invited | Outcome::Contradicts(JournalFault::InviteTwice)) => {
                 self.appending.insert(id, Step::Granting(asker));
             }
-            (Step::Granting(asker), Outcome::Granted(serial)) => {
+            (Step::Granting(asker), Outcome::Granted(serial) | Outcome::Reissued(serial, _)) => {
                 self.waiting.entry(*serial).or_default().push(asker);
                 self.issue(*serial, state, out);
             }
@@ -214,6 +218,10 @@ impl Ca {
             }
             (Step::Granting(asker), Outcome::GrantedBefore(serial)) => self.deliver(asker, *serial, state, out),
             (Step::Granting(asker), Outcome::Refused(refusal)) => refuse(asker, No::Journal(*refusal), out),
+            (Step::Arming(Asker::Endorser(conn, ask)), Outcome::RecoveryArmed(_)) => {
+                devices::say(conn, DevicesEvent::Done { ask }, out);
+            }
+            (Step::Arming(asker), Outcome::NotArmed(refusal)) => refuse(asker, No::Recovery(*refusal), out),
             (Step::Granting(asker), Outcome::NotRenewed(refusal)) => refuse(asker, No::Renewal(*refusal), out),
             (Step::Issuing(issued), Outcome::Issued(serial)) => {
                 if let Some(progress) = state.progress(*serial) {
@@ -232,7 +240,7 @@ impl Ca {
             (step, outcome) => {
                 out.note(Note::Alarm(format!("the journal took a record of the CA's as {outcome:?}")));
                 let askers = match step {
-                    Step::Admitting(asker) | Step::Granting(asker) => vec![asker],
+                    Step::Admitting(asker) | Step::Granting(asker) | Step::Arming(asker) => vec![asker],
                     Step::Endorsing(newcomer, member) => vec![newcomer, member],
                     Step::Rotating(id, _) => vec![Asker::Operator(id)],
                     Step::Issuing(issued) => self.waiting.remove(&issued.serial()).unwrap_or_default(),
@@ -270,7 +278,13 @@ impl Ca {
         self.in_office(turn)?;
         match allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall) {
             Ok(Some(serial)) => self.again(asker, serial, turn),
+            // Whoever means to come back is not to become somebody new.
+            Ok(None) if recovery::word(&enrol.extensions).is_some() => Err(No::Journal(EnrolRefusal::NotRecovered)),
             Ok(None) => self.propose(Step::Granting(asker), &checked, token, Vec::new(), turn),
+            Err(_) if let Some(word) = recovery::word(&enrol.extensions) => {
+                self.recover(asker, &checked, token, word, turn)
+            }
+            Err(_) if turn.state.is_reissue(&token) => self.reissue(asker, &checked, token, turn),
             Err(refusal) => match (asker, devices::commitment(&enrol.extensions)) {
                 (Asker::Newcomer(conn), Some(commitment)) if turn.state.users().contains_key(&checked.name().user) => {
                     self.wait(conn, checked, token, commitment, turn)
@@ -315,14 +329,26 @@ impl Ca {
         step: Step,
         checked: &CheckedCsr,
         token: TokenHash,
+        records: Vec<Record>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), No> {
+        self.write_down(step, (checked, token), records, Record::CertificateGranted, turn)
+    }
+
+    /// The same, by whatever right: as the record that says so.
+    fn write_down(
+        &mut self,
+        step: Step,
+        (checked, token): (&CheckedCsr, TokenHash),
         mut records: Vec<Record>,
+        record: impl FnOnce(Grant) -> Record,
         turn: &mut Turn<'_>,
     ) -> Result<(), No> {
         if self.appending.len() >= APPENDS_PENDING_MAX {
             return Err(No::Busy);
         }
         let grant = self.authority.propose(checked, token, turn.now.wall, turn.rng);
-        records.push(Record::CertificateGranted(grant));
+        records.push(record(grant));
         let id = turn.out.append(Room::Ca, records);
         self.appending.insert(id, step);
         Ok(())
@@ -416,9 +442,13 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 No::Lapsed => OperatorRefusal::Lapsed,
                 No::Revoked => OperatorRefusal::Revoked,
                 // The operator's name was read before it came here, and no operator renews.
-                No::Name(_) | No::OutOfOffice | No::Failed | No::Code(_) | No::Renewal(_) | No::Unproved => {
-                    OperatorRefusal::Issue
-                }
+                No::Name(_)
+                | No::OutOfOffice
+                | No::Failed
+                | No::Code(_)
+                | No::Renewal(_)
+                | No::Recovery(_)
+                | No::Unproved => OperatorRefusal::Issue,
             };
             out.push(Effect::Answer(id, Answer::Refused(refusal)));
         }
@@ -444,6 +474,7 @@ impl No {
             Self::Journal(refusal) => (refusal.code(), 0, refusal.to_string()),
             Self::Code(code) => (code, 0, code.to_string()),
             Self::Renewal(refusal) => (refusal.code(), 0, refusal.to_string()),
+            Self::Recovery(refusal) => (refusal.code(), 0, refusal.to_string()),
             Self::Unproved => (Code::RENEWAL_UNPROVED, 0, Code::RENEWAL_UNPROVED.to_string()),
             Self::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
             Self::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),

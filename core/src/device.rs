@@ -241,6 +241,7 @@ impl Device {
             Command::Compare(device) => self.approvals.compare(device, ComparisonNonce::draw(rng), now),
             Command::Endorse => self.approvals.endorse(&self.identity, now),
             Command::Dismiss(device) => self.approvals.dismiss(device, now),
+            Command::Arm(key) => self.approvals.arm(key, &self.identity, now),
             Command::Renew => self.wish_renewal(now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),

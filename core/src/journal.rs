@@ -19,7 +19,7 @@ pub mod revoking;
 pub mod snapshot;
 pub mod state;
 
-pub use fold::{EnrolRefusal, JournalFault, Outcome};
+pub use fold::{EnrolRefusal, JournalFault, Outcome, RecoveryRefusal};
 pub use record::{Record, RecordRefusal};
 pub use renewal::{RenewRefusal, Renewal};
 pub use revoking::RevokeRefusal;

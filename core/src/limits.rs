@@ -286,8 +286,9 @@ pub const LOG_ENTRIES_MAX: u64 = 1 << 62;
 pub const LEAF_BYTES_MAX: usize = 2 * 1024;
 /// Leaves of a log that a device reads at a time. Longer ones are yet to be read from where they were known.
 pub const LOG_READ_MAX: usize = 100_000;
-/// Entries of the log that show whose device a device is: its own first one, and one for each endorsement before it.
-pub const LINEAGE_MAX: usize = 8;
+/// Entries of the log that show whose device a device is: its own first one, one for each endorsement before it, and two
+/// where that was a recovery key's.
+pub const LINEAGE_MAX: usize = 15;
 /// Leaves in one page of the log.
 pub const LOG_PAGE_MAX: usize = 15;
 /// How often a device that stays online asks what the log has become.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::effect::{Effect, Effects, Note, Room, Turn};
 use crate::id::{AdminId, AppendId, DeviceLabel, DeviceName, UserName};
-use crate::invite::Token;
+use crate::invite::{Token, TokenHash};
 use crate::journal::fold::{EnrolRefusal, user_free};
 use crate::journal::{Outcome, Record, RevokeRefusal, State};
 use crate::limits::{INVITE_LIFETIME_MAX, INVITES_OPEN_MAX};
@@ -59,6 +59,15 @@ pub enum Command {
         issuing: Vec<u8>,
         /// Its key.
         key: SecretKey,
+    },
+    /// Makes an invite that lets somebody in again who is there already, as a new identity.
+    Reissue {
+        /// Whom.
+        user: UserName,
+        /// How long it admits.
+        lifetime: Duration,
+        /// Whether their devices from before stay; otherwise they are revoked when it is used.
+        keep: bool,
     },
     /// Takes back a device, or all of a person's. The revoker's to carry out (`revoker.rs`).
     Revoke(Revoke),
@@ -223,6 +232,11 @@ impl Operator {
                     turn.out.push(Effect::Answer(id, Answer::Refused(refusal)));
                 }
             }
+            Command::Reissue { user, lifetime, keep } => {
+                if let Err(refusal) = self.reissue(id, user, *lifetime, *keep, turn) {
+                    turn.out.push(Effect::Answer(id, Answer::Refused(refusal)));
+                }
+            }
             Command::Users => turn.out.push(Effect::Answer(id, Answer::Users(users(turn.state, present)))),
             Command::Sign { .. } | Command::Rotate { .. } | Command::Revoke(_) => {
                 unreachable!("the server takes it to the CA or the revoker")
@@ -262,12 +276,7 @@ impl Operator {
         lifetime: Duration,
         turn: &mut Turn<'_>,
     ) -> Result<(), OperatorRefusal> {
-        if lifetime.as_secs() == 0 || lifetime > INVITE_LIFETIME_MAX {
-            return Err(OperatorRefusal::Lifetime);
-        }
-        if turn.state.invites_open(turn.now.wall) + self.inviting.len() >= INVITES_OPEN_MAX {
-            return Err(OperatorRefusal::TooMany);
-        }
+        self.has_room(lifetime, turn)?;
         if let Some(user) = user {
             match user_free(turn.state, user) {
                 // For a further device, which one of theirs will have to approve.
@@ -275,12 +284,52 @@ impl Operator {
                 Err(refusal) => return Err(OperatorRefusal::Name(refusal)),
             }
         }
+        let user = user.cloned();
+        self.write_down(id, lifetime, |token, expires, at| Record::InviteCreated { token, user, expires, at }, turn);
+        Ok(())
+    }
+
+    /// Lets somebody in again who has neither a device nor a recovery code left.
+    fn reissue(
+        &mut self,
+        id: AdminId,
+        user: &UserName,
+        lifetime: Duration,
+        keep: bool,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), OperatorRefusal> {
+        self.has_room(lifetime, turn)?;
+        if !turn.state.users().contains_key(user) {
+            return Err(OperatorRefusal::NoSuchUser);
+        }
+        let user = user.clone();
+        let record = |token, expires, at| Record::ReissueCreated { token, user, keep, expires, at };
+        self.write_down(id, lifetime, record, turn);
+        Ok(())
+    }
+
+    fn has_room(&self, lifetime: Duration, turn: &Turn<'_>) -> Result<(), OperatorRefusal> {
+        if lifetime.as_secs() == 0 || lifetime > INVITE_LIFETIME_MAX {
+            return Err(OperatorRefusal::Lifetime);
+        }
+        if turn.state.invites_open(turn.now.wall) + self.inviting.len() >= INVITES_OPEN_MAX {
+            return Err(OperatorRefusal::TooMany);
+        }
+        Ok(())
+    }
+
+    /// Has a new token's hash written down, with its last second and what it is for.
+    fn write_down(
+        &mut self,
+        id: AdminId,
+        lifetime: Duration,
+        record: impl FnOnce(TokenHash, Wall, Wall) -> Record,
+        turn: &mut Turn<'_>,
+    ) {
         let token = Token::draw(turn.rng);
         let expires = turn.now.wall.plus(lifetime);
-        let record = Record::InviteCreated { token: token.hash(), user: user.cloned(), expires, at: turn.now.wall };
-        let append = turn.out.append(Room::Operator, vec![record]);
+        let append = turn.out.append(Room::Operator, vec![record(token.hash(), expires, turn.now.wall)]);
         self.inviting.insert(append, (id, token, expires));
-        Ok(())
     }
 }
 

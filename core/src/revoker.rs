@@ -235,7 +235,7 @@ fn proposals(revoke: &Revoke, state: &State, at: Wall) -> Result<Vec<Record>, Op
         return Err(OperatorRefusal::Revoke(RevokeRefusal::Before));
     }
     // One by one each would have another left, but the last.
-    if meant.len() == living.len() && !force {
+    if meant.len() == living.len() && !force && known.recoveries.newest().is_none() {
         return Err(OperatorRefusal::Revoke(RevokeRefusal::LastDevice));
     }
     let record = |name: DeviceName| {

@@ -38,7 +38,7 @@ use crate::ca::Ca;
 use crate::effect::{Effect, Effects, Note, Room};
 use crate::id::{AppendId, ConnId, Fingerprint, LoadId, Realm};
 use crate::journal::state::RealmInfo;
-use crate::journal::{Record, RecordRefusal, State};
+use crate::journal::{Outcome, Record, RecordRefusal, State};
 use crate::limits::{BACKDATING, ISSUING_NOTICE, ISSUING_NOTICE_SPAN, RELAY_LIFETIME, RENEWAL_RETRY};
 use crate::link::Step;
 use crate::operator::Operator;
@@ -276,6 +276,9 @@ impl Server {
                 Ok(outcome) => outcome,
                 Err(refusal) => unreachable!("a record of ours can't be read: {refusal}"),
             };
+            if let Outcome::Reissued(_, before) = &outcome {
+                self.replaced(before, now);
+            }
             match room {
                 Room::Ca => self.ca.appended(id, &outcome, &self.state, &mut self.effects),
                 Room::Operator => self.operator.appended(id, &outcome, &mut self.effects),

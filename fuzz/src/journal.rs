@@ -15,7 +15,7 @@ use countersign_core::limits::{DEVICE_LIFETIME, RECORD_ENCODED_BYTES_MAX};
 use countersign_core::pki::{Grant, SecretKey};
 use countersign_core::server::replay;
 use countersign_core::time::Wall;
-use countersign_core::tlog::{Basis, Endorsement, ReasonCode};
+use countersign_core::tlog::{Basis, Endorsement, ReasonCode, RecoveryWord};
 
 use crate::cast::{NOW, cast, stream};
 use crate::script::Script;
@@ -50,6 +50,9 @@ fn record(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
     }
     if (0xe0..0xe8).contains(&kind) {
         return renewed(script);
+    }
+    if (0xd8..0xe0).contains(&kind) {
+        return brought_back(script);
     }
     if (0xf8..0xfc).contains(&kind) {
         let device = DeviceLabel::parse(script.choose(&DEVICES)).expect("a device's label");
@@ -121,6 +124,33 @@ fn endorsed(script: &mut Script<'_>) -> Vec<u8> {
         endorsement.signature[usize::from(script.byte()) % 64] ^= 1;
     }
     Record::CertificateEndorsed { grant, endorsement }.encode()
+}
+
+/// A recovery key, a device by one, a reissue, or a device by that.
+fn brought_back(script: &mut Script<'_>) -> Vec<u8> {
+    let which = script.byte();
+    let mut grant = grant(script);
+    let own = &KEYS[usize::from(script.byte()) % KEYS.len()];
+    let recovery = &KEYS[usize::from(script.byte()) % KEYS.len()];
+    let (realm, user) = (Realm::default(), grant.name.user.clone());
+    let record = match which % 4 {
+        0 => {
+            let (by, key) = (grant.name.device.clone(), recovery.spki());
+            let endorsement = Endorsement::arm(by, own, &realm, &user, key.id());
+            Record::RecoveryArmed { user, key, endorsement, at: near(NOW, script) }
+        }
+        1 => {
+            let word = RecoveryWord::give(recovery, &realm, &grant.name, grant.key.id());
+            grant.at = near(NOW, script);
+            Record::CertificateRecovered { grant, word }
+        }
+        2 => {
+            let (keep, expires) = (script.byte().is_multiple_of(2), near(NOW, script));
+            Record::ReissueCreated { token: token(script), user, keep, expires, at: NOW }
+        }
+        _ => Record::CertificateReissued(grant),
+    };
+    record.encode()
 }
 
 /// The keys of those who ask.
@@ -223,12 +253,15 @@ fn accepted(outcome: &Outcome) -> bool {
         | Outcome::IssuingLogged
         | Outcome::RelayLogged
         | Outcome::DeviceRevoked(_)
-        | Outcome::CrlSigned(_) => true,
+        | Outcome::CrlSigned(_)
+        | Outcome::RecoveryArmed(_)
+        | Outcome::Reissued(..) => true,
         Outcome::NotRevoked(_)
         | Outcome::GrantedBefore(_)
         | Outcome::LoggedBefore
         | Outcome::Refused(_)
         | Outcome::NotRenewed(_)
+        | Outcome::NotArmed(_)
         | Outcome::Contradicts(_) => false,
     }
 }
@@ -260,7 +293,7 @@ fn keeps_promises(state: &State) {
         assert!(looks.insert(user.skeleton()), "{user} looks like somebody else");
         let first = |device: &&Device| {
             let basis = state.progress(device.origin).map(|progress| &progress.basis);
-            !matches!(basis, Some(Basis::Endorsed(_)))
+            !matches!(basis, Some(Basis::Endorsed(_) | Basis::Recovered(_) | Basis::Reissue))
         };
         assert_eq!(
             account.devices.values().filter(first).count(),

@@ -11,6 +11,7 @@
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`listeners`]: what direct connections need besides.
 //! - [`renew`], [`renewed`]: another certificate for the same name and key, and where it is kept.
+//! - [`recover`]: the code by which a person comes back who has lost every device.
 //! - [`import`], [`bundle`]: a key that was made elsewhere, with its certificates.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
@@ -36,6 +37,7 @@ pub mod metbook;
 pub mod notice;
 pub mod outcome;
 pub mod reactor;
+pub mod recover;
 pub mod renew;
 pub mod renewed;
 pub mod screen;
@@ -151,7 +153,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Devices { command: Some(DevicesCommand::Approve { device }), .. } => devices::approve(world, &device),
         Command::Devices { command: Some(DevicesCommand::Dismiss { device }), .. } => devices::dismiss(world, &device),
         Command::Devices { command: Some(DevicesCommand::Revoke(_)), .. } => later("devices revoke"),
-        Command::Recover(_) => later("recover"),
+        Command::Recover(args) => recover::recover(args, world),
         Command::Config { command } => configuration(&command, world),
     }
 }

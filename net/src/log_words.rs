@@ -18,7 +18,9 @@ pub fn act(leaf: &Leaf) -> String {
             format!("certificate of {} for the key sha256 {} ({basis})", certified.name, certified.key)
         }
         Leaf::Revocation { name, serial, .. } => format!("certificate {serial} of {name} revoked"),
-        Leaf::RecoveryKey { .. } => "a recovery key".to_owned(),
+        Leaf::RecoveryKey { user, key, endorsement, .. } => {
+            format!("recovery key sha256 {} of {user}, made by {}", key.id(), endorsement.by)
+        }
         Leaf::IssuingCa { certificate, .. } => format!("issuing CA {certificate}"),
         Leaf::RelayCertificate { certificate, .. } => format!("relay's certificate {certificate}"),
         Leaf::Rotation { to, .. } => format!("issuing CA {to} takes over"),

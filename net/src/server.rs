@@ -22,6 +22,7 @@ mod open_files;
 mod place;
 mod port;
 mod reactor;
+pub mod reissue;
 pub mod replay;
 pub mod revoke;
 pub mod root_key;

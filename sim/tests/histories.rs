@@ -141,6 +141,9 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 | Outcome::DeviceRevoked(_)
                 | Outcome::NotRevoked(_)
                 | Outcome::CrlSigned(_)
+                | Outcome::RecoveryArmed(_)
+                | Outcome::NotArmed(_)
+                | Outcome::Reissued(..)
                 | Outcome::LoggedBefore => {}
             }
         }

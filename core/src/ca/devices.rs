@@ -77,6 +77,9 @@ impl Ca {
             DevicesRequest::Endorse { ask, device, endorsement } => {
                 (ask, self.endorse((conn, ask), from.device(), &device, *endorsement, turn))
             }
+            DevicesRequest::Arm { ask, key, endorsement } => {
+                (ask, self.arm((conn, ask), from.device(), key, *endorsement, turn))
+            }
             DevicesRequest::Dismiss { ask, device } => {
                 (ask, self.dismiss((conn, ask), from.device(), &device, turn.out))
             }

@@ -38,6 +38,8 @@ pub enum Approval {
     Endorsed(DeviceLabel),
     /// The device was sent away.
     Dismissed(DeviceLabel),
+    /// The recovery key is the user's from now on.
+    Armed,
 }
 
 /// What is asked here is numbered from three quarters: calls, the watch and other asks count elsewhere.
@@ -63,6 +65,8 @@ enum Stage {
     Compared(Candidate),
     /// It is approved, or else sent away.
     Settling(DeviceLabel, bool),
+    /// The recovery key is to be made, by this word for it.
+    Arming(Spki, Box<Endorsement>),
 }
 
 /// The approvals of a device.
@@ -108,6 +112,17 @@ impl Approvals {
         self.begin(now);
     }
 
+    /// Makes a recovery key. Asked twice it is made once.
+    pub(super) fn arm(&mut self, key: Spki, own: &Identity, now: Now) {
+        let Some(secret) = own.credentials.key.as_ed25519() else {
+            return self.end(Asked::Refused(Code::RECOVERY_REFUSED));
+        };
+        let (realm, DeviceName { user, device }) = (own.trust.realm(), &own.name);
+        let endorsement = Box::new(Endorsement::arm(device.clone(), &secret, realm, user, key.id()));
+        self.stage = Stage::Arming(key, endorsement);
+        self.begin(now);
+    }
+
     /// There is a relay: what was wished for before is begun.
     pub(super) fn online(&mut self, now: Now) {
         self.online = true;
@@ -119,7 +134,7 @@ impl Approvals {
         self.online = false;
         self.requests.clear();
         self.deadlines.clear(Wake::Approve);
-        if !matches!(self.stage, Stage::Idle | Stage::Listing(_) | Stage::Settling(_, false)) {
+        if !matches!(self.stage, Stage::Idle | Stage::Listing(_) | Stage::Settling(_, false) | Stage::Arming(..)) {
             self.stage = Stage::Idle;
             self.end(Asked::Unanswered);
         }
@@ -139,15 +154,12 @@ impl Approvals {
                 let Stage::Comparing(candidate, ours) = std::mem::take(&mut self.stage) else { return };
                 self.compared(candidate, &ours, &nonce, own);
             }
-            DevicesEvent::Done { ask } if self.is_newest(ask) => {
-                if let Stage::Settling(device, approved) = std::mem::take(&mut self.stage) {
-                    self.end(Asked::Approval(if approved {
-                        Approval::Endorsed(device)
-                    } else {
-                        Approval::Dismissed(device)
-                    }));
-                }
-            }
+            DevicesEvent::Done { ask } if self.is_newest(ask) => match std::mem::take(&mut self.stage) {
+                Stage::Settling(device, true) => self.end(Asked::Approval(Approval::Endorsed(device))),
+                Stage::Settling(device, false) => self.end(Asked::Approval(Approval::Dismissed(device))),
+                Stage::Arming(..) => self.end(Asked::Approval(Approval::Armed)),
+                Stage::Idle | Stage::Listing(_) | Stage::Comparing(..) | Stage::Compared(_) => {}
+            },
             DevicesEvent::Waits { device } => self.events.push_back(Asked::Approval(Approval::Waits(device))),
             // An answer to what is not asked any more.
             DevicesEvent::List { .. } | DevicesEvent::Compared { .. } | DevicesEvent::Done { .. } => {}
@@ -230,7 +242,16 @@ impl Approvals {
                 let device = device.clone();
                 self.ask(|ask| DevicesRequest::Dismiss { ask, device }, now);
             }
-            Stage::Idle | Stage::Listing(_) | Stage::Comparing(..) | Stage::Compared(_) | Stage::Settling(..) => {}
+            Stage::Arming(key, endorsement) if self.online => {
+                let (key, endorsement) = (key.clone(), endorsement.clone());
+                self.ask(|ask| DevicesRequest::Arm { ask, key, endorsement }, now);
+            }
+            Stage::Idle
+            | Stage::Listing(_)
+            | Stage::Comparing(..)
+            | Stage::Compared(_)
+            | Stage::Settling(..)
+            | Stage::Arming(..) => {}
         }
     }
 

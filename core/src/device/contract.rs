@@ -8,7 +8,7 @@ use super::{Asked, Followed, LogRefusal, NotRenewed, Renewed};
 use crate::device::calls::{CallDenied, CallEvent};
 use crate::fault::CloseReason;
 use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
-use crate::pki::CrlRefusal;
+use crate::pki::{CrlRefusal, Spki};
 use crate::time::Wall;
 use crate::tlog::Unasked;
 use crate::wire::Code;
@@ -59,6 +59,8 @@ pub enum Command {
     Endorse,
     /// Sends a device away that waits.
     Dismiss(DeviceLabel),
+    /// Makes this key the user's recovery key: answered by [`super::approve::Approval::Armed`].
+    Arm(Spki),
     /// Has this device's certificate renewed, however long it still holds: answered by [`Event::Asked`].
     Renew,
     /// Calls somebody, by a number of the user's choosing; waits this long for them to come online if they are not.

@@ -30,6 +30,7 @@ use crate::link::{Link, LinkEvent, Step};
 use crate::pki::comparison::ComparisonNonce;
 use crate::pki::{Csr, DeviceKey, SecretKey, binding_message, renewal_message};
 use crate::time::{Instant, Now, Wall};
+use crate::tlog::{Basis, RecoveryWord};
 use crate::tls::{CertRefusal, Dial, Exporter, Judged, Lists, Root, Side, TlsEnv, Trust, judge_device};
 use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest, Renew};
 use crate::wire::frame::decode;
@@ -89,6 +90,7 @@ pub struct Enrolment {
     /// What the relay has shown, its own certificate first.
     shown: Vec<CertificateDer<'static>>,
     lists: Lists,
+    basis: Option<Basis>,
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
@@ -107,6 +109,8 @@ struct Join {
     invite: InviteLink,
     name: DeviceName,
     key: SecretKey,
+    /// The word of the user's recovery key, if this device comes back by it.
+    recovery: Option<RecoveryWord>,
 }
 
 #[derive(Debug)]
@@ -125,7 +129,7 @@ const CONN: ConnId = ConnId(1);
 impl Enrolment {
     /// An attempt with an invite, for a name, with a key that is already stored.
     pub fn new(env: TlsEnv, invite: InviteLink, name: DeviceName, key: SecretKey) -> Self {
-        Self::on(env, Errand::Join(Box::new(Join { invite, name, key })))
+        Self::on(env, Errand::Join(Box::new(Join { invite, name, key, recovery: None })))
     }
 
     /// An attempt to have the certificate of a device renewed, of this number, which needs not hold any more.
@@ -147,6 +151,7 @@ impl Enrolment {
             news: VecDeque::new(),
             shown: Vec::new(),
             lists: Lists::default(),
+            basis: None,
             result: None,
             outputs: VecDeque::new(),
             turned: false,
@@ -158,6 +163,21 @@ impl Enrolment {
     pub fn ready_to_wait(mut self, rng: &mut dyn CryptoRng) -> Self {
         self.comparing = Some(Comparing::new(rng));
         self
+    }
+
+    /// The same attempt, which comes back by the user's recovery key, and in no other way.
+    #[must_use]
+    pub fn by_recovery(mut self, recovery: &SecretKey) -> Self {
+        if let Errand::Join(join) = &mut self.errand {
+            let word = RecoveryWord::give(recovery, &join.invite.realm, &join.name, join.key.spki().id());
+            join.recovery = Some(word);
+        }
+        self
+    }
+
+    /// By what right the log says that this device is its user's, once it has joined.
+    pub fn basis(&self) -> Option<&Basis> {
+        self.basis.as_ref()
     }
 
     /// What there is to tell a person while their device waits.
@@ -356,17 +376,18 @@ impl Enrolment {
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
         match &self.errand {
             Errand::Join(join) => {
-                let Join { invite, name, key } = join.as_ref();
+                let Join { invite, name, key, recovery } = join.as_ref();
                 let csr = Csr::make(key, name, &invite.realm);
                 let message = binding_message(exporter, invite.token.hash(), name);
                 let commitment = self.comparing.iter().map(|own| enrol::commitment(&own.commitment()));
+                let extensions = commitment.chain(recovery.iter().map(enrol::recovery));
                 EnrolRequest::Enrol(Enrol {
                     token: invite.token.clone(),
                     user: name.user.as_str().to_owned(),
                     device: name.device.as_str().to_owned(),
                     csr: ByteBuf::from(csr.der()),
                     binding: ByteArray::new(key.sign(&message)),
-                    extensions: Extensions(commitment.collect()),
+                    extensions: Extensions(extensions.collect()),
                 })
             }
             Errand::Renew { own, serial } => {
@@ -382,13 +403,14 @@ impl Enrolment {
     }
 
     /// Checks what was sent: the pinned root, a chain to it, our name, our key, and that the log has it.
-    fn believe(&self, certified: &Certified, now: Wall) -> Result<EnrolResult, EnrolResult> {
+    fn believe(&mut self, certified: &Certified, now: Wall) -> Result<EnrolResult, EnrolResult> {
         let identity = match &self.errand {
             Errand::Join(join) => {
-                let Join { invite, name, key } = join.as_ref();
-                let comparing = self.comparing.as_ref();
-                belief::identity(invite, name.clone(), key.clone(), certified, comparing, now)
-                    .map_err(EnrolResult::BadCertificate)?
+                let asked = belief::AskedFor { comparing: self.comparing.as_ref(), recovery: join.recovery.as_ref() };
+                let (identity, basis) =
+                    belief::identity(join, certified, asked, now).map_err(EnrolResult::BadCertificate)?;
+                self.basis = Some(basis);
+                identity
             }
             Errand::Renew { own, .. } => belief::renewed(own, certified, now)?,
         };

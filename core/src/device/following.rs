@@ -143,7 +143,7 @@ impl Following {
     /// Has the log read from the first leaf about this device's user on, which the proof shows to be in it, instead of from
     /// its very first one: nobody has to be believed for that. What stands before it came before this user. The row is that
     /// of this device, itself first.
-    pub fn read_from(&mut self, first: &LogProof, row: &[&Certified]) -> Result<(), LogRefusal> {
+    pub fn read_from(&mut self, first: &LogProof, row: &[&Leaf]) -> Result<(), LogRefusal> {
         let Some(Known { view, reading, .. }) = &mut self.0 else { return Err(LogRefusal::Unproven) };
         let newest = view.newest();
         let before = Frontier::before(Hash::leaf(&first.leaf), &first.inclusion, newest.head());
@@ -206,10 +206,9 @@ impl Following {
     }
 
     /// The entries of a row, each of them proved.
-    pub fn row(&self, lineage: &Lineage) -> Result<Vec<Certified>, LogRefusal> {
+    pub fn row(&self, lineage: &Lineage) -> Result<Vec<Leaf>, LogRefusal> {
         let Some(known) = &self.0 else { return Err(LogRefusal::Unproven) };
-        let entry = |proof| Ok(known.entry(proof)?.leaf().certified().ok_or(LogRefusal::OtherLeaf)?.clone());
-        lineage.0.iter().map(entry).collect()
+        lineage.0.iter().map(|proof| Ok(known.entry(proof)?.leaf().clone())).collect()
     }
 
     /// What is proved of a certificate, if it is the one that is asked for.

@@ -18,6 +18,7 @@ mod bounds;
 mod direct;
 mod faulty_relay;
 mod leaving;
+mod recovering;
 mod renewal;
 mod several;
 

@@ -27,6 +27,26 @@
 //! | EN-04 | the word is for this name, key and realm | `the_word_for_another_device_is_none` | |
 //! | EN-05 | the row of words back to the first device is short enough to be shown whole | `a_row_of_endorsements_has_an_end` | |
 //!
+//! A recovery key, and a device that comes by one, pass (the device GR-01 to GR-04, GR-07, GR-10, EN-01 and EN-02, too)
+//!
+//! | check | what | test (`fold/recovery/tests.rs`) | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | RC-01 | a device of this very user, with the key that it has, gave its word, and was not revoked | `nobody_else_makes_a_persons_recovery_key` | |
+//! | RC-02 | the word is for this user, key and realm, and the key is Ed25519 | `a_recovery_key_that_was_swapped_is_not_taken` | |
+//! | RC-03 | the key is nobody's, and was not this user's before | `a_recovery_key_is_made_once` | |
+//! | RC-04 | the user has not made too many of late | `recovery_keys_are_not_made_without_end` | |
+//! | RC-05 | the row of a device by it is short enough to be shown whole | `a_row_of_recoveries_has_an_end` | |
+//! | RC-06 | the word for the device is by the key that counts: its user's newest | `an_old_code_and_that_of_another_user_are_none` | |
+//! | RC-07 | that word is for this name, key and realm | `the_word_for_another_device_is_none` | |
+//!
+//! A reissue, and the device that comes by it, pass (the device GR-01 to GR-04, GR-07, GR-10, EN-01 and EN-02, too)
+//!
+//! | check | what | test (`fold/reissue/tests.rs`) | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | RI-01 | the user is there | `nobody_is_let_in_again_who_was_not_there` | |
+//! | RI-02 | the operator's word is one for a reissue, and not an invite | `an_invite_is_no_reissue` | |
+//! | RI-03 | the lists have room for the devices whose place it takes | `a_reissue_that_the_lists_have_no_room_for` | |
+//!
 //! A renewal passes
 //!
 //! | check | what | test (`journal/tests/renewal.rs`) | forgeries (`sim/src/forge`) |
@@ -50,6 +70,8 @@
 //! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | |
 
 mod endorsed;
+pub mod recovery;
+mod reissue;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,6 +88,10 @@ use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
 
 pub use endorsed::may_wait;
+pub use recovery::{RecoveryRefusal, may_arm, may_recover};
+pub use reissue::may_reissue;
+
+use recovery::Recoveries;
 
 /// People in one realm, by the rules of version 1.
 pub(super) const USERS_MAX_V1: usize = 10_000;
@@ -97,6 +123,12 @@ pub enum Outcome {
     NotRevoked(RevokeRefusal),
     /// The revocation list with this number is its issuer's newest.
     CrlSigned(u64),
+    /// A device has made the recovery key that counts for this user.
+    RecoveryArmed(UserName),
+    /// The recovery key is not taken.
+    NotArmed(RecoveryRefusal),
+    /// The certificate may be signed, by the operator's word alone; these devices from before are revoked.
+    Reissued(Serial, Vec<DeviceName>),
     /// The log had it before, as the newest of its kind: nothing changes.
     LoggedBefore,
     /// The record contradicts the journal before it and changes nothing.
@@ -130,8 +162,14 @@ pub enum EnrolRefusal {
     DevicesFull,
     /// EN-03, EN-04.
     NotEndorsed,
-    /// EN-05.
+    /// EN-05, RC-05.
     EndorsementsTooMany,
+    /// RC-06, RC-07.
+    NotRecovered,
+    /// RI-01, RI-02.
+    NotReissued,
+    /// RI-03.
+    ListsFull,
 }
 
 impl EnrolRefusal {
@@ -152,6 +190,9 @@ impl EnrolRefusal {
             Self::DevicesFull => Code::DEVICES_FULL,
             Self::NotEndorsed => Code::NOT_ENDORSED,
             Self::EndorsementsTooMany => Code::ENDORSEMENTS_TOO_MANY,
+            Self::NotRecovered => Code::NOT_RECOVERED,
+            Self::NotReissued => Code::NOT_REISSUED,
+            Self::ListsFull => Code::LISTS_FULL,
         }
     }
 }
@@ -216,6 +257,12 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
             revoking::device_v3(state, &name, Revoked { reason, at }, force)
         }
         Record::CrlSigned { der } => revoking::list_v3(state, &der),
+        Record::RecoveryArmed { user, key, endorsement, at } => recovery::armed_v4(state, user, key, endorsement, at),
+        Record::CertificateRecovered { grant, word } => recovery::recovered_v4(state, grant, word),
+        Record::ReissueCreated { token, user, keep, expires, at: _ } => {
+            reissue::created_v4(state, token, (user, keep), expires)
+        }
+        Record::CertificateReissued(grant) => reissue::reissued_v4(state, grant),
     }
 }
 
@@ -271,10 +318,11 @@ fn open(state: &mut State, grant: Grant, basis: Basis, depth: u8) -> Outcome {
     }
     state.keys.insert(key, grant.name.clone());
     state.skeletons.insert(grant.name.user.skeleton(), grant.name.user.clone());
-    let user = state
-        .users
-        .entry(grant.name.user.clone())
-        .or_insert_with(|| User { opened: grant.at, devices: BTreeMap::new() });
+    let user = state.users.entry(grant.name.user.clone()).or_insert_with(|| User {
+        opened: grant.at,
+        devices: BTreeMap::new(),
+        recoveries: Recoveries::default(),
+    });
     user.devices.insert(grant.name.device.clone(), Device { key, serial, origin: serial, depth, revoked: None });
     state.grants.insert(serial, Progress { grant, basis, issued: None });
     state.unissued.insert(serial);

@@ -15,14 +15,14 @@ use serde_bytes::ByteBuf;
 use crate::id::{DeviceName, Fingerprint, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::RECORD_ENCODED_BYTES_MAX;
-use crate::pki::Grant;
+use crate::pki::{Grant, Spki};
 use crate::time::Wall;
-use crate::tlog::{Endorsement, ReasonCode};
+use crate::tlog::{Endorsement, ReasonCode, RecoveryWord};
 
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
 /// The newest rules that this program knows. A record is written with the oldest that know its kind.
-pub const RULES: u8 = 3;
+pub const RULES: u8 = 4;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +106,39 @@ pub enum Record {
         /// The list.
         der: ByteBuf,
     },
+    /// A device makes its user's recovery key (rules 4).
+    RecoveryArmed {
+        /// Whose.
+        user: UserName,
+        /// The key.
+        key: Spki,
+        /// The device's word for it.
+        endorsement: Endorsement,
+        /// When.
+        at: Wall,
+    },
+    /// Somebody asks for the certificate of a further device, for which their recovery key vouches (rules 4).
+    CertificateRecovered {
+        /// What is asked for, by an invite as for a first device.
+        grant: Grant,
+        /// The recovery key's word.
+        word: RecoveryWord,
+    },
+    /// The operator lets somebody in again who is there already, without any word of theirs (rules 4).
+    ReissueCreated {
+        /// The token's hash; the token itself is nowhere.
+        token: TokenHash,
+        /// Whom.
+        user: UserName,
+        /// Whether the devices from before stay.
+        keep: bool,
+        /// The last second at which it admits.
+        expires: Wall,
+        /// When.
+        at: Wall,
+    },
+    /// Somebody asks for a certificate by such a word (rules 4).
+    CertificateReissued(Grant),
 }
 
 /// Why stored bytes are no record.
@@ -157,6 +190,10 @@ impl Record {
             | Self::CertificateRenewed { .. }
             | Self::DeviceRevoked { .. }
             | Self::CrlSigned { .. } => 3,
+            Self::RecoveryArmed { .. }
+            | Self::CertificateRecovered { .. }
+            | Self::ReissueCreated { .. }
+            | Self::CertificateReissued(_) => 4,
         }
     }
 

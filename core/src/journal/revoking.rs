@@ -42,7 +42,7 @@ impl fmt::Display for RevokeRefusal {
             Self::UnknownDevice => "there is no such device: server devices lists them",
             Self::Before => "that device was revoked before, and nothing takes that back",
             Self::LastDevice => {
-                "that is the user's last device, without which the user can do nothing here: say --force if it has to go"
+                "that is the user's last device, and no recovery code brings them back: say --force if it has to go"
             }
             Self::Reason => "that is no reason for which a device is revoked",
             Self::ListsFull => {
@@ -67,17 +67,20 @@ pub fn may_revoke(
         return Err(RevokeRefusal::Before);
     }
     let left = user.devices.values().filter(|device| device.revoked.is_none()).count();
-    if left <= 1 && !force {
+    // Whoever has a recovery code can come back without a device.
+    if left <= 1 && !force && user.recoveries.newest().is_none() {
         return Err(RevokeRefusal::LastDevice);
     }
     if !REASONS_V3.contains(&reason.code()) {
         return Err(RevokeRefusal::Reason);
     }
-    let more = certificates(state, name).filter(|(_, progress)| is_listed(progress, at)).count();
-    if state.revocations(at).count() + more > REVOKED_MAX_V3 {
-        return Err(RevokeRefusal::ListsFull);
-    }
-    Ok(())
+    if have_room(state, std::slice::from_ref(name), at) { Ok(()) } else { Err(RevokeRefusal::ListsFull) }
+}
+
+/// Whether the lists have room for what these devices have (RV-05).
+pub(super) fn have_room(state: &State, names: &[DeviceName], at: Wall) -> bool {
+    let listed = |name| certificates(state, name).filter(|(_, progress)| is_listed(progress, at)).count();
+    state.revocations(at).count() + names.iter().map(listed).sum::<usize>() <= REVOKED_MAX_V3
 }
 
 pub(super) fn device_v3(state: &mut State, name: &DeviceName, revoked: Revoked, force: bool) -> Outcome {

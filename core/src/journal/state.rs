@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
 use super::book::{Act, Book};
+use super::fold::recovery::Recoveries;
 use super::fold::{self, Outcome};
 use super::record::{Record, RecordRefusal};
 use crate::id::{DeviceLabel, DeviceName, Fingerprint, IssuerId, KeyId, Position, Realm, Serial, UserName};
@@ -37,6 +38,8 @@ pub struct State {
     pub(super) revocations: BTreeMap<Serial, Revocation>,
     /// The newest revocation list of each issuing CA.
     pub(super) lists: BTreeMap<IssuerId, ListPlace>,
+    /// Those invites that let somebody in again without any word of theirs, and whether their devices from before stay.
+    pub(super) reissues: BTreeMap<TokenHash, bool>,
     /// The relay's newest certificate.
     pub(super) relay: Option<Fingerprint>,
 }
@@ -57,6 +60,8 @@ pub struct User {
     pub opened: Wall,
     /// Their devices.
     pub devices: BTreeMap<DeviceLabel, Device>,
+    /// The recovery keys that they have made.
+    pub recoveries: Recoveries,
 }
 
 /// A device of a person.
@@ -175,6 +180,7 @@ impl State {
             relay: None,
             revocations: BTreeMap::new(),
             lists: BTreeMap::new(),
+            reissues: BTreeMap::new(),
         }
     }
 
@@ -270,20 +276,33 @@ impl State {
         Some((progress.issued?.leaf, progress.leaf()?))
     }
 
+    /// Whether an invite lets somebody in again without any word of theirs.
+    pub fn is_reissue(&self, token: &TokenHash) -> bool {
+        self.reissues.contains_key(token)
+    }
+
     /// Where the log has the entries that lead from this certificate to the first device of its user, and what they say:
-    /// its device's own first one, if it was renewed, and then one for each endorsement.
+    /// its device's own first one, if it was renewed, and then one for each endorsement, two where it is a recovery key's.
     pub fn lineage(&self, serial: Serial) -> Vec<(u64, Leaf)> {
-        let Some(progress) = self.progress(serial) else { return Vec::new() };
-        let user = &progress.grant.name.user;
-        let origin = |label: &DeviceLabel| Some(self.users.get(user)?.devices.get(label)?.origin);
-        let mut row: Vec<Serial> = origin(&progress.grant.name.device).into_iter().collect();
-        while let Some(Basis::Endorsed(word)) = row.last().and_then(|last| Some(&self.progress(*last)?.basis))
-            && let Some(by) = origin(&word.by)
+        let Some(account) = self.progress(serial).and_then(|progress| self.users.get(&progress.grant.name.user)) else {
+            return Vec::new();
+        };
+        let device = self.progress(serial).map(|progress| &progress.grant.name.device);
+        let (mut row, mut next) = (Vec::new(), device);
+        while let Some(origin) = next.and_then(|label| account.devices.get(label)).map(|device| device.origin)
             && row.len() <= LINEAGE_MAX
         {
-            row.push(by);
+            row.extend(self.logged(origin).filter(|_| origin != serial));
+            next = match self.progress(origin).map(|progress| &progress.basis) {
+                Some(Basis::Endorsed(word)) => Some(&word.by),
+                Some(Basis::Recovered(word)) => account.recoveries.of(word.key.id()).map(|armed| {
+                    row.extend(self.leaf(armed.leaf).map(|leaf| (armed.leaf, leaf)));
+                    &armed.by
+                }),
+                Some(Basis::FirstDevice | Basis::Renewed | Basis::MadeElsewhere | Basis::Reissue) | None => None,
+            };
         }
-        row.iter().filter(|entry| **entry != serial).filter_map(|entry| self.logged(*entry)).collect()
+        row
     }
 
     /// What the log's leaf at `index` says.

@@ -54,7 +54,8 @@ impl SecretKey {
         signature
     }
 
-    fn from_seed(seed: Zeroizing<[u8; 32]>) -> Self {
+    /// The key of a seed that was derived.
+    pub(super) fn from_seed(seed: Zeroizing<[u8; 32]>) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).expect("any 32 bytes are an Ed25519 seed");
         Self { seed, pair }
     }

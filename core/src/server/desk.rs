@@ -27,7 +27,7 @@ impl Server {
                 return self.revoker.revoke(id, revoke, turn);
             }
             Command::Acted { number } => Ok(Answer::Acted(self.relay.acted(*number))),
-            Command::Invite { .. } | Command::Users => {
+            Command::Invite { .. } | Command::Reissue { .. } | Command::Users => {
                 let present = |device: &_| self.relay.is_present(device);
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
                 return self.operator.command(id, command, &present, turn);

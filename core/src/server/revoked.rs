@@ -2,7 +2,8 @@
 
 use super::conn::{Conn, Stage};
 use super::{Server, Wake};
-use crate::id::{AppendId, ConnId};
+use crate::effect::Note;
+use crate::id::{AppendId, ConnId, DeviceName};
 use crate::journal::Outcome;
 use crate::pki::facts::issuer_of;
 use crate::revoker::Follows;
@@ -23,6 +24,17 @@ impl Server {
         }
         self.revoker.finish(self.ca.authority(), &self.state, now.wall, &mut self.effects);
         self.watch_lists(now);
+    }
+
+    /// These devices were revoked as another one has taken their place.
+    pub(super) fn replaced(&mut self, before: &[DeviceName], now: Now) {
+        for device in before {
+            self.effects.note(Note::Revoked(device.clone()));
+            self.relay.revoked(device, &mut self.effects);
+        }
+        if !before.is_empty() {
+            self.sign_lists(now);
+        }
     }
 
     /// Signs the lists anew, whatever they were.

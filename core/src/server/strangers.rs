@@ -10,6 +10,8 @@
 //! | relay | key agreement, our signature, four of two chains that lead to the same issuer's name, their signature | 7 |
 //! | enrolment | key agreement, our signature, the request's, its binding's, the certificate's, two when it is linted | 7 |
 //!
+//! A recovery that is granted costs two more, once for each invite that the operator made for somebody who is there.
+//!
 //! So the budget bounds handshakes and enrolments alike, and nothing has to be counted in the middle of either.
 //!
 //! Before any public-key work two things tell strangers apart: the door that they ask for (ALPN), and the [`Source`] they

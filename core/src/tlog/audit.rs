@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::hash::Hash;
-use super::leaf::{Basis, Certified, Leaf, LeafRefusal};
-use super::lineage::{Kin, Owner};
+use super::kin::{Heard, Kin, Owner};
+use super::leaf::{Basis, Leaf, LeafRefusal};
 use super::tree::{Head, Tree};
 use crate::id::{DeviceLabel, KeyId, UserName};
 use crate::limits::LINEAGE_MAX;
@@ -84,26 +84,48 @@ impl Audit {
     /// What is in it under this device's user that this device does not know of.
     pub fn strange_to<'a>(&'a self, own: Owner<'a>) -> impl Iterator<Item = (u64, &'a Leaf)> {
         let mut kin = Kin::of(self.row_of(own));
-        (0..).zip(&self.leaves).filter(move |(_, leaf)| kin.finds_strange(leaf, own))
+        (0..).zip(&self.leaves).filter(move |(_, leaf)| kin.hear(leaf, own) == Heard::Strange)
     }
 
-    /// The devices that lie between this one and the first of its user, as the log has them; this one first.
-    fn row_of(&self, own: Owner<'_>) -> Vec<&Certified> {
+    /// The entries that lie between this device and the first one of its user, as the log has them; its own first.
+    fn row_of(&self, own: Owner<'_>) -> Vec<&Leaf> {
+        let user = &own.name.user;
         let first = |device: &DeviceLabel, key: KeyId| {
-            self.leaves.iter().filter_map(Leaf::certified).find(|certified| {
-                certified.name.user == own.name.user && certified.name.device == *device && certified.key == key
+            self.leaves.iter().find(|leaf| {
+                let certified = leaf.certified();
+                certified.is_some_and(|one| one.name.user == *user && one.name.device == *device && one.key == key)
             })
         };
-        let by = |certified: &&Certified| match &certified.basis {
-            Basis::Endorsed(word) if word.holds(own.realm, &certified.name, certified.key) => {
-                first(&word.by, word.key.id())
+        let armed = |key: KeyId| {
+            self.leaves.iter().find(|leaf| match leaf {
+                Leaf::RecoveryKey { user: whose, key: armed, endorsement, .. } => {
+                    whose == user && armed.id() == key && endorsement.arms(own.realm, user, key)
+                }
+                Leaf::DeviceCertificate(_)
+                | Leaf::IssuingCa { .. }
+                | Leaf::RelayCertificate { .. }
+                | Leaf::Revocation { .. }
+                | Leaf::Rotation { .. }
+                | Leaf::Generation { .. } => false,
+            })
+        };
+        let by = |leaf: &&Leaf| {
+            if let Leaf::RecoveryKey { endorsement: word, .. } = leaf {
+                return first(&word.by, word.key.id());
             }
-            Basis::Endorsed(_)
-            | Basis::FirstDevice
-            | Basis::Recovered { .. }
-            | Basis::Renewed
-            | Basis::MadeElsewhere
-            | Basis::Reissue => None,
+            let certified = leaf.certified()?;
+            match &certified.basis {
+                Basis::Endorsed(word) if word.holds(own.realm, &certified.name, certified.key) => {
+                    first(&word.by, word.key.id())
+                }
+                Basis::Recovered(word) if word.holds(own.realm, &certified.name, certified.key) => armed(word.key.id()),
+                Basis::Endorsed(_)
+                | Basis::FirstDevice
+                | Basis::Recovered(_)
+                | Basis::Renewed
+                | Basis::MadeElsewhere
+                | Basis::Reissue => None,
+            }
         };
         std::iter::successors(first(&own.name.device, own.key), by).take(LINEAGE_MAX).collect()
     }

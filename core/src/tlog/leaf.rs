@@ -134,12 +134,7 @@ pub enum Basis {
     /// Another device of the user vouches for it.
     Endorsed(Endorsement),
     /// The user's recovery key vouches for it.
-    Recovered {
-        /// The recovery key; a leaf of its own says whose it is.
-        key: Spki,
-        /// Its signature.
-        signature: ByteArray<64>,
-    },
+    Recovered(RecoveryWord),
     /// The same name and key had a certificate before.
     Renewed,
     /// The operator certified the first device of a new user, whose key was made elsewhere.
@@ -154,6 +149,15 @@ pub struct Endorsement {
     /// The device that gives it.
     pub by: DeviceLabel,
     /// Its key, so that the signature can be checked; that it is this device's, its own leaf says.
+    pub key: Spki,
+    /// Its signature.
+    pub signature: ByteArray<64>,
+}
+
+/// A recovery key's word for a device of its own user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryWord {
+    /// The recovery key; a leaf of its own says whose it is.
     pub key: Spki,
     /// Its signature.
     pub signature: ByteArray<64>,

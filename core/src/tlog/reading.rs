@@ -13,6 +13,7 @@
 //! Nothing that was found is lost: it stays until a person has acknowledged it, however often it is told, and when the
 //! server begins another log, too. Only the first few are kept: whoever is told of them is told to read the whole log.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -21,18 +22,21 @@ use serde::{Deserialize, Serialize};
 use super::audit::AuditRefusal;
 use super::frontier::Frontier;
 use super::hash::{HASH_BYTES, Hash};
+use super::kin::{Heard, Kin, Owner};
 use super::leaf::Leaf;
-use super::lineage::{Kin, Owner};
 use super::name::NoteName;
 use super::tree::Head;
+use crate::id::{DeviceLabel, KeyId};
 use crate::limits::{READING_BYTES_MAX, UNASKED_KEPT_MAX};
 
 /// The encoding that this program writes.
-pub const FORMAT: u8 = 2;
-/// The one before it, which knew no kin.
+pub const FORMAT: u8 = 3;
+/// The one before it, which knew no recovery keys.
+const FORMAT_WITHOUT_RECOVERY: u8 = 2;
+/// The one before that, which knew no kin.
 const FORMAT_WITHOUT_KIN: u8 = 1;
 
-/// An act in a person's name that the device which found it did not ask for.
+/// An act in a person's name that the device which found it did not ask for. [`super::kin`] says which are alarms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unasked {
     /// In which log.
@@ -41,6 +45,8 @@ pub struct Unasked {
     pub index: u64,
     /// The act.
     pub leaf: Leaf,
+    /// Whether nothing of its person's vouches for it; otherwise they are told, and no more.
+    pub is_alarm: bool,
 }
 
 /// One device's reading of a log.
@@ -61,29 +67,59 @@ struct Stand {
     kin: Kin,
 }
 
-/// A reading as it was kept before a person could have several devices.
+/// A reading as it was kept before, with what its program knew of kin.
 #[derive(Deserialize)]
-struct ReadingWithoutKin {
+struct Older<K> {
     log: NoteName,
     acknowledged: u64,
-    sure: StandWithoutKin,
-    ahead: Option<StandWithoutKin>,
+    sure: OlderStand<K>,
+    ahead: Option<OlderStand<K>>,
 }
 
 #[derive(Deserialize)]
-struct StandWithoutKin {
+struct OlderStand<K> {
     read: Frontier,
-    found: Vec<Unasked>,
+    found: Vec<OlderUnasked>,
+    kin: K,
 }
 
-impl From<StandWithoutKin> for Stand {
-    fn from(StandWithoutKin { read, found }: StandWithoutKin) -> Self {
-        Self { read, found, kin: Kin::default() }
+#[derive(Deserialize)]
+struct OlderUnasked {
+    log: NoteName,
+    index: u64,
+    leaf: Leaf,
+}
+
+/// Nothing at all, and nothing is read for it.
+#[derive(Deserialize)]
+struct NoKin {}
+
+/// The devices alone.
+#[derive(Deserialize)]
+struct Devices(BTreeMap<KeyId, DeviceLabel>);
+
+impl From<NoKin> for Kin {
+    fn from(_: NoKin) -> Self {
+        Self::without_recovery(BTreeMap::new())
     }
 }
 
-impl From<ReadingWithoutKin> for Reading {
-    fn from(ReadingWithoutKin { log, acknowledged, sure, ahead }: ReadingWithoutKin) -> Self {
+impl From<Devices> for Kin {
+    fn from(Devices(devices): Devices) -> Self {
+        Self::without_recovery(devices)
+    }
+}
+
+impl<K: Into<Kin>> From<OlderStand<K>> for Stand {
+    fn from(OlderStand { read, found, kin }: OlderStand<K>) -> Self {
+        let found =
+            found.into_iter().map(|OlderUnasked { log, index, leaf }| Unasked { log, index, leaf, is_alarm: true });
+        Self { read, found: found.collect(), kin: kin.into() }
+    }
+}
+
+impl<K: Into<Kin>> From<Older<K>> for Reading {
+    fn from(Older { log, acknowledged, sure, ahead }: Older<K>) -> Self {
         Self { log, acknowledged, sure: sure.into(), ahead: ahead.map(Stand::from) }
     }
 }
@@ -169,8 +205,10 @@ impl Reading {
             }
             let leaf = Leaf::decode(bytes).map_err(|why| AuditRefusal::Leaf { index, why })?;
             stand.read.push(Hash::leaf(bytes));
-            if stand.kin.finds_strange(&leaf, own) && index >= self.acknowledged {
-                stand.keep(Unasked { log: self.log.clone(), index, leaf });
+            let heard = stand.kin.hear(&leaf, own);
+            if heard != Heard::Known && index >= self.acknowledged {
+                let is_alarm = heard == Heard::Strange;
+                stand.keep(Unasked { log: self.log.clone(), index, leaf, is_alarm });
             }
         }
         let given = stand.read.size();
@@ -244,14 +282,18 @@ impl Reading {
             return Err(ReadingRefusal::TooLong);
         }
         let (&format, rest) = bytes.split_first().ok_or(ReadingRefusal::Damaged)?;
-        if format != FORMAT && format != FORMAT_WITHOUT_KIN {
+        if !(FORMAT_WITHOUT_KIN..=FORMAT).contains(&format) {
             return Err(ReadingRefusal::Format(format));
         }
         let (hash, body) = rest.split_first_chunk::<HASH_BYTES>().ok_or(ReadingRefusal::Damaged)?;
         if Hash::leaf(body).0 != *hash {
             return Err(ReadingRefusal::Damaged);
         }
-        let reading: Self = if format == FORMAT { whole(body)? } else { whole::<ReadingWithoutKin>(body)?.into() };
+        let reading: Self = match format {
+            FORMAT_WITHOUT_KIN => whole::<Older<NoKin>>(body)?.into(),
+            FORMAT_WITHOUT_RECOVERY => whole::<Older<Devices>>(body)?.into(),
+            _ => whole(body)?,
+        };
         let stands = || std::iter::once(&reading.sure).chain(&reading.ahead);
         let fits = stands().all(|stand| stand.found.len() <= UNASKED_KEPT_MAX && stand.kin.fits())
             && reading.next() >= reading.sure();
@@ -264,8 +306,12 @@ impl Reading {
 }
 
 impl Stand {
-    /// Keeps what was found, while there is room.
+    /// Keeps what was found, while there is room. An alarm finds it where something less stands.
     fn keep(&mut self, found: Unasked) {
+        if found.is_alarm && self.found.len() >= UNASKED_KEPT_MAX && !self.found.contains(&found) {
+            let less = self.found.iter().rposition(|kept| !kept.is_alarm);
+            less.map(|less| self.found.remove(less));
+        }
         if self.found.len() < UNASKED_KEPT_MAX && !self.found.contains(&found) {
             self.found.push(found);
         }

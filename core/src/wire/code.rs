@@ -79,6 +79,11 @@ codes! {
     RENEWAL_UNKNOWN = 221, "the server has not issued the certificate that is to be renewed: ask its operator whether it was set up anew";
     RENEWAL_UNPROVED = 222, "the renewal was not asked for with the certificate's own key on this connection";
 
+    // 230: recovery and reissue
+    NOT_RECOVERED = 230, "that recovery code is not this user's, or a newer one has taken its place";
+    NOT_REISSUED = 231, "the link lets nobody in again: ask the operator for another one by `server ca reissue`";
+    LISTS_FULL = 232, "the lists of revoked certificates have no room for the devices from before: ask the operator";
+
     // 300: calls
     NO_SUCH_USER = 300, "there is no such user";
     OFFLINE = 301, "not online";
@@ -93,6 +98,10 @@ codes! {
     TOO_EARLY = 310, "this device is not attending yet";
     ELSEWHERE = 311, "taken on another device";
     CHANGED = 312, "they have met somebody else under this name, and have not accepted the change";
+
+    // 318: one's own recovery key
+    RECOVERY_REFUSED = 318, "the recovery key was not taken: only a device of the user that made its own key can vouch for it";
+    RECOVERY_TOO_OFTEN = 319, "too many recovery codes were made in a day: make the next one tomorrow";
 }
 
 impl fmt::Display for Code {

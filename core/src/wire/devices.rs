@@ -6,6 +6,7 @@ use serde_bytes::ByteArray;
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceLabel, KeyId};
 use crate::limits::{DEVICES_PER_USER_MAX, WAITING_PER_USER_MAX};
+use crate::pki::Spki;
 use crate::pki::comparison::{Commitment, ComparisonNonce};
 use crate::time::Wall;
 use crate::tlog::Endorsement;
@@ -44,6 +45,15 @@ pub enum DevicesRequest {
         ask: AskId,
         /// Which.
         device: DeviceLabel,
+    },
+    /// Makes the user's recovery key: from here on it is the one that counts.
+    Arm {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// The key.
+        key: Spki,
+        /// The word for it, which holds for this key alone.
+        endorsement: Box<Endorsement>,
     },
 }
 

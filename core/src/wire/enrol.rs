@@ -10,6 +10,7 @@ use crate::invite::Token;
 use crate::limits::SIGNATURE_BYTES_MAX;
 use crate::pki::comparison::{Commitment, ComparisonNonce};
 use crate::time::Wall;
+use crate::tlog::RecoveryWord;
 
 /// The extension that holds a [`Commitment`]: whoever sends it is ready to wait.
 pub const COMMITMENT: u16 = 3;
@@ -21,6 +22,18 @@ pub const COMMITMENT: u16 = 3;
 pub fn commitment(commitment: &Commitment) -> Extension {
     let body = postcard::to_stdvec(commitment).expect("a commitment can always be encoded");
     Extension { kind: COMMITMENT, body: ByteBuf::from(body) }
+}
+
+/// The extension that holds a [`RecoveryWord`]: whoever sends it comes back by its user's recovery code.
+pub const RECOVERY: u16 = 8;
+
+/// A recovery key's word as an extension.
+///
+/// # Panics
+/// Never: one can always be encoded.
+pub fn recovery(word: &RecoveryWord) -> Extension {
+    let body = postcard::to_stdvec(word).expect("a word can always be encoded");
+    Extension { kind: RECOVERY, body: ByteBuf::from(body) }
 }
 
 /// What a newcomer says.
@@ -79,7 +92,8 @@ pub struct Enrol {
     pub csr: ByteBuf,
     /// The new key's signature over [`crate::pki::binding_message`]: this connection, this token, this name.
     pub binding: ByteArray<64>,
-    /// The commitment ([`COMMITMENT`]) of a device that would wait for another one to vouch for it.
+    /// The commitment ([`COMMITMENT`]) of a device that would wait for another one to vouch for it; the word ([`RECOVERY`])
+    /// of its user's recovery key.
     pub extensions: Extensions,
 }
 

@@ -78,6 +78,10 @@ fn devices(golden: &mut Golden, ask: AskId) {
     let endorse = DevicesRequest::Endorse { ask, device: phone.clone(), endorsement: Box::new(word) };
     golden.check("request.devices.endorse", &devices(endorse));
     golden.check("request.devices.dismiss", &devices(DevicesRequest::Dismiss { ask, device: phone.clone() }));
+    let (word, arming) = ((own.clone(), by.clone()), SecretKey::draw(&mut rng(6)).spki());
+    let word = Endorsement::arm(word.1, &word.0, &Realm::default(), &device_name("alice", "x").user, arming.id());
+    let arm = DevicesRequest::Arm { ask, key: arming, endorsement: Box::new(word) };
+    golden.check("request.devices.arm", &devices(arm));
     let listed = OwnDevice { device: phone.clone(), key, since, endorsed_by: Some(by), online: true, revoked: false };
     let key = ByteArray::new(own.spki().ed25519_bytes().unwrap());
     let waits = WaitingDevice { device: phone.clone(), key, commitment: nonce.commitment(), since };

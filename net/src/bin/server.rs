@@ -153,6 +153,23 @@ enum CaCommand {
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
     },
+    /// Let somebody in again who has lost every device and the recovery code: print a link by which they are a new identity
+    ///
+    /// Everybody sees that the person has changed, and no device of theirs from before stays.
+    Reissue {
+        /// Whom
+        #[arg(value_parser = UserName::parse)]
+        user: UserName,
+        /// How long it admits: a number and s, m, h or d [default: as server invite]
+        #[arg(long, value_parser = lifetime, value_name = "TIME")]
+        expires: Option<Duration>,
+        /// Don't revoke the devices from before when the link is used
+        #[arg(long)]
+        keep_devices: bool,
+        /// Don't ask whether it is meant
+        #[arg(long)]
+        force: bool,
+    },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -231,6 +248,9 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Ca { command: CaCommand::Rotate { root_key, passphrase_file } }) => {
             server::rotate::rotate(&folder()?, root_key.as_deref(), passphrase_file.as_deref(), json)
+        }
+        Some(Command::Ca { command: CaCommand::Reissue { user, expires, keep_devices, force } }) => {
+            server::reissue::reissue(&folder()?, &user, expires, (keep_devices, force), json)
         }
         Some(Command::Ca { command: CaCommand::Other(words) }) => {
             let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();

@@ -109,9 +109,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<DevicesCommand>,
     },
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Recover(Later),
+    /// Come back after losing every device, by the recovery code and an invite; or make a new code
+    Recover(Recover),
     /// Show what this program runs with, or an example of its config file
     Config {
         /// What of it.
@@ -193,6 +192,44 @@ pub struct Join {
     /// Not built yet.
     #[arg(long, hide = true)]
     pub password: bool,
+    /// Where the recovery code goes.
+    #[command(flatten)]
+    pub paper: Paper,
+}
+
+/// Where a recovery code goes when it is made.
+#[derive(Debug, Default, clap::Args)]
+pub struct Paper {
+    /// Write the recovery code to this new file (mode 600) instead of showing it on the terminal
+    #[arg(long, value_name = "FILE")]
+    pub recovery_file: Option<PathBuf>,
+    /// Make no recovery code: then nothing brings this user back but the operator, as a new identity
+    #[arg(long, conflicts_with = "recovery_file")]
+    pub no_recovery: bool,
+}
+
+/// The words of `client recover`.
+#[derive(Debug, clap::Args)]
+pub struct Recover {
+    /// An invite for this user; without it, it is asked for on a terminal and read from standard input otherwise
+    #[arg(conflicts_with = "new")]
+    pub link: Option<String>,
+    /// Make a new recovery code with a device that is there: one from before does not count any more
+    #[arg(long, conflicts_with_all = ["user", "device", "code_file", "no_recovery"])]
+    pub new: bool,
+    /// Who comes back; asked for on a terminal
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// What to call this device: a name that none of the user's devices has had
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// A file of mode 600 with the recovery code (/dev/fd/3 is a descriptor); asked for on a terminal, and otherwise read
+    /// from standard input
+    #[arg(long, value_name = "FILE")]
+    pub code_file: Option<PathBuf>,
+    /// Where the next recovery code goes.
+    #[command(flatten)]
+    pub paper: Paper,
 }
 
 /// The words of `client devices`.
@@ -299,7 +336,8 @@ mod tests {
             "client verify bob",
             "client log check",
             "client devices revoke phone",
-            "client recover --help",
+            "client recover LINK --user alice --device desk",
+            "client recover --new --recovery-file code",
             "client join --password",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));

@@ -1,6 +1,7 @@
 //! Decides how `client join` goes: read the invite, keep the key, ask the server, check the answer, keep it, say so.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::Path;
 
 use countersign_core::device::Identity;
 use countersign_core::device::enrol::{EnrolInput, EnrolNews, EnrolResult, Enrolment};
@@ -9,9 +10,10 @@ use countersign_core::invite::InviteLink;
 use countersign_core::pki::Facts;
 use countersign_core::tls::CertRefusal;
 
-use super::args::Join;
+use super::args::{Join, Paper};
 use super::home::{Joining, Stored, has_joined};
 use super::reactor::Reactor;
+use super::recover::{after_joining, read_code};
 use super::{World, outcome, skew};
 use crate::entropy::OsEntropy;
 use crate::exit::{Failure, Plain, print_line};
@@ -20,17 +22,41 @@ use crate::provider::tls_env;
 /// No link and no name is longer.
 const ANSWER_BYTES_MAX: u64 = 2048;
 
+/// By whose word a device that is not its user's first one becomes theirs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way<'a> {
+    /// That of another device, for which it waits.
+    Wait,
+    /// Nobody's.
+    First,
+    /// That of the recovery code, which is in this file or is asked for.
+    Recovery(Option<&'a Path>),
+}
+
 /// Runs `client join`.
 pub fn join(args: Join, world: &World) -> Result<(), Failure> {
+    let way = if args.no_wait { Way::First } else { Way::Wait };
+    enter(args.link, args.user, &args.device, way, &args.paper, world)
+}
+
+/// Has a device join, in whichever way.
+pub(super) fn enter(
+    link: Option<String>,
+    user: Option<String>,
+    device: &str,
+    way: Way<'_>,
+    paper: &Paper,
+    world: &World,
+) -> Result<(), Failure> {
     let folder = &world.folder;
     let joined = has_joined(folder)?;
     // A person is not asked for an invite that would be of no use.
-    if joined && args.link.is_none() && io::stdin().is_terminal() {
+    if joined && link.is_none() && io::stdin().is_terminal() {
         return Err(taken(&Stored::load(folder)?));
     }
-    let text = args.link.map_or_else(|| answer("Invite link: ", "the invite link"), Ok)?;
+    let text = link.map_or_else(|| answer("Invite link: ", "the invite link"), Ok)?;
     let link = InviteLink::parse(&text).map_err(Failure::usage)?;
-    let name = name(args.user, &args.device)?;
+    let name = name(user, device)?;
     if joined {
         let stored = Stored::load(folder)?;
         let same = stored.name == name
@@ -50,12 +76,16 @@ pub fn join(args: Join, world: &World) -> Result<(), Failure> {
     }
     let key = joining.key()?;
     let mut enrolment = Enrolment::new(tls_env(), link.clone(), name.clone(), key);
-    if !args.no_wait {
-        enrolment = enrolment.ready_to_wait(&mut OsEntropy);
-    }
-    let (identity, incarnation) = enrol(enrolment, &link, &name, world)?;
+    enrolment = match way {
+        Way::Wait => enrolment.ready_to_wait(&mut OsEntropy),
+        Way::First => enrolment,
+        Way::Recovery(file) => enrolment.by_recovery(&read_code(file)?.key()),
+    };
+    let (identity, incarnation) = enrol(&mut enrolment, &link, &name, world)?;
     joining.keep(&identity, &link.endpoint, Some(incarnation))?;
-    say(&identity, world)
+    drop(joining);
+    say(&identity, world)?;
+    after_joining(enrolment.basis(), paper, world)
 }
 
 fn name(user: Option<String>, device: &str) -> Result<DeviceName, Failure> {
@@ -105,7 +135,7 @@ pub(super) fn taken(stored: &Stored) -> Failure {
 
 /// Asks the server, and gives the identity that was checked and the journal's incarnation.
 fn enrol(
-    mut enrolment: Enrolment,
+    enrolment: &mut Enrolment,
     link: &InviteLink,
     name: &DeviceName,
     world: &World,
@@ -113,7 +143,7 @@ fn enrol(
     let mut reactor = Reactor::new(link.endpoint.clone(), world.clock.clone())?;
     enrolment.handle(&EnrolInput::Start, reactor.now());
     while enrolment.result().is_none() {
-        reactor.turn(&mut enrolment)?;
+        reactor.turn(enrolment)?;
         while let Some(news) = enrolment.poll_news() {
             tell(&news, name);
         }

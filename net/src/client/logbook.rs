@@ -51,9 +51,14 @@ pub fn refused(folder: &Path, refusal: &LogRefusal) -> Failure {
 
 /// What is said of an act in this person's name that this device did not ask for.
 pub fn alarm(user: &UserName, unasked: &Unasked) -> Notice {
-    let Unasked { log, index, leaf } = unasked;
+    let Unasked { log, index, leaf, is_alarm } = unasked;
     let (user, log) = (user.clone(), log.as_str().to_owned());
-    Notice::Unasked { user, log, index: *index, at: leaf.at(), act: act(leaf) }
+    let (index, at, act) = (*index, leaf.at(), act(leaf));
+    if *is_alarm {
+        Notice::Unasked { user, log, index, at, act }
+    } else {
+        Notice::Vouched { user, log, index, at, act }
+    }
 }
 
 /// What was seen of the log so far; nothing if it was never followed in this folder.

@@ -170,6 +170,20 @@ pub enum Notice {
         /// What.
         act: String,
     },
+    /// The log has an act in this person's name for which one of their own keys vouches, and which another device has asked
+    /// for.
+    Vouched {
+        /// In whose name.
+        user: UserName,
+        /// In which log.
+        log: String,
+        /// Where in it.
+        index: u64,
+        /// When, by the server's clock.
+        at: Wall,
+        /// What.
+        act: String,
+    },
     /// This device has a new certificate.
     Renewed {
         /// Its last second.
@@ -277,6 +291,11 @@ impl fmt::Display for Notice {
                  {index} of {log}; ask the operator, tell those who talk with you, and read all of it with client log check \
                  (--acknowledge ends this alarm)"
             ),
+            Self::Vouched { user, log, index, at, act } => write!(
+                f,
+                "notice: {act}, on {at}, entry {index} of {log}; a key of {user}'s own vouches for it: if that was not you,                  make a new code with client recover --new and have the operator revoke the device (client log check \
+                 --acknowledge ends this notice)"
+            ),
             Self::Renewed { not_after } => {
                 write!(f, "this device's certificate is renewed: it is valid until {not_after}")
             }
@@ -343,6 +362,15 @@ mod tests {
             r#"{"event":"unasked","user":"alice","log":"relay.chat.internal/log/07","index":12,"at":1800000000,"act":"certificate of alice/phone"}"#
         );
         assert!(!alarm.is_faint());
+    }
+
+    #[test]
+    fn what_ones_own_keys_vouch_for_is_told_and_no_alarm() {
+        let (log, act) = ("relay.chat.internal/log/07".to_owned(), "certificate of alice/desk".to_owned());
+        let notice = Notice::Vouched { user: user("alice"), log, index: 12, at: Wall(1_800_000_000), act };
+        let words = notice.to_string();
+        assert!(words.starts_with("notice: certificate of alice/desk") && !words.contains("ALARM"), "{words}");
+        assert!(words.contains("recover --new") && !notice.is_faint());
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Saboteur {
             (Sabotage::FalseAlarm, Event::Online(welcome)) => {
                 let log = NoteName::of_log(&Realm::default(), 0);
                 let leaf = Leaf::Rotation { from: Fingerprint([0; 32]), to: Fingerprint([1; 32]), at: Wall(0) };
-                let unasked = Event::Unasked(Box::new(Unasked { log, index: 1, leaf }));
+                let unasked = Event::Unasked(Box::new(Unasked { log, index: 1, leaf, is_alarm: true }));
                 vec![Event::Online(welcome), unasked]
             }
             (Sabotage::EmptyPage, Event::Here(_)) => vec![Event::Here(Vec::new())],

@@ -121,7 +121,7 @@ mod tests {
         let serial = Serial::draw(&mut ChaCha20Rng::seed_from_u64(1));
         let reason = ReasonCode::new(0).expect("a reason");
         let leaf = Leaf::Revocation { name: name(user), serial, reason, at: Wall(0) };
-        Event::Unasked(Box::new(Found { log: NoteName::parse("log").expect("a name"), index, leaf }))
+        Event::Unasked(Box::new(Found { log: NoteName::parse("log").expect("a name"), index, leaf, is_alarm: true }))
     }
 
     /// The oracle of a run in which something was done under alice's name, and she came online then.

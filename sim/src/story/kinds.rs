@@ -257,6 +257,7 @@ kinds! {
         Command::Compare(_) => "compare",
         Command::Endorse => "endorse",
         Command::Dismiss(_) => "dismiss",
+        Command::Arm(_) => "recovery code",
         Command::Renew => "renew",
         Command::Call(..) => "call",
         Command::Accept(_) => "accept",

@@ -304,6 +304,7 @@ fn wished(command: &Command) -> Option<String> {
         Command::Call(call, user, patience) => format!("calls {user} (call {call}), patient for {patience:?}"),
         Command::Accept(call) => format!("takes call {call}"),
         Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
+        Command::Arm(_) => "makes a recovery code".to_owned(),
         Command::Renew => "wants a new certificate".to_owned(),
         Command::Quit => "leaves".to_owned(),
         // Told when the device has taken the line.
@@ -319,6 +320,7 @@ fn approved(approval: &Approval) -> String {
         Approval::Uncommitted(device) => format!("hears from {device} what it had not committed itself to"),
         Approval::Endorsed(device) => format!("has vouched for {device}"),
         Approval::Dismissed(device) => format!("has sent {device} away"),
+        Approval::Armed => "has a recovery code".to_owned(),
     }
 }
 

@@ -199,12 +199,25 @@ const ONE_DEVICE: &str = "everybody in a run has one device; core's own tests tr
 
 const NO_WAKE: [(&str, &str); 1] = [("Approve", ONE_DEVICE)];
 
-const NO_WISH: [(&str, &str); 4] =
-    [("list devices", ONE_DEVICE), ("compare", ONE_DEVICE), ("endorse", ONE_DEVICE), ("dismiss", ONE_DEVICE)];
+/// What stands behind everything about recovery codes and reissues.
+const NO_RECOVERY: &str = "nobody in a run loses a device for good; core's own tests try how one comes back";
+
+const NO_WISH: [(&str, &str); 5] = [
+    ("list devices", ONE_DEVICE),
+    ("compare", ONE_DEVICE),
+    ("endorse", ONE_DEVICE),
+    ("dismiss", ONE_DEVICE),
+    ("recovery code", NO_RECOVERY),
+];
 
 const NO_ANSWER: [(&str, &str); 1] = [("devices", ONE_DEVICE)];
 
-const NO_CODE: [(&str, &str); 11] = [
+const NO_CODE: [(&str, &str); 16] = [
+    ("NOT_RECOVERED", NO_RECOVERY),
+    ("NOT_REISSUED", NO_RECOVERY),
+    ("LISTS_FULL", NO_RECOVERY),
+    ("RECOVERY_REFUSED", NO_RECOVERY),
+    ("RECOVERY_TOO_OFTEN", NO_RECOVERY),
     ("DEVICE_TAKEN", ONE_DEVICE),
     ("DEVICES_FULL", ONE_DEVICE),
     ("NOT_ENDORSED", ONE_DEVICE),

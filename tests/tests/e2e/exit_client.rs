@@ -55,7 +55,6 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["sendfile", "bob", "x"],
         &["verify", "bob"],
         &["devices", "revoke", "phone"],
-        &["recover"],
     ] {
         let sentence = alice.run(args).refused(2);
         assert!(sentence.contains("does not exist yet") && sentence.contains(args[0]), "{args:?}: {sentence}");

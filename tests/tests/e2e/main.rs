@@ -23,6 +23,7 @@ mod log;
 mod log_watch;
 mod openssl_chain;
 mod openssl_tls;
+mod recover;
 mod renew;
 mod revoke;
 mod root_key;

@@ -3,27 +3,33 @@
 use rustls_pki_types::CertificateDer;
 
 use super::comparing::Comparing;
-use super::{EnrolResult, check_own};
+use super::{EnrolResult, Join, check_own};
 use crate::device::{Following, Identity, LogRefusal};
-use crate::id::DeviceName;
-use crate::invite::InviteLink;
-use crate::pki::{DeviceKey, SecretKey};
+use crate::pki::DeviceKey;
 use crate::time::Wall;
-use crate::tlog::{Basis, Included};
+use crate::tlog::{self, Basis, Included, RecoveryWord};
 use crate::tls::{CertRefusal, Credentials, Judged, Lists, Root, Trust};
 use crate::wire::Extensions;
 use crate::wire::enrol::Certified;
 use crate::wire::log::{self, Lineage, LogHead, LogProof};
 
-/// Makes an identity of what an enrolment sent, or of what was stored of it, after checking all of it.
+/// By whose word a device has asked to be taken for its user's, if by anybody's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AskedFor<'a> {
+    /// That of another device, if it would wait for it.
+    pub(super) comparing: Option<&'a Comparing>,
+    /// That of the recovery key.
+    pub(super) recovery: Option<&'a RecoveryWord>,
+}
+
+/// Makes an identity of what an enrolment sent, after checking all of it; and by what right the log says that it is.
 pub(super) fn identity(
-    invite: &InviteLink,
-    name: DeviceName,
-    key: SecretKey,
+    join: &Join,
     certified: &Certified,
-    comparing: Option<&Comparing>,
+    asked: AskedFor<'_>,
     now: Wall,
-) -> Result<Identity, CertRefusal> {
+) -> Result<(Identity, Basis), CertRefusal> {
+    let Join { invite, name, key, .. } = join;
     certified.extensions.check().map_err(|_| CertRefusal::Malformed)?;
     let root = Root::parse(&certified.root, now)?;
     if root.fingerprint() != invite.root {
@@ -33,17 +39,19 @@ pub(super) fn identity(
     let issuing = CertificateDer::from(certified.issuing.to_vec());
     let trust = Trust::new(invite.realm.clone(), root).knowing(&issuing, now);
     let key = DeviceKey::from(key);
-    let judged = check_own(&trust, &leaf, &issuing, &name, &key, now)?;
+    let judged = check_own(&trust, &leaf, &issuing, name, &key, now)?;
     let mut log = Following::default();
     let included = match logged(&trust, &mut log, &judged, certified, now) {
         Some(Ok(included)) => included,
         Some(Err(LogRefusal::Lineage(_))) => return Err(CertRefusal::NotEndorsed),
         Some(Err(_)) | None => return Err(CertRefusal::NotLogged),
     };
-    if !is_ours(&included, &trust, comparing) {
+    let basis = included.leaf().certified().map(|certified| certified.basis.clone());
+    let Some(basis) = basis.filter(|_| is_ours(&included, &trust, asked)) else {
         return Err(CertRefusal::NotEndorsed);
-    }
-    Ok(Identity { name, credentials: Credentials { leaf, issuing, key }, trust, log, lists: Lists::default() })
+    };
+    let (name, credentials) = (name.clone(), Credentials { leaf, issuing, key });
+    Ok((Identity { name, credentials, trust, log, lists: Lists::default() }, basis))
 }
 
 /// The same identity with the certificate that was sent, after checking all of it as a stranger's.
@@ -87,32 +95,45 @@ fn logged(
         Err(refusal) => return Some(Err(refusal)),
     };
     let row = log.row(&lineage).ok()?;
-    let row: Vec<_> = believed.included().leaf().certified().into_iter().chain(&row).collect();
+    let row: Vec<_> = std::iter::once(believed.included().leaf()).chain(&row).collect();
     log.read_from(lineage.0.last().unwrap_or(&proof), &row).ok()?;
     Some(Ok(believed.included().clone()))
 }
 
 /// Whether the log says that this device is the person's by the word of the one with which it compared: a device that waited
 /// for its user's word is not to become a new identity under the same name.
-fn is_ours(included: &Included, trust: &Trust, comparing: Option<&Comparing>) -> bool {
-    let Some(certified) = included.leaf().certified() else { return false };
+/// Nor is one that has come back by a recovery code: it is the person by that code's word, or not at all.
+fn is_ours(included: &Included, trust: &Trust, asked: AskedFor<'_>) -> bool {
+    included.leaf().certified().is_some_and(|certified| basis_is_ours(certified, trust, asked))
+}
+
+fn basis_is_ours(certified: &tlog::Certified, trust: &Trust, AskedFor { comparing, recovery }: AskedFor<'_>) -> bool {
+    if recovery.is_some() {
+        return matches!(&certified.basis, Basis::Recovered(word) if Some(word) == recovery);
+    }
     match &certified.basis {
         Basis::Endorsed(word) => {
             let compared = comparing.is_none_or(|comparing| comparing.may_be_endorsed_by(word.key.id()));
             compared && word.holds(trust.realm(), &certified.name, certified.key)
         }
-        Basis::FirstDevice | Basis::Recovered { .. } | Basis::Renewed | Basis::MadeElsewhere | Basis::Reissue => {
+        Basis::Recovered(_) => false,
+        Basis::FirstDevice | Basis::Renewed | Basis::MadeElsewhere | Basis::Reissue => {
             !comparing.is_some_and(Comparing::has_waited)
         }
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
     use super::*;
     use crate::id::KeyId;
     use crate::testing::log::SmallLog;
     use crate::testing::{Town, device_name, rng};
+
+    fn asked(comparing: Option<&Comparing>) -> AskedFor<'_> {
+        AskedFor { comparing, recovery: None }
+    }
 
     #[test]
     fn a_device_that_has_waited_believes_no_answer_by_which_it_is_somebody_new() {
@@ -120,10 +141,36 @@ mod tests {
         let log = SmallLog::of(&[&alice]);
         let expected = log.expected(&alice);
         let mut comparing = Comparing::new(&mut rng(1));
-        assert!(is_ours(expected.included(), &alice.trust, None));
-        assert!(is_ours(expected.included(), &alice.trust, Some(&comparing)), "it was not told to wait");
+        let is_ours = |asked: AskedFor<'_>| is_ours(expected.included(), &alice.trust, asked);
+        assert!(is_ours(asked(None)));
+        assert!(is_ours(asked(Some(&comparing))), "it was not told to wait");
         comparing.wait(60);
-        assert!(!is_ours(expected.included(), &alice.trust, Some(&comparing)));
+        assert!(!is_ours(asked(Some(&comparing))));
+    }
+
+    #[test]
+    fn a_device_that_comes_back_by_a_code_believes_no_answer_by_which_it_is_anything_else() {
+        let alice = Town::new().enrol("alice");
+        let log = SmallLog::of(&[&alice]);
+        let expected = log.expected(&alice);
+        let word = |seed| {
+            let recovery = crate::pki::SecretKey::draw(&mut rng(seed));
+            RecoveryWord::give(&recovery, alice.trust.realm(), &alice.name, alice.credentials.key.spki().id())
+        };
+        let is_ours = |basis: Basis, asked: Option<&RecoveryWord>| {
+            basis_is_ours(
+                &crate::tlog::Certified { basis, ..expected.included().leaf().certified().unwrap().clone() },
+                &alice.trust,
+                AskedFor { comparing: None, recovery: asked },
+            )
+        };
+        let (ours, other) = (word(1), word(2));
+        assert!(is_ours(Basis::Recovered(ours.clone()), Some(&ours)));
+        for basis in [Basis::Recovered(other.clone()), Basis::FirstDevice, Basis::Reissue] {
+            assert!(!is_ours(basis, Some(&ours)));
+        }
+        assert!(!is_ours(Basis::Recovered(other), None), "nobody has asked for it");
+        assert!(is_ours(Basis::FirstDevice, None) && is_ours(Basis::Reissue, None), "and is told so");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn may_wait(state: &State, token: &TokenHash, name: &DeviceName, key: KeyId,
     has_room(state, name, key)
 }
 
-fn has_room(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRefusal> {
+pub(super) fn has_room(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRefusal> {
     if state.device(name).is_some() {
         return Err(EnrolRefusal::DeviceTaken);
     }

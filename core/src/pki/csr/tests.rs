@@ -206,7 +206,11 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     let note = crate::tlog::NoteName::of_log(&alice.realm, 1).to_string();
     let renewal = renewal_message(&alice.exporter, Serial([4; 16]), &alice.name);
     let word = crate::pki::endorsement::endorsement_message(&alice.realm, &alice.name, crate::id::KeyId([5; 32]));
-    let uses = [request, &binding, &renewal, &word, client.as_bytes(), server.as_bytes(), note.as_bytes()];
+    let arming = crate::pki::recovery::arming_message(&alice.realm, &alice.name.user, crate::id::KeyId([5; 32]));
+    // The recovery key's only use, told apart from the others' all the same.
+    let recovery = crate::pki::recovery::recovery_message(&alice.realm, &alice.name, crate::id::KeyId([5; 32]));
+    let uses =
+        [request, &binding, &renewal, &word, &arming, &recovery, client.as_bytes(), server.as_bytes(), note.as_bytes()];
     for (n, one) in uses.iter().enumerate() {
         for other in uses.iter().skip(n + 1) {
             let common = one.len().min(other.len());
@@ -215,6 +219,8 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     }
     assert_eq!(request[0], 0x30);
     assert!(word.starts_with(b"countersign endorsement v1\0"));
+    assert!(arming.starts_with(b"countersign recovery key v1\0"));
+    assert!(recovery.starts_with(b"countersign recovered device v1\0"));
     assert!(binding.starts_with(b"countersign ") && renewal.starts_with(b"countersign "));
 }
 

@@ -39,7 +39,7 @@ fn each() -> Vec<(&'static str, Leaf)> {
     let (key_id, serial) = (key(3).id(), Serial([0x45; 16]));
     let certificate = Fingerprint([0xca; 32]);
     let head = Head { size: 300, root: Hash::leaf(b"old") };
-    let recovered = Basis::Recovered { key: key(4), signature: ByteArray::new([0xe2; 64]) };
+    let recovered = Basis::Recovered(RecoveryWord { key: key(4), signature: ByteArray::new([0xe2; 64]) });
     vec![
         ("issuing-ca", Leaf::IssuingCa { certificate, key: key_id, not_after: LATER, at: START }),
         ("relay-certificate", Leaf::RelayCertificate { certificate, serial, key: key_id, not_after: LATER, at: START }),
@@ -158,7 +158,7 @@ fn the_largest_leaves_fit_and_a_leaf_at_its_bound_is_looked_at_and_one_byte_more
     let head = Head { size: u64::MAX, root: Hash::of_nothing() };
     for leaf in [
         certificate(Basis::Endorsed(endorsement.clone())),
-        certificate(Basis::Recovered { key: key.clone(), signature }),
+        certificate(Basis::Recovered(RecoveryWord { key: key.clone(), signature })),
         Leaf::RecoveryKey { user: name.user.clone(), key, endorsement, at: last },
         Leaf::Generation { previous, head, at: last },
     ] {

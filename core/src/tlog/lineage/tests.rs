@@ -1,17 +1,17 @@
 //! Rows of endorsements: what leads to a person's first device, and what only says that it does.
-#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 use super::*;
-use crate::id::{Fingerprint, Serial};
+use crate::id::{DeviceName, Fingerprint, Serial};
 use crate::pki::SecretKey;
 use crate::testing::{START, device_name, rng};
-use crate::tlog::{Endorsement, ReasonCode};
+use crate::tlog::{Endorsement, RecoveryWord};
 
-fn key(seed: u64) -> SecretKey {
+pub(in crate::tlog) fn key(seed: u64) -> SecretKey {
     SecretKey::draw(&mut rng(seed))
 }
 
-fn certified(user: &str, device: &str, seed: u64, basis: Basis) -> Certified {
+pub(in crate::tlog) fn certified(user: &str, device: &str, seed: u64, basis: Basis) -> Certified {
     Certified {
         name: device_name(user, device),
         serial: Serial::draw(&mut rng(seed + 1000)),
@@ -24,7 +24,7 @@ fn certified(user: &str, device: &str, seed: u64, basis: Basis) -> Certified {
 }
 
 /// Alice's device of this key, by the word of another one.
-fn endorsed(device: &str, seed: u64, by: (&str, u64)) -> Certified {
+pub(in crate::tlog) fn endorsed(device: &str, seed: u64, by: (&str, u64)) -> Certified {
     let name = device_name("alice", device);
     let word = |by: (&str, u64)| {
         let label = device_name("alice", by.0).device;
@@ -33,16 +33,30 @@ fn endorsed(device: &str, seed: u64, by: (&str, u64)) -> Certified {
     certified("alice", device, seed, Basis::Endorsed(word(by)))
 }
 
-fn renewed(of: &Certified) -> Certified {
+pub(in crate::tlog) fn renewed(of: &Certified) -> Certified {
     Certified { basis: Basis::Renewed, serial: Serial([9; 16]), ..of.clone() }
 }
 
-fn laptop() -> Certified {
+pub(in crate::tlog) fn laptop() -> Certified {
     certified("alice", "laptop", 1, Basis::FirstDevice)
 }
 
+/// The recovery key of this seed, by the word of alice's device.
+pub(in crate::tlog) fn armed(by: (&str, u64), recovery: u64) -> Leaf {
+    let (DeviceName { user, device }, recovery) = (device_name("alice", by.0), key(recovery).spki());
+    let endorsement = Endorsement::arm(device, &key(by.1), &Realm::default(), &user, recovery.id());
+    Leaf::RecoveryKey { user, key: recovery, endorsement, at: START }
+}
+
+/// Alice's device of this key, by the word of a recovery key.
+pub(in crate::tlog) fn recovered(device: &str, seed: u64, recovery: u64) -> Certified {
+    let name = device_name("alice", device);
+    let word = RecoveryWord::give(&key(recovery), &Realm::default(), &name, key(seed).spki().id());
+    certified("alice", device, seed, Basis::Recovered(word))
+}
+
 fn traced(device: &Certified, row: &[&Certified]) -> Result<Founder, LineageRefusal> {
-    let row: Vec<Certified> = row.iter().map(|entry| (*entry).clone()).collect();
+    let row: Vec<Leaf> = row.iter().map(|entry| Leaf::DeviceCertificate((*entry).clone())).collect();
     trace(device, &row, &Realm::default())
 }
 
@@ -97,48 +111,35 @@ fn a_word_for_another_device_vouches_for_none() {
     let another_name = Certified { name: device_name("alice", "fridge"), ..phone.clone() };
     assert_eq!(traced(&another_name, &[&laptop]), Err(LineageRefusal::Word));
     let other_realm = Realm::parse("chat.example").unwrap();
-    assert_eq!(trace(&phone, &[laptop], &other_realm), Err(LineageRefusal::Word));
-}
-
-/// Which of these acts alice's device of this label and key finds strange.
-fn strange(own: (&str, u64), kin: &mut Kin, acts: &[Leaf]) -> Vec<bool> {
-    let (name, realm) = (device_name("alice", own.0), Realm::default());
-    let owner = Owner { name: &name, key: key(own.1).spki().id(), realm: &realm };
-    acts.iter().map(|leaf| kin.finds_strange(leaf, owner)).collect()
+    assert_eq!(trace(&phone, &[Leaf::DeviceCertificate(laptop)], &other_realm), Err(LineageRefusal::Word));
 }
 
 #[test]
-fn what_ones_own_devices_vouch_for_is_asked_for_and_nothing_else_is() {
-    let acts = [
-        laptop(),
-        endorsed("phone", 2, ("laptop", 1)),
-        endorsed("tablet", 3, ("phone", 2)),
-        renewed(&endorsed("phone", 2, ("laptop", 1))),
-        certified("alice", "fridge", 4, Basis::Reissue),
-        endorsed("freezer", 5, ("fridge", 4)),
-        certified("alice", "phone", 6, Basis::Renewed),
-        certified("bob", "laptop", 7, Basis::FirstDevice),
-    ];
-    let leaves = acts.clone().map(Leaf::DeviceCertificate);
-    let expected = [false, false, false, false, true, true, true, false];
-    assert_eq!(strange(("laptop", 1), &mut Kin::default(), &leaves), expected);
-    // The tablet reads the same, once it knows its own row.
-    let [laptop, phone, tablet, ..] = &acts;
-    assert_eq!(strange(("tablet", 3), &mut Kin::of([tablet, phone, laptop]), &leaves), expected);
-}
-
-#[test]
-fn what_a_device_vouches_for_after_it_was_revoked_is_strange() {
-    let revoked = Leaf::Revocation {
-        name: device_name("alice", "phone"),
-        serial: Serial([1; 16]),
-        reason: ReasonCode::new(1).unwrap(),
-        at: START,
-    };
-    let acts = [
-        Leaf::DeviceCertificate(endorsed("phone", 2, ("laptop", 1))),
-        revoked,
-        Leaf::DeviceCertificate(endorsed("tablet", 3, ("phone", 2))),
-    ];
-    assert_eq!(strange(("laptop", 1), &mut Kin::default(), &acts), [false, true, true]);
+fn a_recovered_device_is_the_person_whose_device_made_the_recovery_key() {
+    let (laptop, phone) = (laptop(), endorsed("phone", 2, ("laptop", 1)));
+    let desk = recovered("desk", 3, 50);
+    let entry = |certified: &Certified| Leaf::DeviceCertificate(certified.clone());
+    let row = [armed(("phone", 2), 50), entry(&phone), entry(&laptop)];
+    let realm = Realm::default();
+    assert_eq!(trace(&desk, &row, &realm), Ok(Founder { key: laptop.key, reissued: None }));
+    let again = [entry(&desk), row[0].clone(), row[1].clone(), row[2].clone()];
+    assert_eq!(trace(&renewed(&desk), &again, &realm), Ok(Founder { key: laptop.key, reissued: None }));
+    // What another one has made of it.
+    let refused = |row: &[Leaf]| trace(&desk, row, &realm).err();
+    assert_eq!(refused(&[]), Some(LineageRefusal::Incomplete));
+    assert_eq!(refused(&row[..1]), Some(LineageRefusal::Incomplete));
+    assert_eq!(refused(&row[1..]), Some(LineageRefusal::OtherEntry), "a device where its key belongs");
+    assert_eq!(refused(&[armed(("phone", 2), 51), row[1].clone(), row[2].clone()]), Some(LineageRefusal::OtherEntry));
+    assert_eq!(refused(&[row[0].clone(), row[2].clone()]), Some(LineageRefusal::OtherEntry), "the laptop made none");
+    assert_eq!(refused(&[row[0].clone(), row[0].clone()]), Some(LineageRefusal::OtherEntry));
+    let Leaf::RecoveryKey { user, endorsement, at, .. } = armed(("phone", 2), 51) else { unreachable!() };
+    let swapped = Leaf::RecoveryKey { user, key: key(50).spki(), endorsement, at };
+    assert_eq!(refused(&[swapped, row[1].clone(), row[2].clone()]), Some(LineageRefusal::Word), "its word was for 51");
+    let elsewhere = Certified { name: device_name("alice", "fridge"), ..desk.clone() };
+    assert_eq!(trace(&elsewhere, &row, &realm), Err(LineageRefusal::Word));
+    let Leaf::RecoveryKey { key, endorsement, at, .. } = row[0].clone() else { unreachable!() };
+    let bobs = Leaf::RecoveryKey { user: device_name("bob", "x").user, key, endorsement, at };
+    assert_eq!(refused(&[bobs, row[1].clone(), row[2].clone()]), Some(LineageRefusal::OtherEntry));
+    // A recovery key alone is no device.
+    assert_eq!(trace(&phone, &[row[0].clone()], &realm), Err(LineageRefusal::OtherEntry));
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use super::*;
-use crate::id::{Fingerprint, KeyId, Realm, Serial};
+use crate::id::{Fingerprint, Realm, Serial};
 use crate::testing::{START, device_name, rng};
 use crate::tlog::{Basis, Certified, LeafRefusal, Tree};
 
@@ -206,4 +206,44 @@ fn it_is_kept_and_read_and_what_was_altered_is_refused() {
     let one = full.sure.found.first().unwrap().clone();
     full.sure.found = vec![one; UNASKED_KEPT_MAX + 1];
     assert_eq!(Reading::decode(&full.encode()), Err(ReadingRefusal::Damaged));
+}
+
+#[test]
+fn readings_that_older_programs_kept_are_read_and_what_was_found_is_an_alarm() {
+    let log = Log::new(7, 30, &[3]);
+    let mut reading = log.reading();
+    log.read(&mut reading, 10, 15);
+    let Stand { read, found, .. } = &reading.sure;
+    let found: Vec<_> = found.iter().map(|Unasked { log, index, leaf, .. }| (log, index, leaf)).collect();
+    let kept = |format: u8, body: &[u8]| [&[format][..], &Hash::leaf(body).0, body].concat();
+    let whole = |body: Vec<u8>, format| Reading::decode(&kept(format, &body)).unwrap();
+    let kin: BTreeMap<KeyId, DeviceLabel> = [(KeyId([2; 32]), device_name("alice", "phone").device)].into();
+    let one = whole(postcard::to_stdvec(&(&log.name, 0_u64, (read, &found), None::<u8>)).unwrap(), 1);
+    let two = whole(postcard::to_stdvec(&(&log.name, 0_u64, (read, &found, &kin), None::<u8>)).unwrap(), 2);
+    for (older, kin) in [(one, BTreeMap::new()), (two, kin)] {
+        assert_eq!((older.sure(), older.found()), (10, reading.found()));
+        assert!(older.found().iter().all(|found| found.is_alarm));
+        assert_eq!(older.sure.kin, Kin::without_recovery(kin));
+        assert_eq!(older.encode().first(), Some(&FORMAT));
+    }
+}
+
+#[test]
+fn what_is_only_told_makes_place_for_an_alarm_and_never_the_other_way() {
+    let mut stand = Log::new(7, 1, &[]).reading().sure;
+    let unasked = |index, is_alarm| {
+        let leaf = Leaf::decode(&certified("alice", "phone", 1).encode()).unwrap();
+        Unasked { log: NoteName::of_log(&Realm::default(), 7), index, leaf, is_alarm }
+    };
+    let kept = |stand: &Stand| stand.found.iter().map(|found| (found.index, found.is_alarm)).collect::<Vec<_>>();
+    let most = u64::try_from(UNASKED_KEPT_MAX).unwrap();
+    (0..most).for_each(|index| stand.keep(unasked(index, index == 0)));
+    stand.keep(unasked(50, false));
+    assert!(!kept(&stand).contains(&(50, false)), "there is no room");
+    for index in 0..most {
+        stand.keep(unasked(100 + index, true));
+    }
+    let mut expected = vec![(0, true)];
+    expected.extend((0..most - 1).map(|index| (100 + index, true)));
+    assert_eq!(kept(&stand), expected, "the first alarms, and nothing less");
 }

@@ -6,6 +6,7 @@
 //! {"command":"invite"}                                   for anybody, and as long as the configuration says
 //! {"command":"rotate"}                               ->  {"reply":"rotated","issuing":{"subject":..,"not_after":..,..}}
 //! {"command":"revoke","user":"bob","device":null,"reason":1,"force":true}  ->  {"reply":"revoked","devices":["bob/laptop"],"number":..}
+//! {"command":"reissue","user":"bob","seconds":null,"keep_devices":false}  ->  {"reply":"invite","link":"countersign://...","expires":..}
 //! {"command":"acted","number":..}                    ->  {"reply":"acted","devices":[{"device":"alice/laptop","acted":true}]}
 //! {"command":"sign","csr":"-----BEGIN ..","user":..,"device":..}  ->  {"reply":"signed","link":"countersign://...","certificates":[..]}
 //!                                                        {"reply":"refused","sentence":"..."}     what the server denies
@@ -80,6 +81,15 @@ pub enum Request {
     },
     /// Have the newest issuing CA of the data folder sign from now on.
     Rotate {},
+    /// Make an invite that lets somebody in again who is there already, as a new identity.
+    Reissue {
+        /// Whom.
+        user: String,
+        /// How long it admits, if not as long as the server's configuration says.
+        seconds: Option<u64>,
+        /// Whether their devices from before stay.
+        keep_devices: bool,
+    },
     /// Take back a device, or all of a person's.
     Revoke {
         /// Whose.
@@ -257,6 +267,10 @@ impl Request {
             })),
             Self::Sessions {} => Ok(Command::Sessions),
             Self::Log { first } => Ok(Command::Log { first }),
+            Self::Reissue { user, seconds, keep_devices: keep } => {
+                let user = UserName::parse(&user).map_err(|refusal| refusal.to_string())?;
+                Ok(Command::Reissue { user, lifetime: seconds.map_or(usual, Duration::from_secs), keep })
+            }
             Self::Revoke { user, device, reason, force } => {
                 let user = UserName::parse(&user).map_err(|refusal| refusal.to_string())?;
                 let device = device.map(|device| DeviceLabel::parse(&device)).transpose();
