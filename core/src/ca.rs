@@ -16,7 +16,9 @@
 //! [`crate::journal::fold`], RN-05 in `ca/renewal.rs`.
 
 mod devices;
+mod guesses;
 mod renewal;
+mod sign_up;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -40,6 +42,7 @@ use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
 use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Extensions, Frame};
 
+use sign_up::Passwords;
 use waiting::WaitingRoom;
 
 /// The realm's certificate authority.
@@ -53,6 +56,7 @@ pub struct Ca {
     waiting: BTreeMap<Serial, Vec<Asker>>,
     /// Devices for which another one has to vouch.
     waiting_room: WaitingRoom,
+    passwords: Passwords,
     /// Set when another issuing CA signs than before, until somebody has asked.
     has_rotated: bool,
 }
@@ -68,6 +72,8 @@ enum Step {
     Issuing(Issued),
     /// Another issuing CA is to sign.
     Rotating(AdminId, Box<Successor>),
+    /// A member's password is to be another one.
+    Setting(ConnId, AskId),
 }
 
 /// Who wants a certificate.
@@ -95,6 +101,8 @@ enum No {
     /// The request was not made by the certificate's key.
     Unproved,
     Busy,
+    /// Too many passwords were tried; so many seconds help.
+    Wait(u16),
     /// What was granted before has expired.
     Lapsed,
     /// The device that it was granted to was revoked.
@@ -115,6 +123,7 @@ impl Ca {
             loading: BTreeMap::new(),
             waiting: BTreeMap::new(),
             waiting_room: WaitingRoom::default(),
+            passwords: Passwords::default(),
             has_rotated: false,
         }
     }
@@ -229,12 +238,14 @@ impl Ca {
                 out.note(Note::Rotated(self.authority.issuing_ends()));
                 out.push(Effect::Answer(id, self.rotated()));
             }
+            (Step::Setting(conn, ask), Outcome::PasswordSet(user)) => self.password_set((conn, ask), user, out),
             (step, outcome) => {
                 out.note(Note::Alarm(format!("the journal took a record of the CA's as {outcome:?}")));
                 let askers = match step {
                     Step::Admitting(asker) | Step::Granting(asker) => vec![asker],
                     Step::Endorsing(newcomer, member) => vec![newcomer, member],
                     Step::Rotating(id, _) => vec![Asker::Operator(id)],
+                    Step::Setting(conn, ask) => vec![Asker::Member(conn, ask)],
                     Step::Issuing(issued) => self.waiting.remove(&issued.serial()).unwrap_or_default(),
                 };
                 for asker in askers {
@@ -270,6 +281,7 @@ impl Ca {
         self.in_office(turn)?;
         match allowed(turn.state, &token, checked.name(), checked.key().id(), turn.now.wall) {
             Ok(Some(serial)) => self.again(asker, serial, turn),
+            Ok(None) | Err(_) if !self.passwords.by.takes_invites() => Err(No::Code(Code::INVITES_OFF)),
             Ok(None) => self.propose(Step::Granting(asker), &checked, token, Vec::new(), turn),
             Err(refusal) => match (asker, devices::commitment(&enrol.extensions)) {
                 (Asker::Newcomer(conn), Some(commitment)) if turn.state.users().contains_key(&checked.name().user) => {
@@ -416,9 +428,13 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 No::Lapsed => OperatorRefusal::Lapsed,
                 No::Revoked => OperatorRefusal::Revoked,
                 // The operator's name was read before it came here, and no operator renews.
-                No::Name(_) | No::OutOfOffice | No::Failed | No::Code(_) | No::Renewal(_) | No::Unproved => {
-                    OperatorRefusal::Issue
-                }
+                No::Name(_)
+                | No::OutOfOffice
+                | No::Failed
+                | No::Code(_)
+                | No::Renewal(_)
+                | No::Unproved
+                | No::Wait(_) => OperatorRefusal::Issue,
             };
             out.push(Effect::Answer(id, Answer::Refused(refusal)));
         }
@@ -446,6 +462,7 @@ impl No {
             Self::Renewal(refusal) => (refusal.code(), 0, refusal.to_string()),
             Self::Unproved => (Code::RENEWAL_UNPROVED, 0, Code::RENEWAL_UNPROVED.to_string()),
             Self::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
+            Self::Wait(seconds) => (Code::TRIES_TOO_MANY, seconds, Code::TRIES_TOO_MANY.to_string()),
             Self::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
             Self::Revoked => (Code::REVOKED, 0, Code::REVOKED.to_string()),
             Self::OutOfOffice => {

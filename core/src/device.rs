@@ -231,6 +231,7 @@ impl Device {
             Command::Endorse => self.approvals.endorse(&self.identity, now),
             Command::Dismiss(device) => self.approvals.dismiss(device, now),
             Command::Renew => self.wish_renewal(now),
+            Command::Password(password) => self.asks.set_password(password, now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),

@@ -11,6 +11,7 @@
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`listeners`]: what direct connections need besides.
 //! - [`renew`], [`renewed`]: another certificate for the same name and key, and where it is kept.
+//! - [`password`]: the password by which further devices join.
 //! - [`import`], [`bundle`]: a key that was made elsewhere, with its certificates.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
 
@@ -34,6 +35,7 @@ pub mod lookup;
 pub mod machine;
 pub mod notice;
 pub mod outcome;
+pub mod password;
 pub mod reactor;
 pub mod renew;
 pub mod renewed;
@@ -56,7 +58,7 @@ use crate::config::file::Which;
 use crate::exit::{Failure, end, lost_output, print_line};
 use crate::logging;
 
-use args::{Args, CertCommand, Command, ConfigCommand, DevicesCommand, Join, LogCommand};
+use args::{Args, CertCommand, Command, ConfigCommand, DevicesCommand, LogCommand};
 use home::{HomeError, Stored};
 
 /// Runs the program on this process's arguments.
@@ -129,7 +131,6 @@ impl World {
 
 fn obey(command: Command, world: &World) -> Result<(), Failure> {
     match command {
-        Command::Join(Join { password: true, .. }) => later("join --password"),
         Command::Join(join) => join::join(join, world),
         Command::Who { json } => who::who(world, json),
         Command::Listen { json, accept, way: _ } => chat::listen::listen(world, json, accept),
@@ -149,6 +150,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Devices { command: Some(DevicesCommand::Approve { device }), .. } => devices::approve(world, &device),
         Command::Devices { command: Some(DevicesCommand::Dismiss { device }), .. } => devices::dismiss(world, &device),
         Command::Devices { command: Some(DevicesCommand::Revoke(_)), .. } => later("devices revoke"),
+        Command::Password { password_file } => password::set(world, password_file.as_deref()),
         Command::Recover(_) => later("recover"),
         Command::Config { command } => configuration(&command, world),
     }

@@ -141,6 +141,7 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 | Outcome::DeviceRevoked(_)
                 | Outcome::NotRevoked(_)
                 | Outcome::CrlSigned(_)
+                | Outcome::PasswordSet(_)
                 | Outcome::LoggedBefore => {}
             }
         }

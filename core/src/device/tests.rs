@@ -20,6 +20,7 @@ mod faulty_relay;
 mod leaving;
 mod renewal;
 mod several;
+mod signing_up;
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()

@@ -49,7 +49,17 @@
 //! | RV-06 | a list reads as one of a realm's issuing CA | `a_list_that_is_none` | |
 //! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | |
 
+//!
+//! Who comes by a password passes, as a first device, GR-05 to GR-10, as a further one EN-01 to EN-05, and either
+//!
+//! | check | what | test (`fold/passwords/tests.rs`) | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | PW-01 | the grant says of itself that a password of this user admits | `a_grant_by_password_says_so_itself` | |
+//! | PW-02 | a further device's user has a password | `who_has_no_password_has_no_further_device_by_one` | |
+//! | PW-03 | a password is set by a device that its user has, and that was not revoked | `a_password_is_set_by_a_device_that_is_there` | |
+
 mod endorsed;
+mod passwords;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -66,6 +76,7 @@ use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
 
 pub use endorsed::may_wait;
+pub use passwords::signed_before;
 
 /// People in one realm, by the rules of version 1.
 pub(super) const USERS_MAX_V1: usize = 10_000;
@@ -97,6 +108,8 @@ pub enum Outcome {
     NotRevoked(RevokeRefusal),
     /// The revocation list with this number is its issuer's newest.
     CrlSigned(u64),
+    /// This user's password is another one from now on.
+    PasswordSet(UserName),
     /// The log had it before, as the newest of its kind: nothing changes.
     LoggedBefore,
     /// The record contradicts the journal before it and changes nothing.
@@ -132,6 +145,8 @@ pub enum EnrolRefusal {
     NotEndorsed,
     /// EN-05.
     EndorsementsTooMany,
+    /// PW-02.
+    PasswordWrong,
 }
 
 impl EnrolRefusal {
@@ -152,6 +167,7 @@ impl EnrolRefusal {
             Self::DevicesFull => Code::DEVICES_FULL,
             Self::NotEndorsed => Code::NOT_ENDORSED,
             Self::EndorsementsTooMany => Code::ENDORSEMENTS_TOO_MANY,
+            Self::PasswordWrong => Code::PASSWORD_WRONG,
         }
     }
 }
@@ -179,6 +195,10 @@ pub enum JournalFault {
     NoList,
     /// RV-07.
     ListOlder,
+    /// PW-01.
+    NoSignUp,
+    /// PW-03.
+    NoDevice,
 }
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
@@ -216,6 +236,9 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
             revoking::device_v3(state, &name, Revoked { reason, at }, force)
         }
         Record::CrlSigned { der } => revoking::list_v3(state, &der),
+        Record::SignedUp { grant, password } => passwords::signed_up_v4(state, grant, password),
+        Record::SignedIn { grant, endorsement } => passwords::signed_in_v4(state, grant, endorsement),
+        Record::PasswordSet { by, password, at: _ } => passwords::set_v4(state, &by, password),
     }
 }
 

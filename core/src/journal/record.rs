@@ -15,6 +15,7 @@ use serde_bytes::ByteBuf;
 use crate::id::{DeviceName, Fingerprint, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::RECORD_ENCODED_BYTES_MAX;
+use crate::password::Verifier;
 use crate::pki::Grant;
 use crate::time::Wall;
 use crate::tlog::{Endorsement, ReasonCode};
@@ -22,7 +23,7 @@ use crate::tlog::{Endorsement, ReasonCode};
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
 /// The newest rules that this program knows. A record is written with the oldest that know its kind.
-pub const RULES: u8 = 3;
+pub const RULES: u8 = 4;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +107,30 @@ pub enum Record {
         /// The list.
         der: ByteBuf,
     },
+    /// Somebody whom nobody knows signs up by a name and a password, and the request itself was in order (rules 4).
+    SignedUp {
+        /// What is asked for. In place of an invite stands [`TokenHash::of_password`].
+        grant: Grant,
+        /// What is kept of the password.
+        password: Verifier,
+    },
+    /// Somebody asks for the certificate of a further device by their password, which was right, and another device of theirs
+    /// vouches for it (rules 4).
+    SignedIn {
+        /// What is asked for. In place of an invite stands [`TokenHash::of_password`].
+        grant: Grant,
+        /// The other device's word.
+        endorsement: Endorsement,
+    },
+    /// Somebody sets their password (rules 4).
+    PasswordSet {
+        /// By which of their devices.
+        by: DeviceName,
+        /// What is kept of the password.
+        password: Verifier,
+        /// When.
+        at: Wall,
+    },
 }
 
 /// Why stored bytes are no record.
@@ -157,6 +182,7 @@ impl Record {
             | Self::CertificateRenewed { .. }
             | Self::DeviceRevoked { .. }
             | Self::CrlSigned { .. } => 3,
+            Self::SignedUp { .. } | Self::SignedIn { .. } | Self::PasswordSet { .. } => 4,
         }
     }
 

@@ -11,6 +11,7 @@ use super::record::{Record, RecordRefusal};
 use crate::id::{DeviceLabel, DeviceName, Fingerprint, IssuerId, KeyId, Position, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::{LINEAGE_MAX, LIST_KEPT};
+use crate::password::Verifier;
 use crate::pki::{Grant, Granted};
 use crate::time::Wall;
 use crate::tlog::{Basis, Certified, Leaf, ReasonCode, Tree};
@@ -37,6 +38,8 @@ pub struct State {
     pub(super) revocations: BTreeMap<Serial, Revocation>,
     /// The newest revocation list of each issuing CA.
     pub(super) lists: BTreeMap<IssuerId, ListPlace>,
+    /// What is kept of the passwords of those who have one.
+    pub(super) passwords: BTreeMap<UserName, Verifier>,
     /// The relay's newest certificate.
     pub(super) relay: Option<Fingerprint>,
 }
@@ -175,6 +178,7 @@ impl State {
             relay: None,
             revocations: BTreeMap::new(),
             lists: BTreeMap::new(),
+            passwords: BTreeMap::new(),
         }
     }
 
@@ -231,6 +235,11 @@ impl State {
     /// An invite.
     pub fn invite(&self, token: TokenHash) -> Option<&Invite> {
         self.invites.get(&token)
+    }
+
+    /// What is kept of somebody's password, if they have one.
+    pub fn password(&self, user: &UserName) -> Option<&Verifier> {
+        self.passwords.get(user)
     }
 
     /// How many invites are open at `now`.

@@ -7,7 +7,7 @@ use super::conn::{Conn, Stage};
 use crate::effect::{Effect, Turn};
 use crate::id::{AdminId, DeviceName};
 use crate::operator::views::{self, SessionLine, SessionsView};
-use crate::operator::{Answer, Command};
+use crate::operator::{Answer, Command, OperatorRefusal};
 use crate::time::Now;
 
 impl Server {
@@ -27,6 +27,7 @@ impl Server {
                 return self.revoker.revoke(id, revoke, turn);
             }
             Command::Acted { number } => Ok(Answer::Acted(self.relay.acted(*number))),
+            Command::Invite { .. } if !self.settings.sign_up.takes_invites() => Err(OperatorRefusal::InvitesOff),
             Command::Invite { .. } | Command::Users => {
                 let present = |device: &_| self.relay.is_present(device);
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };

@@ -28,7 +28,7 @@ pub struct Args {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Become a member: make a key and have it certified by an invite
+    /// Become a member: make a key and have it certified by an invite or a password
     Join(Join),
     /// List the people of the realm, and who of them is online
     Who {
@@ -101,6 +101,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<DevicesCommand>,
     },
+    /// Set this user's password, by which further devices may join where the realm allows it
+    Password {
+        /// A file of mode 600 whose first line is the new password (/dev/fd/3 is a descriptor); asked for on a terminal
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Recover(Later),
@@ -171,7 +177,7 @@ impl Command {
 /// The words of `client join`.
 #[derive(Debug, clap::Args)]
 pub struct Join {
-    /// The invite; without it, it is asked for on a terminal and read from standard input otherwise
+    /// The invite's link; without it, it is asked for on a terminal and read from standard input otherwise
     pub link: Option<String>,
     /// The user name to join under; asked for on a terminal
     #[arg(long, value_name = "NAME")]
@@ -182,9 +188,13 @@ pub struct Join {
     /// Don't wait for another device's approval if the user is there already
     #[arg(long)]
     pub no_wait: bool,
-    /// Not built yet.
-    #[arg(long, hide = true)]
+    /// Join by a password instead of an invite: choose one for a new user name, or give that of yours; LINK is the server's,
+    /// without a token
+    #[arg(long)]
     pub password: bool,
+    /// A file of mode 600 whose first line is the password (/dev/fd/3 is a descriptor); asked for on a terminal
+    #[arg(long, value_name = "FILE", requires = "password")]
+    pub password_file: Option<PathBuf>,
 }
 
 /// The words of `client devices`.
@@ -292,7 +302,6 @@ mod tests {
             "client log check",
             "client devices revoke phone",
             "client recover --help",
-            "client join --password",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {parsed:?}");

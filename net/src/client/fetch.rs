@@ -50,7 +50,12 @@ pub fn fetch(world: &World, user: &str, json: bool, export: Option<&Path>) -> Re
             let words = format!("the server does not give the certificates of {user}: {code}");
             return Err(Failure::failed(words));
         }
-        other @ (Asked::People(_) | Asked::Log(_) | Asked::Approval(_) | Asked::Renewed(_) | Asked::Unanswered) => {
+        other @ (Asked::People(_)
+        | Asked::Log(_)
+        | Asked::Approval(_)
+        | Asked::Renewed(_)
+        | Asked::PasswordSet
+        | Asked::Unanswered) => {
             return Err(Failure::failed(format_args!("the server answered something else than asked: {other:?}")));
         }
     };

@@ -59,7 +59,13 @@ impl Certificates {
     /// What the journal says: to whom a certificate was granted, and which one was issued then.
     fn written(&mut self, record: &[u8]) {
         match Record::decode(record) {
-            Ok((_, Record::CertificateGranted(grant) | Record::CertificateEndorsed { grant, .. })) => {
+            Ok((
+                _,
+                Record::CertificateGranted(grant)
+                | Record::CertificateEndorsed { grant, .. }
+                | Record::SignedUp { grant, .. }
+                | Record::SignedIn { grant, .. },
+            )) => {
                 self.users.insert(grant.name.user.clone());
                 self.granted.insert(grant.serial, grant.name);
             }
@@ -80,7 +86,8 @@ impl Certificates {
                 | Record::IssuingCertified { .. }
                 | Record::RelayCertified { .. }
                 | Record::DeviceRevoked { .. }
-                | Record::CrlSigned { .. },
+                | Record::CrlSigned { .. }
+                | Record::PasswordSet { .. },
             ))
             | Err(_) => {}
         }

@@ -6,7 +6,7 @@ use super::comparing::Comparing;
 use super::{EnrolResult, check_own};
 use crate::device::{Following, Identity, LogRefusal};
 use crate::id::DeviceName;
-use crate::invite::InviteLink;
+use crate::invite::ServerLink;
 use crate::pki::{DeviceKey, SecretKey};
 use crate::time::Wall;
 use crate::tlog::{Basis, Included};
@@ -17,7 +17,7 @@ use crate::wire::log::{self, Lineage, LogHead, LogProof};
 
 /// Makes an identity of what an enrolment sent, or of what was stored of it, after checking all of it.
 pub(super) fn identity(
-    invite: &InviteLink,
+    server: &ServerLink,
     name: DeviceName,
     key: SecretKey,
     certified: &Certified,
@@ -26,10 +26,10 @@ pub(super) fn identity(
 ) -> Result<Identity, CertRefusal> {
     certified.extensions.check().map_err(|_| CertRefusal::Malformed)?;
     let root = Root::parse(&certified.root, now)?;
-    if root.fingerprint() != invite.root {
+    if root.fingerprint() != server.root {
         return Err(CertRefusal::BadRoot);
     }
-    let trust = Trust::new(invite.realm.clone(), root);
+    let trust = Trust::new(server.realm.clone(), root);
     let leaf = CertificateDer::from(certified.device.to_vec());
     let issuing = CertificateDer::from(certified.issuing.to_vec());
     let key = DeviceKey::from(key);
