@@ -16,8 +16,10 @@
 //! [`crate::journal::fold`], RN-05 in `ca/renewal.rs`.
 
 mod devices;
+mod guesses;
 mod recovery;
 mod renewal;
+mod sign_up;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -41,6 +43,7 @@ use crate::wire::enrol::{Certified, Enrol, EnrolEvent};
 use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Extensions, Frame};
 
+use sign_up::Passwords;
 use waiting::WaitingRoom;
 
 /// The realm's certificate authority.
@@ -54,6 +57,7 @@ pub struct Ca {
     waiting: BTreeMap<Serial, Vec<Asker>>,
     /// Devices for which another one has to vouch.
     waiting_room: WaitingRoom,
+    passwords: Passwords,
     /// Set when another issuing CA signs than before, until somebody has asked.
     has_rotated: bool,
 }
@@ -71,6 +75,8 @@ enum Step {
     Issuing(Issued),
     /// Another issuing CA is to sign.
     Rotating(AdminId, Box<Successor>),
+    /// A member's password is to be another one.
+    Setting(ConnId, AskId),
 }
 
 /// Who wants a certificate.
@@ -99,6 +105,8 @@ enum No {
     /// The request was not made by the certificate's key.
     Unproved,
     Busy,
+    /// Too many passwords were tried; so many seconds help.
+    Wait(u16),
     /// What was granted before has expired.
     Lapsed,
     /// The device that it was granted to was revoked.
@@ -119,6 +127,7 @@ impl Ca {
             loading: BTreeMap::new(),
             waiting: BTreeMap::new(),
             waiting_room: WaitingRoom::default(),
+            passwords: Passwords::default(),
             has_rotated: false,
         }
     }
@@ -237,12 +246,14 @@ impl Ca {
                 out.note(Note::Rotated(self.authority.issuing_ends()));
                 out.push(Effect::Answer(id, self.rotated()));
             }
+            (Step::Setting(conn, ask), Outcome::PasswordSet(user)) => self.password_set((conn, ask), user, out),
             (step, outcome) => {
                 out.note(Note::Alarm(format!("the journal took a record of the CA's as {outcome:?}")));
                 let askers = match step {
                     Step::Admitting(asker) | Step::Granting(asker) | Step::Arming(asker) => vec![asker],
                     Step::Endorsing(newcomer, member) => vec![newcomer, member],
                     Step::Rotating(id, _) => vec![Asker::Operator(id)],
+                    Step::Setting(conn, ask) => vec![Asker::Member(conn, ask)],
                     Step::Issuing(issued) => self.waiting.remove(&issued.serial()).unwrap_or_default(),
                 };
                 for asker in askers {
@@ -280,11 +291,14 @@ impl Ca {
             Ok(Some(serial)) => self.again(asker, serial, turn),
             // Whoever means to come back is not to become somebody new.
             Ok(None) if recovery::word(&enrol.extensions).is_some() => Err(No::Journal(EnrolRefusal::NotRecovered)),
+            Ok(None) if !self.passwords.by.takes_invites() => Err(No::Code(Code::INVITES_OFF)),
             Ok(None) => self.propose(Step::Granting(asker), &checked, token, Vec::new(), turn),
             Err(_) if let Some(word) = recovery::word(&enrol.extensions) => {
                 self.recover(asker, &checked, token, word, turn)
             }
             Err(_) if turn.state.is_reissue(&token) => self.reissue(asker, &checked, token, turn),
+            // Where passwords alone admit, an invite leads nobody but those in who come back.
+            Err(_) if !self.passwords.by.takes_invites() => Err(No::Code(Code::INVITES_OFF)),
             Err(refusal) => match (asker, devices::commitment(&enrol.extensions)) {
                 (Asker::Newcomer(conn), Some(commitment)) if turn.state.users().contains_key(&checked.name().user) => {
                     self.wait(conn, checked, token, commitment, turn)
@@ -448,7 +462,8 @@ fn refuse(asker: Asker, no: No, out: &mut Effects) {
                 | No::Code(_)
                 | No::Renewal(_)
                 | No::Recovery(_)
-                | No::Unproved => OperatorRefusal::Issue,
+                | No::Unproved
+                | No::Wait(_) => OperatorRefusal::Issue,
             };
             out.push(Effect::Answer(id, Answer::Refused(refusal)));
         }
@@ -477,6 +492,7 @@ impl No {
             Self::Recovery(refusal) => (refusal.code(), 0, refusal.to_string()),
             Self::Unproved => (Code::RENEWAL_UNPROVED, 0, Code::RENEWAL_UNPROVED.to_string()),
             Self::Busy => (Code::BUSY, 0, Code::BUSY.to_string()),
+            Self::Wait(seconds) => (Code::TRIES_TOO_MANY, seconds, Code::TRIES_TOO_MANY.to_string()),
             Self::Lapsed => (Code::EXPIRED, 0, Code::EXPIRED.to_string()),
             Self::Revoked => (Code::REVOKED, 0, Code::REVOKED.to_string()),
             Self::OutOfOffice => {

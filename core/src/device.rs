@@ -243,6 +243,7 @@ impl Device {
             Command::Dismiss(device) => self.approvals.dismiss(device, now),
             Command::Arm(key) => self.approvals.arm(key, &self.identity, now),
             Command::Renew => self.wish_renewal(now),
+            Command::Password(password) => self.asks.set_password(password, now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use rand_core::CryptoRng;
 
 use crate::fault::CloseReason;
-use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceName, LoadId, Serial, UserName};
+use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceName, LoadId, Serial, StretchId, UserName};
 use crate::journal::{Record, State};
 use crate::operator::Answer;
+use crate::password::Stretch;
 use crate::server::StrangersWork;
 use crate::time::{Now, Wall};
 use crate::wire::{Code, Frame};
@@ -52,6 +53,8 @@ pub enum Effect {
     Append(AppendId, Room, Vec<Record>),
     /// Read the record at this place of the journal.
     Load(LoadId, Room, u64),
+    /// Stretch a password.
+    Stretch(StretchId, Stretch),
     /// Answer the operator.
     Answer(AdminId, Answer),
     /// Hand a device its newest certificate, and let its connection have the proof from it.
@@ -112,6 +115,7 @@ pub struct Effects {
     queue: VecDeque<Effect>,
     appends: u64,
     loads: u64,
+    stretches: u64,
 }
 
 impl Effects {
@@ -143,6 +147,14 @@ impl Effects {
         self.loads += 1;
         let id = LoadId(self.loads);
         self.push(Effect::Load(id, room, n));
+        id
+    }
+
+    /// Queues the stretching of a password and gives its number.
+    pub fn stretch(&mut self, stretch: Stretch) -> StretchId {
+        self.stretches += 1;
+        let id = StretchId(self.stretches);
+        self.push(Effect::Stretch(id, stretch));
         id
     }
 

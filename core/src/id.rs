@@ -8,5 +8,5 @@ pub mod number;
 pub use name::{DeviceLabel, DeviceName, NameRefusal, Realm, UserName};
 pub use number::{
     AdminId, AppendId, AskId, CallId, ConnId, Fingerprint, IssuerId, KeyId, LoadId, Position, Serial, SnapshotId,
-    TunnelId,
+    StretchId, TunnelId,
 };

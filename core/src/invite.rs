@@ -15,7 +15,7 @@ use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use crate::id::{DeviceName, Fingerprint, KeyId, NameRefusal, Realm};
+use crate::id::{DeviceName, Fingerprint, KeyId, NameRefusal, Realm, UserName};
 use crate::limits::HOST_BYTES_MAX;
 
 /// The link's scheme with what separates it from the rest.
@@ -73,6 +73,14 @@ impl TokenHash {
         let mut word = b"countersign operator's word v1\0".to_vec();
         word.extend_from_slice(&key.0);
         word.extend_from_slice(format!("{}/{}", name.user, name.device).as_bytes());
+        Self(Fingerprint::of(&word).0)
+    }
+
+    /// What stands in place of an invite where this user's password admits. A token has 16 bytes, so nobody has one with this
+    /// hash. The journal's rules know it.
+    pub fn of_password(user: &UserName) -> Self {
+        let mut word = b"countersign password v1\0".to_vec();
+        word.extend_from_slice(user.as_str().as_bytes());
         Self(Fingerprint::of(&word).0)
     }
 }

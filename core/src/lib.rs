@@ -43,6 +43,7 @@ pub mod journal;
 pub mod limits;
 pub mod link;
 pub mod operator;
+pub mod password;
 pub mod peer;
 pub mod pki;
 pub mod relay;

@@ -125,6 +125,49 @@ pub const WAITING_PER_USER_MAX: usize = 4;
 pub const WAITING_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 /// Comparisons that a device which waits takes part in.
 pub const COMPARISONS_MAX: u32 = 8;
+/// The shortest password that is taken, in bytes.
+pub const PASSWORD_BYTES_MIN: usize = 8;
+/// A password, in bytes.
+pub const PASSWORD_BYTES_MAX: usize = PASSPHRASE_BYTES_MAX;
+/// The memory that Argon2id goes over for a password that is set now, in KiB.
+pub const PASSWORD_MEMORY_KIB: u32 = 19 * 1024;
+/// How often it goes over it.
+pub const PASSWORD_PASSES: u32 = 2;
+/// In how many lanes.
+pub const PASSWORD_LANES: u32 = 1;
+/// So many times each of these a stored password may cost, which a later version may have set.
+pub const PASSWORD_COST_FACTOR_MAX: u32 = 16;
+/// Passwords whose stretching the server awaits at one time, members' included; one beyond is told to come again.
+pub const STRETCHES_PENDING_MAX: usize = 32;
+/// How many of them members' new passwords find free, however many strangers try theirs.
+pub const STRETCHES_RESERVED: usize = 8;
+/// Passwords that all strangers together may have stretched in a second: about a fifth of one core.
+pub const STRETCHES_PER_SECOND: u32 = 8;
+/// How many of them at once after a quiet time.
+pub const STRETCHES_AT_ONCE_MAX: u32 = 16;
+/// Passwords that one address may have stretched within [`PASSWORD_TRIES_SPAN`].
+pub const PASSWORD_TRIES_MAX: u32 = 10;
+/// The span for [`PASSWORD_TRIES_MAX`].
+pub const PASSWORD_TRIES_SPAN: Duration = Duration::from_secs(60);
+/// After a try at somebody's password from an address that is strange to them, the pause before the next from any such
+/// address; it doubles with each.
+pub const GUESS_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// The longest such pause: whoever guesses from many addresses has 1,440 tries at a password in a day.
+pub const GUESS_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The longest pause before the next try from an address that has tried before: it has 96 tries in a day.
+pub const GUESS_PAUSE_SAME_MAX: Duration = Duration::from_secs(15 * 60);
+/// After this long without a try from a strange address the pauses begin anew.
+pub const GUESS_MEMORY: Duration = days(1);
+/// Addresses that are remembered to have tried somebody's password; the one that tried longest ago is forgotten.
+pub const GUESSING_SOURCES_MAX: usize = 16;
+/// Addresses at which somebody's devices were that are remembered; tries from there are not slowed.
+pub const KNOWN_SOURCES_MAX: usize = 4;
+/// Tries in a row from such an address, of which none was right, before it is a strange one.
+pub const KNOWN_TRIES_MAX: u32 = 5;
+/// How often somebody may set their password within [`PASSWORD_CHANGES_SPAN`].
+pub const PASSWORD_CHANGES_MAX: u32 = 5;
+/// The span for [`PASSWORD_CHANGES_MAX`].
+pub const PASSWORD_CHANGES_SPAN: Duration = Duration::from_secs(60 * 60);
 /// People in one realm.
 pub const USERS_MAX: usize = 10_000;
 

@@ -181,6 +181,8 @@ pub enum OperatorRefusal {
     Lists,
     /// The key's device was revoked.
     Revoked,
+    /// Invites admit nobody.
+    InvitesOff,
 }
 
 impl fmt::Display for OperatorRefusal {
@@ -206,6 +208,9 @@ impl fmt::Display for OperatorRefusal {
                 "the device is revoked here, but the list that tells the others could not be signed: the server's log says why",
             ),
             Self::Revoked => f.write_str("that key's device was revoked: make a new key and choose another user name"),
+            Self::InvitesOff => f.write_str(
+                "this realm admits nobody by an invite (signup = \"password\" in server.toml): people join with client join --password",
+            ),
             Self::Failed => f.write_str("the journal did not take the invite: the server's log says why"),
         }
     }

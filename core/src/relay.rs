@@ -6,7 +6,7 @@
 
 mod fetch;
 mod follow;
-mod rate;
+pub(crate) mod rate;
 pub mod roster;
 pub mod session;
 pub mod tunnel;
@@ -47,9 +47,9 @@ pub struct Relay {
     fetches: Fetches,
     followers: Followers,
     /// How often each device has come after it was absent: each time all others are told, and again when it goes.
-    attendances: Rate,
+    attendances: Rate<DeviceName>,
     /// How often each has had somebody asked for.
-    introductions: Rate,
+    introductions: Rate<DeviceName>,
 }
 
 impl Default for Relay {
@@ -112,7 +112,9 @@ impl Relay {
             RelayRequest::Follow { seen } => self.followers.follow(conn, seen, books, out),
             RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
             // The CA's to answer: `server/conn.rs` hands them there.
-            RelayRequest::Renew { .. } | RelayRequest::Devices(_) => return Err(Fault::Unexpected),
+            RelayRequest::Renew { .. } | RelayRequest::Devices(_) | RelayRequest::Password { .. } => {
+                return Err(Fault::Unexpected);
+            }
             RelayRequest::Listed { number } => self.roster.listed(from, number),
         }
         Ok(())

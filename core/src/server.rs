@@ -42,6 +42,7 @@ use crate::journal::{Outcome, Record, RecordRefusal, State};
 use crate::limits::{BACKDATING, ISSUING_NOTICE, ISSUING_NOTICE_SPAN, RELAY_LIFETIME, RENEWAL_RETRY};
 use crate::link::Step;
 use crate::operator::Operator;
+use crate::password::Cost;
 use crate::pki::{Authority, LintFailure, SecretKey};
 use crate::relay::Relay;
 use crate::revoker::Revoker;
@@ -50,7 +51,7 @@ use crate::tls::{Credentials, Doors, TlsEnv};
 use crate::wire::Code;
 
 pub use contract::{Input, Output, StartRefusal, Wake};
-pub use settings::{SettingRefusal, Settings};
+pub use settings::{SettingRefusal, Settings, SignUpBy};
 pub use strangers::{Source, StrangersWork};
 
 use conn::Conn;
@@ -151,15 +152,28 @@ impl Server {
         Ok(self)
     }
 
+    /// The same server, in which passwords cost so much that are set from now on: for worlds in which nobody guesses.
+    #[must_use]
+    pub fn with_password_cost(mut self, cost: Cost) -> Self {
+        self.ca.set_password_cost(cost);
+        self
+    }
+
     fn choose(&mut self, settings: Settings) {
         self.strangers.choose(settings.key_operations_per_second);
         self.relay.set_ring_time(settings.ring_time);
+        self.ca.admit_by(settings.sign_up);
         self.settings = settings;
     }
 
     /// What its operator chose.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How many passwords were given away to be stretched.
+    pub fn passwords_stretched(&self) -> u64 {
+        self.ca.passwords_stretched()
     }
 
     /// What those who were not admitted have had of the server.
@@ -198,6 +212,7 @@ impl Server {
                 }
             }
             Input::Snapshotted(id, written) => self.snapshotted(id, written),
+            Input::Stretched(id, stretched) => self.stretched(id, stretched, now, rng),
             Input::Operator(id, command) => self.operate(id, command, now, rng),
             Input::Tick => self.tick(now, rng),
             Input::Shutdown => self.shutdown(now),
@@ -374,6 +389,7 @@ impl Server {
                     self.loading.insert(id, room);
                     self.outputs.push_back(Output::Load(id, n));
                 }
+                Effect::Stretch(id, stretch) => self.outputs.push_back(Output::Stretch(id, stretch)),
                 Effect::Renewed(conn, renewed) => self.renewed(conn, renewed, now),
                 Effect::Answer(id, answer) => self.outputs.push_back(Output::Answer(id, answer)),
                 Effect::Note(note) => self.outputs.push_back(Output::Note(note)),

@@ -27,14 +27,15 @@ use crate::device::enrol::{EnrolInput, EnrolResult, Enrolment};
 use crate::device::{self, Command, Device, Event, Identity};
 use crate::effect::Note;
 use crate::fault::CloseReason;
-use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, SnapshotId, UserName};
+use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, SnapshotId, StretchId, UserName};
 use crate::invite::{Endpoint, InviteLink};
 use crate::journal::State;
 use crate::limits::KEY_OPERATIONS_SPAN;
 use crate::operator::{Answer, Command as Operator};
+use crate::password::{Cost, Stretch};
 use crate::peer::Reach;
 use crate::pki::{Authority, Founded, SecretKey, found_realm};
-use crate::server::{self, Server, replay};
+use crate::server::{self, Server, Source, replay};
 use crate::time::{Instant, Now, Wall};
 use crate::tls::TlsEnv;
 
@@ -97,6 +98,11 @@ pub(crate) struct Town {
     pub(crate) pauses: Vec<server::Output>,
     /// The snapshots that the server wanted to be kept; the test answers.
     pub(crate) snapshots: Vec<(SnapshotId, u64, Vec<u8>)>,
+    /// Passwords that are not stretched yet; filled while [`Town::hold_stretches`] is set.
+    pub(crate) stretches: Vec<(StretchId, Stretch)>,
+    pub(crate) hold_stretches: bool,
+    /// Where those come from who connect from now on.
+    pub(crate) source: Source,
     /// Connections whose sockets take nothing of what the server writes.
     pub(crate) deaf: BTreeSet<ConnId>,
     answers: BTreeMap<AdminId, Answer>,
@@ -130,6 +136,7 @@ impl Town {
         let now = Now { mono: Instant(1_000_000), wall: START };
         let state = replay(7, journal.iter().map(Vec::as_slice)).unwrap();
         let server = Server::start(env, authority(&founded), state, now, &mut rng).unwrap();
+        let server = server.with_password_cost(Cost::LEAST);
         let mut town = Self {
             now,
             rng,
@@ -141,6 +148,9 @@ impl Town {
             notes: Vec::new(),
             pauses: Vec::new(),
             snapshots: Vec::new(),
+            stretches: Vec::new(),
+            hold_stretches: false,
+            source: Source::default(),
             deaf: BTreeSet::new(),
             answers: BTreeMap::new(),
             members: Vec::new(),

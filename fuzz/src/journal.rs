@@ -12,6 +12,7 @@ use countersign_core::journal::record::RULES;
 use countersign_core::journal::state::Device;
 use countersign_core::journal::{Outcome, Record, RecordRefusal, State};
 use countersign_core::limits::{DEVICE_LIFETIME, RECORD_ENCODED_BYTES_MAX};
+use countersign_core::password::{Cost, Password, Stretch, Verifier};
 use countersign_core::pki::{Grant, SecretKey};
 use countersign_core::server::replay;
 use countersign_core::time::Wall;
@@ -47,6 +48,9 @@ fn record(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
     }
     if (0xe8..0xf0).contains(&kind) {
         return endorsed(script);
+    }
+    if (0xdc..0xe0).contains(&kind) {
+        return by_password(script);
     }
     if (0xe0..0xe8).contains(&kind) {
         return renewed(script);
@@ -154,6 +158,14 @@ fn brought_back(script: &mut Script<'_>) -> Vec<u8> {
 }
 
 /// The keys of those who ask.
+static PASSWORDS: LazyLock<[Verifier; 2]> = LazyLock::new(|| {
+    ["one", "two"].map(|label| {
+        let password = Password::new(label.as_bytes().to_vec().into());
+        let stretch = Stretch::new(password, Cost::LEAST, &mut stream(label));
+        Verifier::new(stretch.salt, stretch.cost, &stretch.run().expect("the least cost is one"))
+    })
+});
+
 static KEYS: LazyLock<Vec<SecretKey>> =
     LazyLock::new(|| (0..6).map(|n| SecretKey::draw(&mut stream(&format!("key/{n}")))).collect());
 
@@ -232,6 +244,29 @@ fn certified(script: &mut Script<'_>) -> Vec<u8> {
     }
 }
 
+/// Somebody signs up by a password, has a further device by one, or sets theirs.
+fn by_password(script: &mut Script<'_>) -> Vec<u8> {
+    let kind = script.byte() % 4;
+    if kind == 0 {
+        let device = DeviceLabel::parse(script.choose(&DEVICES)).expect("a device's label");
+        let by = DeviceName { user: user(script), device };
+        return Record::PasswordSet { by, password: PASSWORDS[usize::from(script.byte() % 2)].clone(), at: NOW }
+            .encode();
+    }
+    let mut grant = grant(script);
+    // Now and then it does not say of itself that a password admits.
+    if script.byte() < 0xf0 {
+        grant.token = TokenHash::of_password(&grant.name.user);
+    }
+    if kind == 1 {
+        return Record::SignedUp { grant, password: PASSWORDS[usize::from(script.byte() % 2)].clone() }.encode();
+    }
+    let by = DeviceLabel::parse(script.choose(&DEVICES)).expect("a device's label");
+    let own = &KEYS[usize::from(script.byte()) % KEYS.len()];
+    let endorsement = Endorsement::give(by, own, &Realm::default(), &grant.name, grant.key.id());
+    Record::SignedIn { grant, endorsement }.encode()
+}
+
 /// A revocation list of what is revoked by now, as it was signed or with one byte changed.
 fn listed(script: &mut Script<'_>, books: &Books) -> Vec<u8> {
     let lists = cast().home.authority.lists(&books.state, u64::from(script.byte()), NOW).unwrap_or_default();
@@ -255,7 +290,8 @@ fn accepted(outcome: &Outcome) -> bool {
         | Outcome::DeviceRevoked(_)
         | Outcome::CrlSigned(_)
         | Outcome::RecoveryArmed(_)
-        | Outcome::Reissued(..) => true,
+        | Outcome::Reissued(..)
+        | Outcome::PasswordSet(_) => true,
         Outcome::NotRevoked(_)
         | Outcome::GrantedBefore(_)
         | Outcome::LoggedBefore
@@ -311,6 +347,14 @@ fn keeps_promises(state: &State) {
             let pending: Vec<Serial> = unissued.iter().copied().filter(pending).collect();
             assert!(pending.len() <= 1, "{user}/{label} is renewed twice at once");
             unissued.retain(|serial| !pending.contains(serial));
+            let origin = state.progress(device.origin).expect("a device has a first grant");
+            assert_eq!(device.origin != device.serial, progress.basis == Basis::Renewed);
+            let of_origin = (&origin.grant.name, &origin.grant.key, origin.grant.token);
+            assert_eq!(of_origin, (&progress.grant.name, &progress.grant.key, progress.grant.token));
+            if progress.grant.token == TokenHash::of_password(user) {
+                assert!(state.password(user).is_some(), "{user}/{label} came by a password that there is not");
+                continue;
+            }
             let invite = state.invite(progress.grant.token).expect("a grant has an invite");
             let first = invite.used.and_then(|serial| state.progress(serial)).expect("a grant's invite is used up");
             let (of_first, of_newest) = (&first.grant, &progress.grant);

@@ -28,6 +28,10 @@ pub fn enrol_request(data: &[u8]) {
                 assert!(renew.signature.len() <= SIGNATURE_BYTES_MAX);
                 &renew.extensions
             }
+            EnrolRequest::SignUp(sign_up) => {
+                assert!(sign_up.password.is_sound());
+                &sign_up.extensions
+            }
             EnrolRequest::Reveal { .. } => return Ok(()),
         };
         assert!(insists_on_nothing(extensions));
@@ -52,6 +56,7 @@ pub fn relay_request(data: &[u8]) {
         match request {
             RelayRequest::Attend { extensions } => assert!(insists_on_nothing(extensions)),
             RelayRequest::Forward { bytes, .. } => assert!((1..=FORWARD_BYTES_MAX).contains(&bytes.len())),
+            RelayRequest::Password { password, .. } => assert!(password.is_sound()),
             RelayRequest::Credit { bytes, .. } => assert_ne!(*bytes, 0),
             _ => {}
         }

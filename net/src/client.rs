@@ -11,6 +11,7 @@
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`listeners`]: what direct connections need besides.
 //! - [`renew`], [`renewed`]: another certificate for the same name and key, and where it is kept.
+//! - [`password`]: the password by which further devices join.
 //! - [`recover`]: the code by which a person comes back who has lost every device.
 //! - [`import`], [`bundle`]: a key that was made elsewhere, with its certificates.
 //! - [`typed`]: what comes from the person; [`notice`], [`screen`], [`clean`]: what goes to them.
@@ -36,6 +37,7 @@ pub mod machine;
 pub mod metbook;
 pub mod notice;
 pub mod outcome;
+pub mod password;
 pub mod reactor;
 pub mod recover;
 pub mod renew;
@@ -60,7 +62,7 @@ use crate::config::file::Which;
 use crate::exit::{Failure, end, lost_output, print_line};
 use crate::logging;
 
-use args::{Args, CertCommand, Command, ConfigCommand, DevicesCommand, Join, LogCommand};
+use args::{Args, CertCommand, Command, ConfigCommand, DevicesCommand, LogCommand};
 use home::{HomeError, Stored};
 
 /// Runs the program on this process's arguments.
@@ -133,7 +135,6 @@ impl World {
 
 fn obey(command: Command, world: &World) -> Result<(), Failure> {
     match command {
-        Command::Join(Join { password: true, .. }) => later("join --password"),
         Command::Join(join) => join::join(join, world),
         Command::Who { json } => who::who(world, json),
         Command::Listen { json, accept, way: _ } => chat::listen::listen(world, json, accept),
@@ -153,6 +154,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Devices { command: Some(DevicesCommand::Approve { device }), .. } => devices::approve(world, &device),
         Command::Devices { command: Some(DevicesCommand::Dismiss { device }), .. } => devices::dismiss(world, &device),
         Command::Devices { command: Some(DevicesCommand::Revoke(_)), .. } => later("devices revoke"),
+        Command::Password { password_file } => password::set(world, password_file.as_deref()),
         Command::Recover(args) => recover::recover(args, world),
         Command::Config { command } => configuration(&command, world),
     }

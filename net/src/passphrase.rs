@@ -1,4 +1,4 @@
-//! Decides how a passphrase comes in: from a file or descriptor that was named, or typed on a terminal that shows nothing.
+//! Decides how a passphrase or a password comes in: from a file or descriptor that was named, or typed on a terminal that shows nothing.
 //!
 //! Never as an argument: those are everybody's to read. While it is typed the terminal hands over each key as it is
 //! pressed, Ctrl-C too, so that no way out by the keyboard leaves the terminal without its echo. (A signal from elsewhere
@@ -7,7 +7,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use countersign_core::limits::{PASSPHRASE_BYTES_MAX, PASSPHRASE_BYTES_MIN};
+use countersign_core::id::UserName;
+use countersign_core::limits::{PASSPHRASE_BYTES_MAX, PASSPHRASE_BYTES_MIN, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN};
+use countersign_core::password::Password;
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
@@ -28,6 +30,8 @@ enum Question {
     Known,
     New,
     Again,
+    Password,
+    PasswordAgain,
 }
 
 impl Question {
@@ -36,6 +40,8 @@ impl Question {
             Self::Known => "Passphrase of",
             Self::New => "New passphrase for",
             Self::Again => "The same passphrase again, for",
+            Self::Password => "Password of",
+            Self::PasswordAgain => "The same password again, for",
         }
     }
 }
@@ -75,6 +81,31 @@ pub fn new_passphrase(file: Option<&Path>, what: &Path) -> Result<Zeroizing<Vec<
     Ok(passphrase)
 }
 
+/// The password of a person, typed twice where it is typed: it may be a new one.
+pub fn password(file: Option<&Path>, user: &UserName) -> Result<Password, Failure> {
+    let user = Path::new(user.as_str());
+    let typed_twice = || {
+        let password = typed(Question::Password, user)?;
+        if typed(Question::PasswordAgain, user)? == password {
+            Ok(password)
+        } else {
+            Err(Failure::usage("the two passwords differ: nothing was done, try again"))
+        }
+    };
+    let bytes = file.map_or_else(typed_twice, from_safe_file)?;
+    if bytes.iter().any(u8::is_ascii_control) {
+        return Err(Failure::usage("a password has no control characters: only what can be typed"));
+    }
+    let password = Password::new(bytes);
+    if password.is_sound() {
+        Ok(password)
+    } else {
+        Err(Failure::usage(format_args!(
+            "a password has {PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes: take several words"
+        )))
+    }
+}
+
 fn from_safe_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     match from_file(path)? {
         (passphrase, None) => Ok(passphrase),
@@ -101,6 +132,12 @@ fn too_long() -> Failure {
 
 /// Asks on the terminal that is our standard input, if it is one.
 fn typed(question: Question, what: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if !io::stdin().is_terminal() && matches!(question, Question::Password | Question::PasswordAgain) {
+        return Err(Failure::usage(format_args!(
+            "the password of {} is needed: give it in a file with --password-file FILE, or run this on a terminal",
+            what.display()
+        )));
+    }
     if !io::stdin().is_terminal() {
         return Err(Failure::usage(format_args!(
             "{} {} encrypted: give its passphrase in a file with --passphrase-file FILE, or run this on a terminal",
@@ -214,6 +251,29 @@ mod tests {
             let failure = new(text).unwrap_err();
             assert!(failure.exit == Exit::Usage && failure.sentence.contains(part), "{text:?}: {failure}");
         }
+    }
+
+    #[test]
+    fn a_password_has_its_bounds_and_its_file_is_its_owners_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("password");
+        let alice = UserName::parse("alice").unwrap();
+        let of = |text: &str| {
+            write_file(&path, text.as_bytes()).unwrap();
+            password(Some(&path), &alice)
+        };
+        let least = "x".repeat(PASSWORD_BYTES_MIN);
+        for sound in [&least, &format!("{least}\nand a note"), &"x".repeat(PASSWORD_BYTES_MAX)] {
+            assert!(of(sound).is_ok(), "{sound:?}");
+        }
+        for (text, part) in [(&least[1..], "8 to 1024 bytes"), ("four\twords", "no control characters")] {
+            let failure = of(text).unwrap_err();
+            assert!(failure.exit == Exit::Usage && failure.sentence.contains(part), "{text:?}: {failure}");
+            assert!(!failure.sentence.contains(text), "{failure}");
+        }
+        assert!(of(&least).is_ok());
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(password(Some(&path), &alice).unwrap_err().exit, Exit::Failed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! - [`assemble`], [`founding`], [`replay`]: from a data folder to the machine of `countersign_core`.
 //! - `open_files`: how many connections the system lets it have.
-//! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `notes`: what is logged.
+//! - `reactor`: the loop; `port`, `conns`, `ledger`, `place`: what is in it; `stretcher`: passwords, beside it; `notes`: what is logged.
 //! - [`admin`]: the operator's desk, which `server invite`, `server users` and `server ca sign` come to; [`sign`]: the last.
 //! - [`root_key`]: `server ca export-root`, and the root's key wherever it is; [`issuing`], [`rotate`]: the issuing CAs, and
 //!   `server ca rotate`.
@@ -29,11 +29,13 @@ pub mod root_key;
 pub mod rotate;
 pub mod show;
 pub mod sign;
+mod stretcher;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use countersign_core::invite::ServerLink;
 use countersign_core::operator::{Answer, Command};
 
 use crate::clock::Clock;
@@ -81,6 +83,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let realm = server.realm().clone();
     let (people, records) = (server.state().users().len(), server.state().position().n);
     let lifetime = settings.invite_lifetime;
+    let link = ServerLink { endpoint: endpoint.clone(), realm: realm.clone(), root: server.root() };
     let desk = Desk::open(&folder, Links { endpoint, realm: realm.clone(), root: server.root(), lifetime })?;
     let mut reactor = Reactor::new(clock, server, journal, ports, desk, signals)?;
     reactor.found()?;
@@ -89,10 +92,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     for address in addresses {
         options.voice.listening(address, &realm);
     }
-    if is_new && options.voice.terminal {
-        first_link(&mut reactor, lifetime, &options.voice)?;
+    if settings.sign_up.takes_invites() {
+        if is_new && options.voice.terminal {
+            first_link(&mut reactor, lifetime, &options.voice)?;
+        }
+        options.voice.next_step();
     }
-    options.voice.next_step();
+    if settings.sign_up.takes_passwords() {
+        options.voice.sign_up(&link);
+    }
     reactor.run()
 }
 

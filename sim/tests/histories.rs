@@ -144,6 +144,7 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 | Outcome::RecoveryArmed(_)
                 | Outcome::NotArmed(_)
                 | Outcome::Reissued(..)
+                | Outcome::PasswordSet(_)
                 | Outcome::LoggedBefore => {}
             }
         }

@@ -208,7 +208,12 @@ impl Ca {
         }
         let Some(waiting) = self.waiting_room.leave(newcomer) else { return Err(No::Code(Code::NOT_WAITING)) };
         let grant = self.authority.propose(&waiting.checked, waiting.token, turn.now.wall, turn.rng);
-        let append = turn.out.append(Room::Ca, vec![Record::CertificateEndorsed { grant, endorsement }]);
+        let record = if grant.token == TokenHash::of_password(&own.user) {
+            Record::SignedIn { grant, endorsement }
+        } else {
+            Record::CertificateEndorsed { grant, endorsement }
+        };
+        let append = turn.out.append(Room::Ca, vec![record]);
         self.appending.insert(append, Step::Endorsing(Asker::Newcomer(newcomer), Asker::Endorser(conn, ask)));
         Ok(())
     }

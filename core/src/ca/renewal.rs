@@ -71,7 +71,7 @@ impl Ca {
         let granting = self.appending.values().filter_map(|step| match step {
             Step::Granting(asker) | Step::Admitting(asker) => Some(asker),
             // An endorsement is of a device that has no certificate yet.
-            Step::Issuing(_) | Step::Rotating(..) | Step::Endorsing(..) | Step::Arming(_) => None,
+            Step::Issuing(_) | Step::Rotating(..) | Step::Endorsing(..) | Step::Arming(_) | Step::Setting(..) => None,
         });
         granting.chain(self.loading.values()).chain(self.waiting.values().flatten())
     }

@@ -35,7 +35,7 @@ impl WaitingRoom {
         self.0.len() < WAITING_MAX && self.of(user).count() < WAITING_PER_USER_MAX
     }
 
-    /// Takes one in. An invite has one place: who comes again by the same one has lost their connection, or is one too many.
+    /// Takes one in. An invite has one place, and so has a password: who comes again by the same one has lost their connection, or is one too many.
     /// Gives the one that has to go.
     pub(super) fn enter(&mut self, conn: ConnId, waiting: Waiting) -> Option<(ConnId, Waiting)> {
         let same = |other: &&Waiting| other.token == waiting.token;

@@ -13,6 +13,7 @@ use super::{Identity, LogRefusal, Wake};
 use crate::fault::Fault;
 use crate::id::{AskId, UserName};
 use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, LOG_READ_MAX, USERS_MAX};
+use crate::password::Password;
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tlog::Founder;
 use crate::tls::{CertRefusal, Judged, Side, judge_device};
@@ -33,6 +34,8 @@ pub enum Asked {
     Approval(Approval),
     /// This device's certificate holds until then.
     Renewed(Wall),
+    /// This user's password is the one that was asked for from now on.
+    PasswordSet,
     /// The relay did not give what was asked for.
     Refused(Code),
     /// The relay did not answer in time.
@@ -61,6 +64,7 @@ pub(super) struct Asks {
     /// What is fetched then: the relay does one after the other.
     fetches: VecDeque<(UserName, For)>,
     read: Option<(AskId, Vec<Vec<u8>>)>,
+    password: Option<(AskId, Password)>,
     online: bool,
     deadlines: Deadlines<Wake>,
     requests: VecDeque<RelayRequest>,
@@ -132,6 +136,21 @@ impl Asks {
         self.send(RelayRequest::Leaves { ask, from: 0 }, Wake::ReadLog, now);
     }
 
+    /// Sets this user's password.
+    pub(super) fn set_password(&mut self, password: Password, now: Now) {
+        let ask = self.number();
+        self.password = Some((ask, password.clone()));
+        self.send(RelayRequest::Password { ask, password }, Wake::Password, now);
+    }
+
+    /// It was set.
+    pub(super) fn password_set(&mut self, ask: AskId) {
+        if self.password.take_if(|(waiting, _)| *waiting == ask).is_some() {
+            self.deadlines.clear(Wake::Password);
+            self.events.push_back(Asked::PasswordSet);
+        }
+    }
+
     /// There is a relay, perhaps another one: what is not answered is asked again.
     pub(super) fn online(&mut self, now: Now) {
         self.online = true;
@@ -144,6 +163,9 @@ impl Asks {
         if self.read.is_some() {
             self.read_log(now);
         }
+        if let Some((_, password)) = self.password.take() {
+            self.set_password(password, now);
+        }
     }
 
     /// The relay is lost.
@@ -153,6 +175,7 @@ impl Asks {
         self.deadlines.clear(Wake::Who);
         self.deadlines.clear(Wake::Fetch);
         self.deadlines.clear(Wake::ReadLog);
+        self.deadlines.clear(Wake::Password);
     }
 
     /// A page of people has come.
@@ -233,6 +256,11 @@ impl Asks {
 
     /// The relay refuses an ask; whether it was one of these.
     pub(super) fn refused(&mut self, ask: AskId, code: Code, now: Now) -> bool {
+        if self.password.take_if(|(waiting, _)| *waiting == ask).is_some() {
+            self.deadlines.clear(Wake::Password);
+            self.events.push_back(Asked::Refused(code));
+            return true;
+        }
         let ours = self.fetch.as_ref().is_some_and(|fetch| fetch.ask == ask);
         if ours && self.end_fetch(now).is_some_and(|fetch| fetch.wanted_by == For::User) {
             self.events.push_back(Asked::Refused(code));
@@ -246,6 +274,7 @@ impl Asks {
             match wake {
                 Wake::Who => self.who = None,
                 Wake::ReadLog => self.read = None,
+                Wake::Password => self.password = None,
                 Wake::Fetch => {
                     if self.end_fetch(now).is_none_or(|fetch| fetch.wanted_by == For::Calls) {
                         // The calls ask again by themselves.

@@ -8,6 +8,7 @@ use super::{Asked, Followed, LogRefusal, NotRenewed, Renewed};
 use crate::device::calls::{CallDenied, CallEvent};
 use crate::fault::CloseReason;
 use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
+use crate::password::Password;
 use crate::pki::{CrlRefusal, Spki};
 use crate::time::Wall;
 use crate::tlog::Unasked;
@@ -63,6 +64,8 @@ pub enum Command {
     Arm(Spki),
     /// Has this device's certificate renewed, however long it still holds: answered by [`Event::Asked`].
     Renew,
+    /// Sets this user's password: answered by [`Event::Asked`].
+    Password(Password),
     /// Calls somebody, by a number of the user's choosing; waits this long for them to come online if they are not.
     Call(CallId, UserName, Duration),
     /// Takes a call.
@@ -167,6 +170,8 @@ pub enum Wake {
     Fetch,
     /// The relay has not given the next page of the log in time.
     ReadLog,
+    /// A password that was to be set is not.
+    Password,
     /// The relay has not answered in time about this user's devices.
     Approve,
     /// To ask again what the log has become, or to give up on an answer about it.

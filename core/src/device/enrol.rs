@@ -24,15 +24,16 @@ use serde_bytes::{ByteArray, ByteBuf};
 use super::{Identity, LogRefusal, Output};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{ConnId, DeviceLabel, DeviceName, Fingerprint, KeyId, Realm, Serial};
-use crate::invite::InviteLink;
+use crate::invite::{InviteLink, ServerLink, Token, TokenHash};
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
+use crate::password::Password;
 use crate::pki::comparison::ComparisonNonce;
 use crate::pki::{Csr, DeviceKey, SecretKey, binding_message, renewal_message};
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::{Basis, RecoveryWord};
 use crate::tls::{CertRefusal, Dial, Exporter, Judged, Lists, Root, Side, TlsEnv, Trust, judge_device};
-use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest, Renew};
+use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest, Renew, SignUp};
 use crate::wire::frame::decode;
 use crate::wire::revocation::{self, SignedLists};
 use crate::wire::{Code, Extensions, Frame};
@@ -103,14 +104,22 @@ enum Errand {
     Renew { own: Box<Identity>, serial: Serial },
 }
 
-/// An invite, and what is made of it.
+/// What admits, and what is made of it.
 #[derive(Debug)]
 struct Join {
-    invite: InviteLink,
+    server: ServerLink,
+    by: JoinBy,
     name: DeviceName,
     key: SecretKey,
     /// The word of the user's recovery key, if this device comes back by it.
     recovery: Option<RecoveryWord>,
+}
+
+/// What admits.
+#[derive(Debug)]
+enum JoinBy {
+    Invite(Token),
+    Password(Password),
 }
 
 #[derive(Debug)]
@@ -129,7 +138,16 @@ const CONN: ConnId = ConnId(1);
 impl Enrolment {
     /// An attempt with an invite, for a name, with a key that is already stored.
     pub fn new(env: TlsEnv, invite: InviteLink, name: DeviceName, key: SecretKey) -> Self {
-        Self::on(env, Errand::Join(Box::new(Join { invite, name, key, recovery: None })))
+        let (server, by) = (invite.server(), JoinBy::Invite(invite.token));
+        Self::on(env, Errand::Join(Box::new(Join { server, by, name, key, recovery: None })))
+    }
+
+    /// An attempt with a password, for a name, with a key that is already stored.
+    pub fn sign_up(env: TlsEnv, server: ServerLink, password: Password, name: DeviceName, key: SecretKey) -> Self {
+        Self::on(
+            env,
+            Errand::Join(Box::new(Join { server, by: JoinBy::Password(password), name, key, recovery: None })),
+        )
     }
 
     /// An attempt to have the certificate of a device renewed, of this number, which needs not hold any more.
@@ -169,7 +187,7 @@ impl Enrolment {
     #[must_use]
     pub fn by_recovery(mut self, recovery: &SecretKey) -> Self {
         if let Errand::Join(join) = &mut self.errand {
-            let word = RecoveryWord::give(recovery, &join.invite.realm, &join.name, join.key.spki().id());
+            let word = RecoveryWord::give(recovery, &join.server.realm, &join.name, join.key.spki().id());
             join.recovery = Some(word);
         }
         self
@@ -352,7 +370,7 @@ impl Enrolment {
         let Errand::Join(join) = &self.errand else { return None };
         let own = (&join.name, join.key.spki().id());
         let comparing = self.comparing.as_mut()?;
-        let (nonce, code) = comparing.compare(join.invite.root, own, (&by, key), nonce)?;
+        let (nonce, code) = comparing.compare(join.server.root, own, (&by, key), nonce)?;
         let reveal = EnrolRequest::Reveal { nonce, next: comparing.commitment() };
         self.link_mut()?.send(&Frame::message(&reveal)).ok()?;
         self.news.push_back(EnrolNews::Compare(by, code));
@@ -376,19 +394,22 @@ impl Enrolment {
     fn request(&self, exporter: &Exporter) -> EnrolRequest {
         match &self.errand {
             Errand::Join(join) => {
-                let Join { invite, name, key, recovery } = join.as_ref();
-                let csr = Csr::make(key, name, &invite.realm);
-                let message = binding_message(exporter, invite.token.hash(), name);
+                let Join { server, by, name, key, recovery } = join.as_ref();
+                let csr = ByteBuf::from(Csr::make(key, name, &server.realm).der());
+                let binding = |token| ByteArray::new(key.sign(&binding_message(exporter, token, name)));
                 let commitment = self.comparing.iter().map(|own| enrol::commitment(&own.commitment()));
-                let extensions = commitment.chain(recovery.iter().map(enrol::recovery));
-                EnrolRequest::Enrol(Enrol {
-                    token: invite.token.clone(),
-                    user: name.user.as_str().to_owned(),
-                    device: name.device.as_str().to_owned(),
-                    csr: ByteBuf::from(csr.der()),
-                    binding: ByteArray::new(key.sign(&message)),
-                    extensions: Extensions(extensions.collect()),
-                })
+                let extensions = Extensions(commitment.chain(recovery.iter().map(enrol::recovery)).collect());
+                let (user, device) = (name.user.as_str().to_owned(), name.device.as_str().to_owned());
+                match by {
+                    JoinBy::Invite(token) => {
+                        let (token, binding) = (token.clone(), binding(token.hash()));
+                        EnrolRequest::Enrol(Enrol { token, user, device, csr, binding, extensions })
+                    }
+                    JoinBy::Password(password) => {
+                        let (password, binding) = (password.clone(), binding(TokenHash::of_password(&name.user)));
+                        EnrolRequest::SignUp(SignUp { password, user, device, csr, binding, extensions })
+                    }
+                }
             }
             Errand::Renew { own, serial } => {
                 let message = renewal_message(exporter, *serial, &own.name);
@@ -464,7 +485,7 @@ impl Errand {
     /// Whose relay is to be met.
     fn expects(&self) -> (&Realm, Fingerprint) {
         match self {
-            Self::Join(join) => (&join.invite.realm, join.invite.root),
+            Self::Join(join) => (&join.server.realm, join.server.root),
             Self::Renew { own, .. } => (own.trust.realm(), own.trust.root().fingerprint()),
         }
     }

@@ -38,6 +38,10 @@ impl Device {
                 Ok(())
             }
             RelayEvent::Proof { device, proof } => self.proof(&device, &proof),
+            RelayEvent::PasswordSet { ask } => {
+                self.asks.password_set(ask);
+                Ok(())
+            }
             RelayEvent::Lists(lists) => self.relisted(&lists, now),
             RelayEvent::Ringing { ask, tunnel, device } => {
                 let expected = self.proved(&device);

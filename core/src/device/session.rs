@@ -241,6 +241,7 @@ impl RelaySession {
                 | Wake::Who
                 | Wake::Fetch
                 | Wake::ReadLog
+                | Wake::Password
                 | Wake::Watch
                 | Wake::Approve
                 | Wake::Renewal => {

@@ -21,6 +21,7 @@ mod leaving;
 mod recovering;
 mod renewal;
 mod several;
+mod signing_up;
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()

@@ -38,6 +38,10 @@ counted! {
     SnapshotId
 }
 counted! {
+    /// One stretching of a password, answered by its number.
+    StretchId
+}
+counted! {
     /// One command of the operator, answered by its number.
     AdminId
 }

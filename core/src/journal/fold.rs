@@ -69,7 +69,17 @@
 //! | RV-06 | a list reads as one of a realm's issuing CA | `a_list_that_is_none` | |
 //! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | |
 
+//!
+//! Who comes by a password passes, as a first device, GR-05 to GR-10, as a further one EN-01 to EN-05, and either
+//!
+//! | check | what | test (`fold/passwords/tests.rs`) | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | PW-01 | the grant says of itself that a password of this user admits | `a_grant_by_password_says_so_itself` | |
+//! | PW-02 | a further device's user has a password | `who_has_no_password_has_no_further_device_by_one` | |
+//! | PW-03 | a password is set by a device that its user has, and that was not revoked | `a_password_is_set_by_a_device_that_is_there` | |
+
 mod endorsed;
+mod passwords;
 pub mod recovery;
 mod reissue;
 
@@ -91,6 +101,7 @@ pub use endorsed::may_wait;
 pub use recovery::{RecoveryRefusal, may_arm, may_recover};
 pub use reissue::may_reissue;
 
+pub use passwords::signed_before;
 use recovery::Recoveries;
 
 /// People in one realm, by the rules of version 1.
@@ -129,6 +140,8 @@ pub enum Outcome {
     NotArmed(RecoveryRefusal),
     /// The certificate may be signed, by the operator's word alone; these devices from before are revoked.
     Reissued(Serial, Vec<DeviceName>),
+    /// This user's password is another one from now on.
+    PasswordSet(UserName),
     /// The log had it before, as the newest of its kind: nothing changes.
     LoggedBefore,
     /// The record contradicts the journal before it and changes nothing.
@@ -170,6 +183,8 @@ pub enum EnrolRefusal {
     NotReissued,
     /// RI-03.
     ListsFull,
+    /// PW-02.
+    PasswordWrong,
 }
 
 impl EnrolRefusal {
@@ -193,6 +208,7 @@ impl EnrolRefusal {
             Self::NotRecovered => Code::NOT_RECOVERED,
             Self::NotReissued => Code::NOT_REISSUED,
             Self::ListsFull => Code::LISTS_FULL,
+            Self::PasswordWrong => Code::PASSWORD_WRONG,
         }
     }
 }
@@ -220,6 +236,10 @@ pub enum JournalFault {
     NoList,
     /// RV-07.
     ListOlder,
+    /// PW-01.
+    NoSignUp,
+    /// PW-03.
+    NoDevice,
 }
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
@@ -263,6 +283,9 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
             reissue::created_v4(state, token, (user, keep), expires)
         }
         Record::CertificateReissued(grant) => reissue::reissued_v4(state, grant),
+        Record::SignedUp { grant, password } => passwords::signed_up_v4(state, grant, password),
+        Record::SignedIn { grant, endorsement } => passwords::signed_in_v4(state, grant, endorsement),
+        Record::PasswordSet { by, password, at: _ } => passwords::set_v4(state, &by, password),
     }
 }
 

@@ -15,6 +15,7 @@ use serde_bytes::ByteBuf;
 use crate::id::{DeviceName, Fingerprint, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::RECORD_ENCODED_BYTES_MAX;
+use crate::password::Verifier;
 use crate::pki::{Grant, Spki};
 use crate::time::Wall;
 use crate::tlog::{Endorsement, ReasonCode, RecoveryWord};
@@ -139,6 +140,30 @@ pub enum Record {
     },
     /// Somebody asks for a certificate by such a word (rules 4).
     CertificateReissued(Grant),
+    /// Somebody whom nobody knows signs up by a name and a password, and the request itself was in order (rules 4).
+    SignedUp {
+        /// What is asked for. In place of an invite stands [`TokenHash::of_password`].
+        grant: Grant,
+        /// What is kept of the password.
+        password: Verifier,
+    },
+    /// Somebody asks for the certificate of a further device by their password, which was right, and another device of theirs
+    /// vouches for it (rules 4).
+    SignedIn {
+        /// What is asked for. In place of an invite stands [`TokenHash::of_password`].
+        grant: Grant,
+        /// The other device's word.
+        endorsement: Endorsement,
+    },
+    /// Somebody sets their password (rules 4).
+    PasswordSet {
+        /// By which of their devices.
+        by: DeviceName,
+        /// What is kept of the password.
+        password: Verifier,
+        /// When.
+        at: Wall,
+    },
 }
 
 /// Why stored bytes are no record.
@@ -193,7 +218,10 @@ impl Record {
             Self::RecoveryArmed { .. }
             | Self::CertificateRecovered { .. }
             | Self::ReissueCreated { .. }
-            | Self::CertificateReissued(_) => 4,
+            | Self::CertificateReissued(_)
+            | Self::SignedUp { .. }
+            | Self::SignedIn { .. }
+            | Self::PasswordSet { .. } => 4,
         }
     }
 

@@ -12,6 +12,7 @@ use super::record::{Record, RecordRefusal};
 use crate::id::{DeviceLabel, DeviceName, Fingerprint, IssuerId, KeyId, Position, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::{LINEAGE_MAX, LIST_KEPT};
+use crate::password::Verifier;
 use crate::pki::{Grant, Granted};
 use crate::time::Wall;
 use crate::tlog::{Basis, Certified, Leaf, ReasonCode, Tree};
@@ -40,6 +41,8 @@ pub struct State {
     pub(super) lists: BTreeMap<IssuerId, ListPlace>,
     /// Those invites that let somebody in again without any word of theirs, and whether their devices from before stay.
     pub(super) reissues: BTreeMap<TokenHash, bool>,
+    /// What is kept of the passwords of those who have one.
+    pub(super) passwords: BTreeMap<UserName, Verifier>,
     /// The relay's newest certificate.
     pub(super) relay: Option<Fingerprint>,
 }
@@ -181,6 +184,7 @@ impl State {
             revocations: BTreeMap::new(),
             lists: BTreeMap::new(),
             reissues: BTreeMap::new(),
+            passwords: BTreeMap::new(),
         }
     }
 
@@ -237,6 +241,11 @@ impl State {
     /// An invite.
     pub fn invite(&self, token: TokenHash) -> Option<&Invite> {
         self.invites.get(&token)
+    }
+
+    /// What is kept of somebody's password, if they have one.
+    pub fn password(&self, user: &UserName) -> Option<&Verifier> {
+        self.passwords.get(user)
     }
 
     /// How many invites are open at `now`.

@@ -6,15 +6,17 @@
 use std::time::Duration;
 
 use rand_core::CryptoRng;
+use zeroize::Zeroize;
 
 use super::pause::Pause;
 use super::strangers::Source;
 use super::{Output, Server, Wake};
 use crate::effect::{Note, Renewed, Turn};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, DeviceName};
+use crate::id::{ConnId, DeviceName, StretchId};
 use crate::limits::{LINGER_TIME_MAX, STRANGERS_NOTE_SPAN, WAITING_TIME_MAX};
 use crate::link::{Link, LinkEvent, OutboxFull};
+use crate::password::Stretched;
 use crate::relay::Admitted;
 use crate::time::{Instant, Now};
 use crate::tls::{Exporter, Secured};
@@ -178,7 +180,7 @@ impl Server {
                 self.secured(conn, secured, now);
                 Ok(())
             }
-            LinkEvent::Message(message) => self.message(conn, &message, now, rng),
+            LinkEvent::Message(mut message) => self.message(conn, &mut message, now, rng),
         };
         if let Err(fault) = result {
             self.fault(conn, fault, now);
@@ -187,9 +189,8 @@ impl Server {
 
     /// The handshake is over: a newcomer is welcomed to ask, a device is admitted or told why not.
     pub(super) fn secured(&mut self, conn: ConnId, secured: Secured, now: Now) {
-        if !matches!(self.conns.get(&conn), Some(Conn { stage: Stage::Stranger, .. })) {
-            return;
-        }
+        let Some(Conn { stage: Stage::Stranger, source, .. }) = self.conns.get(&conn) else { return };
+        let source = *source;
         if !self.lists_hold(now) {
             return self.set_stage(conn, Stage::Held(Box::new(secured)));
         }
@@ -207,6 +208,7 @@ impl Server {
                     self.effects.send(conn, Frame::message(&RelayEvent::Welcome(welcome)));
                     self.effects.note(Note::Admitted(conn, device));
                     self.relay.admitted(&admitted, &mut self.effects);
+                    self.ca.seen(&admitted.device().user, source, &self.state);
                     self.deadlines.set(Wake::Expiry(conn), now.when(admitted.not_after().plus(Duration::from_secs(1))));
                     self.deadlines.set(Wake::Silence(conn), now.mono.plus(self.settings.silence_time));
                     self.deadlines.clear(Wake::Handshake(conn));
@@ -221,8 +223,9 @@ impl Server {
         }
     }
 
-    fn message(&mut self, conn: ConnId, message: &[u8], now: Now, rng: &mut dyn CryptoRng) -> Result<(), Fault> {
+    fn message(&mut self, conn: ConnId, message: &mut Vec<u8>, now: Now, rng: &mut dyn CryptoRng) -> Result<(), Fault> {
         let Some(known) = self.conns.get_mut(&conn) else { return Ok(()) };
+        let source = known.source;
         match &known.stage {
             Stage::Admitted(admitted) => {
                 if !admitted.holds_at(now.wall) {
@@ -241,6 +244,12 @@ impl Server {
                     self.ca.renew(ask, admitted, turn);
                     return Ok(());
                 }
+                if let RelayRequest::Password { ask, password } = request {
+                    message.zeroize();
+                    let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+                    self.ca.set_password(ask, admitted, password, turn);
+                    return Ok(());
+                }
                 let attends = matches!(request, RelayRequest::Attend { .. });
                 self.relay.request(admitted, request, &mut self.ca.books(&self.state), now, &mut self.effects)?;
                 if attends {
@@ -249,7 +258,10 @@ impl Server {
                 Ok(())
             }
             Stage::Newcomer(_) => {
-                let request: EnrolRequest = decode(message)?;
+                let request: Result<EnrolRequest, Fault> = decode(message);
+                // It may have held a token or a password.
+                message.zeroize();
+                let request = request?;
                 request.check()?;
                 let Stage::Newcomer(exporter) = std::mem::replace(&mut known.stage, Stage::Asked) else {
                     unreachable!("the stage was just looked at");
@@ -258,25 +270,47 @@ impl Server {
                 match request {
                     EnrolRequest::Enrol(enrol) => self.ca.request(conn, &exporter, &enrol, turn),
                     EnrolRequest::Renew(renew) => self.ca.renew_expired(conn, &exporter, &renew, turn),
+                    EnrolRequest::SignUp(asked) => self.ca.sign_up(conn, source, &exporter, asked, turn),
                     EnrolRequest::Reveal { .. } => return Err(Fault::Unexpected),
                 }
-                if self.ca.is_waiting(conn) {
-                    // It holds a good invite, and has a place of its own: no stranger's flood is to cost it that one.
-                    self.set_stage(conn, Stage::Waiting);
-                    self.strangers.leave(conn);
-                    self.deadlines.set(Wake::Handshake(conn), now.mono.plus(WAITING_TIME_MAX));
-                }
+                self.seat(conn, now);
                 Ok(())
             }
             Stage::Waiting => match decode(message)? {
                 EnrolRequest::Reveal { nonce, next } => self.ca.revealed(conn, nonce, next, &mut self.effects),
-                EnrolRequest::Enrol(_) | EnrolRequest::Renew(_) => Err(Fault::Unexpected),
+                EnrolRequest::Enrol(_) | EnrolRequest::Renew(_) | EnrolRequest::SignUp(_) => Err(Fault::Unexpected),
             },
             // Nobody says anything before the welcome.
             Stage::Asked | Stage::Held(_) => Err(Fault::Unexpected),
             // We said goodbye already, and what was on its way is of no use.
             Stage::Over => Ok(()),
             Stage::Stranger => unreachable!("a link gives no message before it is secured"),
+        }
+    }
+
+    /// A password was stretched: whoever asked by it goes on, if they are still there.
+    pub(super) fn stretched(
+        &mut self,
+        id: StretchId,
+        stretched: Option<&Stretched>,
+        now: Now,
+        rng: &mut dyn CryptoRng,
+    ) {
+        let conns = &self.conns;
+        let is_there = |conn| matches!(conns.get(&conn), Some(Conn { stage: Stage::Asked, .. }));
+        let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
+        if let Some(conn) = self.ca.stretched(id, stretched, &is_there, turn) {
+            self.seat(conn, now);
+        }
+    }
+
+    /// A newcomer that waits for another device holds a good invite or password, and has a place of its own: no stranger's
+    /// flood is to cost it that one.
+    fn seat(&mut self, conn: ConnId, now: Now) {
+        if self.ca.is_waiting(conn) {
+            self.set_stage(conn, Stage::Waiting);
+            self.strangers.leave(conn);
+            self.deadlines.set(Wake::Handshake(conn), now.mono.plus(WAITING_TIME_MAX));
         }
     }
 

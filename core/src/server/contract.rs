@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::strangers::Source;
 use crate::effect::Note;
-use crate::id::{AdminId, AppendId, ConnId, LoadId, SnapshotId};
+use crate::id::{AdminId, AppendId, ConnId, LoadId, SnapshotId, StretchId};
 use crate::operator::{Answer, Command};
+use crate::password::{Stretch, Stretched};
 use crate::pki::LintFailure;
 
 /// What happened outside.
@@ -25,6 +26,8 @@ pub enum Input<'a> {
     Loaded(LoadId, Option<&'a [u8]>),
     /// A snapshot is durable, or else it could not be written down; then there is none of that place.
     Snapshotted(SnapshotId, bool),
+    /// A password was stretched, or else it could not be.
+    Stretched(StretchId, Option<&'a Stretched>),
     /// The operator wishes something.
     Operator(AdminId, &'a Command),
     /// Time has passed.
@@ -45,6 +48,9 @@ pub enum Output {
     /// of those before it so many that [`SNAPSHOTS_KEPT`](crate::limits::SNAPSHOTS_KEPT) are left. Answer by
     /// [`Input::Snapshotted`], whenever that is: nothing waits for it, and a failure ends nothing.
     Snapshot(SnapshotId, u64, Vec<u8>),
+    /// Compute this, beside everything else: it takes time and memory. Answer by [`Input::Stretched`], in any order. At most
+    /// [`STRETCHES_PENDING_MAX`](crate::limits::STRETCHES_PENDING_MAX) are asked for and not answered.
+    Stretch(StretchId, Stretch),
     /// Write what is in [`super::Server::outbound`] to the socket; answer by [`Input::Sent`].
     Write(ConnId),
     /// Read no more from the socket until [`Output::Resume`]; what was read already is taken.

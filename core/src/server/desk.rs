@@ -5,9 +5,9 @@ use rand_core::CryptoRng;
 use super::Server;
 use super::conn::{Conn, Stage};
 use crate::effect::{Effect, Turn};
-use crate::id::{AdminId, DeviceName};
+use crate::id::{AdminId, DeviceName, UserName};
 use crate::operator::views::{self, SessionLine, SessionsView};
-use crate::operator::{Answer, Command};
+use crate::operator::{Answer, Command, OperatorRefusal};
 use crate::time::Now;
 
 impl Server {
@@ -27,6 +27,8 @@ impl Server {
                 return self.revoker.revoke(id, revoke, turn);
             }
             Command::Acted { number } => Ok(Answer::Acted(self.relay.acted(*number))),
+            // Who is there already may need one to come back by their recovery code.
+            Command::Invite { user, .. } if !self.admits(user.as_ref()) => Err(OperatorRefusal::InvitesOff),
             Command::Invite { .. } | Command::Reissue { .. } | Command::Users => {
                 let present = |device: &_| self.relay.is_present(device);
                 let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
@@ -48,6 +50,11 @@ impl Server {
             Command::Log { first } => Ok(Answer::Log(views::log(&mut self.ca.books(&self.state), *first))),
         };
         self.effects.push(Effect::Answer(id, answer.unwrap_or_else(Answer::Refused)));
+    }
+
+    /// Whether an invite for this user, or for whomever, leads anywhere.
+    fn admits(&self, user: Option<&UserName>) -> bool {
+        self.settings.sign_up.takes_invites() || user.is_some_and(|user| self.state.users().contains_key(user))
     }
 
     fn sessions(&self, now: Now) -> SessionsView {

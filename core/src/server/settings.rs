@@ -33,6 +33,32 @@ pub struct Settings {
     /// The lifetime of an invite when the operator names none: 1 s to 30 days. It is the shell that reads it: the machine
     /// is told one each time.
     pub invite_lifetime: Duration,
+    /// What admits newcomers.
+    pub sign_up: SignUpBy,
+}
+
+/// What admits newcomers to a realm. The operator's own word (`server ca sign`) always does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignUpBy {
+    /// An invite alone.
+    #[default]
+    Invite,
+    /// A password alone.
+    Password,
+    /// Either.
+    Both,
+}
+
+impl SignUpBy {
+    /// Whether invites admit.
+    pub fn takes_invites(self) -> bool {
+        self != Self::Password
+    }
+
+    /// Whether passwords admit.
+    pub fn takes_passwords(self) -> bool {
+        self != Self::Invite
+    }
 }
 
 impl Default for Settings {
@@ -45,6 +71,7 @@ impl Default for Settings {
             silence_time: SILENCE_TIME_MAX,
             ring_time: RING_TIME_MAX,
             invite_lifetime: INVITE_LIFETIME,
+            sign_up: SignUpBy::default(),
         }
     }
 }

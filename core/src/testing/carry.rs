@@ -13,6 +13,10 @@ impl Town {
                 self.serve(server::Input::Loaded(id, record.as_deref()));
             }
             server::Output::Snapshot(id, n, bytes) => self.snapshots.push((id, n, bytes)),
+            server::Output::Stretch(id, stretch) if self.hold_stretches => self.stretches.push((id, stretch)),
+            server::Output::Stretch(id, stretch) => {
+                self.serve(server::Input::Stretched(id, stretch.run().as_ref()));
+            }
             server::Output::Write(conn) if self.deaf.contains(&conn) => {}
             server::Output::Write(conn) => {
                 let bytes = self.server.outbound(conn).to_vec();
@@ -47,7 +51,7 @@ impl Town {
             device::Output::Dial(conn) => {
                 let at_server = self.next_conn();
                 self.members[member].wire = Some((at_server, conn));
-                self.serve(server::Input::Opened(at_server, server::Source::default()));
+                self.serve(server::Input::Opened(at_server, self.source));
                 self.tell_member(member, MemberInput::Connected(conn));
             }
             output @ (device::Output::DialPeer(..)

@@ -50,6 +50,7 @@ codes! {
     OTHER_LOG = 115, "the two sides have been shown different logs: both run `client log check`";
     NOT_LOGGED = 116, "the realm's log does not have the certificate that was shown";
     REVOKED = 117, "this device was revoked: join with another device, and ask the operator if that was not meant";
+    PASSWORDS_UNUSED = 118, "passwords admit nobody in this realm: its operator can allow them (signup in server.toml)";
 
     // 200: enrolment
     INVITE_UNKNOWN = 200, "the server does not know this invite";
@@ -73,6 +74,11 @@ codes! {
     NOT_APPROVED = 218, "the device was not approved";
     CANNOT_ENDORSE = 224, "this device's key was made elsewhere: approve with a device that made its own by `client join`";
     NOT_WAITING = 219, "no such device waits to be approved";
+
+    PASSWORD_WRONG = 225, "that is not the password of the user of this name: type it again, or choose another name";
+    PASSWORDS_OFF = 226, "this realm admits nobody by a password: ask its operator for an invite";
+    INVITES_OFF = 227, "this realm admits nobody by an invite: join with --password and the server's link without a token";
+    TRIES_TOO_MANY = 228, "too many passwords were tried or set: wait, then try again";
 
     // 220: renewal
     RENEWAL_TOO_LATE = 220, "the certificate ended too long ago to be renewed: ask the operator to let this person in again";

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::id::{DeviceLabel, KeyId, Serial};
 use crate::invite::Token;
 use crate::limits::SIGNATURE_BYTES_MAX;
+use crate::password::Password;
 use crate::pki::comparison::{Commitment, ComparisonNonce};
 use crate::time::Wall;
 use crate::tlog::RecoveryWord;
@@ -50,6 +51,25 @@ pub enum EnrolRequest {
     },
     /// Asks for another certificate for the same name and key, after the one before has expired.
     Renew(Renew),
+    /// Asks for the certificate of a device by a password.
+    SignUp(SignUp),
+}
+
+/// A request for a certificate by a password: that of a user who is there, or that of one who begins.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignUp {
+    /// The password.
+    pub password: Password,
+    /// The user name that is wanted.
+    pub user: String,
+    /// The device label that is wanted.
+    pub device: String,
+    /// A PKCS#10 request in DER (RFC 2986).
+    pub csr: ByteBuf,
+    /// As in [`Enrol`], with [`TokenHash::of_password`](crate::invite::TokenHash::of_password) in place of the token's hash.
+    pub binding: ByteArray<64>,
+    /// As in [`Enrol`].
+    pub extensions: Extensions,
 }
 
 /// A request to renew a certificate, of a device that can't show it any more.
@@ -73,6 +93,8 @@ impl EnrolRequest {
             Self::Renew(renew) if renew.signature.len() > SIGNATURE_BYTES_MAX => Err(Fault::Malformed),
             Self::Renew(renew) => renew.extensions.check(),
             Self::Reveal { .. } => Ok(()),
+            Self::SignUp(sign_up) if !sign_up.password.is_sound() => Err(Fault::Malformed),
+            Self::SignUp(sign_up) => sign_up.extensions.check(),
         }
     }
 }

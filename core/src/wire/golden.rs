@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_bytes::{ByteArray, ByteBuf};
 
 use super::devices::{DevicesEvent, DevicesRequest, OwnDevice, WaitingDevice};
-use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest, Renew};
+use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest, Renew, SignUp};
 use super::frame::decode;
 use super::log::{self, LogHead, LogPage, LogProof};
 use super::peer::{Nonce, PeerMessage};
@@ -15,6 +15,7 @@ use super::revocation::{SignedList, SignedLists};
 use super::*;
 use crate::id::{AskId, Position, Realm, Serial, TunnelId};
 use crate::invite::Token;
+use crate::password::Password;
 use crate::pki::SecretKey;
 use crate::pki::comparison::ComparisonNonce;
 use crate::testing::{device_name, from_hex, rng, to_hex};
@@ -90,6 +91,22 @@ fn devices(golden: &mut Golden, ask: AskId) {
     golden.check("event.devices.compared", &RelayEvent::Devices(DevicesEvent::Compared { ask, nonce }));
     golden.check("event.devices.done", &RelayEvent::Devices(DevicesEvent::Done { ask }));
     golden.check("event.devices.waits", &RelayEvent::Devices(DevicesEvent::Waits { device: phone }));
+}
+
+/// What is said about passwords.
+fn passwords(golden: &mut Golden, ask: AskId) {
+    let password = Password::new(b"four words for us".to_vec().into());
+    let sign_up = SignUp {
+        password: password.clone(),
+        user: "alice".into(),
+        device: "laptop".into(),
+        csr: ByteBuf::from(vec![0xab; 3]),
+        binding: ByteArray::new([0xcd; 64]),
+        extensions: extensions(),
+    };
+    golden.check("enrol.sign-up", &EnrolRequest::SignUp(sign_up));
+    golden.check("request.password", &RelayRequest::Password { ask, password });
+    golden.check("event.password-set", &RelayEvent::PasswordSet { ask });
 }
 
 #[test]
@@ -197,6 +214,7 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     golden.check("peer.checkpoint", &PeerMessage::Checkpoint { note: bytes(3) });
 
     devices(&mut golden, ask);
+    passwords(&mut golden, ask);
     assert!(golden.0.iter().all(|entry| entry.2), "a line of the file is no message any more");
     assert_eq!(to_hex(Frame::goodbye(Code::VERSION, 1).bytes()), "0000000500006a0001");
 }

@@ -10,6 +10,7 @@ use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
 use crate::limits::{CERTIFICATE_BYTES_MAX, FORWARD_BYTES_MAX, TUNNEL_WINDOW_BYTES, WHO_PAGE_MAX};
+use crate::password::Password;
 use crate::time::Wall;
 
 /// What a device asks of the relay. Only a proven device's session hands one on.
@@ -96,6 +97,13 @@ pub enum RelayRequest {
         /// The number, as the lists have it.
         number: u64,
     },
+    /// Sets the password of its own user: the answer is [`RelayEvent::PasswordSet`].
+    Password {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// The password from then on.
+        password: Password,
+    },
 }
 
 impl RelayRequest {
@@ -105,6 +113,7 @@ impl RelayRequest {
             Self::Attend { extensions } | Self::Introduce { extensions, .. } => extensions.check(),
             Self::Forward { bytes, .. } => forward_bounds(bytes),
             Self::Credit { bytes, .. } => credit_bounds(*bytes),
+            Self::Password { password, .. } if !password.is_sound() => Err(Fault::Malformed),
             Self::Ping
             | Self::Who { .. }
             | Self::Accept { .. }
@@ -114,7 +123,8 @@ impl RelayRequest {
             | Self::Leaves { .. }
             | Self::Devices(_)
             | Self::Renew { .. }
-            | Self::Listed { .. } => Ok(()),
+            | Self::Listed { .. }
+            | Self::Password { .. } => Ok(()),
         }
     }
 }
@@ -246,6 +256,11 @@ pub enum RelayEvent {
     },
     /// The revocation lists are others from now on. The answer is [`RelayRequest::Listed`].
     Lists(SignedLists),
+    /// The password was set, and that is durable.
+    PasswordSet {
+        /// As asked.
+        ask: AskId,
+    },
 }
 
 impl RelayEvent {
@@ -275,7 +290,8 @@ impl RelayEvent {
             | Self::Ringing { .. }
             | Self::Accepted { .. }
             | Self::Refused { .. }
-            | Self::Ended { .. } => Ok(()),
+            | Self::Ended { .. }
+            | Self::PasswordSet { .. } => Ok(()),
         }
     }
 }

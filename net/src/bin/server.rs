@@ -14,7 +14,7 @@ use net::args::{self, ShellWord, command_line, default_data_dir};
 use net::config::example;
 use net::config::file::Which;
 use net::config::layers::Flags;
-use net::config::server::{FILE, LISTEN, PUBLIC, REALM, ServerConfig, TABLE};
+use net::config::server::{FILE, LISTEN, PUBLIC, REALM, SIGNUP, ServerConfig, TABLE};
 use net::exit::{self, Failure, print_line};
 use net::logging;
 use net::server::admin::ask::{ask, mixed_up};
@@ -205,6 +205,9 @@ struct RunArgs {
     /// The realm that a first start creates [default: chat.internal]
     #[arg(long)]
     realm: Option<String>,
+    /// What admits newcomers: invite, password or both [default: invite]
+    #[arg(long, value_name = "HOW")]
+    signup: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -222,7 +225,7 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
             show(&folder()?, inner.or(run), origin, json)
         }
         Some(_) if !run.is_empty() => Err(Failure::usage(
-            "--config, --listen, --public and --realm are for the server itself: leave them out here",
+            "--config, --listen, --public, --realm and --signup are for the server itself: leave them out here",
         )),
         Some(Command::Invite { user, expires }) => invite(&folder()?, user, expires, json),
         Some(Command::Config { command: ConfigCommand::Example }) => {
@@ -319,8 +322,8 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 impl RunArgs {
     fn is_empty(&self) -> bool {
-        let Self { config, listen, public, realm } = self;
-        config.is_none() && listen.is_empty() && public.is_none() && realm.is_none()
+        let Self { config, listen, public, realm, signup } = self;
+        config.is_none() && listen.is_empty() && public.is_none() && realm.is_none() && signup.is_none()
     }
 
     /// These, and the others where these say nothing.
@@ -330,6 +333,7 @@ impl RunArgs {
             listen: if self.listen.is_empty() { other.listen } else { self.listen },
             public: self.public.or(other.public),
             realm: self.realm.or(other.realm),
+            signup: self.signup.or(other.signup),
         }
     }
 
@@ -337,7 +341,8 @@ impl RunArgs {
     fn load(self, data_dir: &Path) -> Result<ServerConfig, Failure> {
         let which = self.config.map_or_else(|| Which::Usual(data_dir.join(FILE)), Which::Named);
         let listen = (!self.listen.is_empty()).then(|| self.listen.join(","));
-        let flags = [(LISTEN.name, listen), (PUBLIC.name, self.public), (REALM.name, self.realm)];
+        let flags =
+            [(LISTEN.name, listen), (PUBLIC.name, self.public), (REALM.name, self.realm), (SIGNUP.name, self.signup)];
         let flags: Flags = flags.into_iter().filter_map(|(name, words)| Some((name, words?))).collect();
         Ok(ServerConfig::load(&which, flags)?)
     }

@@ -28,7 +28,7 @@ pub struct Args {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Become a member: make a key and have it certified by an invite
+    /// Become a member: make a key and have it certified by an invite or a password
     Join(Join),
     /// List the people of the realm, and who of them is online
     Who {
@@ -109,6 +109,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<DevicesCommand>,
     },
+    /// Set this user's password, by which further devices may join where the realm allows it
+    Password {
+        /// A file of mode 600 whose first line is the new password (/dev/fd/3 is a descriptor); asked for on a terminal
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
     /// Come back after losing every device, by the recovery code and an invite; or make a new code
     Recover(Recover),
     /// Show what this program runs with, or an example of its config file
@@ -178,7 +184,7 @@ impl Command {
 /// The words of `client join`.
 #[derive(Debug, clap::Args)]
 pub struct Join {
-    /// The invite; without it, it is asked for on a terminal and read from standard input otherwise
+    /// The invite's link; without it, it is asked for on a terminal and read from standard input otherwise
     pub link: Option<String>,
     /// The user name to join under; asked for on a terminal
     #[arg(long, value_name = "NAME")]
@@ -189,9 +195,13 @@ pub struct Join {
     /// Don't wait for another device's approval if the user is there already
     #[arg(long)]
     pub no_wait: bool,
-    /// Not built yet.
-    #[arg(long, hide = true)]
+    /// Join by a password instead of an invite: choose one for a new user name, or give that of yours; LINK is the server's,
+    /// without a token
+    #[arg(long)]
     pub password: bool,
+    /// A file of mode 600 whose first line is the password (/dev/fd/3 is a descriptor); asked for on a terminal
+    #[arg(long, value_name = "FILE", requires = "password")]
+    pub password_file: Option<PathBuf>,
     /// Where the recovery code goes.
     #[command(flatten)]
     pub paper: Paper,
@@ -338,7 +348,6 @@ mod tests {
             "client devices revoke phone",
             "client recover LINK --user alice --device desk",
             "client recover --new --recovery-file code",
-            "client join --password",
         ] {
             let parsed = Args::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {parsed:?}");

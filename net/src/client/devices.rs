@@ -60,9 +60,12 @@ fn approval(session: &mut Session<'_>, question: Command, device: &DeviceLabel) 
     match answer {
         Asked::Approval(approval) => Ok(approval),
         Asked::Refused(code) => Err(refused(code, device)),
-        Asked::People(_) | Asked::Certificates(..) | Asked::Log(_) | Asked::Renewed(_) | Asked::Unanswered => {
-            Err(unexpected(&answer))
-        }
+        Asked::People(_)
+        | Asked::Certificates(..)
+        | Asked::Log(_)
+        | Asked::Renewed(_)
+        | Asked::PasswordSet
+        | Asked::Unanswered => Err(unexpected(&answer)),
     }
 }
 

@@ -73,7 +73,12 @@ pub fn certificates(answer: Asked, user: &UserName) -> Result<Vec<Fetched>, Fail
             let words = format!("the server does not give the certificates of {user}: {code}");
             Err(Failure::failed(words))
         }
-        other @ (Asked::People(_) | Asked::Log(_) | Asked::Approval(_) | Asked::Renewed(_) | Asked::Unanswered) => {
+        other @ (Asked::People(_)
+        | Asked::Log(_)
+        | Asked::Approval(_)
+        | Asked::Renewed(_)
+        | Asked::PasswordSet
+        | Asked::Unanswered) => {
             Err(Failure::failed(format_args!("the server answered something else than asked: {other:?}")))
         }
     }

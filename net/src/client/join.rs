@@ -1,4 +1,4 @@
-//! Decides how `client join` goes: read the invite, keep the key, ask the server, check the answer, keep it, say so.
+//! Decides how `client join` goes: read the link, keep the key, ask the server, check the answer, keep it, say so.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use countersign_core::device::Identity;
 use countersign_core::device::enrol::{EnrolInput, EnrolNews, EnrolResult, Enrolment};
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, UserName};
-use countersign_core::invite::InviteLink;
+use countersign_core::invite::{InviteLink, LinkRefusal, ServerLink};
 use countersign_core::pki::Facts;
 use countersign_core::tls::CertRefusal;
 
@@ -17,6 +17,7 @@ use super::recover::{after_joining, read_code};
 use super::{World, outcome, skew};
 use crate::entropy::OsEntropy;
 use crate::exit::{Failure, Plain, print_line};
+use crate::passphrase::password;
 use crate::provider::tls_env;
 
 /// No link and no name is longer.
@@ -36,26 +37,40 @@ pub(super) enum Way<'a> {
 /// Runs `client join`.
 pub fn join(args: Join, world: &World) -> Result<(), Failure> {
     let way = if args.no_wait { Way::First } else { Way::Wait };
-    enter(args.link, args.user, &args.device, way, &args.paper, world)
+    let password_file = args.password.then_some(args.password_file.as_deref());
+    let entrant = Entrant { link: args.link, user: args.user, device: &args.device, way, password_file };
+    enter(entrant, &args.paper, world)
+}
+
+/// Who joins, and how.
+#[derive(Debug)]
+pub(super) struct Entrant<'a> {
+    /// The link; asked for if there is none.
+    pub(super) link: Option<String>,
+    /// The user; asked for if there is none.
+    pub(super) user: Option<String>,
+    /// The device.
+    pub(super) device: &'a str,
+    /// By whose word.
+    pub(super) way: Way<'a>,
+    /// Set if a password is what admits, and not an invite: the file that it is in, or none if it is asked for.
+    pub(super) password_file: Option<Option<&'a Path>>,
 }
 
 /// Has a device join, in whichever way.
-pub(super) fn enter(
-    link: Option<String>,
-    user: Option<String>,
-    device: &str,
-    way: Way<'_>,
-    paper: &Paper,
-    world: &World,
-) -> Result<(), Failure> {
+pub(super) fn enter(entrant: Entrant<'_>, paper: &Paper, world: &World) -> Result<(), Failure> {
+    let Entrant { link, user, device, way, password_file } = entrant;
     let folder = &world.folder;
     let joined = has_joined(folder)?;
     // A person is not asked for an invite that would be of no use.
     if joined && link.is_none() && io::stdin().is_terminal() {
         return Err(taken(&Stored::load(folder)?));
     }
-    let text = link.map_or_else(|| answer("Invite link: ", "the invite link"), Ok)?;
-    let link = InviteLink::parse(&text).map_err(Failure::usage)?;
+    let by_password = password_file.is_some();
+    let (question, what) = if by_password { ("Server's link: ", "the server's link") } else { INVITE };
+    let text = link.map_or_else(|| answer(question, what), Ok)?;
+    let admission = Admission::read(&text, by_password)?;
+    let link = admission.server();
     let name = name(user, device)?;
     if joined {
         let stored = Stored::load(folder)?;
@@ -74,8 +89,14 @@ pub(super) fn enter(
     if has_joined(folder)? {
         return Err(taken(&Stored::load(folder)?));
     }
-    let key = joining.key()?;
-    let mut enrolment = Enrolment::new(tls_env(), link.clone(), name.clone(), key);
+    let mut enrolment = match admission {
+        Admission::Invite(invite) => Enrolment::new(tls_env(), invite, name.clone(), joining.key()?),
+        Admission::Password(server) => {
+            // Asked for before there is a key: whoever is not sure leaves nothing behind.
+            let password = password(password_file.flatten(), &name.user)?;
+            Enrolment::sign_up(tls_env(), server, password, name.clone(), joining.key()?)
+        }
+    };
     enrolment = match way {
         Way::Wait => enrolment.ready_to_wait(&mut OsEntropy),
         Way::First => enrolment,
@@ -86,6 +107,41 @@ pub(super) fn enter(
     drop(joining);
     say(&identity, world)?;
     after_joining(enrolment.basis(), paper, world)
+}
+
+/// What is asked for where no link was given.
+const INVITE: (&str, &str) = ("Invite link: ", "the invite link");
+
+/// By what somebody joins.
+enum Admission {
+    Invite(InviteLink),
+    Password(ServerLink),
+}
+
+impl Admission {
+    fn read(text: &str, by_password: bool) -> Result<Self, Failure> {
+        match (by_password, InviteLink::parse(text), ServerLink::parse(text)) {
+            (false, Ok(invite), _) => Ok(Self::Invite(invite)),
+            (true, _, Ok(server)) => Ok(Self::Password(server)),
+            (true, Ok(_), _) => Err(Failure::usage(
+                "this link is an invite: leave --password out, or give the server's link, which ends before the token",
+            )),
+            (false, _, Ok(_)) => Err(Failure::usage(
+                "this is the server's link, without a token: join with --password, or ask the operator for an invite",
+            )),
+            (true, Err(_), Err(LinkRefusal::Form)) => {
+                Err(Failure::usage("this is not the server's link: it should read countersign://host:port/realm/root"))
+            }
+            (false, Err(refusal), Err(_)) | (true, Err(_), Err(refusal)) => Err(Failure::usage(refusal)),
+        }
+    }
+
+    fn server(&self) -> ServerLink {
+        match self {
+            Self::Invite(invite) => invite.server(),
+            Self::Password(server) => server.clone(),
+        }
+    }
 }
 
 fn name(user: Option<String>, device: &str) -> Result<DeviceName, Failure> {
@@ -136,7 +192,7 @@ pub(super) fn taken(stored: &Stored) -> Failure {
 /// Asks the server, and gives the identity that was checked and the journal's incarnation.
 fn enrol(
     enrolment: &mut Enrolment,
-    link: &InviteLink,
+    link: &ServerLink,
     name: &DeviceName,
     world: &World,
 ) -> Result<(Identity, u64), Failure> {
@@ -185,9 +241,9 @@ fn tell(news: &EnrolNews, name: &DeviceName) {
     let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
-fn bad_certificate(refusal: CertRefusal, link: &InviteLink) -> Failure {
+fn bad_certificate(refusal: CertRefusal, link: &ServerLink) -> Failure {
     Failure::refused(format_args!(
-        "the certificate that {} sent is not believed ({refusal}): ask the operator for a new invite",
+        "the certificate that {} sent is not believed ({refusal}): ask the operator for a new link",
         link.endpoint
     ))
 }
@@ -212,5 +268,27 @@ mod tests {
             assert_eq!(failure.map(|failure| failure.exit), Some(crate::exit::Exit::Usage), "{user}/{device}");
         }
         assert!(name(Some("alice".to_owned()), "laptop").is_ok());
+    }
+
+    #[test]
+    fn an_invite_is_no_servers_link_and_the_other_way_round() {
+        let server = format!("countersign://127.0.0.1:7443/chat.internal/{}", "A".repeat(43));
+        let invite = format!("{server}/{}", "A".repeat(22));
+        let part = |text: &str, by_password| match Admission::read(text, by_password) {
+            Ok(Admission::Invite(_)) => "an invite".to_owned(),
+            Ok(Admission::Password(_)) => "a password".to_owned(),
+            Err(failure) => failure.sentence,
+        };
+        assert_eq!((part(&invite, false), part(&server, true)), ("an invite".to_owned(), "a password".to_owned()));
+        for (text, by_password, expected) in [
+            (invite.as_str(), true, "ends before the token"),
+            (server.as_str(), false, "join with --password"),
+            ("hello", false, "not an invite link"),
+            ("hello", true, "not the server's link"),
+            ("countersign://127.0.0.1:7443/chat.internal/x", true, "root fingerprint is damaged"),
+        ] {
+            let sentence = part(text, by_password);
+            assert!(sentence.contains(expected), "{text}: {sentence}");
+        }
     }
 }

@@ -22,6 +22,7 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
         | Asked::Approval(_)
         | Asked::Refused(_)
         | Asked::Renewed(_)
+        | Asked::PasswordSet
         | Asked::Unanswered) => {
             return Err(Failure::failed(format_args!("the server answered something else than its log: {other:?}")));
         }

@@ -8,7 +8,7 @@
 //! | a connection (to the person, or to the server once it had been there) broke off or fell silent | 1 |
 //! | the other side broke the protocol, or speaks another version of it | 1 |
 //! | another program took over this device's connection | 1 |
-//! | the server is too busy, or failed to issue the certificate | 1 |
+//! | the server is too busy, or has seen too many passwords tried, or failed to issue the certificate | 1 |
 //! | calling oneself | 2 |
 //! | declined; no such user; too many calls | 3 |
 //! | one of the two is not who the other has met under this name, and was not accepted yet | 3 |
@@ -258,7 +258,7 @@ pub fn connection_words(reason: CloseReason, endpoint: &Endpoint, no_connection:
 pub fn of_enrolment(code: Code, detail: u16) -> Failure {
     let sentence = EnrolWords { code, detail };
     match code {
-        Code::BUSY | Code::ISSUE_FAILED => Failure::failed(sentence),
+        Code::BUSY | Code::ISSUE_FAILED | Code::TRIES_TOO_MANY => Failure::failed(sentence),
         _ => Failure::refused(sentence),
     }
 }
@@ -282,6 +282,7 @@ impl fmt::Display for EnrolWords {
             ),
             Code::INVITE_UNKNOWN => f.write_str(": copy the whole link, or ask for a new one"),
             Code::INVITE_FOR_OTHER => f.write_str(": join under the name that it was made for"),
+            Code::TRIES_TOO_MANY => write!(f, " in {} s", self.detail.max(1)),
             _ if self.detail != 0 => write!(f, " (detail {})", self.detail),
             _ => Ok(()),
         }

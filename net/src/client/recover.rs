@@ -18,7 +18,7 @@ use super::World;
 use super::args::{Paper, Recover};
 use super::ask::Session;
 use super::home::Stored;
-use super::join::{self, Way};
+use super::join::{self, Entrant, Way};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure, Plain, print_line};
 use crate::store::folder::{FolderError, read_outside_secret, remove_file, write_new_file};
@@ -59,7 +59,8 @@ pub fn recover(args: Recover, world: &World) -> Result<(), Failure> {
     let device = device.ok_or_else(|| {
         Failure::usage("this device needs a name that none of yours has had: recover with --device NAME")
     })?;
-    join::enter(link, user, &device, Way::Recovery(code_file.as_deref()), &paper, world)
+    let way = Way::Recovery(code_file.as_deref());
+    join::enter(Entrant { link, user, device: &device, way, password_file: None }, &paper, world)
 }
 
 /// Runs `client recover --new`: another code takes the place of the one from before.
@@ -143,6 +144,7 @@ fn arm(stored: &Stored, code: &RecoveryCode, world: &World) -> Result<(), Failur
         | Asked::Certificates(..)
         | Asked::Log(_)
         | Asked::Renewed(_)
+        | Asked::PasswordSet
         | Asked::Unanswered) => {
             Err(Failure::failed(format_args!("the server answered something else than asked: {other:?}")))
         }

@@ -19,6 +19,7 @@ pub fn renew(world: &World, json: bool) -> Result<(), Failure> {
         | Asked::Log(_)
         | Asked::People(_)
         | Asked::Approval(_)
+        | Asked::PasswordSet
         | Asked::Unanswered) => {
             return Err(Failure::failed(format_args!("the server answered something else than asked: {other:?}")));
         }

@@ -18,6 +18,7 @@ pub fn who(world: &World, json: bool) -> Result<(), Failure> {
         | Asked::Approval(_)
         | Asked::Refused(_)
         | Asked::Renewed(_)
+        | Asked::PasswordSet
         | Asked::Unanswered) => {
             Err(Failure::failed(format_args!("the server answered something else than who there is: {other:?}")))
         }

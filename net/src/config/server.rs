@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use countersign_core::id::Realm;
 use countersign_core::invite::Endpoint;
 use countersign_core::limits as bounds;
-use countersign_core::server::Settings;
+use countersign_core::server::{Settings, SignUpBy};
 
 use super::effective::Effective;
 use super::error::{Clash, ConfigError};
@@ -45,6 +45,15 @@ pub static REALM: Key<MaybeRealm> = Key {
     kind: MaybeRealm,
     default: || None,
     meaning: "The realm that a first start creates, chat.internal without it; later it must be the data folder's own",
+};
+/// What admits newcomers.
+pub static SIGNUP: Key<Choice<SignUpBy>> = Key {
+    name: "signup",
+    flag: Some("--signup"),
+    kind: Choice(&[("invite", SignUpBy::Invite), ("password", SignUpBy::Password), ("both", SignUpBy::Both)]),
+    default: || Settings::default().sign_up,
+    meaning: "What admits newcomers: an invite, a password that they choose themselves, or either; with a password anybody who \
+              reaches the server and knows its link may join under a free name",
 };
 /// Connections at one time.
 pub static CONNECTIONS: Key<Whole> = Key {
@@ -127,6 +136,7 @@ pub static TABLE: Table = &[
     &LISTEN,
     &PUBLIC,
     &REALM,
+    &SIGNUP,
     &CONNECTIONS,
     &STRANGERS,
     &KEY_OPERATIONS,
@@ -170,6 +180,7 @@ impl ServerConfig {
             public: layers.take(&PUBLIC, told)?,
             realm: layers.take(&REALM, told)?,
             settings: Settings {
+                sign_up: layers.take(&SIGNUP, told)?,
                 connections_max: layers.take(&CONNECTIONS, told)?,
                 strangers_max: layers.take(&STRANGERS, told)?,
                 // Its kind holds it to less than that.

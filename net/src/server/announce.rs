@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use countersign_core::id::Realm;
-use countersign_core::invite::Endpoint;
+use countersign_core::invite::{Endpoint, ServerLink};
 use serde_json::json;
 
 use crate::args::command_line;
@@ -45,6 +45,16 @@ impl Voice {
             self.say("the realm is new; the first person joins it with".to_owned());
             self.say(format!("  {command}"));
         }
+    }
+
+    /// Says how people join by a password. The link is no secret.
+    pub(super) fn sign_up(&self, link: &ServerLink) {
+        let command = format!("{} join --password {link}", command_line("client"));
+        self.say(if self.json {
+            json!({ "event": "sign_up", "link": link.to_string(), "command": command }).to_string()
+        } else {
+            format!("to join by a password: {command}")
+        });
     }
 
     /// Says how others are invited.

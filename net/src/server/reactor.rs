@@ -3,7 +3,7 @@
 //! ```text
 //! poll      until a socket, the journal, the operator or a signal has something, or the machine's next deadline
 //! remember  what each event says
-//! feed      the journal's outcomes, time, newcomers, bytes, requests: all inputs of the turn
+//! feed      the journal's outcomes, stretched passwords, time, newcomers, bytes, requests: all inputs of the turn
 //! drain     the outputs: frames of the turn are sealed now, those of one connection together
 //! ends      sockets that have ended are told to the machine after what came before was answered
 //! ```
@@ -30,6 +30,7 @@ use super::ledger::Ledger;
 use super::notes::Notes;
 use super::place::Place;
 use super::port::Port;
+use super::stretcher::Stretcher;
 use crate::clock::Clock;
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
@@ -48,6 +49,7 @@ pub(super) struct Reactor {
     clock: Clock,
     server: Server,
     ledger: Ledger,
+    stretcher: Stretcher,
     /// None, once the shutdown has begun.
     ports: Vec<Port>,
     desk: Desk,
@@ -79,6 +81,7 @@ impl Reactor {
             Ok((poll, Arc::new(waker)))
         };
         let (poll, waker) = build().map_err(|error| broken_loop(&error))?;
+        let stretcher = Stretcher::start(Arc::clone(&waker)).map_err(|error| broken_loop(&error))?;
         let ledger = Ledger::new(journal.spawn(waker).map_err(Failure::failed)?);
         let mut reactor = Self {
             poll,
@@ -86,6 +89,7 @@ impl Reactor {
             clock,
             server,
             ledger,
+            stretcher,
             ports,
             desk,
             signals,
@@ -202,6 +206,9 @@ impl Reactor {
     /// Gives the machine all inputs of this turn; the connections that have ended are left for later.
     fn feed(&mut self, now: Now) -> Result<Vec<ConnId>, Failure> {
         self.hear_journal(now)?;
+        while let Some((id, stretched)) = self.stretcher.next() {
+            self.server.handle(Input::Stretched(id, stretched.as_ref()), now, &mut OsEntropy);
+        }
         if self.signals.came() && self.ends_at.is_none() {
             self.shut_down(now);
         }
@@ -269,6 +276,7 @@ impl Reactor {
                 Output::Append(id, records) => self.ledger.append(id, records),
                 Output::Load(id, n) => self.ledger.load(id, n),
                 Output::Snapshot(id, n, bytes) => self.ledger.snapshot(id, n, bytes),
+                Output::Stretch(id, stretch) => self.stretcher.stretch(id, stretch),
                 Output::Write(conn) => self.write(conn, now),
                 Output::Pause(conn) => self.conns.pause(conn),
                 Output::Resume(conn) => self.conns.resume(conn),

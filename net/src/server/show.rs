@@ -114,6 +114,7 @@ fn authority_object(authority: &AuthorityEntry, root_key: Whereabouts) -> Value 
     };
     json!({
         "realm": authority.realm,
+        "link": authority.link,
         "at": authority.at,
         "root": certificate(&authority.root),
         "root_key_here": root_key != Whereabouts::Elsewhere,
@@ -127,7 +128,7 @@ fn authority_object(authority: &AuthorityEntry, root_key: Whereabouts) -> Value 
 
 fn authority_lines(authority: &AuthorityEntry, root_key: Whereabouts) -> Vec<String> {
     let at = Wall(authority.at);
-    let mut lines = vec![format!("realm        {}", authority.realm)];
+    let mut lines = vec![format!("realm        {}", authority.realm), format!("link         {}", authority.link)];
     for (what, facts) in [("root", &authority.root), ("issuing CA", &authority.issuing), ("relay", &authority.relay)] {
         let (from, until) = (Wall(facts.not_before), Wall(facts.not_after));
         lines.push(format!("{what:11}  {}", facts.subject));

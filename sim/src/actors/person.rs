@@ -229,6 +229,7 @@ impl Person {
                 | Asked::Log(_)
                 | Asked::Approval(_)
                 | Asked::Renewed(_)
+                | Asked::PasswordSet
                 | Asked::Refused(_)
                 | Asked::Unanswered,
             )

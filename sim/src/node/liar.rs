@@ -310,7 +310,12 @@ impl Liar {
                     let books = &mut Books { state: genuine.state, keeper: &mut self.keeper, issuers: &self.issuers };
                     self.relay.loaded(id, record.as_deref(), books, &mut self.effects);
                 }
-                Effect::Tell(..) | Effect::Append(..) | Effect::Answer(..) | Effect::Renewed(..) | Effect::Note(_) => {}
+                Effect::Tell(..)
+                | Effect::Append(..)
+                | Effect::Stretch(..)
+                | Effect::Answer(..)
+                | Effect::Renewed(..)
+                | Effect::Note(_) => {}
             }
         }
     }

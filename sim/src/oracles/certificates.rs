@@ -64,7 +64,9 @@ impl Certificates {
                 Record::CertificateGranted(grant)
                 | Record::CertificateEndorsed { grant, .. }
                 | Record::CertificateRecovered { grant, .. }
-                | Record::CertificateReissued(grant),
+                | Record::CertificateReissued(grant)
+                | Record::SignedUp { grant, .. }
+                | Record::SignedIn { grant, .. },
             )) => {
                 self.users.insert(grant.name.user.clone());
                 self.granted.insert(grant.serial, grant.name);
@@ -88,7 +90,8 @@ impl Certificates {
                 | Record::DeviceRevoked { .. }
                 | Record::CrlSigned { .. }
                 | Record::RecoveryArmed { .. }
-                | Record::ReissueCreated { .. },
+                | Record::ReissueCreated { .. }
+                | Record::PasswordSet { .. },
             ))
             | Err(_) => {}
         }

@@ -193,6 +193,7 @@ kinds! {
         device::Wake::Who => "Who",
         device::Wake::Fetch => "Fetch",
         device::Wake::ReadLog => "ReadLog",
+        device::Wake::Password => "Password",
         device::Wake::Watch => "Watch",
         device::Wake::Approve => "Approve",
         device::Wake::Renewal => "Renewal",
@@ -242,6 +243,7 @@ kinds! {
         Asked::Log(_) => "the log",
         Asked::Approval(_) => "devices",
         Asked::Renewed(_) => "renewed",
+        Asked::PasswordSet => "password set",
         Asked::Refused(_) => "refused an answer",
         Asked::Unanswered => "no answer",
     }
@@ -259,6 +261,7 @@ kinds! {
         Command::Dismiss(_) => "dismiss",
         Command::Arm(_) => "recovery code",
         Command::Renew => "renew",
+        Command::Password(_) => "set a password",
         Command::Call(..) => "call",
         Command::Accept(_) => "accept",
         Command::HangUp(..) => "hang up",

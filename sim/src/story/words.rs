@@ -306,6 +306,7 @@ fn wished(command: &Command) -> Option<String> {
         Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
         Command::Arm(_) => "makes a recovery code".to_owned(),
         Command::Renew => "wants a new certificate".to_owned(),
+        Command::Password(_) => "sets a password".to_owned(),
         Command::Quit => "leaves".to_owned(),
         // Told when the device has taken the line.
         Command::Say(..) => return None,
@@ -349,6 +350,7 @@ fn told(event: &Event) -> String {
         Event::Lapsed(Some(reason)) => format!("is told that its certificate has expired: {}", reason_name(*reason)),
         Event::ServerClock(time) => format!("hears that the server's clock reads {time}"),
         Event::Asked(Asked::Renewed(until)) => format!("holds a certificate until {until}"),
+        Event::Asked(Asked::PasswordSet) => "has another password".to_owned(),
         Event::Asked(Asked::Unanswered) => "gets no answer".to_owned(),
         Event::Denied(call, denied) => match denied {
             CallDenied::NoSuchCall => format!("is denied: there is no call {call}"),

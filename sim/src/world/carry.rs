@@ -35,6 +35,8 @@ impl World {
                     self.later(after_us, Event::Loaded(self.relay_life, load, n));
                 }
                 Output::Snapshot(snapshot, n, bytes) => self.write_snapshot(snapshot, n, bytes),
+                // At once: how long it takes decides nothing, since nobody is asked meanwhile who could know.
+                Output::Stretch(id, stretch) => self.tell_relay(Input::Stretched(id, stretch.run().as_ref())),
                 Output::Write(conn) => self.write(conn, Side::Listener),
                 Output::Pause(conn) => self.pause(conn),
                 Output::Resume(conn) => self.resume(conn),

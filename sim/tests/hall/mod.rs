@@ -127,6 +127,7 @@ impl Hall {
             Output::Note(_) => {}
             Output::Pause(_) | Output::Resume(_) => panic!("nobody is slow here"),
             Output::Snapshot(..) => panic!("nobody asked for snapshots"),
+            Output::Stretch(..) => panic!("nobody comes by a password"),
             Output::Load(..) => panic!("nothing is asked for twice here"),
         }
     }

@@ -46,6 +46,7 @@ fn done(out: &mut Effects) -> Vec<Done> {
         Effect::Send(conn, frame) => Done::Told(conn, event(&frame)),
         Effect::Part(conn, code) => Done::Part(conn, code),
         other @ (Effect::Append(..)
+        | Effect::Stretch(..)
         | Effect::Load(..)
         | Effect::Answer(..)
         | Effect::Renewed(..)

@@ -29,6 +29,7 @@ mod revoke;
 mod root_key;
 mod rotate;
 mod shutdown;
+mod sign_up;
 mod slow;
 mod snapshots;
 mod strangers;

@@ -27,10 +27,11 @@ fn listening(person: &Person) -> Program {
     listen
 }
 
-/// The lines for people, each of which fits a screen.
+/// The lines for people, each of which fits a screen, but for a link, which is as long as it is.
 fn lines(server: &Server, args: &[&str]) -> Vec<String> {
     let shown = server.run(args).done();
-    assert!(shown.out.iter().all(|line| line.chars().count() <= 100), "{shown}");
+    let fits = |line: &String| line.starts_with("link ") || line.chars().count() <= 100;
+    assert!(shown.out.iter().all(fits), "{shown}");
     assert_eq!(shown.err, [""; 0], "{shown}");
     shown.out
 }
@@ -81,20 +82,21 @@ fn the_ca_is_shown_as_openssl_reads_it_and_says_whether_the_roots_key_is_here() 
     let shown = lines(&server, &["ca", "show"]);
     for (at, line) in [
         (0, "realm        chat.internal"),
-        (1, "root         O=chat.internal, CN=root"),
-        (5, "issuing CA   O=chat.internal, CN=issuing"),
-        (9, "relay        O=chat.internal, CN=relay"),
-        (13, "issued       1 certificate of devices: 1 valid, 0 expired"),
-        (14, "root key     root.key is in the data folder"),
+        (2, "root         O=chat.internal, CN=root"),
+        (6, "issuing CA   O=chat.internal, CN=issuing"),
+        (10, "relay        O=chat.internal, CN=relay"),
+        (14, "issued       1 certificate of devices: 1 valid, 0 expired"),
+        (15, "root key     root.key is in the data folder"),
     ] {
         assert_eq!(shown[at], line);
     }
-    assert!(shown[2].starts_with("             valid 2") && shown[2].ends_with(" days left)"), "{shown:#?}");
-    assert_eq!(shown.len(), 15, "{shown:#?}");
+    assert!(shown[3].starts_with("             valid 2") && shown[3].ends_with(" days left)"), "{shown:#?}");
+    assert!(shown[1].starts_with("link         countersign://"), "{shown:#?}");
+    assert_eq!(shown.len(), 16, "{shown:#?}");
 
     // The running server has no use for it.
     fs::rename(server.folder().join("root.key"), server.folder().join("elsewhere")).expect("it is there");
-    assert_eq!(lines(&server, &["ca", "show"])[14], "root key     the root's key is not here");
+    assert_eq!(lines(&server, &["ca", "show"])[15], "root key     the root's key is not here");
     assert_eq!(objects(&server, &["ca", "show"])[0]["root_key_here"], json!(false));
 }
 

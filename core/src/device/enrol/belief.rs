@@ -29,15 +29,15 @@ pub(super) fn identity(
     asked: AskedFor<'_>,
     now: Wall,
 ) -> Result<(Identity, Basis), CertRefusal> {
-    let Join { invite, name, key, .. } = join;
+    let Join { server, name, key, .. } = join;
     certified.extensions.check().map_err(|_| CertRefusal::Malformed)?;
     let root = Root::parse(&certified.root, now)?;
-    if root.fingerprint() != invite.root {
+    if root.fingerprint() != server.root {
         return Err(CertRefusal::BadRoot);
     }
     let leaf = CertificateDer::from(certified.device.to_vec());
     let issuing = CertificateDer::from(certified.issuing.to_vec());
-    let trust = Trust::new(invite.realm.clone(), root).knowing(&issuing, now);
+    let trust = Trust::new(server.realm.clone(), root).knowing(&issuing, now);
     let key = DeviceKey::from(key);
     let judged = check_own(&trust, &leaf, &issuing, name, &key, now)?;
     let mut log = Following::default();

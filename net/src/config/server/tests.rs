@@ -75,6 +75,7 @@ fn json_has_an_object_a_key_with_its_origin() {
 #[test]
 fn what_the_table_lets_through_the_machine_takes() {
     for (least, most) in [
+        ("signup = \"invite\"", "signup = \"both\""),
         ("limits = { connections = 2, strangers = 1 }", "limits = { connections = 4096, strangers = 512 }"),
         ("limits.key_operations = 100", "limits.key_operations = 20000"),
         ("timeouts.handshake = \"1s\"", "timeouts.handshake = \"60s\""),

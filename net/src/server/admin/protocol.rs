@@ -235,6 +235,13 @@ pub struct Links {
     pub lifetime: Duration,
 }
 
+impl Links {
+    /// The server's link, without a token.
+    fn server(&self) -> ServerLink {
+        ServerLink { endpoint: self.endpoint.clone(), realm: self.realm.clone(), root: self.root }
+    }
+}
+
 impl Request {
     /// Reads a line. An invite admits for the `usual` time if it names none; the issuing CA that is to sign is the `newest`.
     pub fn read(
@@ -300,12 +307,13 @@ impl Reply {
             Answer::Users(users) => Self::Users { users: users.iter().map(UserEntry::new).collect() },
             Answer::Refused(refusal) => Self::Refused { sentence: refusal.to_string() },
             Answer::Signed(Signed { leaf, issuing, root }) => {
-                let Links { endpoint, realm, root: fingerprint, .. } = links.clone();
-                let link = ServerLink { endpoint, realm, root: fingerprint };
+                let link = links.server();
                 let certificates = [leaf, issuing, root].map(|der| certificate_pem(der));
                 Self::Signed { link: link.to_string(), certificates: certificates.into() }
             }
-            Answer::Authority(view) => Self::Authority { authority: Box::new(AuthorityEntry::new(view)) },
+            Answer::Authority(view) => {
+                Self::Authority { authority: Box::new(AuthorityEntry::new(view, &links.server())) }
+            }
             Answer::Certificates(page) => {
                 let last = page.entries.last().filter(|_| page.more).map(CertificateLine::place);
                 let certificates = page.entries.iter().map(CertificateEntry::new).collect();

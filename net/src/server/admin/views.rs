@@ -11,6 +11,7 @@
 //! ```
 
 use countersign_core::id::{DeviceLabel, DeviceName, Serial, UserName};
+use countersign_core::invite::ServerLink;
 use countersign_core::operator::views::{
     AuthorityView, CertificateLine, CertificatePlace, DeviceLine, SessionLine, Status, Tally,
 };
@@ -23,6 +24,8 @@ use serde::{Deserialize, Serialize};
 pub struct AuthorityEntry {
     /// The realm.
     pub realm: String,
+    /// The server's link, without a token.
+    pub link: String,
     /// The second since 1970, by the server's clock, for which all this holds.
     pub at: u64,
     /// The root.
@@ -153,12 +156,13 @@ pub struct SessionEntry {
 }
 
 impl AuthorityEntry {
-    pub(super) fn new(view: &AuthorityView) -> Self {
+    pub(super) fn new(view: &AuthorityView, link: &ServerLink) -> Self {
         let AuthorityView { realm, at, root, issuing, issuing_ends_soon, relay, tally } = view;
         let Tally { granted, not_yet_valid, valid, superseded, expired, revoked } = *tally;
         let issued = IssuedEntry { all: tally.issued(), valid, superseded, expired, not_yet_valid, granted, revoked };
         Self {
             realm: realm.to_string(),
+            link: link.to_string(),
             at: at.0,
             root: FactsEntry::new(root),
             issuing: FactsEntry::new(issuing),

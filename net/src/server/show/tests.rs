@@ -19,6 +19,7 @@ fn facts(name: &str, days: u64) -> FactsEntry {
 fn shown(issuing_ends_soon: bool) -> AuthorityEntry {
     AuthorityEntry {
         realm: "chat.internal".to_owned(),
+        link: "countersign://127.0.0.1:7443/chat.internal/ROOT".to_owned(),
         at: START + DAY,
         root: facts("root", 3652),
         issuing: facts("issuing", 60),
@@ -46,9 +47,10 @@ fn certificate(user: &str, key: &str, status: StatusWord, by: &str) -> Certifica
 fn the_ca_is_shown_line_by_line() {
     let lines = authority_lines(&shown(false), Whereabouts::Here);
     assert_eq!(
-        lines[..6],
+        lines[..7],
         [
             "realm        chat.internal".to_owned(),
+            "link         countersign://127.0.0.1:7443/chat.internal/ROOT".to_owned(),
             "root         O=chat.internal, CN=root".to_owned(),
             "             valid 2027-01-15 08:00:00 UTC to 2037-01-14 08:00:00 UTC (3651 days left)".to_owned(),
             format!("             serial {}", "40".repeat(16)),
@@ -63,7 +65,7 @@ fn the_ca_is_shown_line_by_line() {
             "root key     root.key is in the data folder".to_owned(),
         ]
     );
-    assert!(lines.iter().all(|line| line.len() <= 100));
+    assert!(lines.iter().all(|line| line.len() <= 100), "but for the link, which is as long as it is");
 }
 
 #[test]

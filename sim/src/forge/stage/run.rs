@@ -80,6 +80,9 @@ impl Stage {
                 }
                 // Nobody starts anew here, so it is of no use.
                 server::Output::Snapshot(id, ..) => self.at_relay(server::Input::Snapshotted(id, false)),
+                server::Output::Stretch(id, stretch) => {
+                    self.at_relay(server::Input::Stretched(id, stretch.run().as_ref()));
+                }
                 server::Output::Write(conn) => {
                     let bytes = self.relay.machine.outbound(conn).to_vec();
                     self.at_relay(server::Input::Sent(conn, bytes.len()));

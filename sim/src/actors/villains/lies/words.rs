@@ -105,6 +105,7 @@ impl Lies {
             | RelayEvent::Devices(_)
             | RelayEvent::Lineage(_)
             | RelayEvent::Lists(_)
+            | RelayEvent::PasswordSet { .. }
             | RelayEvent::Refused { .. } => {
                 self.lied(conn, Lie::Silence);
                 Vec::new()
@@ -290,6 +291,7 @@ fn how_rarely(event: &RelayEvent) -> u64 {
         | RelayEvent::Devices(_)
         | RelayEvent::Lineage(_)
         | RelayEvent::Renewed { .. }
+        | RelayEvent::PasswordSet { .. }
         | RelayEvent::Certificate { .. } => 1,
     }
 }
