@@ -37,8 +37,8 @@ pub(super) enum Way<'a> {
 /// Runs `client join`.
 pub fn join(args: Join, world: &World) -> Result<(), Failure> {
     let way = if args.no_wait { Way::First } else { Way::Wait };
-    let password_file = args.password.then_some(args.password_file.as_deref());
-    let entrant = Entrant { link: args.link, user: args.user, device: &args.device, way, password_file };
+    let by = if args.password { By::Password(args.password_file.as_deref()) } else { By::Invite };
+    let entrant = Entrant { link: args.link, user: args.user, device: &args.device, way, by };
     enter(entrant, &args.paper, world)
 }
 
@@ -53,20 +53,29 @@ pub(super) struct Entrant<'a> {
     pub(super) device: &'a str,
     /// By whose word.
     pub(super) way: Way<'a>,
-    /// Set if a password is what admits, and not an invite: the file that it is in, or none if it is asked for.
-    pub(super) password_file: Option<Option<&'a Path>>,
+    /// What admits.
+    pub(super) by: By<'a>,
+}
+
+/// What admits, as it is given.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By<'a> {
+    /// The link, which is an invite.
+    Invite,
+    /// A password, which is in this file or is asked for.
+    Password(Option<&'a Path>),
 }
 
 /// Has a device join, in whichever way.
 pub(super) fn enter(entrant: Entrant<'_>, paper: &Paper, world: &World) -> Result<(), Failure> {
-    let Entrant { link, user, device, way, password_file } = entrant;
+    let Entrant { link, user, device, way, by } = entrant;
     let folder = &world.folder;
     let joined = has_joined(folder)?;
     // A person is not asked for an invite that would be of no use.
     if joined && link.is_none() && io::stdin().is_terminal() {
         return Err(taken(&Stored::load(folder)?));
     }
-    let by_password = password_file.is_some();
+    let by_password = matches!(by, By::Password(_));
     let (question, what) = if by_password { ("Server's link: ", "the server's link") } else { INVITE };
     let text = link.map_or_else(|| answer(question, what), Ok)?;
     let admission = Admission::read(&text, by_password)?;
@@ -93,7 +102,8 @@ pub(super) fn enter(entrant: Entrant<'_>, paper: &Paper, world: &World) -> Resul
         Admission::Invite(invite) => Enrolment::new(tls_env(), invite, name.clone(), joining.key()?),
         Admission::Password(server) => {
             // Asked for before there is a key: whoever is not sure leaves nothing behind.
-            let password = password(password_file.flatten(), &name.user)?;
+            let file = if let By::Password(file) = by { file } else { None };
+            let password = password(file, &name.user)?;
             Enrolment::sign_up(tls_env(), server, password, name.clone(), joining.key()?)
         }
     };

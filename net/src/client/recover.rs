@@ -18,7 +18,7 @@ use super::World;
 use super::args::{Paper, Recover};
 use super::ask::Session;
 use super::home::Stored;
-use super::join::{self, Entrant, Way};
+use super::join::{self, By, Entrant, Way};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure, Plain, print_line};
 use crate::store::folder::{FolderError, read_outside_secret, remove_file, write_new_file};
@@ -60,7 +60,7 @@ pub fn recover(args: Recover, world: &World) -> Result<(), Failure> {
         Failure::usage("this device needs a name that none of yours has had: recover with --device NAME")
     })?;
     let way = Way::Recovery(code_file.as_deref());
-    join::enter(Entrant { link, user, device: &device, way, password_file: None }, &paper, world)
+    join::enter(Entrant { link, user, device: &device, way, by: By::Invite }, &paper, world)
 }
 
 /// Runs `client recover --new`: another code takes the place of the one from before.
