@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::calls::{CallEvent, Path};
+use countersign_core::device::calls::{CallEnd, CallEvent, Path};
 use countersign_core::device::{Command, Event, LogRefusal};
 use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
@@ -207,7 +207,8 @@ impl Progress {
             }
             // A restored server has lost somebody who then came anew: whoever has met them before is told, and nothing more
             // is owed to the two.
-            CallEvent::Changed(..) => {
+            CallEvent::Changed(..) | CallEvent::Ended(CallEnd::Refused(Code::CHANGED)) => {
+                self.calls.remove(&call);
                 if let Some(device) = self.devices.get_mut(&call.0.device) {
                     device.spoke = true;
                 }

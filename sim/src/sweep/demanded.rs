@@ -197,12 +197,16 @@ const NO_CERTIFICATE: [(&str, &str); 3] = [
 /// What stands behind everything about second devices.
 const ONE_DEVICE: &str = "everybody in a run has one device; core's own tests try further ones";
 
-const NO_WAKE: [(&str, &str); 1] = [("Approve", ONE_DEVICE)];
+/// What stands behind everything about passwords.
+const NO_PASSWORD: &str = "people join by invites; core's own tests and the real programs try passwords";
+
+const NO_WAKE: [(&str, &str); 2] = [("Approve", ONE_DEVICE), ("Password", NO_PASSWORD)];
 
 /// What stands behind everything about recovery codes and reissues.
 const NO_RECOVERY: &str = "nobody in a run loses a device for good; core's own tests try how one comes back";
 
-const NO_WISH: [(&str, &str); 5] = [
+const NO_WISH: [(&str, &str); 6] = [
+    ("set a password", NO_PASSWORD),
     ("list devices", ONE_DEVICE),
     ("compare", ONE_DEVICE),
     ("endorse", ONE_DEVICE),
@@ -210,9 +214,14 @@ const NO_WISH: [(&str, &str); 5] = [
     ("recovery code", NO_RECOVERY),
 ];
 
-const NO_ANSWER: [(&str, &str); 1] = [("devices", ONE_DEVICE)];
+const NO_ANSWER: [(&str, &str); 2] = [("devices", ONE_DEVICE), ("password set", NO_PASSWORD)];
 
-const NO_CODE: [(&str, &str); 16] = [
+const NO_CODE: [(&str, &str); 21] = [
+    ("PASSWORDS_UNUSED", NO_PASSWORD),
+    ("PASSWORD_WRONG", NO_PASSWORD),
+    ("PASSWORDS_OFF", NO_PASSWORD),
+    ("INVITES_OFF", NO_PASSWORD),
+    ("TRIES_TOO_MANY", NO_PASSWORD),
     ("NOT_RECOVERED", NO_RECOVERY),
     ("NOT_REISSUED", NO_RECOVERY),
     ("LISTS_FULL", NO_RECOVERY),

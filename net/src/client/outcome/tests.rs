@@ -119,7 +119,7 @@ fn a_certificate_of_another_time_is_first_the_clocks_fault() {
 fn a_refused_enrolment_is_the_servers_refusal_unless_the_server_failed() {
     for (code, name) in Code::ALL {
         let exit = match *code {
-            Code::BUSY | Code::ISSUE_FAILED => Exit::Failed,
+            Code::BUSY | Code::ISSUE_FAILED | Code::TRIES_TOO_MANY => Exit::Failed,
             _ => Exit::Refused,
         };
         let failure = of_enrolment(*code, 0);

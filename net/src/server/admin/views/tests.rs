@@ -128,7 +128,9 @@ fn each_answer_is_one_line_of_json() {
     };
     let expected = format!(
         concat!(
-            r#"{{"reply":"authority","authority":{{"realm":"chat.internal","at":9,"root":{},"issuing":{},"#,
+            r#"{{"reply":"authority","authority":{{"realm":"chat.internal","#,
+            r#""link":"countersign://127.0.0.1:7443/chat.internal/BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","#,
+            r#""at":9,"root":{},"issuing":{},"#,
             r#""issuing_ends_soon":true,"relay":{},"#,
             r#""issued":{{"all":20,"valid":3,"superseded":4,"expired":5,"not_yet_valid":2,"granted":1,"revoked":6}}}}}}"#
         ),
