@@ -14,26 +14,26 @@
 
 mod belief;
 mod comparing;
+mod errand;
 
 use std::collections::VecDeque;
 
 use rand_core::CryptoRng;
 use rustls_pki_types::CertificateDer;
-use serde_bytes::{ByteArray, ByteBuf};
 
 use super::{Identity, LogRefusal, Output};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, DeviceLabel, DeviceName, Fingerprint, KeyId, Realm, Serial};
-use crate::invite::{InviteLink, ServerLink, Token, TokenHash};
+use crate::id::{ConnId, DeviceLabel, DeviceName, Fingerprint, KeyId, Serial};
+use crate::invite::{InviteLink, ServerLink};
 use crate::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX};
 use crate::link::{Link, LinkEvent, Step};
 use crate::password::Password;
 use crate::pki::comparison::ComparisonNonce;
-use crate::pki::{Csr, DeviceKey, SecretKey, binding_message, renewal_message};
+use crate::pki::{DeviceKey, SecretKey};
 use crate::time::{Instant, Now, Wall};
 use crate::tlog::{Basis, RecoveryWord};
 use crate::tls::{CertRefusal, Dial, Exporter, Judged, Lists, Root, Side, TlsEnv, Trust, judge_device};
-use crate::wire::enrol::{self, Certified, Enrol, EnrolEvent, EnrolRequest, Renew, SignUp};
+use crate::wire::enrol::{Certified, EnrolEvent, EnrolRequest};
 use crate::wire::frame::decode;
 use crate::wire::revocation::{self, SignedLists};
 use crate::wire::{Code, Extensions, Frame};
@@ -41,6 +41,7 @@ use crate::wire::{Code, Extensions, Frame};
 pub use comparing::EnrolNews;
 
 use comparing::Comparing;
+use errand::{Errand, Join, JoinBy};
 
 /// What happened outside.
 #[derive(Debug)]
@@ -95,31 +96,6 @@ pub struct Enrolment {
     result: Option<EnrolResult>,
     outputs: VecDeque<Output>,
     turned: bool,
-}
-
-/// What it is for.
-#[derive(Debug)]
-enum Errand {
-    Join(Box<Join>),
-    Renew { own: Box<Identity>, serial: Serial },
-}
-
-/// What admits, and what is made of it.
-#[derive(Debug)]
-struct Join {
-    server: ServerLink,
-    by: JoinBy,
-    name: DeviceName,
-    key: SecretKey,
-    /// The word of the user's recovery key, if this device comes back by it.
-    recovery: Option<RecoveryWord>,
-}
-
-/// What admits.
-#[derive(Debug)]
-enum JoinBy {
-    Invite(Token),
-    Password(Password),
 }
 
 #[derive(Debug)]
@@ -320,7 +296,9 @@ impl Enrolment {
         match (std::mem::replace(&mut self.stage, Stage::Over), event) {
             (Stage::Greeting(mut link, Some(exporter)), EnrolEvent::Welcome { time, extensions }) => {
                 self.server_time = Some(time);
-                let asked = self.welcomed(&extensions, now.wall).map(|()| self.request(&exporter));
+                let asked = self
+                    .welcomed(&extensions, now.wall)
+                    .map(|()| self.errand.request(self.comparing.as_ref(), &self.env, &exporter));
                 match asked {
                     Ok(request) => {
                         // The first frame of all finds room.
@@ -391,38 +369,6 @@ impl Enrolment {
         self.lists.judge_relay(relay).map_err(Fault::Certificate)
     }
 
-    fn request(&self, exporter: &Exporter) -> EnrolRequest {
-        match &self.errand {
-            Errand::Join(join) => {
-                let Join { server, by, name, key, recovery } = join.as_ref();
-                let csr = ByteBuf::from(Csr::make(key, name, &server.realm).der());
-                let binding = |token| ByteArray::new(key.sign(&binding_message(exporter, token, name)));
-                let commitment = self.comparing.iter().map(|own| enrol::commitment(&own.commitment()));
-                let extensions = Extensions(commitment.chain(recovery.iter().map(enrol::recovery)).collect());
-                let (user, device) = (name.user.as_str().to_owned(), name.device.as_str().to_owned());
-                match by {
-                    JoinBy::Invite(token) => {
-                        let (token, binding) = (token.clone(), binding(token.hash()));
-                        EnrolRequest::Enrol(Enrol { token, user, device, csr, binding, extensions })
-                    }
-                    JoinBy::Password(password) => {
-                        let (password, binding) = (password.clone(), binding(TokenHash::of_password(&name.user)));
-                        EnrolRequest::SignUp(SignUp { password, user, device, csr, binding, extensions })
-                    }
-                }
-            }
-            Errand::Renew { own, serial } => {
-                let message = renewal_message(exporter, *serial, &own.name);
-                EnrolRequest::Renew(Renew {
-                    serial: *serial,
-                    seen: own.log.seen(),
-                    signature: ByteBuf::from(own.credentials.key.sign(&self.env.provider, &message)),
-                    extensions: Extensions::default(),
-                })
-            }
-        }
-    }
-
     /// Checks what was sent: the pinned root, a chain to it, our name, our key, and that the log has it.
     fn believe(&mut self, certified: &Certified, now: Wall) -> Result<EnrolResult, EnrolResult> {
         let identity = match &self.errand {
@@ -477,16 +423,6 @@ impl Enrolment {
         match &mut self.stage {
             Stage::Greeting(link, _) | Stage::Asking(link) | Stage::Ending(link) => Some(link),
             Stage::New | Stage::Dialling | Stage::Over => None,
-        }
-    }
-}
-
-impl Errand {
-    /// Whose relay is to be met.
-    fn expects(&self) -> (&Realm, Fingerprint) {
-        match self {
-            Self::Join(join) => (&join.server.realm, join.server.root),
-            Self::Renew { own, .. } => (own.trust.realm(), own.trust.root().fingerprint()),
         }
     }
 }

@@ -53,7 +53,6 @@ fn what_is_not_built_yet_says_so_with_exit_2() {
         &["room", "create", "tea"],
         &["history", "bob"],
         &["sendfile", "bob", "x"],
-        &["verify", "bob"],
         &["devices", "revoke", "phone"],
     ] {
         let sentence = alice.run(args).refused(2);
