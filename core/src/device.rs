@@ -204,6 +204,14 @@ impl Device {
         if self.outputs.is_empty() {
             self.seal();
         }
+        self.next_output().or_else(|| {
+            // What was to be said may have come to nothing as it was sealed just now: then all may be over.
+            self.turn.into_iter().for_each(|now| self.quit_when_ready(now));
+            self.next_output()
+        })
+    }
+
+    fn next_output(&mut self) -> Option<Output> {
         self.outputs
             .pop_front()
             .or_else(|| self.poll_returning())

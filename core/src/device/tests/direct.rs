@@ -13,7 +13,7 @@ use crate::testing::env;
 use crate::tls::Dial;
 
 /// Alice calls bob, in a town where both reach this far; `before` happens first.
-fn neighbours(reach: Reach, before: impl FnOnce(&mut Town)) -> (Town, (usize, CallId), (usize, CallId)) {
+pub(super) fn neighbours(reach: Reach, before: impl FnOnce(&mut Town)) -> (Town, (usize, CallId), (usize, CallId)) {
     let mut town = Town::of_reaching(&["alice", "bob"], reach);
     before(&mut town);
     let [alice, bob] = town.devices()[..] else { panic!("two devices") };

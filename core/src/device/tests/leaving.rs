@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::Output;
+use super::super::calls::{FIRST_ACCEPTED, FIRST_DIALLED};
 use super::super::session::{RelaySession, SessionEvent};
+use super::super::{Input, Output};
 use super::*;
 use crate::id::ConnId;
 use crate::limits::{DEVICE_LIFETIME, HANDSHAKE_TIME_MAX, SILENCE_TIME_MAX};
@@ -108,4 +109,42 @@ fn somebody_who_only_listens_is_not_taken_for_dead() {
     let told = town.news(bob);
     assert!(told.iter().all(|event| matches!(event, Event::Call(_, CallEvent::Line(..)))), "{told:?}");
     assert!(town.closings().iter().all(|reason| *reason != CloseReason::TimedOut), "{:?}", town.closings());
+}
+
+/// What a device tells from here on, its sockets taking whatever it has to say.
+fn tells(town: &mut Town, member: usize) -> Vec<Event> {
+    let mut told = Vec::new();
+    while let Some(output) = town.machine(member).poll_output() {
+        if let Output::Write(conn) = output {
+            let bytes = town.machine(member).outbound(conn).len();
+            town.device(member, Input::Sent(conn, bytes));
+        } else if let Output::Tell(event) = output {
+            told.push(event);
+        }
+    }
+    told
+}
+
+/// A `listen` was found that hung for ever when its own goodbye, the other's and the end of the socket met: what waited to be
+/// said came to nothing as it was sealed, and nobody looked once more whether all was over.
+#[test]
+fn a_device_is_done_where_both_leave_a_direct_call_at_one_moment() {
+    for out_before in [false, true] {
+        let (mut town, alice, bob) = super::direct::neighbours(Reach::default(), |_| {});
+        town.unreachable = true;
+        town.cut(alice.0);
+        town.cut(bob.0);
+        // What Alice says last, and that she is gone, comes in one bite, after Bob has begun to leave himself.
+        town.device(alice.0, Input::Command(Command::HangUp(alice.1, Code::HUNG_UP)));
+        let goodbye = town.outbound_of(alice.0, ConnId(FIRST_DIALLED));
+        assert!(!goodbye.is_empty());
+        town.device(bob.0, Input::Command(Command::Quit));
+        let before = if out_before { tells(&mut town, bob.0) } else { Vec::new() };
+        assert_eq!(before, []);
+        let conn = ConnId(FIRST_ACCEPTED + 2);
+        town.device(bob.0, Input::Received(conn, &goodbye));
+        town.device(bob.0, Input::Ended(conn));
+        let told = tells(&mut town, bob.0);
+        assert!(matches!(told[..], [Event::Call(_, CallEvent::Ended(_)), Event::Done]), "{out_before}: {told:?}");
+    }
 }
