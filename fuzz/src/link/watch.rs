@@ -111,6 +111,8 @@ impl Watch {
                 is_known && reason == fault.map_or(CloseReason::PeerClosed, CloseReason::Fault)
             }
             CloseReason::Fault(Fault::BadRecord | Fault::NotTls) if is_known => self.tampered || self.keys_changed,
+            // Changes of keys without end, in one bite with the last words of the handshake.
+            CloseReason::Fault(Fault::NotTls) if self.keys_changed => true,
             CloseReason::Fault(_) => !is_known && (self.tampered || self.promise.believes == Belief::InNobody),
             CloseReason::TimedOut | CloseReason::Unreachable => false,
         };
