@@ -50,6 +50,7 @@ fn who_has_lost_every_device_comes_back_by_the_words_and_nobody_is_alarmed() {
     assert_eq!(words(&stick, "code").split(' ').count(), 12);
     let mode = fs::metadata(stick.path("code")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    let _ = call(&bob, &alice);
     // The last device goes without --force: there is a way back.
     let _ = server.run(&["revoke", "alice"]).done();
     let _ = alice.run(&["who"]).refused(3);
@@ -60,6 +61,11 @@ fn who_has_lost_every_device_comes_back_by_the_words_and_nobody_is_alarmed() {
     assert_ne!(words(&stick, "code"), words(&stick, "next"));
     let called = call(&bob, &desk);
     assert!(called.err.is_empty(), "{called}");
+    // To whoever has met her she is who she was.
+    assert!(called.objects().iter().all(|line| line["event"] != "met" && line["event"] != "changed"), "{called}");
+    let fetched = bob.run(&["cert", "fetch", "alice", "--json"]).objects();
+    let good: Vec<_> = fetched.iter().filter(|line| line["valid"] == true).collect();
+    assert!(good.len() == 1 && good[0]["standing"] == "known", "{fetched:?}");
     for person in [&desk, &bob] {
         let checked = person.run(&["log", "check"]).done();
         assert!(checked.err.is_empty(), "{checked}");
@@ -122,6 +128,8 @@ fn who_has_lost_the_words_too_is_let_in_by_the_operator_as_a_new_identity() {
     assert!(sentence.contains("--force"), "{sentence}");
     let sentence = server.run(&["ca", "reissue", "nobody", "--force"]).refused(3);
     assert!(sentence.contains("nobody of that name has joined"), "{sentence}");
+    let bob = Person::enrolled(&server, "bob");
+    let _ = call(&bob, &alice);
     let made = server.run(&["ca", "reissue", "alice", "--force"]).done();
     let desk = Person::new("alice");
     let joined = desk.run(&["join", &made.out[0], "--user", "alice", "--device", "desk"]).done();
@@ -130,6 +138,18 @@ fn who_has_lost_the_words_too_is_let_in_by_the_operator_as_a_new_identity() {
     assert!(sentence.contains("revoked"), "{sentence}");
     let entries = server.run(&["log"]).done().out;
     assert!(entries.iter().any(|line| line.contains("alice/desk") && line.contains("REISSUED")), "{entries:?}");
+    // Whoever has met her speaks to the new one only after having accepted her.
+    let mut listening = desk.start(&["listen", "--accept", "--json"]);
+    listening.hear_event("online");
+    let refused = bob.run(&["call", "alice", "--json"]);
+    assert!(refused.objects().iter().any(|line| line["event"] == "changed" && line["user"] == "alice"), "{refused}");
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert_eq!(listening.hear_event("ended")["code"], 312);
+    let shown = bob.run(&["verify", "alice", "--accept", "--json"]).done().objects();
+    assert!(shown[0]["standing"] == "changed" && shown[0]["reissued"].is_u64(), "{shown:?}");
+    listening.signal("TERM");
+    let _ = listening.finish();
+    let _ = call(&bob, &desk);
     // The code from before is the old identity's.
     let (_, old) = recover(&server, &stick, "alice", "tablet", ("code", "next"));
     let _ = old.refused(3);
