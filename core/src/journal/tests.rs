@@ -40,6 +40,17 @@ impl Ledger {
         ledger
     }
 
+    /// A realm in which Alice has a laptop with the key 10, and Bob one with the key 20.
+    pub(in crate::journal) fn of_two() -> Self {
+        let mut ledger = Self::new();
+        for (token, user, key) in [(1, "alice", 10), (2, "bob", 20)] {
+            ledger.invite(token, Some(user));
+            let serial = serial(&ledger.grant(token, &device_name(user, "laptop"), key));
+            ledger.issue(serial);
+        }
+        ledger
+    }
+
     pub(in crate::journal) fn add(&mut self, record: &Record) -> Outcome {
         self.bytes.push(record.encode());
         let n = self.bytes.len() as u64;

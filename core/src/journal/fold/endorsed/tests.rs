@@ -5,22 +5,11 @@ use super::*;
 use crate::id::{Realm, Serial};
 use crate::invite::TokenHash;
 use crate::journal::Record;
-use crate::journal::tests::{Ledger, grant, serial};
+use crate::journal::tests::{Ledger, grant};
 use crate::pki::SecretKey;
 use crate::testing::{START, device_name, rng};
 use crate::time::Wall;
 use crate::tlog::Leaf;
-
-/// A realm in which Alice has a laptop with the key 10, and Bob one with the key 20.
-fn realm() -> Ledger {
-    let mut ledger = Ledger::new();
-    for (token, user, key) in [(1, "alice", 10), (2, "bob", 20)] {
-        ledger.invite(token, Some(user));
-        let serial = serial(&ledger.grant(token, &device_name(user, "laptop"), key));
-        ledger.issue(serial);
-    }
-    ledger
-}
 
 fn word(by: (&str, u64), of: &Grant) -> Endorsement {
     let own = SecretKey::draw(&mut rng(by.1));
@@ -39,7 +28,7 @@ fn endorse(ledger: &mut Ledger, grant: &Grant, endorsement: Endorsement) -> Outc
 
 #[test]
 fn a_further_device_is_certified_by_the_word_of_another_and_the_log_has_the_word() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let phone = ask(&mut ledger, 3, "phone", 11);
     let word = word(("laptop", 10), &phone);
     assert_eq!(endorse(&mut ledger, &phone, word.clone()), Outcome::Granted(phone.serial));
@@ -55,7 +44,7 @@ fn a_further_device_is_certified_by_the_word_of_another_and_the_log_has_the_word
 
 #[test]
 fn an_invite_admits_a_further_device_as_it_admits_a_first_one() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let unknown = grant(9, &device_name("alice", "phone"), 11);
     let refused = endorse(&mut ledger, &unknown, word(("laptop", 10), &unknown));
     assert_eq!(refused, Outcome::Refused(EnrolRefusal::InviteUnknown));
@@ -74,7 +63,7 @@ fn an_invite_admits_a_further_device_as_it_admits_a_first_one() {
 
 #[test]
 fn a_device_name_is_given_once() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let laptop = ask(&mut ledger, 3, "laptop", 11);
     let refused = endorse(&mut ledger, &laptop, word(("laptop", 10), &laptop));
     assert_eq!(refused, Outcome::Refused(EnrolRefusal::DeviceTaken));
@@ -85,7 +74,7 @@ fn a_device_name_is_given_once() {
 
 #[test]
 fn a_person_has_sixteen_devices_at_most() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     for n in 1..16 {
         let next = ask(&mut ledger, 10 + n, &format!("d{n}"), 100 + u64::from(n));
         assert_eq!(endorse(&mut ledger, &next, word(("laptop", 10), &next)), Outcome::Granted(next.serial));
@@ -97,7 +86,7 @@ fn a_person_has_sixteen_devices_at_most() {
 
 #[test]
 fn the_word_of_anybody_else_is_none() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let phone = ask(&mut ledger, 3, "phone", 11);
     let no = Outcome::Refused(EnrolRefusal::NotEndorsed);
     assert_eq!(endorse(&mut ledger, &phone, word(("laptop", 20), &phone)), no, "Bob's key under the laptop's name");
@@ -110,7 +99,7 @@ fn the_word_of_anybody_else_is_none() {
 
 #[test]
 fn the_word_of_a_device_that_was_revoked_is_none() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let phone = ask(&mut ledger, 3, "phone", 11);
     assert_eq!(endorse(&mut ledger, &phone, word(("laptop", 10), &phone)), Outcome::Granted(phone.serial));
     let reason = crate::tlog::ReasonCode::new(1).unwrap();
@@ -123,7 +112,7 @@ fn the_word_of_a_device_that_was_revoked_is_none() {
 
 #[test]
 fn the_word_for_another_device_is_none() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let phone = ask(&mut ledger, 3, "phone", 11);
     let no = Outcome::Refused(EnrolRefusal::NotEndorsed);
     for (name, key) in [("tablet", 11), ("phone", 12)] {
@@ -135,7 +124,7 @@ fn the_word_for_another_device_is_none() {
 
 #[test]
 fn a_row_of_endorsements_has_an_end() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let mut by = ("laptop".to_owned(), 10);
     for n in 1..=ENDORSEMENTS_MAX_V3 {
         let (device, key) = (format!("d{n}"), 100 + u64::from(n));
@@ -151,7 +140,7 @@ fn a_row_of_endorsements_has_an_end() {
 
 #[test]
 fn who_may_wait_is_who_could_be_endorsed() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let may = |ledger: &Ledger, token, name: (&str, &str), key: u64| {
         let key = SecretKey::draw(&mut rng(key)).spki().id();
         may_wait(&ledger.state, &TokenHash([token; 32]), &device_name(name.0, name.1), key, START)
@@ -166,7 +155,7 @@ fn who_may_wait_is_who_could_be_endorsed() {
 
 #[test]
 fn no_serial_is_given_twice() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let mut phone = ask(&mut ledger, 3, "phone", 11);
     phone.serial = ledger.state.device(&device_name("alice", "laptop")).unwrap().serial;
     let taken: Serial = phone.serial;

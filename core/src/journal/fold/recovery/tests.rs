@@ -5,22 +5,11 @@ use super::*;
 use crate::id::Realm;
 use crate::journal::Record;
 use crate::journal::revoking::{RevokeRefusal, may_revoke};
-use crate::journal::tests::{Ledger, grant, serial};
+use crate::journal::tests::{Ledger, grant};
 use crate::pki::SecretKey;
 use crate::testing::{START, device_name, rng};
 use crate::tlog::lineage::trace;
 use crate::tlog::{Founder, ReasonCode};
-
-/// A realm in which Alice has a laptop with the key 10, and Bob one with the key 20.
-fn realm() -> Ledger {
-    let mut ledger = Ledger::new();
-    for (token, user, key) in [(1, "alice", 10), (2, "bob", 20)] {
-        ledger.invite(token, Some(user));
-        let serial = serial(&ledger.grant(token, &device_name(user, "laptop"), key));
-        ledger.issue(serial);
-    }
-    ledger
-}
 
 fn key(seed: u64) -> SecretKey {
     SecretKey::draw(&mut rng(seed))
@@ -55,7 +44,7 @@ fn recover(ledger: &mut Ledger, grant: &Grant, recovery: u64) -> Outcome {
 
 #[test]
 fn a_device_comes_by_the_recovery_key_when_all_others_are_revoked_and_is_the_same_person() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     assert_eq!(arm(&mut ledger, 50), alice_is_armed());
     assert_eq!(arm(&mut ledger, 50), alice_is_armed(), "an answer was lost");
     let size = ledger.state.log().size();
@@ -78,7 +67,7 @@ fn a_device_comes_by_the_recovery_key_when_all_others_are_revoked_and_is_the_sam
 
 #[test]
 fn nobody_else_makes_a_persons_recovery_key() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let no = Outcome::NotArmed(RecoveryRefusal::NoDevice);
     assert_eq!(ledger.add(&armed("alice", ("laptop", 20), 50, START)), no, "Bob's key under the laptop's name");
     assert_eq!(ledger.add(&armed("alice", ("desk", 10), 50, START)), no);
@@ -91,7 +80,7 @@ fn nobody_else_makes_a_persons_recovery_key() {
 
 #[test]
 fn a_recovery_key_that_was_swapped_is_not_taken() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let Record::RecoveryArmed { user, endorsement, at, .. } = armed("alice", ("laptop", 10), 50, START) else {
         unreachable!("it was just made")
     };
@@ -106,7 +95,7 @@ fn a_recovery_key_that_was_swapped_is_not_taken() {
 
 #[test]
 fn a_recovery_key_is_made_once() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let taken = Outcome::NotArmed(RecoveryRefusal::KeyTaken);
     assert_eq!(arm(&mut ledger, 20), taken, "Bob's device has it");
     assert_eq!((arm(&mut ledger, 50), arm(&mut ledger, 51)), (alice_is_armed(), alice_is_armed()));
@@ -115,7 +104,7 @@ fn a_recovery_key_is_made_once() {
 
 #[test]
 fn recovery_keys_are_not_made_without_end() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     for n in 0..KEYS_IN_SPAN_V4 as u64 {
         assert_eq!(arm(&mut ledger, 50 + n), alice_is_armed());
     }
@@ -126,7 +115,7 @@ fn recovery_keys_are_not_made_without_end() {
 
 #[test]
 fn a_row_of_recoveries_has_an_end() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let mut by = ("laptop".to_owned(), 10);
     let arm = |ledger: &mut Ledger, by: &(String, u64), recovery| {
         ledger.add(&armed("alice", (&by.0, by.1), recovery, START.plus(SPAN_V4 * u32::try_from(recovery).unwrap())))
@@ -149,7 +138,7 @@ fn a_row_of_recoveries_has_an_end() {
 
 #[test]
 fn an_old_code_and_that_of_another_user_are_none() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let desk = ask(&mut ledger, 3, "desk", 11);
     let no = Outcome::Refused(EnrolRefusal::NotRecovered);
     assert_eq!(recover(&mut ledger, &desk, 50), no, "none was made");
@@ -164,7 +153,7 @@ fn an_old_code_and_that_of_another_user_are_none() {
 
 #[test]
 fn the_word_for_another_device_is_none() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     arm(&mut ledger, 50);
     let desk = ask(&mut ledger, 3, "desk", 11);
     for (name, own) in [("tablet", 11), ("desk", 12)] {
@@ -177,7 +166,7 @@ fn the_word_for_another_device_is_none() {
 
 #[test]
 fn a_recovered_device_needs_an_invite_a_name_and_a_key_as_any_other() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     arm(&mut ledger, 50);
     let unknown = grant(9, &device_name("alice", "desk"), 11);
     assert_eq!(recover(&mut ledger, &unknown, 50), Outcome::Refused(EnrolRefusal::InviteUnknown));
@@ -192,7 +181,7 @@ fn a_recovered_device_needs_an_invite_a_name_and_a_key_as_any_other() {
 
 #[test]
 fn who_may_recover_is_whom_the_fold_lets_in() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     arm(&mut ledger, 50);
     ledger.invite(3, Some("alice"));
     let may = |recovery, device: &str| {
@@ -207,7 +196,7 @@ fn who_may_recover_is_whom_the_fold_lets_in() {
 
 #[test]
 fn a_recovery_code_lifts_the_rule_of_the_last_device_alone() {
-    let mut ledger = realm();
+    let mut ledger = Ledger::of_two();
     let (laptop, reason) = (device_name("alice", "laptop"), ReasonCode::new(1).unwrap());
     let may = |ledger: &Ledger| may_revoke(&ledger.state, &laptop, reason, false, START);
     assert_eq!(may(&ledger), Err(RevokeRefusal::LastDevice));

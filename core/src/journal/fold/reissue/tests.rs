@@ -6,7 +6,7 @@ use crate::id::{Realm, Serial};
 use crate::journal::Record;
 use crate::journal::revoking::REVOKED_MAX_V3;
 use crate::journal::state::Revocation;
-use crate::journal::tests::{Ledger, grant, serial};
+use crate::journal::tests::{Ledger, grant};
 use crate::pki::SecretKey;
 use crate::testing::{START, device_name, rng};
 use crate::tlog::lineage::trace;
@@ -14,12 +14,7 @@ use crate::tlog::{Endorsement, Founder, Leaf};
 
 /// A realm in which Alice has a laptop with the key 10 and a recovery key, and Bob a laptop with the key 20.
 fn realm() -> Ledger {
-    let mut ledger = Ledger::new();
-    for (token, user, key) in [(1, "alice", 10), (2, "bob", 20)] {
-        ledger.invite(token, Some(user));
-        let serial = serial(&ledger.grant(token, &device_name(user, "laptop"), key));
-        ledger.issue(serial);
-    }
+    let mut ledger = Ledger::of_two();
     let (laptop, key) = (device_name("alice", "laptop"), SecretKey::draw(&mut rng(50)).spki());
     let own = SecretKey::draw(&mut rng(10));
     let endorsement = Endorsement::arm(laptop.device, &own, &Realm::default(), &laptop.user, key.id());
