@@ -52,7 +52,7 @@ use asks::Asks;
 pub use asks::{Asked, Fetched};
 use calls::Calls;
 pub use contract::{Command, Event, Input, Output, Wake};
-pub use following::{Followed, Following, LogRefusal};
+pub use following::{Followed, Following, LogRefusal, Restored};
 use renewal::Renewing;
 pub use renewal::{NotRenewed, Renewed};
 pub use safety_number::SafetyNumber;
@@ -250,6 +250,11 @@ impl Device {
             Command::Endorse => self.approvals.endorse(&self.identity, now),
             Command::Dismiss(device) => self.approvals.dismiss(device, now),
             Command::Arm(key) => self.approvals.arm(key, &self.identity, now),
+            Command::Withdraw(device, reason, force) => {
+                self.approvals.withdraw(device, reason, force, &self.identity, now);
+            }
+            Command::Recovery => self.approvals.recovery(now),
+            Command::Acted(number) => self.approvals.acted(number, now),
             Command::Renew => self.wish_renewal(now),
             Command::Password(password) => self.asks.set_password(password, now),
             Command::Call(call, user, patience) => self.calls.call(call, user, patience, now),

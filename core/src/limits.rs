@@ -334,6 +334,8 @@ pub const LOG_READ_MAX: usize = 100_000;
 pub const LINEAGE_MAX: usize = 15;
 /// Leaves in one page of the log.
 pub const LOG_PAGE_MAX: usize = 15;
+/// Restorations of the server that are shown to whoever begins to follow the log: the newest.
+pub const GENERATIONS_SHOWN_MAX: usize = 8;
 /// How often a device that stays online asks what the log has become.
 pub const LOG_WATCH_SPAN: Duration = Duration::from_secs(60 * 60);
 /// How long a device that watches the log waits for its head or a page of it. A line that is dead ends by

@@ -1,4 +1,4 @@
-//! A password, what the server keeps instead of it, and the dear computation between the two (design 4, protocol §4.18).
+//! A password, what the server keeps instead of it, and the dear computation between the two (design 4, protocol §4.20).
 //!
 //! ```text
 //! Password --Stretch (Argon2id, salt, cost)--> Stretched --compared in constant time--> Verifier, in the journal
@@ -119,6 +119,13 @@ impl Stretch {
 /// What came out of a [`Stretch`]. Wiped when dropped, and never shown by `Debug`.
 #[derive(Clone)]
 pub struct Stretched([u8; 32]);
+
+impl Stretched {
+    /// What came out, as a key for what is encrypted under the password. Whoever has it needs no password.
+    pub fn as_key(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 
 impl Drop for Stretched {
     fn drop(&mut self) {

@@ -27,6 +27,7 @@ pub mod recovery_code;
 pub mod renewal;
 mod small_order;
 pub mod spki;
+pub mod withdrawal;
 
 pub use crl::{CrlRefusal, RevocationList};
 pub use csr::{Binding, CheckedCsr, Csr, CsrRefusal, binding_message};

@@ -111,10 +111,11 @@ impl Relay {
             RelayRequest::Credit { tunnel, bytes } => self.tunnels.credit(conn, tunnel, bytes, out)?,
             RelayRequest::Follow { seen } => self.followers.follow(conn, seen, books, out),
             RelayRequest::Leaves { ask, from } => Followers::leaves(conn, ask, from, state, out),
-            // The CA's to answer: `server/conn.rs` hands them there.
-            RelayRequest::Renew { .. } | RelayRequest::Devices(_) | RelayRequest::Password { .. } => {
-                return Err(Fault::Unexpected);
-            }
+            // The CA's and the revoker's to answer: `server/conn.rs` hands them there.
+            RelayRequest::Renew { .. }
+            | RelayRequest::Devices(_)
+            | RelayRequest::Password { .. }
+            | RelayRequest::ListsBefore(_) => return Err(Fault::Unexpected),
             RelayRequest::Listed { number } => self.roster.listed(from, number),
         }
         Ok(())

@@ -1,27 +1,35 @@
-//! Taking devices back: from the operator's word to the lists that everybody goes by (design 4, protocol §4.12).
+//! Taking devices back: from the operator's word, or that of their own user, to the lists that everybody goes by (design 4,
+//! protocol §4.14).
 //!
 //! ```text
-//! Revoke --checked--> Append(DeviceRevoked ..) --fold--> its connections end --sign--> Append(CrlSigned ..) --fold--> pushed, answered
+//! Revoke, Withdraw --checked--> Append(DeviceRevoked .. or DeviceWithdrawn) --fold--> its connections end --sign--> Append(CrlSigned ..) --fold--> pushed, answered
 //!    |  refused                       a start, a day, a rotation ------------------^
 //! ```
 //!
 //! The lists are signed anew at each revocation and rotation, each day, and before anybody is admitted after a start. They go
 //! out once they are durable, and never before what they say is.
 
+pub mod again;
+
 use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
 use crate::effect::{Effect, Effects, Note, Room, Turn};
-use crate::id::{AdminId, AppendId, DeviceName, IssuerId};
-use crate::journal::revoking::{RevokeRefusal, may_revoke};
+use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceLabel, DeviceName, IssuerId};
+use crate::journal::revoking::{RevokeRefusal, may_revoke, may_withdraw};
+use crate::journal::state::Revoked;
 use crate::journal::{Outcome, Record, State};
 use crate::limits::{BACKDATING, LIST_SPAN, RENEWAL_RETRY};
 use crate::operator::{Answer, OperatorRefusal, Revoke};
 use crate::pki::{Authority, IssuedList};
+use crate::relay::Admitted;
 use crate::time::Wall;
-use crate::wire::Extensions;
+use crate::tlog::{Endorsement, ReasonCode};
+use crate::wire::devices::DevicesEvent;
+use crate::wire::relay::RelayEvent;
 use crate::wire::revocation::{SignedList, SignedLists};
+use crate::wire::{Code, Extensions, Frame};
 
 /// What is being taken back, and the lists that are in force.
 #[derive(Debug, Default)]
@@ -35,10 +43,36 @@ pub struct Revoker {
     fresh: Option<(Wall, Wall)>,
 }
 
+/// Who has asked for a revocation, and is told what it came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asker {
+    /// The operator.
+    Operator(AdminId),
+    /// A device of the user's own. One that has taken itself back is not there any more to be told.
+    Member(ConnId, AskId, DeviceName),
+    /// A list from before the server was restored, which nobody answers for.
+    Nobody,
+}
+
+/// A device that its own user takes back, as one of their devices has asked.
+#[derive(Debug)]
+pub struct Withdraw {
+    /// Echoed in the answer.
+    pub ask: AskId,
+    /// Which.
+    pub device: DeviceLabel,
+    /// Why.
+    pub reason: ReasonCode,
+    /// Whether nothing may be left to the user.
+    pub force: bool,
+    /// The word of the device that asks.
+    pub endorsement: Endorsement,
+}
+
 /// Devices whose revocation is on its way to the journal.
 #[derive(Debug)]
 struct Revoking {
-    asker: AdminId,
+    asker: Asker,
     records: usize,
     revoked: Vec<DeviceName>,
     refused: Option<RevokeRefusal>,
@@ -50,7 +84,7 @@ struct Signing {
     lists: Current,
     records: usize,
     /// Who waits for them, and what they had revoked.
-    asker: Option<(AdminId, Vec<DeviceName>)>,
+    asker: Option<(Asker, Vec<DeviceName>)>,
 }
 
 /// Lists that are, or will be, in force.
@@ -78,12 +112,45 @@ impl Revoker {
     pub fn revoke(&mut self, id: AdminId, revoke: &Revoke, turn: &mut Turn<'_>) {
         match proposals(revoke, turn.state, turn.now.wall) {
             Ok(records) => {
-                let revoking = Revoking { asker: id, records: records.len(), revoked: Vec::new(), refused: None };
-                let append = turn.out.append(Room::Revoker, records);
-                self.revoking.insert(append, revoking);
+                self.write_down(Asker::Operator(id), records, turn.out);
             }
             Err(refusal) => turn.out.push(Effect::Answer(id, Answer::Refused(refusal))),
         }
+    }
+
+    /// Has devices revoked again that a restored journal has forgotten were.
+    pub fn revoke_again(&mut self, records: Vec<Record>, out: &mut Effects) {
+        self.write_down(Asker::Nobody, records, out);
+    }
+
+    fn write_down(&mut self, asker: Asker, records: Vec<Record>, out: &mut Effects) {
+        let revoking = Revoking { asker, records: records.len(), revoked: Vec::new(), refused: None };
+        let append = out.append(Room::Revoker, records);
+        self.revoking.insert(append, revoking);
+    }
+
+    /// A device asks for one of its own user's.
+    pub fn withdraw(&mut self, from: &Admitted, withdraw: Withdraw, turn: &mut Turn<'_>) {
+        let Withdraw { ask, device, reason, force, endorsement } = withdraw;
+        let asker = Asker::Member(from.conn(), ask, from.device().clone());
+        let (name, at) = (DeviceName { user: from.device().user.clone(), device }, turn.now.wall);
+        let revoked = Revoked { reason, at };
+        // One after the other, so that nobody fills the journal's queue with what will be refused.
+        let is_of_theirs = |other: &Asker| matches!(other, Asker::Member(_, _, by) if by.user == from.device().user);
+        let refusal = if self.revoking.values().any(|revoking| is_of_theirs(&revoking.asker)) {
+            Some(Code::BUSY)
+        } else if endorsement.by != from.device().device {
+            // Nobody speaks for another device of theirs.
+            Some(RevokeRefusal::NotTheirs.code())
+        } else {
+            may_withdraw(turn.state, &name, revoked, force, &endorsement).err().map(RevokeRefusal::code)
+        };
+        if let Some(code) = refusal {
+            return turn.out.send(from.conn(), Frame::message(&RelayEvent::Refused { ask, code }));
+        }
+        let record = Record::DeviceWithdrawn { name, reason, force, endorsement, at };
+        let append = turn.out.append(Room::Revoker, vec![record]);
+        self.revoking.insert(append, Revoking { asker, records: 1, revoked: Vec::new(), refused: None });
     }
 
     /// Signs the lists of what is revoked now, and has them written down.
@@ -93,7 +160,7 @@ impl Revoker {
 
     fn sign_for(
         &mut self,
-        asker: Option<(AdminId, Vec<DeviceName>)>,
+        asker: Option<(Asker, Vec<DeviceName>)>,
         authority: &Authority,
         state: &State,
         now: Wall,
@@ -109,8 +176,12 @@ impl Revoker {
                     "the revocation lists could not be signed, so nobody new is admitted: {why}"
                 )));
                 self.fresh = Some((now, now.plus(RENEWAL_RETRY)));
-                if let Some((id, _)) = asker {
-                    out.push(Effect::Answer(id, Answer::Refused(OperatorRefusal::Lists)));
+                match asker {
+                    Some((Asker::Operator(id), _)) => {
+                        out.push(Effect::Answer(id, Answer::Refused(OperatorRefusal::Lists)));
+                    }
+                    Some((Asker::Member(conn, ask, _), _)) => refuse(conn, ask, Code::LISTS_UNSIGNED, out),
+                    Some((Asker::Nobody, _)) | None => {}
                 }
                 return;
             }
@@ -153,8 +224,16 @@ impl Revoker {
             return Follows::Nothing;
         }
         if let Some(Signing { lists, asker, .. }) = self.signing.remove(&id) {
-            if let Some((asker, devices)) = asker {
-                out.push(Effect::Answer(asker, Answer::Revoked { devices, number: lists.number }));
+            let number = lists.number;
+            match asker {
+                Some((Asker::Operator(id), devices)) => {
+                    out.push(Effect::Answer(id, Answer::Revoked { devices, number }));
+                }
+                Some((Asker::Member(conn, ask, _), _)) => {
+                    let event = DevicesEvent::Withdrawn { ask, number };
+                    out.send(conn, Frame::message(&RelayEvent::Devices(event)));
+                }
+                Some((Asker::Nobody, _)) | None => {}
             }
             self.current = Some(lists);
         }
@@ -168,8 +247,16 @@ impl Revoker {
         for id in done {
             let Some(Revoking { asker, revoked, refused, .. }) = self.revoking.remove(&id) else { continue };
             if revoked.is_empty() {
-                let refusal = refused.map_or(OperatorRefusal::Failed, OperatorRefusal::Revoke);
-                out.push(Effect::Answer(asker, Answer::Refused(refusal)));
+                match asker {
+                    Asker::Operator(id) => {
+                        let refusal = refused.map_or(OperatorRefusal::Failed, OperatorRefusal::Revoke);
+                        out.push(Effect::Answer(id, Answer::Refused(refusal)));
+                    }
+                    Asker::Member(conn, ask, _) => {
+                        refuse(conn, ask, refused.map_or(Code::ISSUE_FAILED, RevokeRefusal::code), out);
+                    }
+                    Asker::Nobody => {}
+                }
             } else {
                 self.sign_for(Some((asker, revoked)), authority, state, now, out);
             }
@@ -217,6 +304,10 @@ impl Current {
             next_update: facts().map(|facts| facts.next_update).min().unwrap_or(Wall(0)),
         }
     }
+}
+
+fn refuse(conn: ConnId, ask: AskId, code: Code, out: &mut Effects) {
+    out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
 }
 
 /// What is to be written down: a record for each device that is meant and was not revoked before.

@@ -20,6 +20,7 @@ mod budget;
 mod conn;
 mod contract;
 mod desk;
+mod own_devices;
 mod pause;
 mod revoked;
 pub mod settings;

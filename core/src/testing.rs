@@ -29,7 +29,7 @@ use crate::effect::Note;
 use crate::fault::CloseReason;
 use crate::id::{AdminId, AppendId, ConnId, DeviceLabel, DeviceName, Realm, SnapshotId, StretchId, UserName};
 use crate::invite::{Endpoint, InviteLink};
-use crate::journal::State;
+use crate::journal::{Record, State};
 use crate::limits::KEY_OPERATIONS_SPAN;
 use crate::operator::{Answer, Command as Operator};
 use crate::password::{Cost, Stretch};
@@ -46,6 +46,8 @@ pub(crate) use streets::Streets;
 
 /// The second at which tests begin.
 pub(crate) const START: Wall = Wall(1_800_000_000);
+/// The life of a town's journal, unless it was restored.
+const INCARNATION: u64 = 7;
 
 /// An environment with the crypto of the programs.
 #[allow(clippy::disallowed_methods, reason = "a test hands the provider in, as the shell does")]
@@ -132,9 +134,20 @@ impl Town {
 
     /// The same, with a TLS of the server's own.
     pub(crate) fn over(env: TlsEnv, founded: Founded, journal: Vec<Vec<u8>>) -> Self {
+        Self::in_life(INCARNATION, env, founded, journal, Duration::ZERO)
+    }
+
+    /// The town of [`Town::new`] whose server was restored so much later from what its journal was.
+    pub(crate) fn restored(mut journal: Vec<Vec<u8>>, after: Duration) -> Self {
+        journal.push(Record::Restored { previous: INCARNATION, at: START.plus(after) }.encode());
+        let founded = found_realm(&Realm::default(), START, &mut rng(1));
+        Self::in_life(INCARNATION + 1, env(), founded, journal, after)
+    }
+
+    fn in_life(incarnation: u64, env: TlsEnv, founded: Founded, journal: Vec<Vec<u8>>, after: Duration) -> Self {
         let mut rng = rng(2);
-        let now = Now { mono: Instant(1_000_000), wall: START };
-        let state = replay(7, journal.iter().map(Vec::as_slice)).unwrap();
+        let now = Now { mono: Instant(1_000_000).plus(after), wall: START.plus(after) };
+        let state = replay(incarnation, journal.iter().map(Vec::as_slice)).unwrap();
         let server = Server::start(env, authority(&founded), state, now, &mut rng).unwrap();
         let server = server.with_password_cost(Cost::LEAST);
         let mut town = Self {
@@ -183,7 +196,7 @@ impl Town {
 
     /// The state that the journal on the disk gives.
     pub(crate) fn replayed(&self) -> State {
-        replay(7, self.journal.iter().map(Vec::as_slice)).unwrap()
+        replay(self.server.state().position().incarnation, self.journal.iter().map(Vec::as_slice)).unwrap()
     }
 
     pub(crate) fn operator(&mut self, command: &Operator) -> Answer {

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod invite_link;
 pub mod journal;
 pub mod link;
+pub mod log;
 pub mod message;
 pub mod scenario;
 pub mod script;
@@ -21,19 +22,21 @@ pub use frame::frame;
 pub use invite_link::invite_link;
 pub use journal::journal;
 pub use link::link;
+pub use log::log;
 pub use scenario::scenario;
 
 /// A target: any bytes are to pass.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its program and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("certificate", certificate),
     ("csr", csr),
     ("frame", frame),
     ("invite_link", invite_link),
     ("journal", journal),
     ("link", link),
+    ("log", log),
     ("message_enrol_event", message::enrol_event),
     ("message_enrol_request", message::enrol_request),
     ("message_peer", message::peer),

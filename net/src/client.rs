@@ -11,6 +11,7 @@
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`listeners`]: what direct connections need besides.
 //! - [`renew`], [`renewed`]: another certificate for the same name and key, and where it is kept.
+//! - [`devices`], [`revoke`]: which devices a person has, and which of them no more.
 //! - [`password`]: the password by which further devices join.
 //! - [`recover`]: the code by which a person comes back who has lost every device.
 //! - [`import`], [`bundle`]: a key that was made elsewhere, with its certificates.
@@ -42,6 +43,7 @@ pub mod reactor;
 pub mod recover;
 pub mod renew;
 pub mod renewed;
+pub mod revoke;
 pub mod screen;
 pub mod skew;
 pub mod typed;
@@ -150,10 +152,11 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         Command::Verify { user, accept, json } => verify::verify(world, &user, accept, json),
         Command::Log { command: None } => Err(Failure::usage("client log needs a word more: check")),
         Command::Log { command: Some(LogCommand::Check { json, acknowledge }) } => log::check(world, json, acknowledge),
+        Command::Log { command: Some(LogCommand::Accept { generation }) } => log::accept(world, &generation),
         Command::Devices { json, command: None } => devices::list(world, json),
         Command::Devices { command: Some(DevicesCommand::Approve { device }), .. } => devices::approve(world, &device),
         Command::Devices { command: Some(DevicesCommand::Dismiss { device }), .. } => devices::dismiss(world, &device),
-        Command::Devices { command: Some(DevicesCommand::Revoke(_)), .. } => later("devices revoke"),
+        Command::Devices { command: Some(DevicesCommand::Revoke(args)), .. } => revoke::revoke(world, &args),
         Command::Password { password_file } => password::set(world, password_file.as_deref()),
         Command::Recover(args) => recover::recover(args, world),
         Command::Config { command } => configuration(&command, world),

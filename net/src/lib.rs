@@ -6,7 +6,7 @@
 //! - `provider`: which crypto there is.
 //! - [`config`]: what the programs run with, from flags, the environment, a file and defaults.
 //! - [`args`]: what both programs read from their arguments; [`exit`]: exit codes and the one sentence of a failure.
-//! - [`passphrase`]: how a passphrase comes in.
+//! - [`passphrase`]: how a passphrase comes in; [`reason`]: for which reasons a device is taken back.
 //! - [`log_words`]: how both tell what the realm's log says.
 //! - [`logging`]: the log; [`signals`]: what SIGINT and SIGTERM do.
 //! - [`server`] and [`client`]: what is around the machines in the two programs.
@@ -21,6 +21,7 @@ pub mod log_words;
 pub mod logging;
 pub mod passphrase;
 mod provider;
+pub mod reason;
 pub mod server;
 pub mod signals;
 pub mod socket;

@@ -25,6 +25,7 @@ pub fn act(leaf: &Leaf) -> String {
         Leaf::RelayCertificate { certificate, .. } => format!("relay's certificate {certificate}"),
         Leaf::Rotation { to, .. } => format!("issuing CA {to} takes over"),
         Leaf::Generation { previous, .. } => format!("goes on where {previous} ended"),
+        Leaf::Withdrawal { name, endorsement, .. } => format!("{name} taken back, as {} asked", endorsement.by),
     }
 }
 
@@ -71,6 +72,10 @@ pub fn object(index: u64, leaf: &Leaf) -> Value {
         Leaf::Generation { previous, head, .. } => json!({
             "index": index, "at": at, "kind": "generation", "previous": previous.as_str(), "size": head.size,
             "root": head.root.to_string(),
+        }),
+        Leaf::Withdrawal { name, reason, endorsement, .. } => json!({
+            "index": index, "at": at, "kind": "withdrawal", "user": name.user.as_str(),
+            "device": name.device.as_str(), "reason": reason.code(), "endorsed_by": endorsement.by.as_str(),
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! Decides how a passphrase or a password comes in: from a file or descriptor that was named, or typed on a terminal that shows nothing.
+//! Decides how a passphrase, a password or a recovery code comes in: from a file or descriptor that was named, or typed on a terminal that shows nothing.
 //!
 //! Never as an argument: those are everybody's to read. While it is typed the terminal hands over each key as it is
 //! pressed, Ctrl-C too, so that no way out by the keyboard leaves the terminal without its echo. (A signal from elsewhere
@@ -31,7 +31,9 @@ enum Question {
     New,
     Again,
     Password,
+    NewPassword,
     PasswordAgain,
+    Code,
 }
 
 impl Question {
@@ -41,7 +43,9 @@ impl Question {
             Self::New => "New passphrase for",
             Self::Again => "The same passphrase again, for",
             Self::Password => "Password of",
+            Self::NewPassword => "New password of",
             Self::PasswordAgain => "The same password again, for",
+            Self::Code => "The twelve words of the",
         }
     }
 }
@@ -83,9 +87,23 @@ pub fn new_passphrase(file: Option<&Path>, what: &Path) -> Result<Zeroizing<Vec<
 
 /// The password of a person, typed twice where it is typed: it may be a new one.
 pub fn password(file: Option<&Path>, user: &UserName) -> Result<Password, Failure> {
+    password_by(Question::Password, file, user)
+}
+
+/// The same where it is certainly a new one.
+pub fn new_password(file: Option<&Path>, user: &UserName) -> Result<Password, Failure> {
+    password_by(Question::NewPassword, file, user)
+}
+
+/// The words of a recovery code, typed on the terminal that is our standard input; none if its end was typed.
+pub fn code_words() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    typed(Question::Code, Path::new("recovery code"))
+}
+
+fn password_by(question: Question, file: Option<&Path>, user: &UserName) -> Result<Password, Failure> {
     let user = Path::new(user.as_str());
     let typed_twice = || {
-        let password = typed(Question::Password, user)?;
+        let password = typed(question, user)?;
         if typed(Question::PasswordAgain, user)? == password {
             Ok(password)
         } else {
@@ -132,7 +150,9 @@ fn too_long() -> Failure {
 
 /// Asks on the terminal that is our standard input, if it is one.
 fn typed(question: Question, what: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if !io::stdin().is_terminal() && matches!(question, Question::Password | Question::PasswordAgain) {
+    if !io::stdin().is_terminal()
+        && matches!(question, Question::Password | Question::NewPassword | Question::PasswordAgain)
+    {
         return Err(Failure::usage(format_args!(
             "the password of {} is needed: give it in a file with --password-file FILE, or run this on a terminal",
             what.display()
@@ -162,6 +182,9 @@ fn typed(question: Question, what: &Path) -> Result<Zeroizing<Vec<u8>>, Failure>
         let [byte] = *key;
         match byte {
             b'\n' | b'\r' | CTRL_D => break Ok(()),
+            CTRL_C if question == Question::Code => {
+                break Err(Failure::failed("no recovery code was given: nothing was done"));
+            }
             CTRL_C => break Err(Failure::failed("no passphrase was given: nothing was done")),
             CTRL_U => line.clear(),
             _ if BACKSPACE.contains(&byte) => {

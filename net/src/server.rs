@@ -7,11 +7,13 @@
 //! - [`root_key`]: `server ca export-root`, and the root's key wherever it is; [`issuing`], [`rotate`]: the issuing CAs, and
 //!   `server ca rotate`.
 //! - [`show`]: what `server ca show`, `server ca list`, `server devices` and `server sessions` print.
+//! - [`backup`], [`restore`]: `server backup` and `server restore`.
 //! - [`announce`]: what is printed on stdout.
 
 pub mod admin;
 pub mod announce;
 pub mod assemble;
+pub mod backup;
 mod conns;
 pub mod founding;
 pub mod issuing;
@@ -24,6 +26,7 @@ mod port;
 mod reactor;
 pub mod reissue;
 pub mod replay;
+pub mod restore;
 pub mod revoke;
 pub mod root_key;
 pub mod rotate;

@@ -2,11 +2,13 @@
 //!
 //! - [`folder`]: the data folder, its modes, its lock, and files that are written whole or not at all.
 //! - [`journal`]: the one order of events, on `SQLite`.
+//! - [`backup`]: what a backup file is.
 //! - [`keys`]: key and certificate files; [`foreign`], [`pbes2`]: keys made elsewhere; [`request`]: certificate requests.
 //!
 //! A database is used only under the folder's lock ([`folder::Folder::lock`]): `SQLite` would let a second
 //! program in, and then two programs would each believe that they decide the order of events.
 
+pub mod backup;
 pub mod folder;
 pub mod foreign;
 pub mod journal;

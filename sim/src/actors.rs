@@ -10,8 +10,9 @@ pub mod villains;
 use std::time::Duration;
 
 use countersign_core::device::Command;
-use countersign_core::id::{CallId, DeviceName, UserName};
+use countersign_core::id::{CallId, DeviceLabel, DeviceName, UserName};
 use countersign_core::invite::InviteLink;
+use countersign_core::pki::comparison::ComparisonCode;
 
 use person::slips::Slip;
 
@@ -30,6 +31,10 @@ pub enum Prompt {
     Call(UserName, Duration),
     /// Pulling the plug in the middle of an enrolment.
     Trip,
+    /// Comparing with their other device, which waits by this name.
+    Approve(DeviceLabel),
+    /// Looking whether it shows this very code, too.
+    LookAt(DeviceLabel, ComparisonCode),
 }
 
 /// What a person does.
@@ -37,8 +42,10 @@ pub enum Prompt {
 pub enum Act {
     /// Asks the operator for an invite.
     AskOperator,
-    /// Starts an enrolment.
-    Enrol(Box<InviteLink>, DeviceName),
+    /// Starts an enrolment; with `true` of a device that waits for their other one to vouch for it.
+    Enrol(Box<InviteLink>, DeviceName, bool),
+    /// Looks whether their other device, which waits by this name, shows this code.
+    LookAt(DeviceLabel, ComparisonCode),
     /// Sees that what they have just typed was not what they meant, and whether their program took it.
     Slip(Slip, bool),
     /// Starts the device.

@@ -106,6 +106,9 @@ saboteurs! {
     ForgetReading "forgotten-reading" unasked "The devices' shells do not keep what was found in the log.",
     KeepRevoked "kept-revoked" revoked "The relay keeps the connections of whoever was revoked.",
     IgnoreLists "ignored-lists" revoked "The devices ignore what ends a session, and go on with whoever is on the lists.",
+    HideChange "hidden-change" unendorsed "Nobody is told that another one has somebody's name now: it rings as ever.",
+    TakeWord "taken-word" unendorsed "Who asks for somebody's certificates is told that a word vouches for one which nobody gave.",
+    TakeAnyLog "any-log" restored "The devices' shells take whatever log the server has after a restoration, and ask nobody.",
     FalseAlarm "false-alarm" unasked "Somebody is told of an act in their name that there was not.",
 }
 

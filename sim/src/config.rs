@@ -7,6 +7,7 @@
 mod disk;
 mod draw;
 mod flip;
+mod further;
 mod network;
 mod revoking;
 mod standard;
@@ -108,7 +109,7 @@ macro_rules! config {
 config! {
     /// Where every random number of the run comes from.
     seed,
-    /// How many people there are, each with one device: 2 to 16.
+    /// How many people there are, each with one device to begin with: 2 to 16.
     devices,
     /// How long faults happen, in seconds.
     storm_s,
@@ -344,6 +345,8 @@ config! {
     secret_mean_ms,
     /// The time between two devices that the operator takes back, on average, in milliseconds; 0 for none.
     revoke_mean_ms,
+    /// How many of the people, the first ones, come to have a further device, which their first one has to approve.
+    further,
 }
 
 impl SimConfig {
@@ -416,6 +419,7 @@ impl SimConfig {
             // The issuing CA lives for a year.
             _ if self.away_h > 8_000 => Err(ConfigRefusal::Range("away_h")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
+            _ if self.further > self.devices => Err(ConfigRefusal::Range("further")),
             _ => self.check_network().and_then(|()| self.check_villains()),
         }
     }

@@ -128,6 +128,11 @@ impl Disk {
         self.pending.len()
     }
 
+    /// Something is written at once by a program that does nothing else.
+    pub fn write_down(&mut self, record: Vec<u8>) {
+        self.durable.push(record);
+    }
+
     /// A copy of an older state takes the place of what was there: its first `keep` records. How many are gone. The snapshots
     /// are those of the newer one, as it can happen where files are copied one by one: none of them is of any use.
     pub fn restore(&mut self, keep: usize) -> usize {

@@ -17,11 +17,13 @@ pub mod durability;
 pub mod impostor;
 pub mod presence;
 pub mod progress;
+pub mod restored;
 pub mod revoked;
 pub mod secrecy;
 pub mod slow;
 pub mod spin;
 pub mod unasked;
+pub mod unendorsed;
 
 use std::fmt;
 
@@ -69,7 +71,7 @@ impl Panel {
     /// leaves with the storm is judged by all of them in the calm. Whoever is believed to be somebody, what is heard, what
     /// is bounded and what ends are nobody's to lie about.
     pub fn all(config: &SimConfig) -> Self {
-        let devices = usize::try_from(config.devices).unwrap_or(usize::MAX);
+        let devices = config.all_devices();
         let lies = config.has_liar();
         let mut all = Self::of_honest_people(config, devices, lies);
         if lies && config.liar_leaves == 0 {
@@ -97,6 +99,8 @@ impl Panel {
             Box::new(slow::Slow::default()),
             Box::new(unasked::Unasked::default()),
             Box::new(revoked::Revoked::default()),
+            Box::new(unendorsed::Unendorsed::default()),
+            Box::new(restored::Restored::default()),
         ])
     }
 

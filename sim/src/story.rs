@@ -11,7 +11,7 @@ pub mod words;
 
 use std::net::SocketAddr;
 
-use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::enrol::{EnrolNews, EnrolResult};
 use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
 use countersign_core::id::{AppendId, CallId, ConnId, DeviceName, Fingerprint, KeyId};
@@ -25,6 +25,7 @@ use crate::actors::villains::{Guise, Lie};
 use crate::forge::Heard;
 use crate::node::Node;
 use crate::node::device::Item;
+use crate::node::liar::grown::Claim;
 use crate::world::streets::Host;
 
 /// One of the two ends of a connection.
@@ -230,6 +231,9 @@ pub enum Seen<'a> {
     /// An enrolment is over: what came of it, for which key, by which invite.
     EnrolEnded(Who<'a>, &'a EnrolResult, KeyId, TokenHash),
 
+    /// A device that enrols waits for another one of its user, and tells how.
+    Waits(Who<'a>, &'a EnrolNews),
+
     /// A machine was woken for what it had said, and when it wants to be woken next.
     Woken {
         /// Which.
@@ -291,6 +295,8 @@ pub enum Seen<'a> {
     Lied(Program, Lie),
     /// The CA has certified a device under this one's name, of which it knows nothing, and logged it at this place.
     Betrayed(&'a DeviceName, u64),
+    /// What this device is called that the CA has certified, by what right it says, and its certificate.
+    Grown(&'a DeviceName, Claim, &'a [u8]),
     /// A relay that lies looks at what goes through a tunnel, or is told something by one who takes it for somebody else.
     Overheard(&'a [u8]),
 }

@@ -14,9 +14,11 @@ pub mod disks;
 pub mod event;
 pub mod faults;
 pub mod hours;
+mod kin;
 pub mod network;
 pub mod people;
 mod revoking;
+mod roll_call;
 pub mod secrets;
 pub mod sleep;
 pub mod slips;
@@ -61,6 +63,10 @@ use wire::{Party, Wire};
 const CALM_US: u64 = 130_000_000;
 /// How long the roll call lasts.
 const ROLL_CALL_US: u64 = 30_000_000;
+/// How much longer each of the two lasts where somebody has two devices: one has to be online before it can approve the
+/// other, and the other calls when it has called.
+const KIN_CALM_US: u64 = 60_000_000;
+const KIN_ROLL_CALL_US: u64 = 20_000_000;
 /// How long the shutdown may take.
 const SHUTDOWN_US: u64 = 12_000_000;
 
@@ -123,7 +129,7 @@ impl World {
     pub fn new(config: SimConfig, sabotage: Option<Sabotage>, panel: Panel, keep: Keep) -> Self {
         let streams = config.streams();
         assert_eq!(config.check(), Ok(()), "a run needs a sound configuration");
-        let count = usize::try_from(config.devices).expect("there are a few devices");
+        let count = config.all_devices();
         let mut world = Self {
             now_us: 0,
             phase: Phase::Storm,
@@ -168,7 +174,10 @@ impl World {
     /// The same world with one more watcher, who collects what a page of the run shows.
     #[must_use]
     pub fn with_page(mut self) -> Self {
-        let names = self.people.iter().map(|person| person.name().user.to_string());
+        let names = self.people.iter().enumerate().map(|(number, person)| match person.name() {
+            name if self.config.is_further(number) => format!("{}/{}", name.user, name.device),
+            name => name.user.to_string(),
+        });
         self.watch.page = Some(Box::new(Collector::new(names.collect())));
         self
     }
@@ -225,9 +234,13 @@ impl World {
         self.plan_revoke();
         self.plan_villains();
         self.later(calm_us, Event::Phase(Phase::Calm));
-        self.later(calm_us + CALM_US, Event::Phase(Phase::RollCall));
-        self.later(calm_us + CALM_US + ROLL_CALL_US, Event::Phase(Phase::Shutdown));
-        self.later(calm_us + CALM_US + ROLL_CALL_US + SHUTDOWN_US, Event::Phase(Phase::Over));
+        let (more_calm_us, more_calls_us) =
+            if self.config.further > 0 { (KIN_CALM_US, KIN_ROLL_CALL_US) } else { (0, 0) };
+        let roll_call_us = calm_us + CALM_US + more_calm_us;
+        let shutdown_us = roll_call_us + ROLL_CALL_US + more_calls_us;
+        self.later(roll_call_us, Event::Phase(Phase::RollCall));
+        self.later(shutdown_us, Event::Phase(Phase::Shutdown));
+        self.later(shutdown_us + SHUTDOWN_US, Event::Phase(Phase::Over));
     }
 
     fn happen(&mut self, event: Event) {

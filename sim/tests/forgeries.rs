@@ -99,9 +99,14 @@ fn every_numbered_check_is_tried_by_what_its_row_names() {
         + core!("server/tests.rs")
         + core!("tls/verify/lists/tests.rs")
         + core!("journal/tests/revoking.rs")
+        + core!("journal/tests/withdrawing.rs")
         + core!("journal/tests.rs")
         + core!("journal/tests/renewal.rs")
         + core!("journal/fold/endorsed/tests.rs")
+        + core!("journal/fold/recovery/tests.rs")
+        + core!("journal/fold/reissue/tests.rs")
+        + core!("journal/fold/passwords/tests.rs")
+        + core!("journal/fold/restored/tests.rs")
         + core!("server/tests/renewal.rs");
     let forgeries: BTreeMap<&str, &Forgery> = catalogue().iter().map(|forgery| (forgery.name, forgery)).collect();
     let mut numbers = BTreeSet::new();
@@ -112,7 +117,11 @@ fn every_numbered_check_is_tried_by_what_its_row_names() {
         (core!("journal/fold.rs"), "EN-", 5),
         (core!("journal/fold.rs"), "RN-", 5),
         (core!("ca/renewal.rs"), "RN-", 1),
-        (core!("journal/fold.rs"), "RV-", 7),
+        (core!("journal/fold.rs"), "RV-", 8),
+        (core!("journal/fold.rs"), "RC-", 7),
+        (core!("journal/fold.rs"), "RI-", 3),
+        (core!("journal/fold.rs"), "PW-", 3),
+        (core!("journal/fold.rs"), "RS-", 1),
     ] {
         let rows = table(source, prefix);
         assert_eq!(rows.len(), count, "the table of {prefix}xx has other rows");

@@ -145,6 +145,7 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 | Outcome::NotArmed(_)
                 | Outcome::Reissued(..)
                 | Outcome::PasswordSet(_)
+                | Outcome::Restored
                 | Outcome::LoggedBefore => {}
             }
         }

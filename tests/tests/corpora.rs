@@ -37,6 +37,7 @@ replays! {
     invite_link
     journal
     link
+    log
     message_enrol_event
     message_enrol_request
     message_peer

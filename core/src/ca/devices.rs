@@ -83,6 +83,14 @@ impl Ca {
             DevicesRequest::Dismiss { ask, device } => {
                 (ask, self.dismiss((conn, ask), from.device(), &device, turn.out))
             }
+            DevicesRequest::Recovery { ask } => {
+                let newest = turn.state.users().get(&from.device().user).and_then(|user| user.recoveries.newest());
+                let armed = newest.map(|armed| (armed.by.clone(), armed.at));
+                say(conn, DevicesEvent::Recovery { ask, armed }, turn.out);
+                (ask, Ok(()))
+            }
+            // Others' to answer: `server/own_devices.rs` hands them there.
+            DevicesRequest::Withdraw { ask, .. } | DevicesRequest::Acted { ask, .. } => (ask, Err(No::Failed)),
         };
         if let Err(no) = result {
             refuse(Asker::Endorser(conn, ask), no, turn.out);

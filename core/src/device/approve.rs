@@ -1,4 +1,5 @@
-//! How a device has another one of its user join: the side that compares and vouches (design 4, protocol §4.13).
+//! How a device has another one of its user join: the side that compares and vouches (design 4, protocol §4.16); and how it has
+//! one taken back.
 //!
 //! ```text
 //!        List                 Compare                  the person says yes      Endorse
@@ -17,8 +18,8 @@ use crate::id::{AskId, DeviceLabel, DeviceName, KeyId};
 use crate::limits::ASK_TIME_MAX;
 use crate::pki::Spki;
 use crate::pki::comparison::{Commitment, ComparisonCode, ComparisonNonce, Side};
-use crate::time::{Deadlines, Instant, Now};
-use crate::tlog::Endorsement;
+use crate::time::{Deadlines, Instant, Now, Wall};
+use crate::tlog::{Endorsement, ReasonCode};
 use crate::wire::Code;
 use crate::wire::devices::{DevicesEvent, DevicesRequest, OwnDevice, WaitingDevice};
 use crate::wire::relay::RelayRequest;
@@ -40,6 +41,12 @@ pub enum Approval {
     Dismissed(DeviceLabel),
     /// The recovery key is the user's from now on.
     Armed,
+    /// The device was taken back, and everybody who is present is told by revocation lists of this number.
+    Withdrawn(DeviceLabel, u64),
+    /// So many of the devices that are present go by the lists that were asked about, and so many do not yet.
+    Acted(u32, u32),
+    /// Which device has made the recovery code that counts, and when; nothing if none does.
+    Recovery(Option<(DeviceLabel, Wall)>),
 }
 
 /// What is asked here is numbered from three quarters: calls, the watch and other asks count elsewhere.
@@ -67,6 +74,21 @@ enum Stage {
     Settling(DeviceLabel, bool),
     /// The recovery key is to be made, by this word for it.
     Arming(Spki, Box<Endorsement>),
+    /// A device of this user is to be taken back.
+    Withdrawing(Withdrawal),
+    /// Asked who goes by the lists of this number.
+    Watching(u64),
+    /// Asked whether a recovery key counts.
+    Recalling,
+}
+
+/// A device that is to be taken back: which, why, whether it may be the last, and the word for it.
+#[derive(Clone, Debug)]
+struct Withdrawal {
+    device: DeviceLabel,
+    reason: ReasonCode,
+    force: bool,
+    endorsement: Box<Endorsement>,
 }
 
 /// The approvals of a device.
@@ -123,6 +145,29 @@ impl Approvals {
         self.begin(now);
     }
 
+    /// Takes a device of this user back. Asked twice it is refused the second time, and is out.
+    pub(super) fn withdraw(&mut self, device: DeviceLabel, reason: ReasonCode, force: bool, own: &Identity, now: Now) {
+        let Some(secret) = own.credentials.key.as_ed25519() else {
+            return self.end(Asked::Refused(Code::WITHDRAWAL_REFUSED));
+        };
+        let name = DeviceName { user: own.name.user.clone(), device: device.clone() };
+        let word = Endorsement::withdraw(own.name.device.clone(), &secret, own.trust.realm(), &name, reason);
+        self.stage = Stage::Withdrawing(Withdrawal { device, reason, force, endorsement: Box::new(word) });
+        self.begin(now);
+    }
+
+    /// Asks how many go by revocation lists of this number.
+    pub(super) fn acted(&mut self, number: u64, now: Now) {
+        self.stage = Stage::Watching(number);
+        self.begin(now);
+    }
+
+    /// Asks whether a recovery code of the user's counts.
+    pub(super) fn recovery(&mut self, now: Now) {
+        self.stage = Stage::Recalling;
+        self.begin(now);
+    }
+
     /// There is a relay: what was wished for before is begun.
     pub(super) fn online(&mut self, now: Now) {
         self.online = true;
@@ -134,9 +179,19 @@ impl Approvals {
         self.online = false;
         self.requests.clear();
         self.deadlines.clear(Wake::Approve);
-        if !matches!(self.stage, Stage::Idle | Stage::Listing(_) | Stage::Settling(_, false) | Stage::Arming(..)) {
-            self.stage = Stage::Idle;
-            self.end(Asked::Unanswered);
+        match self.stage {
+            // Asked again of the next relay, with the same end.
+            Stage::Idle
+            | Stage::Listing(_)
+            | Stage::Settling(_, false)
+            | Stage::Arming(..)
+            | Stage::Withdrawing(_)
+            | Stage::Watching(_)
+            | Stage::Recalling => {}
+            Stage::Comparing(..) | Stage::Compared(_) | Stage::Settling(_, true) => {
+                self.stage = Stage::Idle;
+                self.end(Asked::Unanswered);
+            }
         }
     }
 
@@ -158,11 +213,34 @@ impl Approvals {
                 Stage::Settling(device, true) => self.end(Asked::Approval(Approval::Endorsed(device))),
                 Stage::Settling(device, false) => self.end(Asked::Approval(Approval::Dismissed(device))),
                 Stage::Arming(..) => self.end(Asked::Approval(Approval::Armed)),
-                Stage::Idle | Stage::Listing(_) | Stage::Comparing(..) | Stage::Compared(_) => {}
+                Stage::Idle
+                | Stage::Listing(_)
+                | Stage::Comparing(..)
+                | Stage::Compared(_)
+                | Stage::Withdrawing(_)
+                | Stage::Watching(_)
+                | Stage::Recalling => {}
             },
+            DevicesEvent::Withdrawn { ask, number } if self.is_newest(ask) => {
+                let Stage::Withdrawing(Withdrawal { device, .. }) = std::mem::take(&mut self.stage) else { return };
+                self.end(Asked::Approval(Approval::Withdrawn(device, number)));
+            }
+            DevicesEvent::Acted { ask, acted, left } if self.is_newest(ask) => {
+                let Stage::Watching(_) = std::mem::take(&mut self.stage) else { return };
+                self.end(Asked::Approval(Approval::Acted(acted, left)));
+            }
+            DevicesEvent::Recovery { ask, armed } if self.is_newest(ask) => {
+                let Stage::Recalling = std::mem::take(&mut self.stage) else { return };
+                self.end(Asked::Approval(Approval::Recovery(armed)));
+            }
             DevicesEvent::Waits { device } => self.events.push_back(Asked::Approval(Approval::Waits(device))),
             // An answer to what is not asked any more.
-            DevicesEvent::List { .. } | DevicesEvent::Compared { .. } | DevicesEvent::Done { .. } => {}
+            DevicesEvent::List { .. }
+            | DevicesEvent::Compared { .. }
+            | DevicesEvent::Done { .. }
+            | DevicesEvent::Withdrawn { .. }
+            | DevicesEvent::Acted { .. }
+            | DevicesEvent::Recovery { .. } => {}
         }
     }
 
@@ -246,12 +324,24 @@ impl Approvals {
                 let (key, endorsement) = (key.clone(), endorsement.clone());
                 self.ask(|ask| DevicesRequest::Arm { ask, key, endorsement }, now);
             }
+            Stage::Withdrawing(withdrawal) if self.online => {
+                let Withdrawal { device, reason, force, endorsement } = withdrawal.clone();
+                self.ask(|ask| DevicesRequest::Withdraw { ask, device, reason, force, endorsement }, now);
+            }
+            Stage::Watching(number) if self.online => {
+                let number = *number;
+                self.ask(|ask| DevicesRequest::Acted { ask, number }, now);
+            }
+            Stage::Recalling if self.online => self.ask(|ask| DevicesRequest::Recovery { ask }, now),
             Stage::Idle
             | Stage::Listing(_)
             | Stage::Comparing(..)
             | Stage::Compared(_)
             | Stage::Settling(..)
-            | Stage::Arming(..) => {}
+            | Stage::Arming(..)
+            | Stage::Withdrawing(_)
+            | Stage::Watching(_)
+            | Stage::Recalling => {}
         }
     }
 

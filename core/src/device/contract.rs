@@ -11,7 +11,7 @@ use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
 use crate::password::Password;
 use crate::pki::{CrlRefusal, Spki};
 use crate::time::Wall;
-use crate::tlog::Unasked;
+use crate::tlog::{ReasonCode, Unasked};
 use crate::wire::Code;
 use crate::wire::relay::Welcome;
 use crate::wire::revocation::SignedLists;
@@ -62,6 +62,13 @@ pub enum Command {
     Dismiss(DeviceLabel),
     /// Makes this key the user's recovery key: answered by [`super::approve::Approval::Armed`].
     Arm(Spki),
+    /// Takes a device of this user back, this one too: for this reason, and with `true` even if none is left to the user:
+    /// answered by [`super::approve::Approval::Withdrawn`].
+    Withdraw(DeviceLabel, ReasonCode, bool),
+    /// Asks who goes by the revocation lists of this number: answered by [`super::approve::Approval::Acted`].
+    Acted(u64),
+    /// Asks whether a recovery code of this user counts: answered by [`super::approve::Approval::Recovery`].
+    Recovery,
     /// Has this device's certificate renewed, however long it still holds: answered by [`Event::Asked`].
     Renew,
     /// Sets this user's password: answered by [`Event::Asked`].

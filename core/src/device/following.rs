@@ -12,10 +12,10 @@ use crate::time::Wall;
 use crate::tlog::lineage::trace;
 use crate::tlog::{
     AuditRefusal, Certified, Checkpoint, CheckpointRefusal, ConsistencyProof, Frontier, Hash, Head, Included, Kin,
-    Leaf, LeafRefusal, LineageRefusal, LogKey, NoteName, ProofRefusal, Reading, View, ViewRefusal,
+    Leaf, LeafRefusal, LineageRefusal, LogKey, NoteName, ProofRefusal, Reading, VerifiedCheckpoint, View, ViewRefusal,
 };
 use crate::tls::{CertRefusal, Judged, LogSubject, Trust};
-use crate::wire::log::{Lineage, LogHead, LogProof};
+use crate::wire::log::{Generations, Lineage, LogHead, LogProof};
 
 /// What is kept of the log between two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub enum LogRefusal {
     Checkpoint(CheckpointRefusal),
     /// It is not the history that this device knows.
     History(ViewRefusal),
+    /// It goes on from an older log of the server's, and not all is there that this device has seen: a person has to say
+    /// that this is as it should be.
+    Restored(Box<Restored>),
     /// Nothing was shown to prove that the certificate is in the log.
     Unproven,
     /// The leaf can't be read.
@@ -59,6 +62,7 @@ impl fmt::Display for LogRefusal {
             Self::Certificate(refusal) => write!(f, "the realm's log can't be followed: {refusal}"),
             Self::Checkpoint(refusal) => write!(f, "the realm's log can't be followed: {refusal}"),
             Self::History(refusal) => refusal.fmt(f),
+            Self::Restored(restored) => restored.fmt(f),
             Self::Unproven => f.write_str("nothing shows that the certificate is in the realm's log"),
             Self::Leaf(refusal) => refusal.fmt(f),
             Self::OtherLeaf => f.write_str("what the realm's log has there is about another certificate"),
@@ -74,6 +78,40 @@ impl fmt::Display for LogRefusal {
 
 impl std::error::Error for LogRefusal {}
 
+/// A log that goes on from an older one without all that this device has seen of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Which it is.
+    pub log: NoteName,
+    /// How much of the older one this device has seen.
+    pub seen: u64,
+    /// How much of that is still there, if the log says so itself.
+    pub kept: Option<u64>,
+}
+
+impl fmt::Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { log, seen, kept } = self;
+        match kept {
+            Some(kept) => write!(
+                f,
+                "the server was restored from a backup: its log goes on from {kept} entries where this device has seen {seen}, \
+                 and what it did in between is gone"
+            )?,
+            None => write!(
+                f,
+                "the server shows another log, which does not go on from the {seen} entries that this device has seen: it was \
+                 restored from an old backup, or it hides what it did"
+            )?,
+        }
+        write!(
+            f,
+            "; ask the operator, by another way than this server, whether the log's generation {} is theirs",
+            log.generation()
+        )
+    }
+}
+
 /// What news of the log came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
@@ -81,14 +119,20 @@ pub enum News {
     None,
     /// The log has grown, or is followed for the first time. To be kept.
     Grown(Followed),
-    /// The server has begun another log, as one does that was restored from a backup. To be kept, and to be said: what the
-    /// log before had after the backup is gone.
+    /// The server goes on under another name, as one does that was restored from a backup: with all that was seen of the log
+    /// before, or with less by this person's word. To be kept, and to be said.
     Another(Followed),
 }
 
 /// A device's view of the log, if it has one.
 #[derive(Clone, Debug, Default)]
-pub struct Following(Option<Known>);
+pub struct Following {
+    known: Option<Known>,
+    /// The log that its person takes for the one that goes on from this, whatever is missing there.
+    accepted: Option<NoteName>,
+    /// From which older logs the one goes on whose head comes next, as the server says.
+    generations: Generations,
+}
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -110,41 +154,51 @@ impl Following {
         let view = View::restore(&key, bytes).map_err(LogRefusal::Checkpoint)?;
         let reading = reading(followed.reading.clone(), view.newest().origin());
         let (realm, certificate) = (trust.realm().clone(), followed.certificate.clone());
-        Ok(Self(Some(Known { realm, certificate, subject, view, reading })))
+        Ok(Self { known: Some(Known { realm, certificate, subject, view, reading }), ..Self::default() })
+    }
+
+    /// Has the person's word for this log: that it may go on from the one before without all that was seen of that.
+    pub fn accept(&mut self, log: NoteName) {
+        self.accepted = Some(log);
+    }
+
+    /// The server says from which older logs the one goes on whose head it shows next.
+    pub fn hear_generations(&mut self, generations: Generations) {
+        self.generations = generations;
     }
 
     /// How much of the log was seen: what the server is asked to go on from.
     pub fn seen(&self) -> u64 {
-        self.0.as_ref().map_or(0, |known| known.view.newest().head().size)
+        self.known.as_ref().map_or(0, |known| known.view.newest().head().size)
     }
 
     /// The view, once there is one.
     pub fn view(&self) -> Option<&View> {
-        self.0.as_ref().map(|known| &known.view)
+        self.known.as_ref().map(|known| &known.view)
     }
 
     /// What is to be kept.
     pub fn followed(&self) -> Option<Followed> {
-        let Known { certificate, view, reading, .. } = self.0.as_ref()?;
+        let Known { certificate, view, reading, .. } = self.known.as_ref()?;
         let (certificate, reading) = (certificate.clone(), Some(reading.clone()));
         Some(Followed { certificate, checkpoint: view.to_string(), reading })
     }
 
     /// How far the log was read, once it is followed.
     pub fn reading(&self) -> Option<&Reading> {
-        self.0.as_ref().map(|known| &known.reading)
+        self.known.as_ref().map(|known| &known.reading)
     }
 
     /// The reading, and the head up to which it goes.
     pub(super) fn unread(&mut self) -> Option<(&mut Reading, Head)> {
-        self.0.as_mut().map(|Known { view, reading, .. }| (reading, *view.newest().head()))
+        self.known.as_mut().map(|Known { view, reading, .. }| (reading, *view.newest().head()))
     }
 
     /// Has the log read from the first leaf about this device's user on, which the proof shows to be in it, instead of from
     /// its very first one: nobody has to be believed for that. What stands before it came before this user. The row is that
     /// of this device, itself first.
     pub fn read_from(&mut self, first: &LogProof, row: &[&Leaf]) -> Result<(), LogRefusal> {
-        let Some(Known { view, reading, .. }) = &mut self.0 else { return Err(LogRefusal::Unproven) };
+        let Some(Known { view, reading, .. }) = &mut self.known else { return Err(LogRefusal::Unproven) };
         let newest = view.newest();
         let before = Frontier::before(Hash::leaf(&first.leaf), &first.inclusion, newest.head());
         let (before, kin) = (before.map_err(LogRefusal::Proof)?, Kin::of(row.iter().copied()));
@@ -154,14 +208,15 @@ impl Following {
 
     /// Holds what the server says the log is against what is known of it. Nothing changes where it is refused.
     pub fn hear(&mut self, trust: &Trust, incarnation: u64, head: &LogHead, now: Wall) -> Result<News, LogRefusal> {
+        let generations = std::mem::take(&mut self.generations);
         let certificate = CertificateDer::from(head.certificate.to_vec());
         let origin = NoteName::of_log(trust.realm(), incarnation);
-        let subject = match self.0.as_ref().filter(|known| known.certificate == certificate) {
+        let subject = match self.known.as_ref().filter(|known| known.certificate == certificate) {
             Some(known) => known.subject.clone(),
             None => judge(trust, &certificate, now)?,
         };
         subject.check_validity(now).map_err(LogRefusal::Certificate)?;
-        let newest = self.0.as_ref().map(|known| known.view.newest());
+        let newest = self.known.as_ref().map(|known| known.view.newest());
         if newest.is_some_and(|newest| {
             *newest.origin() == origin && newest.key().spki() == &subject.key && newest.is(&head.checkpoint)
         }) {
@@ -170,7 +225,7 @@ impl Following {
         let key = key(trust, origin, &subject)?;
         let checkpoint = key.open(&head.checkpoint).map_err(LogRefusal::Checkpoint)?;
         let proof: Option<&ConsistencyProof> = head.consistency.as_ref();
-        let is_news = match &mut self.0 {
+        let is_news = match &mut self.known {
             Some(known) if known.view.newest().origin() == checkpoint.origin() => {
                 let before = known.view.newest().head().size;
                 known.view.advance(checkpoint, proof).map_err(LogRefusal::History)?;
@@ -183,10 +238,35 @@ impl Following {
             Some(_) => News::Another,
             None => News::Grown,
         };
-        let reading = reading(self.0.take().map(|known| known.reading), checkpoint.origin());
+        let reading = match &self.known {
+            Some(known) => self.go_on(known, &checkpoint, proof, &generations)?,
+            None => reading(None, checkpoint.origin()),
+        };
         let realm = trust.realm().clone();
-        self.0 = Some(Known { realm, certificate, subject, view: View::begin(checkpoint), reading });
+        self.known = Some(Known { realm, certificate, subject, view: View::begin(checkpoint), reading });
+        self.accepted = None;
         Ok(self.followed().map_or(News::None, is_news))
+    }
+
+    /// The reading of another log than the known one, which goes on from that: all that was seen is there, or the person has
+    /// said that it may be missing.
+    fn go_on(
+        &self,
+        known: &Known,
+        other: &VerifiedCheckpoint,
+        proof: Option<&ConsistencyProof>,
+        generations: &Generations,
+    ) -> Result<Reading, LogRefusal> {
+        let log = other.origin().clone();
+        if known.view.is_continued_by(other, proof) {
+            return Ok(known.reading.clone().carried_on(log));
+        }
+        let seen = known.view.newest().head().size;
+        let kept = generations.kept_of(known.view.newest().origin(), other).filter(|kept| *kept < seen);
+        if self.accepted.as_ref() == Some(&log) {
+            return Ok(known.reading.clone().of(log, kept.unwrap_or(0)));
+        }
+        Err(LogRefusal::Restored(Box::new(Restored { log, seen, kept })))
     }
 
     /// Believes that a certificate which was found good is in the log, and whose device's it is.
@@ -207,7 +287,7 @@ impl Following {
 
     /// The entries of a row, each of them proved.
     pub fn row(&self, lineage: &Lineage) -> Result<Vec<Leaf>, LogRefusal> {
-        let Some(known) = &self.0 else { return Err(LogRefusal::Unproven) };
+        let Some(known) = &self.known else { return Err(LogRefusal::Unproven) };
         lineage.0.iter().map(|proof| Ok(known.entry(proof)?.leaf().clone())).collect()
     }
 
@@ -218,7 +298,7 @@ impl Following {
         lineage: &Lineage,
         is_this: impl FnOnce(&Certified) -> bool,
     ) -> Result<Expected, LogRefusal> {
-        let (Some(known), Some(proof)) = (&self.0, proof) else { return Err(LogRefusal::Unproven) };
+        let (Some(known), Some(proof)) = (&self.known, proof) else { return Err(LogRefusal::Unproven) };
         let said = Leaf::decode(&proof.leaf).map_err(LogRefusal::Leaf)?;
         let Some(certified) = said.certified().filter(|certified| is_this(certified)) else {
             return Err(LogRefusal::OtherLeaf);
@@ -243,7 +323,7 @@ impl Known {
 /// The reading of this log that goes on from what there is.
 fn reading(kept: Option<Reading>, log: &NoteName) -> Reading {
     match kept {
-        Some(kept) => kept.of(log.clone()),
+        Some(kept) => kept.of(log.clone(), 0),
         None => Reading::begin(log.clone(), Frontier::default()),
     }
 }

@@ -30,6 +30,10 @@ impl Device {
             }
             RelayEvent::People { ask, people, more } => self.asks.people(ask, people, more, now),
             RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
+            RelayEvent::Generations(generations) => {
+                self.identity.log.hear_generations(generations);
+                Ok(())
+            }
             RelayEvent::Log(head) => self.log(&head, now),
             RelayEvent::Renewed { .. } => self.renewed(&event, now, rng),
             RelayEvent::Leaves { ask, page } => self.leaves(ask, page, now),

@@ -40,6 +40,9 @@ impl Device {
                 let lists = lists.clone();
                 self.calls.relisted(&lists, now);
                 self.tell(Event::Listed(lists.kept()));
+                if let Some(before) = lists.forgotten() {
+                    self.session.request(&RelayRequest::ListsBefore(before));
+                }
                 Ok(())
             }
             Ok(false) => Ok(()),

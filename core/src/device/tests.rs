@@ -20,8 +20,10 @@ mod faulty_relay;
 mod leaving;
 mod recovering;
 mod renewal;
+mod restored;
 mod several;
 mod signing_up;
+mod withdrawing;
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()

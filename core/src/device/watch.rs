@@ -211,7 +211,18 @@ impl Device {
 
     /// What is shown of the log is not to be believed: the user hears why, and the relay is left.
     pub(super) fn refuse(&mut self, refusal: LogRefusal) -> Fault {
-        let fault = if let LogRefusal::History(_) = refusal { Fault::History } else { Fault::Log };
+        let fault = match refusal {
+            LogRefusal::History(_) | LogRefusal::Restored(_) => Fault::History,
+            LogRefusal::Certificate(_)
+            | LogRefusal::Checkpoint(_)
+            | LogRefusal::Unproven
+            | LogRefusal::Leaf(_)
+            | LogRefusal::OtherLeaf
+            | LogRefusal::Proof(_)
+            | LogRefusal::Lineage(_)
+            | LogRefusal::Entries(_)
+            | LogRefusal::Silent => Fault::Log,
+        };
         self.tell(Event::LogRefused(refusal));
         self.watch.stop();
         fault

@@ -10,6 +10,8 @@ use crate::tlog::{Leaf, Tree};
 pub(super) struct Book {
     pub(super) tree: Tree,
     acts: Vec<Act>,
+    /// Where a restoration stands, the oldest first.
+    generations: Vec<u64>,
 }
 
 /// What a leaf is about.
@@ -32,6 +34,17 @@ impl Book {
     pub(super) fn other(&mut self, leaf: Leaf) {
         self.tree.push(leaf.leaf_hash());
         self.acts.push(Act::Other(Box::new(leaf)));
+    }
+
+    /// Writes down that the log goes on under another name.
+    pub(super) fn generation(&mut self, leaf: Leaf) {
+        self.generations.push(self.tree.size());
+        self.other(leaf);
+    }
+
+    /// Where a restoration stands, the newest first.
+    pub(super) fn generations(&self) -> impl Iterator<Item = u64> + '_ {
+        self.generations.iter().rev().copied()
     }
 
     /// What the leaf at `index` is about.

@@ -68,6 +68,7 @@
 //! | RV-05 | the lists have room | `more_than_the_lists_hold_is_not_revoked` | |
 //! | RV-06 | a list reads as one of a realm's issuing CA | `a_list_that_is_none` | |
 //! | RV-07 | its number is greater than that of the list before | `a_list_with_a_number_from_before` | |
+//! | RV-08 | who asks for a device of their own asks by one that they have, that was not revoked, and with its word for this very device and reason | `nobody_takes_back_a_device_by_the_word_of_another` | |
 
 //!
 //! Who comes by a password passes, as a first device, GR-05 to GR-10, as a further one EN-01 to EN-05, and either
@@ -77,11 +78,18 @@
 //! | PW-01 | the grant says of itself that a password of this user admits | `a_grant_by_password_says_so_itself` | |
 //! | PW-02 | a further device's user has a password | `who_has_no_password_has_no_further_device_by_one` | |
 //! | PW-03 | a password is set by a device that its user has, and that was not revoked | `a_password_is_set_by_a_device_that_is_there` | |
+//!
+//! A restoration passes
+//!
+//! | check | what | test (`fold/restored/tests.rs`) | forgeries (`sim/src/forge`) |
+//! | --- | --- | --- | --- |
+//! | RS-01 | there was a realm to be restored, in another life of its journal than this one | `nothing_is_restored_that_was_not_there` | |
 
 mod endorsed;
 mod passwords;
 pub mod recovery;
 mod reissue;
+mod restored;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -142,6 +150,8 @@ pub enum Outcome {
     Reissued(Serial, Vec<DeviceName>),
     /// This user's password is another one from now on.
     PasswordSet(UserName),
+    /// The log has another name from here on, and no invite from before admits anybody.
+    Restored,
     /// The log had it before, as the newest of its kind: nothing changes.
     LoggedBefore,
     /// The record contradicts the journal before it and changes nothing.
@@ -240,6 +250,8 @@ pub enum JournalFault {
     NoSignUp,
     /// PW-03.
     NoDevice,
+    /// RS-01.
+    NotBefore,
 }
 
 /// Makes of the state what `record` says, by the rules of version `rules`.
@@ -276,6 +288,9 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::DeviceRevoked { name, reason, force, at } => {
             revoking::device_v3(state, &name, Revoked { reason, at }, force)
         }
+        Record::DeviceWithdrawn { name, reason, force, endorsement, at } => {
+            revoking::withdrawn_v4(state, &name, Revoked { reason, at }, force, endorsement)
+        }
         Record::CrlSigned { der } => revoking::list_v3(state, &der),
         Record::RecoveryArmed { user, key, endorsement, at } => recovery::armed_v4(state, user, key, endorsement, at),
         Record::CertificateRecovered { grant, word } => recovery::recovered_v4(state, grant, word),
@@ -286,6 +301,7 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::SignedUp { grant, password } => passwords::signed_up_v4(state, grant, password),
         Record::SignedIn { grant, endorsement } => passwords::signed_in_v4(state, grant, endorsement),
         Record::PasswordSet { by, password, at: _ } => passwords::set_v4(state, &by, password),
+        Record::Restored { previous, at } => restored::restored_v4(state, previous, at),
     }
 }
 

@@ -164,6 +164,27 @@ pub enum Record {
         /// When.
         at: Wall,
     },
+    /// Somebody takes back a device of their own, by one that they have (rules 4).
+    DeviceWithdrawn {
+        /// Which.
+        name: DeviceName,
+        /// Why.
+        reason: ReasonCode,
+        /// Whether it may be the last of its user.
+        force: bool,
+        /// The word of the device that asks: another one, or itself.
+        endorsement: Endorsement,
+        /// When.
+        at: Wall,
+    },
+    /// The journal was restored from a backup, and what came after this place is gone: the log goes on under another name
+    /// (rules 4).
+    Restored {
+        /// The incarnation in which the backup was made.
+        previous: u64,
+        /// When.
+        at: Wall,
+    },
 }
 
 /// Why stored bytes are no record.
@@ -221,7 +242,9 @@ impl Record {
             | Self::CertificateReissued(_)
             | Self::SignedUp { .. }
             | Self::SignedIn { .. }
-            | Self::PasswordSet { .. } => 4,
+            | Self::PasswordSet { .. }
+            | Self::DeviceWithdrawn { .. }
+            | Self::Restored { .. } => 4,
         }
     }
 

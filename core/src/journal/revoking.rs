@@ -1,4 +1,4 @@
-//! Which devices the fold takes back, and which revocation lists it takes down: RV-01 to RV-07 of `fold.rs`, rules 3.
+//! Which devices the fold takes back, and which revocation lists it takes down: RV-01 to RV-08 of `fold.rs`, rules 3 and 4.
 //!
 //! A device is revoked for ever, and with it every certificate that it has: the log gets a leaf for each that has not ended
 //! by then, since each is one that somebody may still be shown; for a device that has only old ones, one leaf for the newest,
@@ -13,7 +13,8 @@ use crate::id::{DeviceName, Serial};
 use crate::limits::LIST_KEPT;
 use crate::pki::crl::ListFacts;
 use crate::time::Wall;
-use crate::tlog::{Leaf, ReasonCode};
+use crate::tlog::{Endorsement, Leaf, ReasonCode};
+use crate::wire::Code;
 
 /// Revoked certificates on all lists together, by the rules of version 3.
 pub(super) const REVOKED_MAX_V3: usize = 400;
@@ -34,6 +35,21 @@ pub enum RevokeRefusal {
     Reason,
     /// RV-05.
     ListsFull,
+    /// RV-08.
+    NotTheirs,
+}
+
+impl RevokeRefusal {
+    /// What the user's device is told that has asked.
+    pub fn code(self) -> Code {
+        match self {
+            Self::UnknownDevice => Code::NO_SUCH_DEVICE,
+            Self::Before => Code::REVOKED_BEFORE,
+            Self::LastDevice => Code::LAST_DEVICE,
+            Self::Reason | Self::NotTheirs => Code::WITHDRAWAL_REFUSED,
+            Self::ListsFull => Code::REVOKED_TOO_MANY,
+        }
+    }
 }
 
 impl fmt::Display for RevokeRefusal {
@@ -49,6 +65,7 @@ impl fmt::Display for RevokeRefusal {
                 "the lists of revoked certificates are full: revoke it when some of those on them have expired, and until \
                  then let nobody trust the device"
             }
+            Self::NotTheirs => "that was not asked for by a device of the same user that made its own key",
         })
     }
 }
@@ -81,6 +98,38 @@ pub fn may_revoke(
 pub(super) fn have_room(state: &State, names: &[DeviceName], at: Wall) -> bool {
     let listed = |name| certificates(state, name).filter(|(_, progress)| is_listed(progress, at)).count();
     state.revocations(at).count() + names.iter().map(listed).sum::<usize>() <= REVOKED_MAX_V3
+}
+
+/// The same for somebody who asks for a device of their own (RV-08).
+pub fn may_withdraw(
+    state: &State,
+    name: &DeviceName,
+    revoked: Revoked,
+    force: bool,
+    word: &Endorsement,
+) -> Result<(), RevokeRefusal> {
+    let by = DeviceName { user: name.user.clone(), device: word.by.clone() };
+    let known = state.device(&by).filter(|device| device.key == word.key.id() && device.revoked.is_none());
+    let (Some(_), Some(realm)) = (known, state.realm.as_ref()) else { return Err(RevokeRefusal::NotTheirs) };
+    may_revoke(state, name, revoked.reason, force, revoked.at)?;
+    // The signature last: whoever asks for what is refused anyway costs no more than a look.
+    if word.withdraws(&realm.realm, name, revoked.reason) { Ok(()) } else { Err(RevokeRefusal::NotTheirs) }
+}
+
+/// Somebody takes back a device of their own: the log says so first, by whose word, and then as of any other.
+pub(super) fn withdrawn_v4(
+    state: &mut State,
+    name: &DeviceName,
+    revoked: Revoked,
+    force: bool,
+    endorsement: Endorsement,
+) -> Outcome {
+    if let Err(refusal) = may_withdraw(state, name, revoked, force, &endorsement) {
+        return Outcome::NotRevoked(refusal);
+    }
+    let Revoked { reason, at } = revoked;
+    state.log.other(Leaf::Withdrawal { name: name.clone(), reason, endorsement, at });
+    device_v3(state, name, revoked, force)
 }
 
 pub(super) fn device_v3(state: &mut State, name: &DeviceName, revoked: Revoked, force: bool) -> Outcome {

@@ -107,7 +107,7 @@ pub struct Revocation {
 pub struct ListPlace {
     /// Its place in the journal.
     pub n: u64,
-    /// Its number.
+    /// Its number; after a restoration, one that no list from before it has.
     pub number: u64,
     /// From when it is.
     pub this_update: Wall,
@@ -277,6 +277,11 @@ impl State {
     /// The transparency log.
     pub fn log(&self) -> &Tree {
         &self.log.tree
+    }
+
+    /// Where the log says that it goes on from an older one, and what it says there: the newest first.
+    pub fn generations(&self) -> impl Iterator<Item = (u64, Leaf)> + '_ {
+        self.log.generations().filter_map(|index| Some((index, self.leaf(index)?)))
     }
 
     /// Where the log has a certificate, and what it says of it, once it was signed.

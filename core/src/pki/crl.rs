@@ -65,6 +65,12 @@ impl ListFacts {
     }
 }
 
+/// The certificates on a list in DER, whose it may be: checked by nobody. `None` if it is none in form.
+pub fn listed(der: &[u8]) -> Option<Vec<Serial>> {
+    let parsed = parse(der)?;
+    parsed.iter_revoked_certificates().take(REVOKED_MAX).map(|line| Serial::from_content(line.raw_serial())).collect()
+}
+
 fn parse(der: &[u8]) -> Option<CertificateRevocationList<'_>> {
     if der.len() > LIST_BYTES_MAX {
         return None;

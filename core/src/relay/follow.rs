@@ -10,7 +10,7 @@ use crate::journal::State;
 use crate::limits::LOG_PAGE_MAX;
 use crate::pki::Issuers;
 use crate::tlog::Keeper;
-use crate::tlog::keeper::{lineage, proof};
+use crate::tlog::keeper::{generations, lineage, proof};
 use crate::wire::Frame;
 use crate::wire::log::{LogPage, LogProof};
 use crate::wire::relay::RelayEvent;
@@ -37,6 +37,12 @@ impl Followers {
     /// A device that has seen so much follows on.
     pub(super) fn follow(&mut self, conn: ConnId, seen: u64, books: &mut Books<'_>, out: &mut Effects) {
         let tree = books.state.log();
+        if !self.shown.contains_key(&conn) {
+            let generations = generations(books.state);
+            if !generations.0.is_empty() {
+                out.send(conn, Frame::message(&RelayEvent::Generations(generations)));
+            }
+        }
         out.send(conn, Frame::message(&RelayEvent::Log(books.keeper.head(tree, seen))));
         self.shown.insert(conn, tree.size());
     }

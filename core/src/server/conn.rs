@@ -13,7 +13,7 @@ use super::strangers::Source;
 use super::{Output, Server, Wake};
 use crate::effect::{Note, Renewed, Turn};
 use crate::fault::{CloseReason, Fault};
-use crate::id::{ConnId, DeviceName, StretchId};
+use crate::id::{ConnId, StretchId};
 use crate::limits::{LINGER_TIME_MAX, STRANGERS_NOTE_SPAN, WAITING_TIME_MAX};
 use crate::link::{Link, LinkEvent, OutboxFull};
 use crate::password::Stretched;
@@ -234,9 +234,8 @@ impl Server {
                 }
                 let request: RelayRequest = decode(message)?;
                 if let RelayRequest::Devices(request) = request {
-                    let is_online = |device: &DeviceName| self.relay.is_present(device);
-                    let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
-                    self.ca.devices(admitted, request, &is_online, turn);
+                    let admitted = admitted.clone();
+                    self.own_devices(&admitted, request, now, rng);
                     return Ok(());
                 }
                 if let RelayRequest::Renew { ask } = request {
@@ -249,6 +248,9 @@ impl Server {
                     let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
                     self.ca.set_password(ask, admitted, password, turn);
                     return Ok(());
+                }
+                if let RelayRequest::ListsBefore(lists) = &request {
+                    return self.lists_before(lists, now);
                 }
                 let attends = matches!(request, RelayRequest::Attend { .. });
                 self.relay.request(admitted, request, &mut self.ca.books(&self.state), now, &mut self.effects)?;

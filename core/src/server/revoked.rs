@@ -3,11 +3,14 @@
 use super::conn::{Conn, Stage};
 use super::{Server, Wake};
 use crate::effect::Note;
+use crate::fault::Fault;
 use crate::id::{AppendId, ConnId, DeviceName};
 use crate::journal::Outcome;
 use crate::pki::facts::issuer_of;
 use crate::revoker::Follows;
+use crate::revoker::again::forgotten;
 use crate::time::Now;
+use crate::wire::revocation::SignedLists;
 
 impl Server {
     /// The journal has a record of the revoker's.
@@ -24,6 +27,21 @@ impl Server {
         }
         self.revoker.finish(self.ca.authority(), &self.state, now.wall, &mut self.effects);
         self.watch_lists(now);
+    }
+
+    /// A device shows lists from before: what they revoke and a restored journal has forgotten is revoked again.
+    pub(super) fn lists_before(&mut self, lists: &SignedLists, now: Now) -> Result<(), Fault> {
+        lists.check()?;
+        let records = forgotten(lists, &self.state, self.ca.authority(), now.wall).map_err(|_| Fault::Lists)?;
+        if !records.is_empty() {
+            self.effects.note(Note::Alarm(format!(
+                "a member has a revocation list with {} devices on it of which the journal had forgotten: they are revoked \
+                 again",
+                records.len()
+            )));
+            self.revoker.revoke_again(records, &mut self.effects);
+        }
+        Ok(())
     }
 
     /// These devices were revoked as another one has taken their place.

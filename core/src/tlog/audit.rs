@@ -106,7 +106,8 @@ impl Audit {
                 | Leaf::RelayCertificate { .. }
                 | Leaf::Revocation { .. }
                 | Leaf::Rotation { .. }
-                | Leaf::Generation { .. } => false,
+                | Leaf::Generation { .. }
+                | Leaf::Withdrawal { .. } => false,
             })
         };
         let by = |leaf: &&Leaf| {

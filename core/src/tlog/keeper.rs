@@ -11,7 +11,8 @@ use super::leaf::Leaf;
 use super::tree::Tree;
 use crate::id::Serial;
 use crate::journal::State;
-use crate::wire::log::{Lineage, LogHead, LogProof};
+use crate::limits::GENERATIONS_SHOWN_MAX;
+use crate::wire::log::{Generations, Lineage, LogHead, LogProof};
 
 /// The keeper of a realm's log.
 #[derive(Debug)]
@@ -49,8 +50,46 @@ pub fn lineage(state: &State, serial: Serial) -> Lineage {
     Lineage(entries.iter().filter_map(|(index, leaf)| proof(state.log(), *index, leaf)).collect())
 }
 
+/// From which older logs this one goes on, under the tree as it is.
+pub fn generations(state: &State) -> Generations {
+    let newest = state.generations().take(GENERATIONS_SHOWN_MAX);
+    Generations(newest.filter_map(|(index, leaf)| proof(state.log(), index, &leaf)).collect())
+}
+
 /// What a leaf says, and the proof that it stands at `index` of the tree as it is.
 pub fn proof(tree: &Tree, index: u64, leaf: &Leaf) -> Option<LogProof> {
     let inclusion = tree.inclusion(index, tree.size())?;
     Some(LogProof { leaf: ByteBuf::from(leaf.encode()), inclusion })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
+mod tests {
+    use super::*;
+    use crate::fault::Fault;
+    use crate::id::{Fingerprint, Realm};
+    use crate::journal::Record;
+    use crate::testing::START;
+    use crate::tlog::NoteName;
+
+    #[test]
+    fn only_the_newest_restorations_are_shown() {
+        let mut state = State::new(100);
+        let realm = Realm::default();
+        let founded = Record::RealmFounded { realm: realm.clone(), root: Fingerprint([7; 32]), at: START };
+        state.apply(1, &founded.encode()).unwrap();
+        for n in 1..=10 {
+            state.apply(n + 1, &Record::Restored { previous: n, at: START }.encode()).unwrap();
+        }
+        let mut shown = generations(&state);
+        assert_eq!((shown.0.len(), shown.check()), (GENERATIONS_SHOWN_MAX, Ok(())));
+        let previous = |proof: &LogProof| {
+            let Ok(Leaf::Generation { previous, .. }) = Leaf::decode(&proof.leaf) else { panic!("no restoration") };
+            previous
+        };
+        assert_eq!(previous(&shown.0[0]), NoteName::of_log(&realm, 10), "the newest first");
+        assert_eq!(previous(&shown.0[7]), NoteName::of_log(&realm, 3));
+        shown.0.push(shown.0[0].clone());
+        assert_eq!(shown.check(), Err(Fault::Malformed));
+    }
 }

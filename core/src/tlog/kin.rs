@@ -4,13 +4,14 @@
 //! | --- | --- |
 //! | what this device did itself; a device that one of theirs has endorsed | nothing new |
 //! | a recovery key that another device of theirs has made; a device by the user's newest recovery key | to be told: a paper can be read by others |
-//! | anything else: also by a key or device that no longer counts, and a revocation | an alarm |
+//! | that another device of theirs has taken one back; the revocations that follow are nothing new | to be told |
+//! | anything else: also by a key or device that no longer counts, and a revocation that none of theirs asked for | an alarm |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::leaf::{Basis, Certified, Endorsement, Leaf};
+use super::leaf::{Basis, Certified, Endorsement, Leaf, ReasonCode};
 use crate::id::{DeviceLabel, DeviceName, KeyId, Realm, UserName};
 use crate::limits::DEVICES_PER_USER_MAX;
 
@@ -45,6 +46,22 @@ pub struct Kin {
     recovery: Option<KeyId>,
     /// Whether this device's own first entry was read: what stands before it, its person knew when it became theirs.
     is_born: bool,
+    /// Those that one of them has taken back: a name is given once.
+    withdrawn: BTreeSet<DeviceLabel>,
+}
+
+/// The kin of a reading that was kept when devices were taken back by the operator alone.
+#[derive(Deserialize)]
+pub(super) struct KinWithoutWithdrawals {
+    devices: BTreeMap<KeyId, DeviceLabel>,
+    recovery: Option<KeyId>,
+    is_born: bool,
+}
+
+impl From<KinWithoutWithdrawals> for Kin {
+    fn from(KinWithoutWithdrawals { devices, recovery, is_born }: KinWithoutWithdrawals) -> Self {
+        Self { devices, recovery, is_born, withdrawn: BTreeSet::new() }
+    }
 }
 
 impl Kin {
@@ -52,12 +69,12 @@ impl Kin {
     pub fn of<'a>(row: impl IntoIterator<Item = &'a Leaf>) -> Self {
         let certified = row.into_iter().filter_map(Leaf::certified);
         let devices = certified.map(|certified| (certified.key, certified.name.device.clone())).collect();
-        Self { devices, recovery: None, is_born: false }
+        Self { devices, ..Self::default() }
     }
 
     /// The kin of a reading that was kept when there were no recovery keys.
     pub(super) fn without_recovery(devices: BTreeMap<KeyId, DeviceLabel>) -> Self {
-        Self { devices, recovery: None, is_born: true }
+        Self { devices, is_born: true, ..Self::default() }
     }
 
     /// Takes an act of the log in: what it is to this device.
@@ -72,8 +89,9 @@ impl Kin {
                 // What it vouches for from here on, nobody has asked for.
                 self.devices.retain(|_, device| *device != name.device);
                 // Those of their devices that were there have heard of it.
-                if self.is_born { Heard::Strange } else { Heard::Known }
+                if self.is_born && !self.withdrawn.contains(&name.device) { Heard::Strange } else { Heard::Known }
             }
+            Leaf::Withdrawal { name, reason, endorsement, .. } => self.withdrawal(name, *reason, endorsement, own),
             Leaf::IssuingCa { .. }
             | Leaf::RelayCertificate { .. }
             | Leaf::Rotation { .. }
@@ -83,7 +101,7 @@ impl Kin {
 
     /// Whether the log's row of this device can be kept.
     pub fn fits(&self) -> bool {
-        self.devices.len() <= DEVICES_PER_USER_MAX
+        self.devices.len() <= DEVICES_PER_USER_MAX && self.withdrawn.len() <= DEVICES_PER_USER_MAX
     }
 
     fn certified(&mut self, certified: &Certified, own: Owner<'_>) -> Heard {
@@ -114,6 +132,21 @@ impl Kin {
         }
         self.recovery = Some(key);
         if self.is_born && word.key.id() != own.key { Heard::Told } else { Heard::Known }
+    }
+
+    /// Also where it is the device itself: its own revocations, which follow, take its word away.
+    fn withdrawal(&mut self, name: &DeviceName, reason: ReasonCode, word: &Endorsement, own: Owner<'_>) -> Heard {
+        let vouched =
+            self.is_kin(word.key.id(), &word.by, own) && word.withdraws(own.realm, name, reason) && self.has_room(name);
+        if !vouched {
+            return Heard::Strange;
+        }
+        self.withdrawn.insert(name.device.clone());
+        if self.is_born && word.key.id() != own.key { Heard::Told } else { Heard::Known }
+    }
+
+    fn has_room(&self, name: &DeviceName) -> bool {
+        self.withdrawn.len() < DEVICES_PER_USER_MAX || self.withdrawn.contains(&name.device)
     }
 
     fn is_kin(&self, key: KeyId, device: &DeviceLabel, own: Owner<'_>) -> bool {

@@ -87,13 +87,24 @@ pub enum Leaf {
         /// When.
         at: Wall,
     },
-    /// This log goes on where an older one ended: the server was restored from a backup. Always a log's first leaf, and
-    /// not in a realm's first log.
+    /// This log goes on from an older one: the server was restored from a backup. What stands before it, the older one has
+    /// at the same places.
     Generation {
         /// The older log.
         previous: NoteName,
-        /// What of it the backup still had.
+        /// What of it the backup still had: all that stands before this leaf.
         head: Head,
+        /// When.
+        at: Wall,
+    },
+    /// A user takes back a device of theirs. The revocations of its certificates come after it.
+    Withdrawal {
+        /// Which device.
+        name: DeviceName,
+        /// Why.
+        reason: ReasonCode,
+        /// One of the user's devices says so: otherwise it would be the operator's doing.
+        endorsement: Endorsement,
         /// When.
         at: Wall,
     },
@@ -143,7 +154,7 @@ pub enum Basis {
     Reissue,
 }
 
-/// A device's word for a key of its own user.
+/// A device's word for a key of its own user, or against a device of theirs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endorsement {
     /// The device that gives it.
@@ -258,7 +269,7 @@ impl Leaf {
     pub fn about(&self) -> Option<&UserName> {
         match self {
             Self::DeviceCertificate(certified) => Some(&certified.name.user),
-            Self::Revocation { name, .. } => Some(&name.user),
+            Self::Revocation { name, .. } | Self::Withdrawal { name, .. } => Some(&name.user),
             Self::RecoveryKey { user, .. } => Some(user),
             Self::IssuingCa { .. }
             | Self::RelayCertificate { .. }
@@ -276,7 +287,8 @@ impl Leaf {
             | Self::Revocation { .. }
             | Self::Rotation { .. }
             | Self::RecoveryKey { .. }
-            | Self::Generation { .. } => None,
+            | Self::Generation { .. }
+            | Self::Withdrawal { .. } => None,
         }
     }
 
@@ -289,7 +301,8 @@ impl Leaf {
             | Self::Revocation { at, .. }
             | Self::Rotation { at, .. }
             | Self::RecoveryKey { at, .. }
-            | Self::Generation { at, .. } => *at,
+            | Self::Generation { at, .. }
+            | Self::Withdrawal { at, .. } => *at,
         }
     }
 }

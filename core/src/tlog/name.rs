@@ -1,7 +1,7 @@
 //! The names in signed notes: of a log, which is its checkpoints' origin, and of a key that signs notes.
 //!
 //! A realm's log is `relay.<realm>/log/<incarnation>`, the incarnation being that of the server's store in 16 hexadecimal
-//! digits (design 3). A server that is restored from a backup begins a log of another name, so that two honest histories
+//! digits (design 3). A server that is restored from a backup goes on under another name, so that two honest histories
 //! are never taken for one log that shows two faces. It is no count of restorations: two restorations of one backup
 //! would both come to the same number, and the operator would stand accused by their own members.
 
@@ -29,6 +29,12 @@ impl NoteName {
     /// The log of a realm in this incarnation of its server's store.
     pub fn of_log(realm: &Realm, incarnation: u64) -> Self {
         Self(format!("{}/log/{incarnation:016x}", realm.relay_name()))
+    }
+
+    /// What tells a log from the others of its realm: the last part of its name, which an operator reads out and a person
+    /// types.
+    pub fn generation(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
     }
 
     /// A device as one that cosigns.
@@ -73,6 +79,7 @@ mod tests {
     fn a_log_is_named_after_its_realm_and_the_life_of_its_store() {
         let log = NoteName::of_log(&Realm::default(), 0x1234);
         assert_eq!(log.as_str(), "relay.chat.internal/log/0000000000001234");
+        assert_eq!(log.generation(), "0000000000001234");
         let device = NoteName::of_device(&device_name("alice", "laptop"), &Realm::default());
         assert_eq!(device.as_str(), "laptop.alice.chat.internal");
         let longest = Realm::parse(&format!("{}.{}", "a".repeat(REALM_BYTES_MAX - 33), "b".repeat(32))).unwrap();

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::AuditRefusal;
 use super::frontier::Frontier;
 use super::hash::{HASH_BYTES, Hash};
-use super::kin::{Heard, Kin, Owner};
+use super::kin::{Heard, Kin, KinWithoutWithdrawals, Owner};
 use super::leaf::Leaf;
 use super::name::NoteName;
 use super::tree::Head;
@@ -30,8 +30,10 @@ use crate::id::{DeviceLabel, KeyId};
 use crate::limits::{READING_BYTES_MAX, UNASKED_KEPT_MAX};
 
 /// The encoding that this program writes.
-pub const FORMAT: u8 = 3;
-/// The one before it, which knew no recovery keys.
+pub const FORMAT: u8 = 4;
+/// The one before it, which knew of nobody who takes back a device of their own.
+const FORMAT_WITHOUT_WITHDRAWALS: u8 = 3;
+/// The one before that, which knew no recovery keys.
 const FORMAT_WITHOUT_RECOVERY: u8 = 2;
 /// The one before that, which knew no kin.
 const FORMAT_WITHOUT_KIN: u8 = 1;
@@ -69,17 +71,17 @@ struct Stand {
 
 /// A reading as it was kept before, with what its program knew of kin.
 #[derive(Deserialize)]
-struct Older<K> {
+struct Older<K, U = OlderUnasked> {
     log: NoteName,
     acknowledged: u64,
-    sure: OlderStand<K>,
-    ahead: Option<OlderStand<K>>,
+    sure: OlderStand<K, U>,
+    ahead: Option<OlderStand<K, U>>,
 }
 
 #[derive(Deserialize)]
-struct OlderStand<K> {
+struct OlderStand<K, U> {
     read: Frontier,
-    found: Vec<OlderUnasked>,
+    found: Vec<U>,
     kin: K,
 }
 
@@ -110,16 +112,20 @@ impl From<Devices> for Kin {
     }
 }
 
-impl<K: Into<Kin>> From<OlderStand<K>> for Stand {
-    fn from(OlderStand { read, found, kin }: OlderStand<K>) -> Self {
-        let found =
-            found.into_iter().map(|OlderUnasked { log, index, leaf }| Unasked { log, index, leaf, is_alarm: true });
-        Self { read, found: found.collect(), kin: kin.into() }
+impl From<OlderUnasked> for Unasked {
+    fn from(OlderUnasked { log, index, leaf }: OlderUnasked) -> Self {
+        Self { log, index, leaf, is_alarm: true }
     }
 }
 
-impl<K: Into<Kin>> From<Older<K>> for Reading {
-    fn from(Older { log, acknowledged, sure, ahead }: Older<K>) -> Self {
+impl<K: Into<Kin>, U: Into<Unasked>> From<OlderStand<K, U>> for Stand {
+    fn from(OlderStand { read, found, kin }: OlderStand<K, U>) -> Self {
+        Self { read, found: found.into_iter().map(U::into).collect(), kin: kin.into() }
+    }
+}
+
+impl<K: Into<Kin>, U: Into<Unasked>> From<Older<K, U>> for Reading {
+    fn from(Older { log, acknowledged, sure, ahead }: Older<K, U>) -> Self {
         Self { log, acknowledged, sure: sure.into(), ahead: ahead.map(Stand::from) }
     }
 }
@@ -159,14 +165,21 @@ impl Reading {
     }
 
     /// The same person's reading of this log, from its first leaf on if it is another one. What was found in the one before
-    /// is kept.
+    /// is kept, and not found again in the `same` first leaves, which both logs have.
     #[must_use]
-    pub fn of(self, log: NoteName) -> Self {
+    pub fn of(self, log: NoteName, same: u64) -> Self {
         if self.log == log {
             return self;
         }
+        let acknowledged = self.sure().max(self.acknowledged).min(same);
         let sure = Stand { read: Frontier::default(), ..self.sure };
-        Self { log, acknowledged: 0, sure, ahead: None }
+        Self { log, acknowledged, sure, ahead: None }
+    }
+
+    /// The same reading of a log that has all that was read, at its places.
+    #[must_use]
+    pub fn carried_on(self, log: NoteName) -> Self {
+        Self { log, ..self }
     }
 
     /// Which log is read.
@@ -292,6 +305,7 @@ impl Reading {
         let reading: Self = match format {
             FORMAT_WITHOUT_KIN => whole::<Older<NoKin>>(body)?.into(),
             FORMAT_WITHOUT_RECOVERY => whole::<Older<Devices>>(body)?.into(),
+            FORMAT_WITHOUT_WITHDRAWALS => whole::<Older<KinWithoutWithdrawals, Unasked>>(body)?.into(),
             _ => whole(body)?,
         };
         let stands = || std::iter::once(&reading.sure).chain(&reading.ahead);

@@ -221,6 +221,13 @@ impl View {
         Ok(Advance::Moved { from: ours.size })
     }
 
+    /// Whether a checkpoint of another log has all that this view has seen, at its places: then nothing is lost by going on
+    /// with that one. A server that was restored from a backup has such a log for whoever had seen no more than the backup.
+    pub fn is_continued_by(&self, other: &VerifiedCheckpoint, proof: Option<&ConsistencyProof>) -> bool {
+        let (ours, theirs) = (self.newest.head(), other.head());
+        ours == theirs || (ours.size < theirs.size && proved(ours, theirs, proof) == Some(Ok(())))
+    }
+
     /// Believes that an act is in the log, if the proof shows it under the newest checkpoint.
     pub fn believe(&self, leaf: &Leaf, proof: &InclusionProof) -> Result<Included, ProofRefusal> {
         proof.check(leaf.leaf_hash(), self.newest.head())?;

@@ -105,9 +105,15 @@ codes! {
     ELSEWHERE = 311, "taken on another device";
     CHANGED = 312, "they have met somebody else under this name, and have not accepted the change";
 
-    // 318: one's own recovery key
+    // 318: one's own recovery key and devices
     RECOVERY_REFUSED = 318, "the recovery key was not taken: only a device of the user that made its own key can vouch for it";
     RECOVERY_TOO_OFTEN = 319, "too many recovery codes were made in a day: make the next one tomorrow";
+    NO_SUCH_DEVICE = 320, "you have no such device: client devices lists yours";
+    REVOKED_BEFORE = 321, "that device was revoked before, and nothing takes that back";
+    LAST_DEVICE = 322, "that is your last device, and no recovery code brings you back: make one by client recover --new, or say --force";
+    WITHDRAWAL_REFUSED = 323, "a device is taken back by a device of the same user that made its own key by `client join`, and for a reason for devices";
+    REVOKED_TOO_MANY = 324, "the lists of revoked certificates are full: ask the operator, and until then let nobody trust the device";
+    LISTS_UNSIGNED = 325, "the device is revoked and out, but the lists that tell everybody could not be signed: ask the operator";
 }
 
 impl fmt::Display for Code {

@@ -9,7 +9,7 @@ use crate::limits::{DEVICES_PER_USER_MAX, WAITING_PER_USER_MAX};
 use crate::pki::Spki;
 use crate::pki::comparison::{Commitment, ComparisonNonce};
 use crate::time::Wall;
-use crate::tlog::Endorsement;
+use crate::tlog::{Endorsement, ReasonCode};
 
 /// What a device asks about the devices of its own user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,31 @@ pub enum DevicesRequest {
         /// The word for it, which holds for this key alone.
         endorsement: Box<Endorsement>,
     },
+    /// Takes a device of the user's back: another one, or the one that asks.
+    Withdraw {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Which.
+        device: DeviceLabel,
+        /// Why.
+        reason: ReasonCode,
+        /// Whether nothing may be left to the user.
+        force: bool,
+        /// The word of the device that asks, which holds for this device and reason alone.
+        endorsement: Box<Endorsement>,
+    },
+    /// Asks how many of those who are present go by the revocation lists of this number.
+    Acted {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// The number.
+        number: u64,
+    },
+    /// Asks whether a recovery key of the user's counts.
+    Recovery {
+        /// Echoed in the answer.
+        ask: AskId,
+    },
 }
 
 /// What the relay says about them. What comes to nothing is a [`super::relay::RelayEvent::Refused`].
@@ -85,6 +110,29 @@ pub enum DevicesEvent {
     Waits {
         /// Which.
         device: DeviceLabel,
+    },
+    /// The device was taken back, and everybody who is present is told by lists of this number.
+    Withdrawn {
+        /// As asked.
+        ask: AskId,
+        /// The number.
+        number: u64,
+    },
+    /// Who goes by the lists that were asked about.
+    Acted {
+        /// As asked.
+        ask: AskId,
+        /// So many devices that are present do.
+        acted: u32,
+        /// And so many do not yet.
+        left: u32,
+    },
+    /// The user's recovery key.
+    Recovery {
+        /// As asked.
+        ask: AskId,
+        /// Which device has made the one that counts, and when; nothing if none does.
+        armed: Option<(DeviceLabel, Wall)>,
     },
 }
 
@@ -126,7 +174,12 @@ impl DevicesEvent {
                 let fits = own.len() <= DEVICES_PER_USER_MAX && waiting.len() <= WAITING_PER_USER_MAX;
                 if fits { Ok(()) } else { Err(Fault::Malformed) }
             }
-            Self::Compared { .. } | Self::Done { .. } | Self::Waits { .. } => Ok(()),
+            Self::Compared { .. }
+            | Self::Done { .. }
+            | Self::Waits { .. }
+            | Self::Withdrawn { .. }
+            | Self::Acted { .. }
+            | Self::Recovery { .. } => Ok(()),
         }
     }
 }

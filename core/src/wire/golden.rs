@@ -8,7 +8,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 use super::devices::{DevicesEvent, DevicesRequest, OwnDevice, WaitingDevice};
 use super::enrol::{Certified, Enrol, EnrolEvent, EnrolRequest, Renew, SignUp};
 use super::frame::decode;
-use super::log::{self, LogHead, LogPage, LogProof};
+use super::log::{self, Generations, LogHead, LogPage, LogProof};
 use super::peer::{Nonce, PeerMessage};
 use super::relay::{Person, RelayEvent, RelayRequest, Welcome};
 use super::revocation::{SignedList, SignedLists};
@@ -20,7 +20,7 @@ use crate::pki::SecretKey;
 use crate::pki::comparison::ComparisonNonce;
 use crate::testing::{device_name, from_hex, rng, to_hex};
 use crate::time::Wall;
-use crate::tlog::{ConsistencyProof, Endorsement, Hash, InclusionProof};
+use crate::tlog::{ConsistencyProof, Endorsement, Hash, InclusionProof, ReasonCode};
 
 /// Every line of the file, and whether each was looked at.
 struct Golden(Vec<(&'static str, &'static str, bool)>);
@@ -83,6 +83,18 @@ fn devices(golden: &mut Golden, ask: AskId) {
     let word = Endorsement::arm(word.1, &word.0, &Realm::default(), &device_name("alice", "x").user, arming.id());
     let arm = DevicesRequest::Arm { ask, key: arming, endorsement: Box::new(word) };
     golden.check("request.devices.arm", &devices(arm));
+    let (reason, phone_name) = (ReasonCode::new(1).unwrap(), device_name("alice", "phone"));
+    let word = Endorsement::withdraw(by.clone(), &own, &Realm::default(), &phone_name, reason);
+    let endorsement = Box::new(word);
+    let withdraw = DevicesRequest::Withdraw { ask, device: phone.clone(), reason, force: true, endorsement };
+    golden.check("request.devices.withdraw", &devices(withdraw));
+    golden.check("request.devices.acted", &devices(DevicesRequest::Acted { ask, number: 1_800_000_000 }));
+    let withdrawn = DevicesEvent::Withdrawn { ask, number: 1_800_000_000 };
+    golden.check("event.devices.withdrawn", &RelayEvent::Devices(withdrawn));
+    golden.check("request.devices.recovery", &devices(DevicesRequest::Recovery { ask }));
+    let armed = Some((by.clone(), since));
+    golden.check("event.devices.recovery", &RelayEvent::Devices(DevicesEvent::Recovery { ask, armed }));
+    golden.check("event.devices.acted", &RelayEvent::Devices(DevicesEvent::Acted { ask, acted: 300, left: 2 }));
     let listed = OwnDevice { device: phone.clone(), key, since, endorsed_by: Some(by), online: true, revoked: false };
     let key = ByteArray::new(own.spki().ed25519_bytes().unwrap());
     let waits = WaitingDevice { device: phone.clone(), key, commitment: nonce.commitment(), since };
@@ -91,6 +103,15 @@ fn devices(golden: &mut Golden, ask: AskId) {
     golden.check("event.devices.compared", &RelayEvent::Devices(DevicesEvent::Compared { ask, nonce }));
     golden.check("event.devices.done", &RelayEvent::Devices(DevicesEvent::Done { ask }));
     golden.check("event.devices.waits", &RelayEvent::Devices(DevicesEvent::Waits { device: phone }));
+}
+
+/// What is said about revocation lists.
+fn lists(golden: &mut Golden) -> SignedLists {
+    let bytes = |n: usize| ByteBuf::from(vec![0xab; n]);
+    let lists = SignedLists(vec![SignedList { issuing: bytes(2), list: bytes(3) }]);
+    golden.check("event.lists", &RelayEvent::Lists(lists.clone()));
+    golden.check("request.lists-before", &RelayRequest::ListsBefore(lists.clone()));
+    lists
 }
 
 /// What is said about passwords.
@@ -166,6 +187,7 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     let inclusion = InclusionProof::new(2, 4, vec![Hash([1; 32]), Hash([2; 32])]).unwrap();
     let proof = LogProof { leaf: bytes(4), inclusion };
     golden.check("event.proof", &RelayEvent::Proof { device: device.clone(), proof: proof.clone() });
+    golden.check("event.generations", &RelayEvent::Generations(Generations(vec![proof.clone()])));
     let in_extensions = Extensions(vec![head.extension(), proof.extension()]);
     golden.check("event.certificate.proved", &with(&certificate(true), in_extensions.clone()));
     assert_eq!(in_extensions.get(log::HEAD), Ok(Some(head)));
@@ -183,8 +205,7 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     };
     golden.check("event.welcome", &RelayEvent::Welcome(welcome));
     golden.check("request.listed", &RelayRequest::Listed { number: 1_800_000_000 });
-    let lists = SignedLists(vec![SignedList { issuing: bytes(2), list: bytes(3) }]);
-    golden.check("event.lists", &RelayEvent::Lists(lists.clone()));
+    let lists = lists(&mut golden);
     let with_lists = Extensions(vec![lists.extension()]);
     golden.check("enrol.welcome.lists", &EnrolEvent::Welcome { time: Wall(1_800_000_000), extensions: with_lists });
     golden.check("event.pong", &RelayEvent::Pong);

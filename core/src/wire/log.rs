@@ -5,8 +5,10 @@ use serde_bytes::ByteBuf;
 
 use super::Extension;
 use crate::fault::Fault;
-use crate::limits::{CERTIFICATE_BYTES_MAX, LEAF_BYTES_MAX, LINEAGE_MAX, LOG_PAGE_MAX, NOTE_BYTES_MAX};
-use crate::tlog::{ConsistencyProof, InclusionProof};
+use crate::limits::{
+    CERTIFICATE_BYTES_MAX, GENERATIONS_SHOWN_MAX, LEAF_BYTES_MAX, LINEAGE_MAX, LOG_PAGE_MAX, NOTE_BYTES_MAX,
+};
+use crate::tlog::{ConsistencyProof, InclusionProof, Leaf, NoteName, VerifiedCheckpoint};
 
 /// The extension that holds a [`LogHead`].
 pub const HEAD: u16 = 1;
@@ -39,6 +41,10 @@ pub struct LogProof {
 /// first one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage(pub Vec<LogProof>);
+
+/// From which older logs this one goes on: its own entries that say so, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generations(pub Vec<LogProof>);
 
 /// A page of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +93,29 @@ impl Lineage {
     /// As an extension, unless it is empty.
     pub fn extension(&self) -> Option<Extension> {
         (!self.0.is_empty()).then(|| extension(LINEAGE, self))
+    }
+}
+
+impl Generations {
+    /// Checks the bounds that the types do not hold.
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.0.len() > GENERATIONS_SHOWN_MAX {
+            return Err(Fault::Malformed);
+        }
+        self.0.iter().try_for_each(LogProof::check)
+    }
+
+    /// How much of the log `previous` this checkpoint's log goes on from, by an entry that is proved to be in it.
+    pub fn kept_of(&self, previous: &NoteName, under: &VerifiedCheckpoint) -> Option<u64> {
+        self.0.iter().find_map(|proof| {
+            let leaf = Leaf::decode(&proof.leaf).ok()?;
+            proof.inclusion.check(leaf.leaf_hash(), under.head()).ok()?;
+            if let Leaf::Generation { previous: from, head, .. } = leaf {
+                (from == *previous).then_some(head.size)
+            } else {
+                None
+            }
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::devices::{DevicesEvent, DevicesRequest};
-use super::log::{Lineage, LogHead, LogPage, LogProof};
+use super::log::{Generations, Lineage, LogHead, LogPage, LogProof};
 use super::revocation::SignedLists;
 use super::{Code, Extensions};
 use crate::fault::Fault;
@@ -104,6 +104,9 @@ pub enum RelayRequest {
         /// The password from then on.
         password: Password,
     },
+    /// Shows lists that had more on them than those which the relay has shown: what was revoked is to be revoked again, where
+    /// the relay was restored from a backup and has forgotten it.
+    ListsBefore(SignedLists),
 }
 
 impl RelayRequest {
@@ -114,6 +117,7 @@ impl RelayRequest {
             Self::Forward { bytes, .. } => forward_bounds(bytes),
             Self::Credit { bytes, .. } => credit_bounds(*bytes),
             Self::Password { password, .. } if !password.is_sound() => Err(Fault::Malformed),
+            Self::ListsBefore(lists) => lists.check(),
             Self::Ping
             | Self::Who { .. }
             | Self::Accept { .. }
@@ -261,6 +265,8 @@ pub enum RelayEvent {
         /// As asked.
         ask: AskId,
     },
+    /// From which older logs the one goes on whose head comes next. Not said where there are none.
+    Generations(Generations),
 }
 
 impl RelayEvent {
@@ -281,6 +287,7 @@ impl RelayEvent {
             Self::Devices(event) => event.check(),
             Self::Lineage(lineage) => lineage.check(),
             Self::Lists(lists) => lists.check(),
+            Self::Generations(generations) => generations.check(),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong

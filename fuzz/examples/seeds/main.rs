@@ -5,6 +5,7 @@
 
 mod certificates;
 mod links;
+mod logs;
 mod requests;
 mod wire;
 mod worlds;
@@ -24,6 +25,7 @@ fn main() -> std::io::Result<()> {
         ("invite_link", wire::links()),
         ("journal", wire::journals()),
         ("link", links::seeds()),
+        ("log", logs::seeds()),
         ("scenario", worlds::seeds()),
     ];
     all.extend(wire::messages());

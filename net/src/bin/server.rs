@@ -17,6 +17,7 @@ use net::config::layers::Flags;
 use net::config::server::{FILE, LISTEN, PUBLIC, REALM, SIGNUP, ServerConfig, TABLE};
 use net::exit::{self, Failure, print_line};
 use net::logging;
+use net::reason::reason;
 use net::server::admin::ask::{ask, mixed_up};
 use net::server::admin::protocol::{Reply, Request, UserEntry};
 use net::server::announce::Voice;
@@ -26,7 +27,7 @@ use net::server::{self, Options};
 use serde_json::json;
 
 /// The known words of later versions.
-const NOT_BUILT: [&str; 3] = ["backup", "check", "restore"];
+const NOT_BUILT: [&str; 1] = ["check"];
 
 /// A group's own chat server: its certificate authority, directory and relay
 #[derive(Debug, Parser)]
@@ -72,7 +73,7 @@ enum Command {
         target: revoke::Target,
         /// Why, as RFC 5280 names it: keyCompromise, superseded, cessationOfOperation, affiliationChanged,
         /// privilegeWithdrawn
-        #[arg(long, value_name = "REASON", default_value = "unspecified", value_parser = revoke::reason)]
+        #[arg(long, value_name = "REASON", default_value = "unspecified", value_parser = reason)]
         reason: ReasonCode,
         /// Say who of those who are online has acted, until all have
         #[arg(long)]
@@ -88,6 +89,32 @@ enum Command {
         /// Check first, by root.pem and log.pem of the data folder, that these entries and no others were signed
         #[arg(long)]
         verify: bool,
+    },
+    /// Copy the realm to a file, encrypted, while the server runs or not
+    Backup {
+        /// The file, which must not be there yet
+        file: PathBuf,
+        /// Leave the keys out, and don't encrypt: they have to be kept elsewhere
+        #[arg(long, conflicts_with = "passphrase_file")]
+        without_keys: bool,
+        /// A file of mode 600 whose first line is the new passphrase (/dev/fd/3 is a descriptor); asked for on a terminal
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Make a data folder of a backup; its log begins another generation, which whoever has seen more has to accept
+    Restore {
+        /// The backup
+        #[arg(required_unless_present = "in_place")]
+        file: Option<PathBuf>,
+        /// The folder that has the keys, for a backup without them
+        #[arg(long, value_name = "DIR")]
+        keys: Option<PathBuf>,
+        /// A file of mode 600 whose first line is the passphrase (/dev/fd/3 is a descriptor); asked for on a terminal
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// The data folder itself was put back to an older state by other means: only begin another generation
+        #[arg(long, conflicts_with_all = ["file", "keys", "passphrase_file"])]
+        in_place: bool,
     },
     /// Show what the server would run with, or an example of its config file
     Config {
@@ -238,6 +265,15 @@ fn carry_out(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Sessions) => server::show::sessions(&folder()?, json),
         Some(Command::Log { verify }) => server::log::show(&folder()?, verify, json),
+        Some(Command::Backup { file, without_keys, passphrase_file }) => {
+            server::backup::backup(&folder()?, &file, without_keys, passphrase_file.as_deref(), json)
+        }
+        Some(Command::Restore { file, keys, passphrase_file, in_place: _ }) => match file {
+            Some(file) => {
+                server::restore::restore(&folder()?, &file, keys.as_deref(), passphrase_file.as_deref(), json)
+            }
+            None => server::restore::in_place(&folder()?, json),
+        },
         Some(Command::Ca { command: CaCommand::Show }) => server::show::authority(&folder()?, json),
         Some(Command::Ca { command: CaCommand::List { expiring, user } }) => {
             server::show::certificates(&folder()?, user.as_ref(), expiring, json)

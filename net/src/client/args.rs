@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use countersign_core::tlog::ReasonCode;
 
 use crate::config::client::{PATH, WAIT};
 use crate::config::layers::Flags;
+use crate::reason::reason;
 
 /// Chat in which every person is who their certificate says they are
 #[derive(Debug, Parser)]
@@ -99,7 +101,7 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<LogCommand>,
     },
-    /// List the devices of this user, and let another one be one of them
+    /// List the devices of this user, let another one be one of them, or take one back
     #[command(args_conflicts_with_subcommands = true)]
     Devices {
         /// Print one JSON object a line
@@ -255,9 +257,28 @@ pub enum DevicesCommand {
         /// Which
         device: String,
     },
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Revoke(Later),
+    /// Take one of yours back, or this one: it is out at once, and stays out
+    Revoke(Revoke),
+}
+
+/// The words of `client devices revoke`.
+#[derive(Debug, clap::Args)]
+pub struct Revoke {
+    /// Which
+    pub device: String,
+    /// Why, as RFC 5280 names it: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or
+    /// privilegeWithdrawn
+    #[arg(long, value_name = "REASON", default_value = "unspecified", value_parser = reason)]
+    pub reason: ReasonCode,
+    /// Also where it is this very device, or your last one and no recovery code brings you back
+    #[arg(long)]
+    pub force: bool,
+    /// Wait until everybody who is online has acted, and say how many have
+    #[arg(long)]
+    pub wait: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The words of `client log`.
@@ -271,6 +292,11 @@ pub enum LogCommand {
         /// What it shows was looked at: the alarms about it end
         #[arg(long)]
         acknowledge: bool,
+    },
+    /// Go on with the log of a server that was restored from a backup, though it lacks what this device has seen
+    Accept {
+        /// The log's generation, as the operator says it: 16 digits and letters
+        generation: String,
     },
 }
 
@@ -345,7 +371,6 @@ mod tests {
             "client sendfile bob -x",
             "client verify bob",
             "client log check",
-            "client devices revoke phone",
             "client recover LINK --user alice --device desk",
             "client recover --new --recovery-file code",
         ] {

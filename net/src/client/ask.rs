@@ -4,9 +4,10 @@
 use std::io::{self, Write};
 
 use countersign_core::device::approve::Approval;
-use countersign_core::device::{Asked, Command, Device, Event, Input, Renewed};
+use countersign_core::device::{Asked, Command, Device, Event, Input, NotRenewed, Renewed};
+use countersign_core::fault::CloseReason;
 use countersign_core::time::Wall;
-use countersign_core::tlog::Unasked;
+use countersign_core::tlog::{NoteName, Unasked};
 
 use super::home::Stored;
 use super::reactor::Reactor;
@@ -27,10 +28,14 @@ pub struct Session<'a> {
     device: Device,
     world: &'a World,
     stored: &'a Stored,
+    /// Whether its person knows that the server was restored.
+    is_silent: bool,
     known: bool,
     lines: Option<Lines>,
-    /// Why the certificate was not renewed, if that was asked for.
-    not_renewed: Option<Failure>,
+    /// Why the certificate was not renewed, if it was to be.
+    not_renewed: Option<NotRenewed>,
+    /// Why the connection is over, if it is.
+    ended: Option<CloseReason>,
 }
 
 impl<'a> Session<'a> {
@@ -40,12 +45,41 @@ impl<'a> Session<'a> {
         stored: &'a Stored,
         talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let identity = stored.identity(world.now().wall)?;
+        Self::begin(world, stored, None, talk)
+    }
+
+    /// The same for a person who takes this log for the one that goes on from theirs.
+    pub fn accepting<T>(
+        world: &'a World,
+        stored: &'a Stored,
+        log: NoteName,
+        talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        Self::begin(world, stored, Some(log), talk)
+    }
+
+    fn begin<T>(
+        world: &'a World,
+        stored: &'a Stored,
+        accepted: Option<NoteName>,
+        talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut identity = stored.identity(world.now().wall)?;
+        let is_silent = accepted.is_some();
+        if let Some(log) = accepted {
+            identity.log.accept(log);
+        }
         let reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
         let device = Device::new(tls_env(), identity, false);
-        let mut session = Self { reactor, device, world, stored, known: false, lines: None, not_renewed: None };
+        let (known, lines, not_renewed, ended) = (false, None, None, None);
+        let mut session = Self { reactor, device, world, stored, is_silent, known, lines, not_renewed, ended };
         session.wish(Input::Start);
         let result = talk(&mut session);
+        if let Some(why) = session.not_renewed.take()
+            && !result.as_ref().is_err_and(|failure| repeats(failure, why))
+        {
+            warn(&why.to_string());
+        }
         session.leave(result.is_ok())?;
         result
     }
@@ -81,6 +115,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Why the connection is over, if it is.
+    pub fn ended(&self) -> Option<CloseReason> {
+        self.ended
+    }
+
     fn wish(&mut self, input: Input<'_>) {
         self.device.handle(input, self.reactor.now(), &mut OsEntropy);
     }
@@ -111,10 +150,13 @@ impl<'a> Session<'a> {
         let stored = self.stored;
         match event {
             Event::Asked(Asked::Unanswered) => {
-                return Err(self.not_renewed.take().unwrap_or_else(|| {
-                    let words = format!("the server at {} did not answer in time: try again", stored.endpoint);
-                    Failure::new(Exit::Unreachable, words)
-                }));
+                return Err(self.not_renewed.map_or_else(
+                    || {
+                        let words = format!("the server at {} did not answer in time: try again", stored.endpoint);
+                        Failure::new(Exit::Unreachable, words)
+                    },
+                    Failure::refused,
+                ));
             }
             Event::Asked(asked) => return Ok(Some(asked)),
             Event::Unasked(unasked) => alarm(stored, &unasked),
@@ -124,7 +166,9 @@ impl<'a> Session<'a> {
             }
             Event::Followed(followed) => logbook::keep(&stored.folder, &followed)?,
             Event::AnotherLog(followed) => {
-                let _ = writeln!(io::stderr().lock(), "warning: {}", logbook::ANOTHER);
+                if !self.is_silent {
+                    warn(&logbook::another(&followed));
+                }
                 logbook::keep(&stored.folder, &followed)?;
             }
             Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
@@ -133,13 +177,12 @@ impl<'a> Session<'a> {
                 return Err(Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}")));
             }
             Event::Offline(reason, _) | Event::GivenUp(reason) => {
+                self.ended = Some(reason);
                 let no_connection = self.reactor.no_connection();
                 return Err(outcome::of_connection(reason, &stored.endpoint, no_connection, self.known));
             }
-            Event::NotRenewed(why) => {
-                warn(&why.to_string());
-                self.not_renewed = Some(Failure::refused(why));
-            }
+            // Told when it is clear that the failure does not say it.
+            Event::NotRenewed(why) => self.not_renewed = Some(why),
             event @ (Event::Renewed(_) | Event::ServerClock(_)) => beside(event, stored, &self.reactor, self.world),
             Event::Here(_)
             | Event::Lapsed(_)
@@ -150,6 +193,16 @@ impl<'a> Session<'a> {
         }
         Ok(None)
     }
+}
+
+/// Whether a failure says why the certificate was not renewed: nobody is told the same twice.
+fn repeats(failure: &Failure, why: NotRenewed) -> bool {
+    let reason = match why {
+        NotRenewed::Refused(code) => code.to_string(),
+        NotRenewed::BadCertificate(refusal) => refusal.to_string(),
+        NotRenewed::Unanswered => why.to_string(),
+    };
+    failure.sentence.contains(&reason)
 }
 
 /// What comes beside the answer: what is kept, and said on the side.

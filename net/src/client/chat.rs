@@ -226,11 +226,11 @@ impl<R: Role> Chat<'_, R> {
             Event::Denied(id, denied) => self.role.denied(id, denied, &mut self.desk),
             Event::Followed(followed) => self.keep(&followed),
             Event::AnotherLog(followed) => {
-                self.desk.tell(Notice::Warning { reason: logbook::ANOTHER.to_owned() });
+                self.desk.tell(Notice::Warning { reason: logbook::another(&followed) });
                 self.keep(&followed);
             }
             Event::Unasked(unasked) => self.desk.tell(logbook::alarm(&self.stored.name.user, &unasked)),
-            Event::LogRefused(refusal @ LogRefusal::History(_)) => {
+            Event::LogRefused(refusal @ (LogRefusal::History(_) | LogRefusal::Restored(_))) => {
                 self.desk.finish(Err(logbook::refused(&self.stored.folder, &refusal)));
             }
             Event::Listed(lists) => {

@@ -9,6 +9,7 @@ use countersign_core::device::{Asked, Command};
 use countersign_core::id::DeviceLabel;
 use countersign_core::pki::Spki;
 use countersign_core::pki::comparison::ComparisonCode;
+use countersign_core::time::Wall;
 use countersign_core::wire::Code;
 use countersign_core::wire::devices::{OwnDevice, WaitingDevice};
 use serde_json::json;
@@ -25,10 +26,26 @@ const TRIES: usize = 3;
 /// Runs `client devices`.
 pub fn list(world: &World, json: bool) -> Result<(), Failure> {
     let stored = world.stored()?;
-    let answer = Session::over(world, &stored, |session| session.put(Command::Devices))?;
-    let Asked::Approval(Approval::Devices(own, waiting)) = answer else { return Err(unexpected(&answer)) };
+    let (devices, recovery) =
+        Session::over(world, &stored, |session| Ok((session.put(Command::Devices)?, session.put(Command::Recovery)?)))?;
+    let Asked::Approval(Approval::Devices(own, waiting)) = devices else { return Err(unexpected(&devices)) };
+    let Asked::Approval(Approval::Recovery(armed)) = recovery else { return Err(unexpected(&recovery)) };
     own.iter().try_for_each(|device| print(device, &stored, json))?;
-    waiting.iter().try_for_each(|device| print_waiting(device, world, json))
+    waiting.iter().try_for_each(|device| print_waiting(device, world, json))?;
+    print_recovery(armed.as_ref(), world, json)
+}
+
+/// Whether a recovery code counts: without one, the last device is the last way in.
+fn print_recovery(armed: Option<&(DeviceLabel, Wall)>, world: &World, json: bool) -> Result<(), Failure> {
+    if json {
+        let (by, since) = armed.map(|(by, since)| (by.to_string(), since.to_string())).unzip();
+        return print_line(json!({ "recovery_code": armed.is_some(), "made_by": by, "since": since }));
+    }
+    if let Some((by, since)) = armed {
+        return print_line(format_args!("recovery code: made by {by}, counts since {since}"));
+    }
+    let command = world.folder.command("recover --new");
+    print_line(format_args!("recovery code: none; to make one: {}", Plain(&command)))
 }
 
 /// Runs `client devices approve DEVICE`.
@@ -98,7 +115,7 @@ fn confirm(session: &mut Session<'_>, device: &DeviceLabel, code: ComparisonCode
     Err(Failure::refused(format_args!("{device} was not approved")))
 }
 
-fn label(device: &str) -> Result<DeviceLabel, Failure> {
+pub(super) fn label(device: &str) -> Result<DeviceLabel, Failure> {
     DeviceLabel::parse(device)
         .map_err(|why| Failure::usage(format_args!("{device:?} can't be the name of a device: {why}")))
 }

@@ -1,13 +1,16 @@
-//! Decides how `client log check` goes: the whole log is read, held against what the server has signed and this device
-//! has followed, and searched for what was done in this person's name.
+//! Decides how `client log` goes.
+//!
+//! `check`: the whole log is read, held against what the server has signed and this device has followed, and searched for
+//! what was done in this person's name. `accept`: a person who has heard from the operator that the server was restored has
+//! their device go on with its log, by the name that they were told and no other.
 
 use std::io::{self, Write};
 
 use countersign_core::device::{Asked, Command};
-use countersign_core::tlog::{Audit, Owner};
+use countersign_core::tlog::{Audit, NoteName, Owner};
 use serde_json::json;
 
-use super::ask::ask;
+use super::ask::{Session, ask};
 use super::{World, logbook};
 use crate::exit::{Exit, Failure, Plain, print_line};
 use crate::log_words::act;
@@ -75,4 +78,39 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
         return Ok(logbook::acknowledge(&stored.folder, origin, head.size)?);
     }
     Err(Failure::new(Exit::Refused, words))
+}
+
+/// Runs `client log accept`.
+pub fn accept(world: &World, generation: &str) -> Result<(), Failure> {
+    let stored = world.stored()?;
+    let is_one = generation.len() == 16 && generation.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let Some(incarnation) = u64::from_str_radix(generation, 16).ok().filter(|_| is_one) else {
+        return Err(Failure::usage(
+            "a generation is 16 digits and letters from a to f, as the operator's server restore has printed them",
+        ));
+    };
+    let log = NoteName::of_log(&stored.realm, incarnation);
+    let followed = |when: &str| {
+        let identity = stored.identity(world.now().wall)?;
+        let Some(view) = identity.log.view() else {
+            return Err(Failure::refused(format_args!("this device followed no log {when}: ask the operator")));
+        };
+        Ok((view.newest().origin().clone(), view.newest().head().size))
+    };
+    let (before, seen) = followed("before")?;
+    if before == log {
+        return print_line(format_args!("this device goes on with the log's generation {} already", log.generation()));
+    }
+    Session::accepting(world, &stored, log.clone(), |session| session.put(Command::Who))?;
+    let (now, size) = followed("afterwards")?;
+    if now != log {
+        return Err(Failure::refused(format_args!(
+            "the server shows the generation {}, which is the one that this device knows: nothing was accepted",
+            now.generation()
+        )));
+    }
+    print_line(format_args!(
+        "this device goes on with the log's generation {} of {size} entries; of the one before it had seen {seen}",
+        log.generation()
+    ))
 }

@@ -31,12 +31,22 @@ const READING: &str = "log.read";
 const SPLIT: &str = "log.split";
 const LOCK: &str = "log.lock";
 
-/// What is said when the server has begun another log.
-pub const ANOTHER: &str = "the server has begun another log than the one that this device knew: it was restored from a \
-                           backup, or it hides what it did; ask its operator";
+/// What is said when the server goes on under another name, with all that this device has seen or by its person's word.
+pub fn another(followed: &Followed) -> String {
+    let log = Checkpoint::parse(followed.checkpoint.as_bytes()).ok();
+    let generation = log.as_ref().map(|log| log.origin().generation()).unwrap_or_default();
+    format!(
+        "the server was restored from a backup: its log goes on as generation {generation}, and lacks nothing that this device \
+         has seen; whoever joined or was revoked after the backup may not be known there"
+    )
+}
 
 /// The end of dealing with a server whose log is not the one that this device knows. What proves that it has two is kept.
 pub fn refused(folder: &Path, refusal: &LogRefusal) -> Failure {
+    if let LogRefusal::Restored(restored) = refusal {
+        let accept = format!("client log accept {}", restored.log.generation());
+        return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}, and if it is: {accept}"));
+    }
     let LogRefusal::History(ViewRefusal::Split(split)) = refusal else {
         return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}"));
     };

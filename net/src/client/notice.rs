@@ -293,8 +293,9 @@ impl fmt::Display for Notice {
             ),
             Self::Vouched { user, log, index, at, act } => write!(
                 f,
-                "notice: {act}, on {at}, entry {index} of {log}; a key of {user}'s own vouches for it: if that was not you,                  make a new code with client recover --new and have the operator revoke the device (client log check \
-                 --acknowledge ends this notice)"
+                "notice: {act}, on {at}, entry {index} of {log}; a key of {user}'s own vouches for it: if that was not you, \
+                 make a new code with client recover --new, and revoke the device that did it with client devices revoke \
+                 (client log check --acknowledge ends this notice)"
             ),
             Self::Renewed { not_after } => {
                 write!(f, "this device's certificate is renewed: it is valid until {not_after}")

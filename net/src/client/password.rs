@@ -10,13 +10,13 @@ use countersign_core::wire::Code;
 use super::World;
 use super::ask::ask;
 use crate::exit::{Failure, print_line};
-use crate::passphrase::password;
+use crate::passphrase::new_password;
 
 /// Runs `client password`.
 pub fn set(world: &World, file: Option<&Path>) -> Result<(), Failure> {
     let stored = world.stored()?;
     let user = stored.name.user.clone();
-    let password = password(file, &user)?;
+    let password = new_password(file, &user)?;
     match ask(world, &stored, Command::Password(password))? {
         Asked::PasswordSet => print_line(format_args!("{user} has a new password from now on")),
         Asked::Refused(code @ (Code::BUSY | Code::ISSUE_FAILED | Code::TRIES_TOO_MANY)) => {

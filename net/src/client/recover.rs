@@ -21,6 +21,7 @@ use super::home::Stored;
 use super::join::{self, By, Entrant, Way};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure, Plain, print_line};
+use crate::passphrase::code_words;
 use crate::store::folder::{FolderError, read_outside_secret, remove_file, write_new_file};
 
 /// Twelve words, however they are spaced, and what somebody noted beside them.
@@ -182,16 +183,9 @@ pub(super) fn read_code(file: Option<&Path>) -> Result<RecoveryCode, Failure> {
     }
     let asks = io::stdin().is_terminal();
     for left in (0..TRIES).rev() {
-        if asks {
-            let mut stderr = io::stderr().lock();
-            let _ = write!(stderr, "The twelve words of the recovery code: ").and_then(|()| stderr.flush());
-        }
-        let mut line = Zeroizing::new(Vec::with_capacity(CODE_BYTES_MAX));
-        let typed = io::stdin().lock().take(CODE_BYTES_MAX as u64).read_until(b'\n', &mut line);
-        match typed {
-            Err(error) => return Err(Failure::usage(format_args!("the recovery code can't be read ({error})"))),
-            Ok(0) => break,
-            Ok(_) => {}
+        let line = if asks { code_words()? } else { line_of_input()? };
+        if line.is_empty() {
+            break;
         }
         match read(&line) {
             Err(failure) if asks && left > 0 => {
@@ -201,6 +195,14 @@ pub(super) fn read_code(file: Option<&Path>) -> Result<RecoveryCode, Failure> {
         }
     }
     Err(Failure::usage("the twelve words of the recovery code are needed on standard input, or with --code-file FILE"))
+}
+
+fn line_of_input() -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut line = Zeroizing::new(Vec::with_capacity(CODE_BYTES_MAX));
+    match io::stdin().lock().take(CODE_BYTES_MAX as u64).read_until(b'\n', &mut line) {
+        Ok(_) => Ok(line),
+        Err(error) => Err(Failure::usage(format_args!("the recovery code can't be read ({error})"))),
+    }
 }
 
 fn read(bytes: &[u8]) -> Result<RecoveryCode, Failure> {

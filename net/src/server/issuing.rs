@@ -70,7 +70,8 @@ pub(super) fn certificate_name(number: usize) -> String {
     if number == 1 { ISSUING.to_owned() } else { format!("issuing-{number}.pem") }
 }
 
-fn key_name(number: usize) -> String {
+/// The file of a key.
+pub(super) fn key_name(number: usize) -> String {
     if number == 1 { ISSUING_KEY.to_owned() } else { format!("issuing-{number}.key") }
 }
 

@@ -14,16 +14,6 @@ use super::admin::ask::{ask, mixed_up};
 use super::admin::protocol::{ActedEntry, Reply, Request};
 use crate::exit::{Failure, print_line};
 
-/// The reasons for which a device may be revoked, as RFC 5280 §5.3.1 names and numbers them.
-const REASONS: [(&str, u8); 6] = [
-    ("unspecified", 0),
-    ("keyCompromise", 1),
-    ("affiliationChanged", 3),
-    ("superseded", 4),
-    ("cessationOfOperation", 5),
-    ("privilegeWithdrawn", 9),
-];
-
 /// Whose device, and which one if not all.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -37,15 +27,6 @@ pub fn target(text: &str) -> Result<Target, String> {
     let user = UserName::parse(user).map_err(|refusal| refusal.to_string())?;
     let device = device.map(DeviceLabel::parse).transpose().map_err(|refusal| refusal.to_string())?;
     Ok(Target { user, device })
-}
-
-/// Reads the name of a reason.
-pub fn reason(text: &str) -> Result<ReasonCode, String> {
-    let found = REASONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-    found.and_then(|(_, code)| ReasonCode::new(*code)).ok_or_else(|| {
-        let names = REASONS.map(|(name, _)| name).join(", ");
-        format!("that is no reason for which a device is revoked: say one of {names}")
-    })
 }
 
 /// Runs `server revoke`.
@@ -118,17 +99,6 @@ mod tests {
         assert_eq!(read("bob/desk").unwrap(), ("bob".to_owned(), Some("desk".to_owned())));
         for wrong in ["", "/", "bob/", "/desk", "Bob", "bob/desk/x", "bob desk"] {
             assert!(read(wrong).is_err_and(|why| !why.is_empty()), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_reason_is_one_of_those_that_take_a_device_back_for_ever() {
-        for (name, code) in REASONS {
-            assert_eq!(reason(name).map(ReasonCode::code), Ok(code));
-            assert_eq!(reason(&name.to_lowercase()).map(ReasonCode::code), Ok(code));
-        }
-        for wrong in ["", "1", "cACompromise", "certificateHold", "removeFromCRL", "stolen"] {
-            assert!(reason(wrong).is_err_and(|why| why.contains("keyCompromise")), "{wrong}");
         }
     }
 }

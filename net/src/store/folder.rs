@@ -166,7 +166,7 @@ pub fn read_outside_secret(path: &Path, bytes_max: usize) -> Result<(Zeroizing<V
 }
 
 /// Creates an empty file of mode 0600, which must not exist yet.
-pub(super) fn create_file(path: &Path) -> io::Result<File> {
+pub(crate) fn create_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn check_private(path: &Path) -> Result<Metadata, FolderError> {
 }
 
 /// Makes the name of a file that was just created or renamed survive a crash.
-pub(super) fn sync_parent(path: &Path) -> Result<(), FolderError> {
+pub(crate) fn sync_parent(path: &Path) -> Result<(), FolderError> {
     let parent = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,

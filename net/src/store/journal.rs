@@ -18,7 +18,10 @@
 
 mod commit;
 mod handle;
+mod lives;
 mod snapshots;
+
+pub use lives::read_beside;
 
 pub use handle::{Done, JournalHandle, JournalStats, NotQueued, Request};
 
@@ -30,6 +33,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The most requests whose outcome has not been taken with [`JournalHandle::done`]: what waits, what runs and
 /// what is finished together. It bounds both queues, so that neither side ever blocks on the other.
@@ -63,6 +67,8 @@ pub struct Journal {
     path: PathBuf,
     incarnation: u64,
     last: u64,
+    /// By how much each sync is slower than the disk's.
+    slowed: Duration,
 }
 
 impl Journal {
@@ -115,7 +121,15 @@ impl Journal {
             last: unsigned(Some(last), "it has records before the first")?,
             connection,
             path,
+            slowed: Duration::ZERO,
         })
+    }
+
+    /// The same journal on a disk that takes so much longer for each sync: for measurements.
+    #[must_use]
+    pub fn slowed_by(mut self, time: Duration) -> Self {
+        self.slowed = time;
+        self
     }
 
     /// The random number that this journal got when it was created, or restored from a backup.

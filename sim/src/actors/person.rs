@@ -3,6 +3,7 @@
 //! In the storm they follow their whims, which are drawn from their own stream. In the calm they only see to it that
 //! they are online, take every call, and call whom they are told to.
 
+pub mod kin;
 pub mod slips;
 pub mod whims;
 
@@ -20,6 +21,7 @@ use countersign_core::wire::Code;
 use super::{Act, Prompt};
 use crate::config::SimConfig;
 use crate::rng::{Choices, Draw, Streams};
+use kin::Kin;
 use slips::Hands;
 use whims::Whims;
 
@@ -60,6 +62,8 @@ pub struct Person {
     questions: u64,
     /// How many times slower they are than others: some do little else than listen.
     slowness: u64,
+    /// Their other device, if they come to have two.
+    kin: Option<Kin>,
 }
 
 /// What their device's program does.
@@ -89,11 +93,15 @@ impl Person {
     /// Never: the labels of devices are valid.
     pub fn new(config: &SimConfig, streams: Streams, number: usize) -> Self {
         let mut rng = streams.stream(&format!("person/{number}"));
-        let user = whims::wished_name(config, number, &mut rng);
+        let kin = Kin::of(config, streams, number);
+        let owner = if config.is_further(number) { config.sibling(number).unwrap_or(number) } else { number };
+        let user = whims::wished_name(config, owner, &mut rng);
         let device = DeviceLabel::parse(rng.pick(&["laptop", "phone", "desk"]).unwrap_or(&"laptop"))
             .expect("these labels are valid");
+        let device = if config.is_further(number) { kin::further_label() } else { device };
         let slow = rng.chance(1, 4);
         Self {
+            kin,
             slowness: if slow { 25 } else { 1 },
             number,
             whims: Whims::of(config),
@@ -136,7 +144,9 @@ impl Person {
             Prompt::Leave(call) if self.calls.contains_key(&call) => vec![hang_up(call, Code::HUNG_UP)],
             Prompt::Call(user, patience) if self.could_call(&user) => vec![self.call(user, patience)],
             Prompt::Trip if self.is_on() && !self.enrolled && !self.calm => vec![Act::Kill],
-            Prompt::Leave(_) | Prompt::Call(..) | Prompt::Trip => Vec::new(),
+            Prompt::Approve(device) if self.is_online() => self.approve(device, now_us),
+            Prompt::LookAt(device, code) if self.is_online() => vec![Act::LookAt(device, code)],
+            Prompt::Leave(_) | Prompt::Call(..) | Prompt::Trip | Prompt::Approve(_) | Prompt::LookAt(..) => Vec::new(),
         }
     }
 
@@ -167,6 +177,9 @@ impl Person {
             EnrolResult::Refused(code, _) => match *code {
                 Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN | Code::SECOND_DEVICE => self.rename(),
                 Code::BUSY | Code::ISSUE_FAILED => {}
+                Code::DEVICE_TAKEN => self.relabel(),
+                // The answer was lost, and by now they ask for a device of another user: the key is the first one's for ever.
+                Code::KEY_TAKEN => return vec![Act::Anew],
                 // The answer was lost, and by now the certificate has lapsed: neither key nor name will do.
                 Code::EXPIRED | Code::REVOKED => {
                     self.rename();
@@ -198,6 +211,7 @@ impl Person {
     /// Their program has ended, however.
     pub fn stopped(&mut self) {
         self.slipped = false;
+        self.kin.iter_mut().for_each(Kin::stopped);
         self.program = Program::Off;
         self.calls.clear();
     }
@@ -223,11 +237,11 @@ impl Person {
             Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
+            Event::Asked(Asked::Approval(approval)) => return self.hears_of_other(approval),
             Event::Denied(..)
             | Event::Asked(
                 Asked::Certificates(..)
                 | Asked::Log(_)
-                | Asked::Approval(_)
                 | Asked::Renewed(_)
                 | Asked::PasswordSet
                 | Asked::Refused(_)
@@ -277,17 +291,28 @@ impl Person {
     /// Their device is a new one, with neither key nor certificate.
     pub fn begin_anew(&mut self) {
         (self.enrolled, self.invite, self.asked_us) = (false, None, None);
+        if self.kin.as_mut().is_some_and(Kin::finds_another_label) {
+            self.relabel();
+        }
     }
 
     /// Faults have stopped: they hang up and from now on do only what is asked of them.
     pub fn calm_down(&mut self, now_us: u64) -> Vec<Act> {
         self.calm = true;
         self.away_us = now_us;
+        if !self.enrolled && self.kin.as_ref().is_some_and(Kin::waits) {
+            // Nobody knows what has become of the connection on which it waits.
+            return vec![Act::Kill];
+        }
         self.calls.keys().map(|call| hang_up(*call, Code::HUNG_UP)).collect()
     }
 
     fn is_on(&self) -> bool {
         self.program != Program::Off
+    }
+
+    fn is_online(&self) -> bool {
+        self.program == Program::Online && self.enrolled
     }
 
     /// Whether they have a device to call with, and no call with that person.
@@ -296,7 +321,7 @@ impl Person {
     }
 
     fn act(&mut self, now_us: u64) -> Vec<Act> {
-        let mut acts = if self.is_on() { self.whim() } else { self.wake_up(now_us) };
+        let mut acts = if self.is_on() { self.whim(now_us) } else { self.wake_up(now_us) };
         let slowness = if self.calm || self.program != Program::Online { 1 } else { self.slowness };
         acts.push(Act::Later(slowness * self.whims.pause_us(self.calm, &mut self.rng), Prompt::Act));
         acts
@@ -309,14 +334,18 @@ impl Person {
         if self.enrolled {
             return vec![Act::Start];
         }
+        if self.kin.as_ref().is_some_and(Kin::holds_back) {
+            return Vec::new();
+        }
+        let waits = self.kin.as_ref().is_some_and(Kin::comes_second);
         if let Some(invite) = &self.invite {
             let slip = if self.calm { None } else { self.hands.link(invite) };
             let mut acts = match slip {
-                None => vec![Act::Enrol(Box::new(invite.clone()), self.name.clone())],
+                None => vec![Act::Enrol(Box::new(invite.clone()), self.name.clone(), waits)],
                 Some((slip, None)) => return vec![Act::Slip(slip, false)],
                 Some((slip, Some(typed))) => {
                     self.slipped = true;
-                    vec![Act::Enrol(Box::new(typed), self.name.clone()), Act::Slip(slip, true)]
+                    vec![Act::Enrol(Box::new(typed), self.name.clone(), waits), Act::Slip(slip, true)]
                 }
             };
             if self.whims.trips(&mut self.rng) {
@@ -332,7 +361,10 @@ impl Person {
         vec![Act::AskOperator]
     }
 
-    fn whim(&mut self) -> Vec<Act> {
+    fn whim(&mut self, now_us: u64) -> Vec<Act> {
+        if let Some(act) = self.looks_after_other(now_us) {
+            return vec![act];
+        }
         if self.calm || !self.enrolled {
             return Vec::new();
         }

@@ -17,6 +17,7 @@ use countersign_core::limits::LINE_BYTES_MAX;
 use countersign_core::server::{Settings, Wake};
 use countersign_core::time::Wall;
 use countersign_core::tlog::{Leaf, NoteName, Unasked};
+use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
 use countersign_core::wire::relay::Person;
 
@@ -52,6 +53,8 @@ pub struct Saboteur {
     answered: Vec<(u64, u64)>,
     /// Whose certificates were shown to somebody last, and which.
     fetched: Option<(UserName, Vec<Fetched>)>,
+    /// The certificate that was shown last and is somebody's.
+    vouched: Option<Fetched>,
     /// Whom the user of each device has in mind: the one who was said to ring, or to call, last.
     meant: BTreeMap<usize, DeviceName>,
 }
@@ -64,6 +67,11 @@ impl Saboteur {
 
     fn is(&self, plan: Sabotage) -> bool {
         self.plan == Some(plan)
+    }
+
+    /// Whether the shells take any log for the one that goes on from theirs.
+    pub fn takes_any_log(&self) -> bool {
+        self.is(Sabotage::TakeAnyLog)
     }
 
     /// What a user is shown instead of what their device tells them.
@@ -99,6 +107,12 @@ impl Saboteur {
                 let others = last.filter(|(other, _)| *other != user).map(|(_, others)| others);
                 vec![Event::Asked(Asked::Certificates(user, others.unwrap_or(fetched)))]
             }
+            (Sabotage::HideChange, Event::Call(call, CallEvent::Changed(device, _))) => {
+                vec![Event::Call(call, CallEvent::Ringing(device))]
+            }
+            (Sabotage::TakeWord, Event::Asked(Asked::Certificates(user, fetched))) => {
+                vec![Event::Asked(Asked::Certificates(user, self.vouch_for(fetched)))]
+            }
             (Sabotage::MakeUpPerson, Event::Asked(Asked::People(mut people))) => {
                 people.push(Person { user: other_name(0, 8), online: true });
                 vec![Event::Asked(Asked::People(people))]
@@ -127,6 +141,20 @@ impl Saboteur {
             }
             (_, event) => vec![event],
         }
+    }
+
+    /// What is not endorsed is said to be whoever's the last certificate was that is.
+    fn vouch_for(&mut self, mut fetched: Vec<Fetched>) -> Vec<Fetched> {
+        for one in &mut fetched {
+            match (&one.verdict, &self.vouched) {
+                (Ok(_), _) => self.vouched = Some(one.clone()),
+                (Err(CertRefusal::NotEndorsed), Some(other)) => {
+                    (one.verdict, one.founder) = (other.verdict.clone(), other.founder);
+                }
+                (Err(_), _) => {}
+            }
+        }
+        fetched
     }
 
     /// What a device's shell keeps of the log.

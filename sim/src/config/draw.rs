@@ -23,6 +23,7 @@ impl SimConfig {
     pub fn draw_from(tape: Tape) -> Self {
         let mut config = Self { tape: Some(tape), ..Self::blank(0) }.drawn();
         config.devices = 2 + (config.devices - 2) % SMALL_DEVICES;
+        config.further = config.further.min(config.devices);
         config.storm_s = 20 + config.storm_s % SMALL_STORM_S;
         // As much happens in less time.
         for mean_ms in
@@ -83,6 +84,7 @@ impl SimConfig {
         config.draw_villains();
         config.draw_secret();
         config.draw_revoking();
+        config.draw_further();
         config
     }
 
@@ -103,7 +105,7 @@ impl SimConfig {
         self.narrow_percent = family(rng, 30);
     }
 
-    /// The same run without any fault of the network, the disk or the people's programs.
+    /// The same run without any fault of the network, the disk or the people's programs, and with one device for each of them.
     #[must_use]
     pub fn without_faults(mut self) -> Self {
         for field in [
@@ -141,6 +143,7 @@ impl SimConfig {
             &mut self.snapshot_full_percent,
             &mut self.snapshot_rot_percent,
             &mut self.revoke_mean_ms,
+            &mut self.further,
         ] {
             *field = 0;
         }

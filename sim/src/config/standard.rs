@@ -165,6 +165,8 @@ mod tests {
             "lie_percent",
             "liar_leaves",
             "secret_mean_ms",
+            // Everybody has one device: what ten people cost is what ten devices cost.
+            "further",
         ];
         assert_eq!(off, left_out.to_vec());
     }

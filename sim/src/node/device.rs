@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::device::calls::FIRST_ACCEPTED;
-use countersign_core::device::enrol::{EnrolInput, EnrolResult, Enrolment, check_own};
+use countersign_core::device::enrol::{EnrolInput, EnrolNews, EnrolResult, Enrolment, check_own};
 use countersign_core::device::{
     Acquaintances, Command, Device, Followed, Following, Identity, Input, Met, Output, Renewed,
 };
@@ -11,6 +11,7 @@ use countersign_core::id::{CallId, ConnId, DeviceName, KeyId, UserName};
 use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
 use countersign_core::pki::{Facts, SecretKey};
+use countersign_core::tlog::NoteName;
 use countersign_core::tls::{CertRefusal, Credentials, Root};
 use countersign_core::wire::revocation::SignedLists;
 
@@ -47,6 +48,8 @@ pub struct Store {
     pub identity: Option<Identity>,
     /// Whom this device has met.
     met: Acquaintances,
+    /// The log that its person takes for the one that goes on from theirs, once they have asked the operator.
+    pub accepted: Option<NoteName>,
     /// The newest of the log and of the revocation lists, as texts beside the identity: read at the next start.
     news: News,
     /// What is being written at the moment, and is not there yet.
@@ -89,7 +92,7 @@ pub enum Socket {
 enum Machine {
     Off,
     /// It is about to enrol, and has to keep its key first.
-    Keeping(Box<(InviteLink, DeviceName)>),
+    Keeping(Box<(InviteLink, DeviceName, bool)>),
     Enrolling(Box<Enrolment>),
     On(Box<Device>),
 }
@@ -144,27 +147,31 @@ impl DeviceNode {
 
     /// Starts an attempt at enrolment on a disk without fault.
     pub fn enrol(&mut self, invite: InviteLink, name: DeviceName, at_us: u64) {
-        self.prepare(invite, name);
+        self.prepare(invite, name, false);
         self.written();
         self.ask(at_us);
     }
 
-    /// A program begins that will enrol the device. Where there is no key, one is drawn and has to be written first.
-    pub fn prepare(&mut self, invite: InviteLink, name: DeviceName) {
+    /// A program begins that will enrol the device, and waits if its user is there and has to approve it. Where there is no
+    /// key, one is drawn and has to be written first.
+    pub fn prepare(&mut self, invite: InviteLink, name: DeviceName, waits: bool) {
         self.store.asked_by = Some(invite.token.hash());
         if self.store.key.is_none() {
             self.store.writing = Some(Writing::Key(self.chance.lend(|rng| SecretKey::draw(rng))));
         }
-        self.begin(Machine::Keeping(Box::new((invite, name))));
+        self.begin(Machine::Keeping(Box::new((invite, name, waits))));
     }
 
     /// With the key in its place the program asks for a certificate.
     pub fn ask(&mut self, at_us: u64) {
         let now = self.clocks.now(at_us);
         let (Machine::Keeping(wish), Some(key)) = (&self.machine, self.store.key.clone()) else { return };
-        let (invite, name) = (**wish).clone();
-        let machine = self.chance.lend(|_| {
+        let (invite, name, waits) = (**wish).clone();
+        let machine = self.chance.lend(|rng| {
             let mut machine = Enrolment::new(tls_env(), invite, name, key);
+            if waits {
+                machine = machine.ready_to_wait(rng);
+            }
             machine.handle(&EnrolInput::Start, now);
             machine
         });
@@ -253,7 +260,10 @@ impl DeviceNode {
 
     /// Starts the device with the identity that is stored; without one nothing starts. Its calls go this far.
     pub fn start(&mut self, reach: Reach, at_us: u64) {
-        let Some(identity) = self.store.identity.clone() else { return };
+        let Some(mut identity) = self.store.identity.clone() else { return };
+        if let Some(log) = self.store.accepted.take() {
+            identity.log.accept(log);
+        }
         let (now, met) = (self.clocks.now(at_us), self.store.met.clone());
         let machine = self.chance.lend(|rng| {
             let mut machine = Device::new(tls_env(), identity, true).with_reach(reach).with_acquaintances(met);
@@ -317,6 +327,14 @@ impl DeviceNode {
             Machine::Off | Machine::Keeping(_) => None,
             Machine::Enrolling(machine) => self.chance.lend(|_| machine.poll_output()),
             Machine::On(machine) => self.chance.lend(|_| machine.poll_output()),
+        }
+    }
+
+    /// How a device that enrols waits, as it is told to its person.
+    pub fn poll_news(&mut self) -> Option<EnrolNews> {
+        match &mut self.machine {
+            Machine::Enrolling(machine) => machine.poll_news(),
+            Machine::Off | Machine::Keeping(_) | Machine::On(_) => None,
         }
     }
 

@@ -2,8 +2,9 @@
 //! is said on its way out.
 //!
 //! It takes the place of the genuine relay for everybody who has a certificate. The CA and the journal stay with the
-//! genuine process: what a CA may not do is tried by [`crate::forge`], and one that certifies in secret is [`secret`].
+//! genuine process: what a CA may not do is tried by [`crate::forge`], and one that certifies in secret is `secret`.
 
+pub mod grown;
 pub(crate) mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +31,9 @@ use crate::actors::villains::lies::{Lie, Lies, Said};
 use crate::config::SimConfig;
 use crate::forge::mint::Mint;
 use crate::rng::Streams;
+use grown::{Claim, Grown, spare};
 use rand_chacha::ChaCha20Rng;
-use secret::{Secret, spare};
+use secret::Secret;
 use serde_bytes::ByteBuf;
 
 /// Where a frame's message begins: after its length and its version.
@@ -103,7 +105,8 @@ impl Liar {
         let founded = genuine.founded;
         let realm = genuine.state.realm().map(|info| info.realm.clone()).unwrap_or_default();
         let authority = Authority::new(realm, founded.files(), now.wall).expect("the realm's files belong together");
-        let anew = || Secret::new(&authority, genuine.state.position().incarnation);
+        let enough = usize::try_from(config.devices).unwrap_or(usize::MAX).div_ceil(2);
+        let anew = || Secret::new(&authority, genuine.state.position().incarnation, enough);
         let secret = (config.secret_mean_ms > 0).then(|| before.unwrap_or_else(anew));
         let doors = chance.lend(|rng| {
             let key = SecretKey::draw(rng);
@@ -246,6 +249,11 @@ impl Liar {
             if let RelayRequest::Follow { seen } = request {
                 secret.follow(conn, seen);
             }
+            if let RelayRequest::Fetch { .. } = request
+                && let Some(head) = secret.newest(conn, genuine.state)
+            {
+                self.send(conn, &head);
+            }
         }
         if let RelayRequest::Renew { ask } = request {
             // It has no key to certify anybody with, and gives what there is.
@@ -339,18 +347,53 @@ impl Liar {
         self.secret.as_ref().map(Secret::victims).unwrap_or_default()
     }
 
-    /// Certifies a device under the name of that person, and logs it: where it stands.
+    /// Which devices of that person are shown what is done under their name.
+    pub(crate) fn kin(&self, victim: &DeviceName) -> Vec<DeviceName> {
+        self.secret.as_ref().map(|secret| secret.kin(victim)).unwrap_or_default()
+    }
+
+    /// Certifies a device under the name of that person, by this claim, and logs it: what it is, and where it stands.
     pub(crate) fn certify(
         &mut self,
-        victim: &DeviceName,
+        (claim, victim): (Claim, &DeviceName),
         keys: ChaCha20Rng,
         of: &Genuine<'_>,
         at_us: u64,
-    ) -> Option<u64> {
+    ) -> Option<(Grown, u64)> {
         let (now, mut keys) = (self.now(at_us), keys);
-        let (key, realm) = (SecretKey::draw(&mut keys), Realm::default());
-        let (grant, der) = Mint::new((of.founded, &realm), spare(victim), key, now.wall, keys).in_secret();
-        Some(self.secret.as_mut()?.log(grant, &der, of.state))
+        let (key, own, realm) = (SecretKey::draw(&mut keys), SecretKey::draw(&mut keys), Realm::default());
+        let secret = self.secret.as_mut()?;
+        let name = spare(victim, secret.acts() + 1);
+        let certified = Mint::new((of.founded, &realm), name, key, now.wall, keys).in_secret();
+        let grown = Grown::new((claim, victim), certified, &own, of.state);
+        let index = secret.log(grown.clone(), of.state);
+        Some((grown, index))
+    }
+
+    /// Whether it still offers others what it has certified in secret.
+    pub(crate) fn offers(&mut self, offers: bool) {
+        self.secret.iter_mut().for_each(|secret| secret.offers(offers));
+    }
+
+    /// In the place of a device that is about to be named, one that the CA has grown its user, if it is offered now.
+    fn offer(&mut self, conn: ConnId, event: RelayEvent, state: &State) -> RelayEvent {
+        let (RelayEvent::Ringing { device: named, .. } | RelayEvent::Introduced { from: named, .. }) = &event else {
+            return event;
+        };
+        let to = self.conns.get(&conn).and_then(|known| Some(known.admitted.as_ref()?.device().clone()));
+        let secret = self.deceiving(conn);
+        let Some((name, proof)) = secret.zip(to).and_then(|(secret, to)| secret.offer_named(conn, named, &to, state))
+        else {
+            return event;
+        };
+        for event in proof {
+            self.send(conn, &event);
+        }
+        let mut event = event;
+        if let RelayEvent::Ringing { device: named, .. } | RelayEvent::Introduced { from: named, .. } = &mut event {
+            *named = name;
+        }
+        event
     }
 
     /// What it has logged in secret, for its next life.
@@ -363,6 +406,7 @@ impl Liar {
             Said::Event(event) => event,
             Said::Goodbye(code) => return self.part(conn, code),
         };
+        let event = self.offer(conn, event, genuine.state);
         // Nobody believes a name that is not proved, so whoever lies about names proves what it says.
         if let RelayEvent::Ringing { device: named, .. } | RelayEvent::Introduced { from: named, .. } = &event
             && self.conns.get(&conn).is_some_and(|known| known.proved.as_ref() != Some(named))
@@ -375,8 +419,10 @@ impl Liar {
     /// Proves a device by the log that somebody follows, if it has it.
     fn prove(&mut self, conn: ConnId, device: &DeviceName, state: &State) {
         let Some((index, leaf)) = state.device(device).and_then(|known| state.logged(known.serial)) else { return };
+        let row = state.device(device).map(|known| state.lineage(known.serial)).unwrap_or_default();
+        let row: Vec<Vec<u8>> = row.iter().map(|(_, leaf)| leaf.encode()).collect();
         if let Some(secret) = self.deceiving(conn) {
-            for event in secret.prove(conn, device, &leaf, state) {
+            for event in secret.prove(conn, device, &leaf.encode(), &row, state) {
                 self.send(conn, &event);
             }
             return;

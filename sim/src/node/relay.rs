@@ -2,9 +2,10 @@
 
 use countersign_core::id::{ConnId, Fingerprint, Position, Realm};
 use countersign_core::journal::snapshot::newest;
-use countersign_core::journal::{SnapshotRefusal, State};
+use countersign_core::journal::{Record, SnapshotRefusal, State};
 use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
 use countersign_core::server::{Input, Output, Server, Settings, replay};
+use countersign_core::tlog::NoteName;
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
 use crate::crypto::suites::overhear;
@@ -122,10 +123,21 @@ impl RelayNode {
     }
 
     /// While the process is down an older copy of the journal takes its place: the first `keep` records, as another life
-    /// of the journal. How many records are gone.
-    pub fn restore(&mut self, keep: usize, incarnation: u64) -> usize {
-        self.incarnation = incarnation;
-        self.disk.restore(keep)
+    /// of the journal, which says so. How many records are gone.
+    pub fn restore(&mut self, keep: usize, incarnation: u64, at_us: u64) -> usize {
+        let previous = std::mem::replace(&mut self.incarnation, incarnation);
+        let gone = self.disk.restore(keep);
+        // Of an empty one there is nothing to go on from.
+        if keep > 0 {
+            let at = self.clocks.now(at_us).wall;
+            self.disk.write_down(Record::Restored { previous, at }.encode());
+        }
+        gone
+    }
+
+    /// The log that the server keeps in this life of its journal.
+    pub fn log(&self) -> NoteName {
+        NoteName::of_log(&self.realm, self.incarnation)
     }
 
     /// The process ends at once. How many appends it takes with it.

@@ -1,20 +1,23 @@
-//! A certificate is one person's: nobody gets two, no name, key or certificate is two people's, no invite admits twice; and
-//! each asked with a key that they had kept before.
+//! A certificate is one person's: nobody gets two, no name, key or certificate is two people's, no invite admits twice; each
+//! asked with a key that they had kept before; and a user has a further device where they have compared what both showed.
 //!
 //! Where the operator restores an older journal, those who came after it have no account any more, and their names and
 //! invites are free again: only a log that others keep, too, could say that they were ever taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::approve::Approval;
+use countersign_core::device::enrol::{EnrolNews, EnrolResult};
+use countersign_core::device::{Asked, Command, Event};
 use countersign_core::id::{DeviceName, KeyId};
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::Record;
+use countersign_core::pki::comparison::ComparisonCode;
 
 use super::Oracle;
 use super::clocks::Clocks;
 use crate::node::device::Item;
-use crate::story::{Seen, Stored, Who};
+use crate::story::{Program, Seen, Stored, Who};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -33,6 +36,11 @@ pub struct Accounts {
     issued: BTreeMap<Vec<u8>, u64>,
     /// The certificates of which a restored journal knows nothing.
     void: BTreeSet<Vec<u8>>,
+    /// What each program was told to compare last, with which device that waits.
+    compared: BTreeMap<Program, (DeviceName, ComparisonCode)>,
+    /// The codes by which each further device was vouched for, and those that it has shown.
+    vouched: BTreeSet<(DeviceName, ComparisonCode)>,
+    shown: BTreeSet<(DeviceName, ComparisonCode)>,
 }
 
 #[derive(Debug)]
@@ -57,6 +65,19 @@ impl Oracle for Accounts {
             // A write that nobody heard of may have come to pass; a key that is asked with is known for certain.
             Seen::Stored(_, Item::Key, stored, key) if *stored != Stored::Full => {
                 self.kept.insert(*key);
+                Ok(())
+            }
+            Seen::Told(who, Event::Asked(Asked::Approval(Approval::Compared(device, code)))) => {
+                let name = DeviceName { user: who.name.user.clone(), device: device.clone() };
+                self.compared.insert(who.program, (name, *code));
+                Ok(())
+            }
+            Seen::Wished(who, Command::Endorse) => {
+                self.vouched.extend(self.compared.remove(&who.program));
+                Ok(())
+            }
+            Seen::Waits(who, EnrolNews::Compare(_, code)) => {
+                self.shown.insert((who.name.clone(), *code));
                 Ok(())
             }
             Seen::Durable(first, records) => {
@@ -128,7 +149,8 @@ impl Accounts {
         if let Some(other) = self.leaves.insert(leaf.to_vec(), name.clone()) {
             return Err(format!("one certificate was given to both {} and {user}", other.user));
         }
-        if self.users.insert(user.clone(), name.clone()).is_some() {
+        let is_vouched_for = self.vouched.intersection(&self.shown).any(|(device, _)| *device == name);
+        if self.users.insert(user.clone(), name.clone()).is_some() && !is_vouched_for {
             return Err(format!("{user} has a second device, and nobody endorsed it"));
         }
         self.members.insert(name, Member { device, key, token, leaf: leaf.to_vec() });
@@ -138,8 +160,11 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::id::Fingerprint;
+    use countersign_core::pki::comparison::{ComparisonNonce, Side};
+
     use super::*;
-    use crate::oracles::tests::Stage;
+    use crate::oracles::tests::{Stage, name};
 
     fn hash(byte: u8) -> TokenHash {
         TokenHash([byte; 32])
@@ -156,6 +181,32 @@ mod tests {
         assert!(oracle.enrolled(&bob, b"leaf", KeyId([2; 32]), hash(1)).is_err());
         assert!(oracle.enrolled(&bob, b"leaf", KeyId([1; 32]), hash(2)).is_err());
         assert!(oracle.enrolled(&bob, b"leaf", KeyId([3; 32]), hash(3)).is_err());
+    }
+
+    #[test]
+    fn a_further_device_is_one_that_showed_the_code_which_its_person_said_yes_to() {
+        let code = |byte| {
+            let nonce = ComparisonNonce::of_row(&[byte; 32], 0);
+            let (one, other) = (name("alice"), name("alice/tablet"));
+            let side = |device, byte| Side { device, key: KeyId([byte; 32]), nonce: &nonce };
+            ComparisonCode::of(Fingerprint([0; 32]), side(&other, 2), side(&one, 1))
+        };
+        let stage = Stage::of(&["alice", "alice/tablet"]);
+        let joined = |shown: u8, asked: u8, endorses: bool| {
+            let mut oracle = Accounts::default();
+            oracle.enrolled(&stage.who(0), b"first", KeyId([1; 32]), hash(1)).expect("the first");
+            let compare = EnrolNews::Compare(name("alice").device, code(shown));
+            oracle.see(1, &Seen::Waits(stage.who(1), &compare)).expect("showing is free");
+            let compared = Approval::Compared(name("alice/tablet").device, code(asked));
+            stage.told(0, Event::Asked(Asked::Approval(compared))).show(&mut oracle).expect("telling is free");
+            if endorses {
+                stage.wished(0, Command::Endorse).show(&mut oracle).expect("wishing is free");
+            }
+            oracle.enrolled(&stage.who(1), b"second", KeyId([2; 32]), hash(2))
+        };
+        assert_eq!(joined(1, 1, true), Ok(()));
+        assert!(joined(1, 1, false).is_err_and(|words| words.contains("nobody endorsed it")));
+        assert!(joined(1, 2, true).is_err_and(|words| words.contains("nobody endorsed it")));
     }
 
     #[test]

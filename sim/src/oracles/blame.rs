@@ -42,6 +42,8 @@ pub struct Blame {
     misled: BTreeSet<Program>,
     /// Whether the relay lies: then devices blame it, and each other for what it has made of their calls, with reason.
     lied_to: bool,
+    /// Whether the server was restored from a backup: whoever has seen what is gone leaves it, until they have asked.
+    restored: bool,
 }
 
 impl Blame {
@@ -98,6 +100,8 @@ impl Blame {
             }
             Seen::Told(_, Event::Offline(..) | Event::GivenUp(_) | Event::Call(_, CallEvent::Ended(_)))
                 if self.lied_to => {}
+            Seen::Restored(..) => self.restored = true,
+            Seen::Told(_, Event::GivenUp(CloseReason::Fault(Fault::History))) if self.restored => {}
             Seen::Told(who, Event::Offline(reason, _) | Event::GivenUp(reason) | Event::Lapsed(Some(reason)))
             | Seen::EnrolEnded(who, EnrolResult::Lost(reason), ..) => return self.device(who, *reason, at_us),
             Seen::Told(who, Event::Call(call, CallEvent::Ended(CallEnd::Closed(reason))))

@@ -43,6 +43,11 @@ impl Oracle for Certificates {
                 }
                 Ok(())
             }
+            // It was issued, though the journal knows nothing of it; whose it is not is for another oracle.
+            Seen::Grown(name, _, der) => {
+                self.issued.insert(der.to_vec(), (*name).clone());
+                Ok(())
+            }
             Seen::Told(who, Event::Asked(Asked::Certificates(user, fetched))) => {
                 fetched.iter().try_for_each(|fetched| self.shown(&who.name.user, user, fetched))
             }
@@ -91,7 +96,9 @@ impl Certificates {
                 | Record::CrlSigned { .. }
                 | Record::RecoveryArmed { .. }
                 | Record::ReissueCreated { .. }
-                | Record::PasswordSet { .. },
+                | Record::PasswordSet { .. }
+                | Record::DeviceWithdrawn { .. }
+                | Record::Restored { .. },
             ))
             | Err(_) => {}
         }

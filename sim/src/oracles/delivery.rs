@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use countersign_core::device::calls::{CallEnd, CallEvent};
 use countersign_core::device::{Command, Event};
 use countersign_core::fault::CloseReason;
-use countersign_core::id::CallId;
+use countersign_core::id::{CallId, DeviceName};
 use countersign_core::wire::Code;
 
 use super::Oracle;
@@ -30,7 +30,9 @@ pub struct Delivery {
 #[derive(Debug)]
 struct Call {
     holder: String,
-    with: String,
+    device: DeviceName,
+    /// With which device it came up.
+    with: Option<DeviceName>,
     begun_us: u64,
     /// When it came up, in the order of all that did.
     opened: Option<u64>,
@@ -48,7 +50,7 @@ impl Oracle for Delivery {
 
     fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
-            Seen::Wished(who, Command::Call(call, user, _)) => self.begin(who, *call, user.to_string(), at_us),
+            Seen::Wished(who, Command::Call(call, ..)) => self.begin(who, *call, at_us),
             Seen::Wished(who, Command::HangUp(call, _)) => {
                 if let Some(known) = self.calls.get_mut(&(who.program, *call)) {
                     known.left = true;
@@ -72,8 +74,8 @@ impl Oracle for Delivery {
             Seen::Told(who, Event::Call(call, event)) => {
                 let end = (who.program, *call);
                 match event {
-                    CallEvent::Incoming(from) => self.begin(who, *call, from.user.to_string(), at_us),
-                    CallEvent::Open(..) => self.open(end),
+                    CallEvent::Incoming(_) => self.begin(who, *call, at_us),
+                    CallEvent::Open(with, _) => self.open(end, with),
                     CallEvent::Line(n, text) => return self.line(end, *n, text),
                     CallEvent::Ended(how) => return self.ended(end, *how, at_us),
                     _ => {}
@@ -86,27 +88,29 @@ impl Oracle for Delivery {
 }
 
 impl Delivery {
-    fn begin(&mut self, who: &Who<'_>, call: CallId, with: String, begun_us: u64) {
-        let holder = who.name.user.to_string();
-        let (opened, other, ended) = (None, None, None);
-        let new = Call { holder, with, begun_us, opened, said: Vec::new(), heard: 0, other, left: false, ended };
+    fn begin(&mut self, who: &Who<'_>, call: CallId, begun_us: u64) {
+        let (holder, device) = (who.name.user.to_string(), who.name.clone());
+        let (with, opened, other, ended) = (None, None, None, None);
+        let (said, heard, left) = (Vec::new(), 0, false);
+        let new = Call { holder, device, with, begun_us, opened, said, heard, other, left, ended };
         self.calls.entry((who.program, call)).or_insert(new);
     }
 
     /// The one who was called is there first, so the second of two ends finds the first: of those that are free and
     /// were there when this one began or later, the newest.
-    fn open(&mut self, end: End) {
+    fn open(&mut self, end: End, with: &DeviceName) {
         self.opened += 1;
         let opened = self.opened;
         let Some(call) = self.calls.get_mut(&end) else { return };
         call.opened = Some(opened);
-        let (holder, with, begun_us) = (call.holder.clone(), call.with.clone(), call.begun_us);
+        call.with = Some(with.clone());
+        let (device, begun_us) = (call.device.clone(), call.begun_us);
         let fits = |(place, other): &(&End, &Call)| {
             **place != end
                 && other.opened.is_some()
                 && other.other.is_none()
-                && other.holder == with
-                && other.with == holder
+                && other.device == *with
+                && other.with.as_ref() == Some(&device)
                 && other.ended.is_none_or(|(ended_us, _)| ended_us >= begun_us)
         };
         let newest = self.calls.iter().filter(fits).max_by_key(|(_, other)| other.opened).map(|(place, _)| *place);

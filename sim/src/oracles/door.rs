@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
 use countersign_core::id::{ConnId, DeviceName};
-use countersign_core::limits::{HANDSHAKE_TIME_MAX, KEY_OPERATIONS_PER_STRANGER, KEY_OPERATIONS_SPAN};
+use countersign_core::limits::{
+    HANDSHAKE_TIME_MAX, KEY_OPERATIONS_PER_STRANGER, KEY_OPERATIONS_SPAN, WAITING_TIME_MAX,
+};
 use countersign_core::wire::Code;
 
 use super::Oracle;
 use crate::actors::villains::Guise;
 use crate::config::SimConfig;
-use crate::story::{Seen, Side, is_direct};
+use crate::story::{Program, Seen, Side, is_direct};
 
 /// How long after its time a stranger may be there: a machine is woken a little late, and its clock may be slow.
 const LATE_US: u64 = 1_000_000;
@@ -35,6 +37,11 @@ pub struct Door {
     filled_us: u64,
     /// Those who have not been admitted: since when.
     strangers: BTreeMap<ConnId, u64>,
+    /// Of these, devices that may wait for another one of their user, in places of their own: since when.
+    waiting: BTreeMap<ConnId, u64>,
+    /// Which devices come to have a sibling, and which programs enrol one of them.
+    siblings: BTreeSet<usize>,
+    enrolling: BTreeSet<Program>,
     /// Those among them whose handshake was answered.
     answered: BTreeSet<ConnId>,
     /// Whose they are, if they are honest people's.
@@ -58,6 +65,9 @@ impl Door {
             left: 0,
             filled_us: 0,
             strangers: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            siblings: (0..config.all_devices()).filter(|device| config.sibling(*device).is_some()).collect(),
+            enrolling: BTreeSet::new(),
             answered: BTreeSet::new(),
             devices: BTreeMap::new(),
             // Besides the crowd: the forger, the mute, and those who enrol and are members.
@@ -82,25 +92,32 @@ impl Oracle for Door {
                 self.villains.insert(*conn, *guise);
                 self.strangers.insert(*conn, at_us);
             }
+            Seen::Started(who, true) if self.siblings.contains(&who.program.device) => {
+                self.enrolling.insert(who.program);
+            }
             Seen::Opened(conn, program) => {
                 self.devices.insert(*conn, program.device);
-                self.strangers.insert(*conn, at_us);
+                let kind = if self.enrolling.contains(program) { &mut self.waiting } else { &mut self.strangers };
+                kind.insert(*conn, at_us);
             }
             Seen::Noted(Note::Closed(conn, None, CloseReason::Ours(Code::FULL))) => {
                 let fair = self.yields(*conn);
-                self.strangers.remove(conn);
+                self.gone(*conn);
                 return fair;
             }
             Seen::Infiltrated(name) => drop(self.members.insert((*name).clone())),
             Seen::Noted(Note::Admitted(conn, name)) => {
-                self.strangers.remove(conn);
+                self.gone(*conn);
                 return self.admitted(*conn, name);
             }
-            Seen::Noted(Note::Closed(conn, ..) | Note::TurnedAway(conn)) => drop(self.strangers.remove(conn)),
+            Seen::Noted(Note::Closed(conn, ..) | Note::TurnedAway(conn)) => self.gone(*conn),
             Seen::Written { conn, by: Side::Listener, waiting, .. } if *waiting > ALERT_BYTES_MAX => {
                 return self.answers(*conn, at_us);
             }
-            Seen::Crashed(..) => self.strangers.clear(),
+            Seen::Crashed(..) => {
+                self.strangers.clear();
+                self.waiting.clear();
+            }
             // It starts with what it keeps for a rush.
             Seen::Replayed(..) => self.left = self.most(),
             _ => {}
@@ -110,6 +127,11 @@ impl Oracle for Door {
 }
 
 impl Door {
+    fn gone(&mut self, conn: ConnId) {
+        self.strangers.remove(&conn);
+        self.waiting.remove(&conn);
+    }
+
     fn admitted(&self, conn: ConnId, name: &DeviceName) -> Result<(), String> {
         match self.villains.get(&conn) {
             None => Ok(()),
@@ -142,18 +164,20 @@ impl Door {
             return Err(format!("{count} strangers are connected, and the operator allows {most}"));
         }
         let patience_us = u64::try_from(HANDSHAKE_TIME_MAX.as_micros()).unwrap_or(u64::MAX) + LATE_US;
-        match self.strangers.first_key_value() {
-            Some((conn, since_us)) if at_us > since_us + patience_us => {
-                Err(format!("connection {conn} is a stranger's, and still there"))
+        let waiting_us = patience_us + u64::try_from(WAITING_TIME_MAX.as_micros()).unwrap_or(u64::MAX);
+        for (kind, patience_us) in [(&self.strangers, patience_us), (&self.waiting, waiting_us)] {
+            if let Some((conn, _)) = kind.first_key_value().filter(|(_, since_us)| at_us > *since_us + patience_us) {
+                return Err(format!("connection {conn} is a stranger's, and still there"));
             }
-            Some(_) | None => Ok(()),
         }
+        Ok(())
     }
 
     /// A stranger's handshake is answered, which costs public-key work: never more than came in since the last one, and
     /// what is kept for a rush.
     fn answers(&mut self, conn: ConnId, at_us: u64) -> Result<(), String> {
-        if !self.strangers.contains_key(&conn) || !self.answered.insert(conn) {
+        let is_stranger = self.strangers.contains_key(&conn) || self.waiting.contains_key(&conn);
+        if !is_stranger || !self.answered.insert(conn) {
             return Ok(());
         }
         self.left = self.most().min(self.left + (at_us - self.filled_us) * self.key_operations);
@@ -219,6 +243,21 @@ mod tests {
         oracle.see(1, &knocked(1)).expect("knocking is free");
         oracle.see(9_000_000, &Seen::Noted(&closed)).expect("closing is free");
         assert_eq!(oracle.see(20_000_000, &later), Ok(()));
+    }
+
+    #[test]
+    fn a_device_that_may_wait_for_its_sibling_stays_longer_and_not_for_ever() {
+        let config = SimConfig { devices: 3, further: 1, ..SimConfig::draw(1) };
+        let stage = crate::oracles::tests::Stage::of(&["alice", "bob", "carol", "alice/tablet"]);
+        let later = Seen::Phase(crate::story::Phase::Calm);
+        for (device, stays) in [(1, false), (3, true)] {
+            let mut oracle = Door::new(&config);
+            let who = stage.who(device);
+            oracle.see(1, &Seen::Started(who, true)).expect("starting is free");
+            oracle.see(1, &Seen::Opened(ConnId(1), who.program)).expect("coming is free");
+            assert_eq!(oracle.see(20_000_000, &later).is_ok(), stays);
+            assert!(oracle.see(912_000_000, &later).is_err());
+        }
     }
 
     #[test]

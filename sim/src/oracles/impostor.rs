@@ -23,10 +23,13 @@ pub struct Impostor {
 /// What is known of one end of a call.
 #[derive(Debug)]
 struct Call {
-    /// Who holds this end.
+    /// Who holds this end, and on which device.
     holder: String,
+    device: DeviceName,
     /// With whom: the user that was called, or the one who was announced as calling.
     with: String,
+    /// With which device of theirs it is open.
+    met: Option<DeviceName>,
     /// Whether its holder wished for it: called, or accepted, or was found to be calling as well.
     wished: bool,
     begun_us: u64,
@@ -41,10 +44,11 @@ struct Call {
 
 impl Call {
     fn new(holder: &DeviceName, with: String, wished: bool, begun_us: u64) -> Self {
-        let holder = holder.user.to_string();
         Self {
-            holder,
+            holder: holder.user.to_string(),
+            device: holder.clone(),
             with,
+            met: None,
             wished,
             begun_us,
             ended_us: None,
@@ -99,7 +103,7 @@ impl Impostor {
             CallEvent::Incoming(from) => {
                 self.calls.insert(end, Call::new(name, from.user.to_string(), false, at_us));
             }
-            CallEvent::Open(with, _) => self.open(end, &with.user.to_string())?,
+            CallEvent::Open(with, _) => self.open(end, with)?,
             CallEvent::Line(n, text) => self.line(end, *n, text)?,
             CallEvent::Ended(how) => self.ended(end, *how, at_us)?,
             // Its end comes with it.
@@ -111,8 +115,10 @@ impl Impostor {
         Ok(())
     }
 
-    /// A call is said to be open: its two ends must be meant for each other, and the other must have wished for it.
-    fn open(&mut self, end: End, with: &str) -> Result<(), String> {
+    /// A call is said to be open with a device: its two ends must be meant for each other, and the other must have wished
+    /// for it on that very device.
+    fn open(&mut self, end: End, device: &DeviceName) -> Result<(), String> {
+        let with = device.user.as_str();
         let call = self.calls.get_mut(&end).ok_or("a call is open that nobody made")?;
         if call.open {
             return Err(format!("{} was told twice that a call is open", call.holder));
@@ -124,14 +130,20 @@ impl Impostor {
             return Err(format!("{} never took the call that is open with {with}", call.holder));
         }
         call.open = true;
+        call.met = Some(device.clone());
         let (holder, begun_us) = (call.holder.clone(), call.begun_us);
         // Their call may be over by now, but not before ours began.
         let in_time = |other: &Call| other.ended_us.is_none_or(|ended_us| ended_us >= begun_us);
-        let meant = |other: &Call| other.holder == with && other.with == holder && other.wished && in_time(other);
+        let meant = |other: &Call| other.device == *device && other.with == holder && other.wished && in_time(other);
         if self.calls.values().any(meant) {
             Ok(())
         } else {
-            Err(format!("{holder} speaks with {with}, who never wished to speak with {holder}"))
+            let on = if self.calls.values().any(|other| other.holder == with && other.with == holder && other.wished) {
+                format!(" on {device}")
+            } else {
+                String::new()
+            };
+            Err(format!("{holder} speaks with {with}, who never wished to speak with {holder}{on}"))
         }
     }
 
@@ -139,12 +151,13 @@ impl Impostor {
     fn line(&mut self, end: End, n: u64, text: &str) -> Result<(), String> {
         let call = self.calls.get(&end).filter(|call| call.open).ok_or("a line is heard in a call that is not open")?;
         let (holder, with, heard) = (call.holder.clone(), call.with.clone(), call.heard);
+        let ends = (call.device.clone(), call.met.clone());
         if u64::try_from(heard) != Ok(n) {
             return Err(format!("{holder} hears line {n} of {with} as number {heard}"));
         }
         let other = match call.other {
             Some(other) => other,
-            None => self.speaker(end, &holder, &with, text).ok_or_else(|| {
+            None => self.speaker(end, &ends, text).ok_or_else(|| {
                 format!("{holder} hears {text:?} from {with}, who never began so in a call with {holder}")
             })?,
         };
@@ -163,10 +176,10 @@ impl Impostor {
     }
 
     /// The end of a call with the listener whose first line is `text` and to which nobody else listens.
-    fn speaker(&self, listener: End, holder: &str, with: &str, text: &str) -> Option<End> {
+    fn speaker(&self, listener: End, (own, met): &(DeviceName, Option<DeviceName>), text: &str) -> Option<End> {
         let speaks = |call: &Call| {
-            call.holder == with
-                && call.with == holder
+            met.as_ref() == Some(&call.device)
+                && call.met.as_ref() == Some(own)
                 && call.listener.is_none_or(|known| known == listener)
                 && call.said.first().is_some_and(|first| first == text)
         };
@@ -238,6 +251,35 @@ mod tests {
         assert!(hear(&[line(0, "one"), line(0, "one")]).is_err());
         assert!(hear(&[line(0, "one!")]).is_err());
         assert!(hear(&[line(0, "one"), goodbye]).is_err());
+    }
+
+    #[test]
+    fn a_call_is_open_with_the_device_that_took_it_and_with_no_other_one_of_its_person() {
+        let stage = Stage::of(&["alice", "bob", "bob/tablet"]);
+        let taken = || {
+            let mut oracle = Impostor::default();
+            for step in [
+                stage.wished(0, Command::Call(CallId(1), name("bob").user, std::time::Duration::ZERO)),
+                stage.told(1, Event::Call(CallId(9), CallEvent::Incoming(name("alice")))),
+                stage.told(2, Event::Call(CallId(9), CallEvent::Incoming(name("alice")))),
+                stage.wished(2, Command::Accept(CallId(9))),
+                stage.told(2, Event::Call(CallId(9), CallEvent::Open(name("alice"), Path::Tunnel))),
+            ] {
+                step.show(&mut oracle).expect("so far nothing is wrong");
+            }
+            oracle
+        };
+        let open = |with| stage.told(0, Event::Call(CallId(1), CallEvent::Open(name(with), Path::Tunnel)));
+        assert_eq!(open("bob/tablet").show(&mut taken()), Ok(()));
+        assert!(open("bob").show(&mut taken()).is_err_and(|words| words.contains("on bob/laptop")));
+        // What is said on the other device is not of this call.
+        let mut oracle = taken();
+        open("bob/tablet").show(&mut oracle).expect("it is open");
+        stage.said(1, CallId(9), "hello").show(&mut oracle).expect("saying is free");
+        let line = Event::Call(CallId(1), CallEvent::Line(0, "hello".to_owned()));
+        assert!(stage.told(0, line.clone()).show(&mut oracle).is_err());
+        stage.said(2, CallId(9), "hello").show(&mut oracle).expect("saying is free");
+        assert_eq!(stage.told(0, line).show(&mut oracle), Ok(()));
     }
 
     #[test]

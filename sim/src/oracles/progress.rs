@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign_core::device::calls::{CallEnd, CallEvent, Path};
 use countersign_core::device::{Command, Event, LogRefusal};
 use countersign_core::effect::Note;
-use countersign_core::fault::CloseReason;
-use countersign_core::id::CallId;
+use countersign_core::fault::{CloseReason, Fault};
+use countersign_core::id::{CallId, DeviceName};
 use countersign_core::pki::CrlRefusal;
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::Code;
@@ -17,7 +17,7 @@ use super::clocks::Clocks;
 use super::revoked;
 use crate::actors::person::ROLL_CALL_LINES;
 use crate::story::tally::reason_name;
-use crate::story::{Phase, Program, Seen};
+use crate::story::{Phase, Program, Seen, Who};
 
 /// See the module.
 #[derive(Debug)]
@@ -29,13 +29,15 @@ pub struct Progress {
     calls: BTreeMap<(Program, CallId), Called>,
     /// Whether a device can be reached directly by those who wish it, and wishes it.
     open_hosts: BTreeMap<usize, bool>,
-    /// Which user is on which device.
-    users: BTreeMap<String, usize>,
+    /// Which device has which name.
+    names: BTreeMap<DeviceName, usize>,
+    /// Who wished to speak with whom, and then did on another device of theirs.
+    elsewhere: BTreeSet<(String, String)>,
     clocks: Clocks,
     /// Whether the operator has restored an older journal, which may not know everybody.
     restored: bool,
-    /// Whose device the operator has taken back.
-    revoked: BTreeSet<String>,
+    /// Which devices the operator has taken back.
+    revoked: BTreeSet<DeviceName>,
     /// Whether the relay lies until the calm: then it may have told a device something that makes it give up.
     lied_to: bool,
 }
@@ -48,7 +50,10 @@ struct Reached {
 
 #[derive(Debug, Default)]
 struct Called {
+    holder: String,
     whom: String,
+    /// With which device it is open.
+    with: Option<DeviceName>,
     open: bool,
     heard: u64,
     direct: bool,
@@ -58,13 +63,14 @@ impl Progress {
     /// The oracle of a run with so many devices, and an honest relay or one that lies until the calm.
     pub fn new(devices: usize, lied_to: bool) -> Self {
         let devices = (0..devices).map(|device| (device, Reached::default())).collect();
-        let (calls, open_hosts, users) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (calls, open_hosts, names) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self {
             phase: Phase::Storm,
             devices,
             calls,
             open_hosts,
-            users,
+            names,
+            elsewhere: BTreeSet::new(),
             clocks: Clocks::default(),
             restored: false,
             revoked: BTreeSet::new(),
@@ -90,11 +96,11 @@ impl Oracle for Progress {
             }
             // A crash may come between the record and the note.
             Seen::Replayed(state, _) => {
-                self.revoked.extend(revoked::of(state).map(|name| name.user.to_string()));
+                self.revoked.extend(revoked::of(state));
                 Ok(())
             }
             Seen::Noted(Note::Revoked(device)) => {
-                self.revoked.insert(device.user.to_string());
+                self.revoked.insert(device.clone());
                 Ok(())
             }
             Seen::Phase(phase) => {
@@ -110,10 +116,10 @@ impl Oracle for Progress {
                 Ok(())
             }
             Seen::ShutDown(false) => Err("the relay was told to shut down and has not".to_owned()),
-            Seen::Told(who, event) => self.told(who.program, &who.name.user.to_string(), event, at_us),
+            Seen::Told(who, event) => self.told(who, event, at_us),
             Seen::Wished(who, Command::Call(call, user, _)) if self.phase == Phase::RollCall => {
-                let whom = user.to_string();
-                self.calls.insert((who.program, *call), Called { whom, ..Called::default() });
+                let (holder, whom) = (who.name.user.to_string(), user.to_string());
+                self.calls.insert((who.program, *call), Called { holder, whom, ..Called::default() });
                 Ok(())
             }
             Seen::Killed(who) => {
@@ -137,30 +143,35 @@ impl Progress {
         }
     }
 
-    fn told(&mut self, program: Program, name: &str, event: &Event, at_us: u64) -> Result<(), String> {
+    fn told(&mut self, who: &Who<'_>, event: &Event, at_us: u64) -> Result<(), String> {
+        let (program, name) = (who.program, &who.name.user);
         match event {
             Event::Online(_) => {
-                self.users.insert(name.to_owned(), program.device);
+                self.names.insert(who.name.clone(), program.device);
                 self.set_online(program.device, true);
             }
             Event::Offline(..) | Event::Lapsed(_) | Event::Done => self.set_online(program.device, false),
             Event::GivenUp(reason) if self.clocks.excuse(program.device, *reason, at_us) => {
                 self.set_online(program.device, false);
             }
-            Event::GivenUp(CloseReason::Theirs(Code::UNKNOWN_DEVICE | Code::RENEWAL_UNKNOWN)) if self.restored => {
-                self.set_online(program.device, false);
-            }
-            Event::GivenUp(CloseReason::Theirs(Code::REVOKED)) if self.revoked.contains(name) => {
+            // Whoever came after the backup; and whoever has seen what is gone, until they have asked the operator.
+            Event::GivenUp(
+                CloseReason::Theirs(Code::UNKNOWN_DEVICE | Code::RENEWAL_UNKNOWN) | CloseReason::Fault(Fault::History),
+            ) if self.restored => self.set_online(program.device, false),
+            Event::GivenUp(CloseReason::Theirs(Code::REVOKED)) if self.revoked.contains(who.name) => {
                 self.set_online(program.device, false);
             }
             Event::GivenUp(_) if self.lied_to => self.set_online(program.device, false),
             Event::GivenUp(reason) => {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
             }
-            Event::Call(call, event) if self.phase == Phase::RollCall => self.call_event((program, *call), event),
+            Event::Call(call, event) if self.phase == Phase::RollCall => {
+                self.call_event((program, *call), name.as_str(), event);
+            }
             // By a clock that is wrong the log's own certificate is not valid, nor that of the CA whose lists there are.
             Event::LogRefused(LogRefusal::Certificate(CertRefusal::Expired | CertRefusal::NotYetValid))
             | Event::ListsRefused(CrlRefusal::Issuer(CertRefusal::Expired | CertRefusal::NotYetValid)) => {}
+            Event::LogRefused(LogRefusal::Restored(_)) if self.restored => {}
             Event::LogRefused(refusal) if !self.lied_to => {
                 return Err(format!("{name} does not believe the log ({refusal}), and nobody has lied"));
             }
@@ -186,11 +197,12 @@ impl Progress {
         Ok(())
     }
 
-    fn call_event(&mut self, call: (Program, CallId), event: &CallEvent) {
+    fn call_event(&mut self, call: (Program, CallId), holder: &str, event: &CallEvent) {
         match event {
             CallEvent::Open(with, _) => {
                 let known = self.calls.entry(call).or_default();
-                (known.open, known.whom) = (true, with.user.to_string());
+                (known.open, known.whom, known.with) = (true, with.user.to_string(), Some(with.clone()));
+                holder.clone_into(&mut known.holder);
                 if let Some(device) = self.devices.get_mut(&call.0.device) {
                     device.spoke = true;
                 }
@@ -209,6 +221,14 @@ impl Progress {
             // is owed to the two.
             CallEvent::Changed(..) | CallEvent::Ended(CallEnd::Refused(Code::CHANGED)) => {
                 self.calls.remove(&call);
+                if let Some(device) = self.devices.get_mut(&call.0.device) {
+                    device.spoke = true;
+                }
+            }
+            // Both called at once, and it came up on another device of theirs.
+            CallEvent::Ended(CallEnd::Refused(Code::ELSEWHERE)) => {
+                let Some(known) = self.calls.remove(&call) else { return };
+                self.elsewhere.insert((known.holder, known.whom));
                 if let Some(device) = self.devices.get_mut(&call.0.device) {
                     device.spoke = true;
                 }
@@ -250,13 +270,20 @@ impl Progress {
         }
         for ((program, call), known) in &self.calls {
             let is_open = |device: &usize| self.open_hosts.get(device) == Some(&true);
-            let both = is_open(&program.device) && self.users.get(&known.whom).is_some_and(is_open);
+            let other = known.with.as_ref().and_then(|with| self.names.get(with));
+            let both = is_open(&program.device) && other.is_some_and(is_open);
             if both && !known.direct {
                 let (device, whom) = (program.device, &known.whom);
                 return Err(format!(
                     "device {device} could reach {whom} directly (call {call}) and speaks by the relay"
                 ));
             }
+        }
+        let speaks = |(holder, whom): &(String, String)| {
+            self.calls.values().any(|known| known.open && known.holder == *holder && known.whom == *whom)
+        };
+        if let Some((holder, whom)) = self.elsewhere.iter().find(|pair| !speaks(pair)) {
+            return Err(format!("{holder} is said to speak with {whom} on another device, and does not"));
         }
         match self.devices.iter().find(|(_, known)| !known.spoke) {
             Some((device, _)) => Err(format!("device {device} spoke with nobody in the roll call")),

@@ -10,9 +10,11 @@ use super::{Oracle, Panel};
 use crate::config::SimConfig;
 use crate::story::{Program, Seen, Who};
 
-pub(crate) fn name(user: &str) -> DeviceName {
+/// Somebody's laptop, or the device that is named after a slash.
+pub(crate) fn name(text: &str) -> DeviceName {
+    let (user, device) = text.split_once('/').unwrap_or((text, "laptop"));
     let user = UserName::parse(user).expect("a valid name");
-    DeviceName { user, device: DeviceLabel::parse("laptop").expect("a valid label") }
+    DeviceName { user, device: DeviceLabel::parse(device).expect("a valid label") }
 }
 
 pub(crate) fn welcome(user: &str) -> Welcome {
@@ -97,6 +99,8 @@ fn every_oracle_has_a_name_of_its_own_and_is_found_by_it() {
         "slow",
         "unasked",
         "revoked",
+        "unendorsed",
+        "restored",
     ];
     assert_eq!(names, expected);
     for name in names {

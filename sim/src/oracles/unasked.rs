@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::Event;
-use countersign_core::id::UserName;
+use countersign_core::effect::Note;
+use countersign_core::id::DeviceName;
+use countersign_core::tlog::Leaf;
 
-use super::Oracle;
+use super::{Oracle, revoked};
 use crate::story::{Phase, Seen};
 
 /// How long a period has to last at least, in microseconds: some pages of the log, each after the other.
@@ -18,14 +20,16 @@ const PERIOD_US: u64 = 60_000_000;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Unasked {
-    /// What was done, under whose name, at which place of the log, and when.
-    acts: Vec<(UserName, u64, u64)>,
+    /// What was done under the name of which device's user, at which place of the log that it is shown, and when.
+    acts: Vec<(DeviceName, u64, u64)>,
+    /// What the operator has taken back: to a person's other devices that is nothing they asked for.
+    revoked: BTreeSet<DeviceName>,
     devices: BTreeMap<usize, Known>,
 }
 
 #[derive(Debug)]
 struct Known {
-    user: UserName,
+    name: DeviceName,
     online_us: Option<u64>,
     /// What this program has told, and what any program of the device has.
     told: BTreeSet<u64>,
@@ -39,18 +43,21 @@ impl Oracle for Unasked {
 
     fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
-            Seen::Betrayed(victim, index) => self.acts.push((victim.user.clone(), *index, at_us)),
+            Seen::Betrayed(victim, index) => self.acts.push(((*victim).clone(), *index, at_us)),
+            Seen::Noted(Note::Revoked(name)) => drop(self.revoked.insert(name.clone())),
+            // A crash may come between the record and the note.
+            Seen::Replayed(state, _) => self.revoked.extend(revoked::of(state)),
             Seen::Started(who, _) => {
-                let known = self.known(who.program.device, &who.name.user);
+                let known = self.known(who.program.device, who.name);
                 (known.online_us, known.told) = (None, BTreeSet::new());
             }
             Seen::Anew(who) => drop(self.devices.remove(&who.program.device)),
             Seen::Killed(who) | Seen::Told(who, Event::Offline(..) | Event::GivenUp(_) | Event::Done) => {
-                self.known(who.program.device, &who.name.user).online_us = None;
+                self.known(who.program.device, who.name).online_us = None;
             }
             Seen::Told(who, Event::Online(_)) => {
                 let user = &who.name.user;
-                let known = self.known(who.program.device, user);
+                let known = self.known(who.program.device, who.name);
                 known.online_us = Some(at_us);
                 if let Some(index) = known.ever.difference(&known.told).next() {
                     return Err(format!("{user} was told of entry {index} of the log, and is not told again"));
@@ -58,11 +65,13 @@ impl Oracle for Unasked {
             }
             Seen::Told(who, Event::Unasked(unasked)) => {
                 let (user, index) = (&who.name.user, unasked.index);
-                let is_act = self.acts.iter().any(|(victim, place, _)| victim == user && *place == index);
-                if !is_act || unasked.leaf.about() != Some(user) {
+                let is_act = self.acts.iter().any(|(victim, place, _)| victim.user == *user && *place == index);
+                let is_revocation =
+                    matches!(&unasked.leaf, Leaf::Revocation { name, .. } if self.revoked.contains(name));
+                if !(is_act || is_revocation) || unasked.leaf.about() != Some(user) {
                     return Err(format!("{user} is alarmed by entry {index} of the log, which nobody has put there"));
                 }
-                let known = self.known(who.program.device, user);
+                let known = self.known(who.program.device, who.name);
                 known.ever.insert(index);
                 if !known.told.insert(index) {
                     return Err(format!("{user} is told of entry {index} of the log twice by one program"));
@@ -76,20 +85,21 @@ impl Oracle for Unasked {
 }
 
 impl Unasked {
-    fn known(&mut self, device: usize, user: &UserName) -> &mut Known {
-        let known = self.devices.entry(device).or_insert_with(|| Known::of(user));
-        if known.user != *user {
-            *known = Known::of(user);
+    fn known(&mut self, device: usize, name: &DeviceName) -> &mut Known {
+        let known = self.devices.entry(device).or_insert_with(|| Known::of(name));
+        if known.name != *name {
+            *known = Known::of(name);
         }
         known
     }
 
     fn all_know(&self, at_us: u64) -> Result<(), String> {
-        for Known { user, online_us, told, .. } in self.devices.values() {
+        for Known { name, online_us, told, .. } in self.devices.values() {
             let Some(online_us) = online_us.filter(|online_us| at_us - online_us >= PERIOD_US) else { continue };
-            let before = self.acts.iter().filter(|(victim, _, act_us)| victim == user && *act_us < online_us);
+            let before = self.acts.iter().filter(|(victim, _, act_us)| victim == name && *act_us < online_us);
             if let Some((_, index, _)) = before.into_iter().find(|(_, index, _)| !told.contains(index)) {
                 let seconds = (at_us - online_us) / 1_000_000;
+                let user = &name.user;
                 return Err(format!("{user} is online for {seconds} s and does not know of entry {index} of the log"));
             }
         }
@@ -98,8 +108,8 @@ impl Unasked {
 }
 
 impl Known {
-    fn of(user: &UserName) -> Self {
-        Self { user: user.clone(), online_us: None, told: BTreeSet::new(), ever: BTreeSet::new() }
+    fn of(name: &DeviceName) -> Self {
+        Self { name: name.clone(), online_us: None, told: BTreeSet::new(), ever: BTreeSet::new() }
     }
 }
 
@@ -162,6 +172,15 @@ mod tests {
         assert!(online.show(&mut oracle).is_err_and(|words| words.contains("not told again")));
         assert_eq!(stage.told(0, alarm("alice", 7)).show(&mut oracle), Ok(()));
         assert_eq!(online.show(&mut oracle), Ok(()));
+    }
+
+    #[test]
+    fn that_a_persons_other_device_was_taken_back_is_for_this_one_to_know() {
+        let stage = Stage::of(&["alice/tablet"]);
+        let mut oracle = Unasked::default();
+        assert!(stage.told(0, alarm("alice", 7)).show(&mut oracle).is_err());
+        oracle.see(1, &Seen::Noted(&Note::Revoked(name("alice")))).expect("the operator may");
+        assert_eq!(stage.told(0, alarm("alice", 7)).show(&mut oracle), Ok(()));
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Collector {
         if let Some(&Who { program, name }) = named(seen)
             && let Some(known) = self.names.get_mut(program.device)
         {
-            *known = name.user.to_string();
+            // Whose further device it is, by its column's first name.
+            *known = if known.contains('/') { format!("{}/{}", name.user, name.device) } else { name.user.to_string() };
         }
     }
 

@@ -56,7 +56,7 @@ impl Collector {
             Seen::Noted(note) => {
                 valued(relay, Class::Relay, told(), note).into_iter().filter(|row| !row.label.is_empty()).collect()
             }
-            Seen::EnrolEnded(who, ..) => at(self.column(who.program), Class::Told, told()),
+            Seen::EnrolEnded(who, ..) | Seen::Waits(who, _) => at(self.column(who.program), Class::Told, told()),
             Seen::Started(who, _) => at(self.column(who.program), Class::Person, told()),
             Seen::Killed(who) => at(self.column(who.program), Class::Fault, told()),
             Seen::Answered(person, _) => {

@@ -299,6 +299,11 @@ impl<'a> Fields<'a> {
                 }
                 "enrol-ended"
             }
+            Seen::Waits(who, news) => {
+                self.program(who.program);
+                self.value(news);
+                "waits"
+            }
             Seen::Woken { node, why, next_us } => {
                 self.value(node);
                 self.bytes(why.as_bytes());
@@ -405,6 +410,11 @@ impl<'a> Fields<'a> {
                 self.value(name);
                 self.number(*index);
                 "betrayed"
+            }
+            Seen::Grown(name, claim, der) => {
+                self.value(&(name, claim));
+                self.bytes(der);
+                "grown"
             }
             Seen::Overheard(bytes) => {
                 self.bytes(bytes);

@@ -3,6 +3,7 @@
 //! What is counted is counted by these names, and what must happen in a sweep is these lists, so that a new kind in
 //! `core` is counted and demanded from the day on which it is there.
 
+use countersign_core::device::approve::Approval;
 use countersign_core::device::calls::{CallDenied, CallEnd, DirectEnd};
 use countersign_core::device::{self, Asked, Command, LogRefusal};
 use countersign_core::fault::{CloseReason, Fault};
@@ -121,6 +122,7 @@ kinds! {
         LogRefusal::Certificate(_) => "Certificate",
         LogRefusal::Checkpoint(_) => "Checkpoint",
         LogRefusal::History(_) => "History",
+        LogRefusal::Restored(_) => "Restored",
         LogRefusal::Unproven => "Unproven",
         LogRefusal::Leaf(_) => "Leaf",
         LogRefusal::OtherLeaf => "OtherLeaf",
@@ -250,6 +252,22 @@ kinds! {
 }
 
 kinds! {
+    /// What people are told of their own devices.
+    APPROVALS, approval(&Approval) {
+        Approval::Devices(..) => "devices",
+        Approval::Waits(_) => "waits",
+        Approval::Compared(..) => "compared",
+        Approval::Uncommitted(_) => "uncommitted",
+        Approval::Endorsed(_) => "endorsed",
+        Approval::Dismissed(_) => "dismissed",
+        Approval::Armed => "armed",
+        Approval::Withdrawn(..) => "withdrawn",
+        Approval::Acted(..) => "acted",
+        Approval::Recovery(_) => "recovery",
+    }
+}
+
+kinds! {
     /// What people wish of their devices.
     WISHES, wish(&Command) {
         Command::Who => "who",
@@ -260,6 +278,9 @@ kinds! {
         Command::Endorse => "endorse",
         Command::Dismiss(_) => "dismiss",
         Command::Arm(_) => "recovery code",
+        Command::Withdraw(..) => "take a device back",
+        Command::Acted(_) => "who has acted",
+        Command::Recovery => "is there a recovery code",
         Command::Renew => "renew",
         Command::Password(_) => "set a password",
         Command::Call(..) => "call",

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use countersign_core::device::calls::{CallEnd, CallEvent, DirectEnd, Path};
-use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::enrol::{EnrolNews, EnrolResult};
 use countersign_core::device::{Asked, Command, Event, NotRenewed};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
@@ -146,6 +146,8 @@ impl Tally {
                 self.told(&who.name.user, event);
             }
             Seen::EnrolEnded(_, result, ..) => self.enrolled(result),
+            Seen::Waits(_, EnrolNews::Waits(_)) => self.add("enrolment", "waits"),
+            Seen::Waits(_, EnrolNews::Compare(..)) => self.add("enrolment", "compared"),
             Seen::Woken { node, why, .. } => {
                 let kind = why.split('(').next().unwrap_or(why);
                 self.add(if *node == Node::Relay { "relay woken" } else { "device woken" }, kind);
@@ -177,6 +179,7 @@ impl Tally {
             }
             Seen::Overheard(_) => self.add("lie", "looked into a tunnel"),
             Seen::Betrayed(..) => self.add("villain", "certified in secret"),
+            Seen::Grown(_, claim, _) => self.add("villain", claim.to_string()),
             Seen::Infiltrated(_) => self.add("villain", "has become a member"),
             Seen::Phase(_)
             | Seen::Dialled(_)
@@ -327,8 +330,15 @@ impl Tally {
             Event::ListsRefused(refusal) => self.add("lists refused", kinds::list_refusal(*refusal)),
             Event::LogRefused(refusal) => self.add("log refused", kinds::log_refusal(refusal)),
             Event::Asked(asked) => {
-                if let Asked::Refused(code) = asked {
-                    self.code(*code);
+                match asked {
+                    Asked::Refused(code) => self.code(*code),
+                    Asked::Approval(approval) => self.add("approval", kinds::approval(approval)),
+                    Asked::Certificates(_, fetched) => {
+                        for refusal in fetched.iter().filter_map(|fetched| fetched.verdict.as_ref().err()) {
+                            self.add("certificate", kinds::cert_refusal(*refusal));
+                        }
+                    }
+                    Asked::People(_) | Asked::Log(_) | Asked::Renewed(_) | Asked::PasswordSet | Asked::Unanswered => {}
                 }
                 self.add("device", kinds::answer(asked));
             }

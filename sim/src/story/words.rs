@@ -2,7 +2,7 @@
 
 use countersign_core::device::approve::Approval;
 use countersign_core::device::calls::{CallDenied, CallEvent};
-use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::enrol::{EnrolNews, EnrolResult};
 use countersign_core::device::{Asked, Command, Event};
 use countersign_core::effect::Note;
 use countersign_core::id::{CallId, ConnId, DeviceName};
@@ -10,6 +10,7 @@ use countersign_core::operator::Answer;
 
 use super::tally::{code_name, end_name, moved_name, reason_name};
 use super::{Crash, Phase, Program, Seen, Side, Stored, Waking, Who};
+use crate::actors::person::kin::FURTHER;
 use crate::actors::villains::Guise;
 use crate::node::Node;
 use crate::node::device::Item;
@@ -27,7 +28,8 @@ fn shown(text: &str) -> String {
 }
 
 fn name(who: &Who<'_>) -> String {
-    who.name.user.to_string()
+    let DeviceName { user, device } = who.name;
+    if device.as_str().starts_with(FURTHER) { format!("{user}/{device}") } else { user.to_string() }
 }
 
 fn list(devices: &[DeviceName]) -> String {
@@ -146,6 +148,12 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
                 EnrolResult::Lost(reason) => format!("gets no answer: {reason}"),
             },
         ),
+        Seen::Waits(who, EnrolNews::Waits(time)) => {
+            (name(who), format!("waits for another device of theirs, for up to {} minutes", time.as_secs() / 60))
+        }
+        Seen::Waits(who, EnrolNews::Compare(by, code)) => {
+            (name(who), format!("shows {code}, which {by} has to show, too"))
+        }
         Seen::ClockSet(..)
         | Seen::Slept(_)
         | Seen::Awoke(..)
@@ -163,6 +171,7 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         Seen::Betrayed(name, index) => {
             (relay(), format!("certifies a device as {}'s, entry {index} of its log", name.user))
         }
+        Seen::Grown(name, claim, _) => (relay(), format!("has {}/{}: {claim}", name.user, name.device)),
         Seen::Infiltrated(name) => (name.user.to_string(), "is a member now, and a villain".to_owned()),
         Seen::Lured(..)
         | Seen::Resumed(..)
@@ -305,6 +314,9 @@ fn wished(command: &Command) -> Option<String> {
         Command::Accept(call) => format!("takes call {call}"),
         Command::HangUp(call, code) => format!("hangs up call {call}: {}", code_name(*code)),
         Command::Arm(_) => "makes a recovery code".to_owned(),
+        Command::Withdraw(device, ..) => format!("takes {device} back"),
+        Command::Acted(_) => "asks who has acted".to_owned(),
+        Command::Recovery => "asks for its recovery code".to_owned(),
         Command::Renew => "wants a new certificate".to_owned(),
         Command::Password(_) => "sets a password".to_owned(),
         Command::Quit => "leaves".to_owned(),
@@ -322,6 +334,9 @@ fn approved(approval: &Approval) -> String {
         Approval::Endorsed(device) => format!("has vouched for {device}"),
         Approval::Dismissed(device) => format!("has sent {device} away"),
         Approval::Armed => "has a recovery code".to_owned(),
+        Approval::Withdrawn(device, _) => format!("has taken {device} back"),
+        Approval::Recovery(armed) => format!("has {} recovery code", if armed.is_some() { "a" } else { "no" }),
+        Approval::Acted(acted, left) => format!("hears that {acted} have acted, and {left} have not"),
     }
 }
 

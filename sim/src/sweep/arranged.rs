@@ -72,6 +72,33 @@ pub fn arranged() -> Vec<Arranged> {
             what: "everybody is away for longer than any certificate can be renewed, and the server's disk is well",
             config: SimConfig { devices: 4, storm_s: 60, away_h: 3_600, ..SimConfig::draw(1).without_faults() },
         },
+        Arranged {
+            what: "people with two devices each lose the one or the other, and their person has the next one join",
+            config: SimConfig {
+                devices: 3,
+                further: 3,
+                storm_s: 400,
+                pace_ms: 1_500,
+                call_weight: 40,
+                accept_percent: 80,
+                decline_percent: 10,
+                revoke_mean_ms: 12_000,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
+        Arranged {
+            what: "people whose programs end and start again while it rings take a call that is another one by now",
+            config: SimConfig {
+                devices: 12,
+                storm_s: 500,
+                pace_ms: 500,
+                call_weight: 100,
+                kill_weight: 60,
+                accept_percent: 100,
+                decline_percent: 0,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
         damaged("the hello of an enrolment is damaged", Flip { conn: 1, to_relay: true, offset: 100 }),
         damaged("a newcomer's part of the handshake is damaged", Flip { conn: 1, to_relay: true, offset: 600 }),
         damaged("the relay's part of a handshake is damaged", Flip { conn: 4, to_relay: false, offset: 1_200 }),

@@ -137,6 +137,7 @@ pub fn families() -> Vec<Family> {
         Family::all("device woken", &device_wakes, &NO_WAKE),
         Family::all("no direct connection", kinds::DIRECT_ENDS, &[]),
         Family::all("end of a call", kinds::CALL_ENDS, &[]),
+        Family::all("approval", kinds::APPROVALS, &NO_APPROVAL),
         Family::all("call denied", kinds::DENIALS, &NO_DENIAL),
         Family::all("wish", kinds::WISHES, &NO_WISH),
         // From the catalogues.
@@ -188,35 +189,50 @@ const NO_REQUEST: [(&str, &str); 1] = [(
      where core's own tests try them",
 )];
 
-const NO_CERTIFICATE: [(&str, &str); 3] = [
-    ("NotEndorsed", ONE_DEVICE),
+const NO_CERTIFICATE: [(&str, &str); 2] = [
     ("NoList", "whoever has enrolled has heard the lists, and every CA of a run has one"),
     ("ListExpired", "nobody meets anybody in a run who has not met the relay within the week before"),
 ];
 
-/// What stands behind everything about second devices.
-const ONE_DEVICE: &str = "everybody in a run has one device; core's own tests try further ones";
-
 /// What stands behind everything about passwords.
 const NO_PASSWORD: &str = "people join by invites; core's own tests and the real programs try passwords";
 
-const NO_WAKE: [(&str, &str); 2] = [("Approve", ONE_DEVICE), ("Password", NO_PASSWORD)];
+const NO_WAKE: [(&str, &str); 1] = [("Password", NO_PASSWORD)];
 
 /// What stands behind everything about recovery codes and reissues.
 const NO_RECOVERY: &str = "nobody in a run loses a device for good; core's own tests try how one comes back";
 
-const NO_WISH: [(&str, &str); 6] = [
+/// What stands behind everything about devices that people take back by themselves.
+const NO_WITHDRAWAL: &str = "the operator takes devices back in a run; core's own tests try how their owners do";
+
+const NO_WISH: [(&str, &str); 5] = [
     ("set a password", NO_PASSWORD),
-    ("list devices", ONE_DEVICE),
-    ("compare", ONE_DEVICE),
-    ("endorse", ONE_DEVICE),
-    ("dismiss", ONE_DEVICE),
     ("recovery code", NO_RECOVERY),
+    ("is there a recovery code", NO_RECOVERY),
+    ("take a device back", NO_WITHDRAWAL),
+    ("who has acted", NO_WITHDRAWAL),
 ];
 
-const NO_ANSWER: [(&str, &str); 2] = [("devices", ONE_DEVICE), ("password set", NO_PASSWORD)];
+const NO_ANSWER: [(&str, &str); 1] = [("password set", NO_PASSWORD)];
 
-const NO_CODE: [(&str, &str); 21] = [
+const NO_APPROVAL: [(&str, &str); 5] = [
+    (
+        "uncommitted",
+        "a relay that lies shows members no device that waits, and an honest one carries nonces as they are",
+    ),
+    ("armed", NO_RECOVERY),
+    ("recovery", NO_RECOVERY),
+    ("withdrawn", NO_WITHDRAWAL),
+    ("acted", NO_WITHDRAWAL),
+];
+
+const NO_CODE: [(&str, &str); 23] = [
+    ("NO_SUCH_DEVICE", NO_WITHDRAWAL),
+    ("REVOKED_BEFORE", NO_WITHDRAWAL),
+    ("LAST_DEVICE", NO_WITHDRAWAL),
+    ("WITHDRAWAL_REFUSED", NO_WITHDRAWAL),
+    ("REVOKED_TOO_MANY", NO_WITHDRAWAL),
+    ("LISTS_UNSIGNED", NO_WITHDRAWAL),
     ("PASSWORDS_UNUSED", NO_PASSWORD),
     ("PASSWORD_WRONG", NO_PASSWORD),
     ("PASSWORDS_OFF", NO_PASSWORD),
@@ -227,14 +243,16 @@ const NO_CODE: [(&str, &str); 21] = [
     ("LISTS_FULL", NO_RECOVERY),
     ("RECOVERY_REFUSED", NO_RECOVERY),
     ("RECOVERY_TOO_OFTEN", NO_RECOVERY),
-    ("DEVICE_TAKEN", ONE_DEVICE),
-    ("DEVICES_FULL", ONE_DEVICE),
-    ("NOT_ENDORSED", ONE_DEVICE),
-    ("ENDORSEMENTS_TOO_MANY", ONE_DEVICE),
-    ("NOT_APPROVED", ONE_DEVICE),
-    ("NOT_WAITING", ONE_DEVICE),
-    ("CANNOT_ENDORSE", ONE_DEVICE),
-    ("ELSEWHERE", ONE_DEVICE),
+    ("DEVICES_FULL", "a person in a run has two devices at a time and loses fewer than fourteen"),
+    (
+        "NOT_ENDORSED",
+        "a device that gives its word is revoked in the moment between its asking and the journal's: once in thousands",
+    ),
+    ("ENDORSEMENTS_TOO_MANY", "nobody in a run loses the one of their two devices after the other eight times"),
+    (
+        "CANNOT_ENDORSE",
+        "every device of a run has an Ed25519 key, as all have that enrol; others come to the operator's desk",
+    ),
     ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
     ("REALM_FULL", "a run has fewer people than a realm has places"),
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
@@ -311,13 +329,17 @@ const DEVICE_DISK: [&str; 8] = [
     "Key SyncFailed",
 ];
 
-const VILLAINS: [&str; 10] = [
+const VILLAINS: [&str; 14] = [
     "certified in secret",
     "crowd, a guessed token",
     "crowd, a hello and no more",
     "crowd, half a hello",
     "crowd, noise",
     "forger",
+    "grown, a reissue",
+    "grown, as a first device",
+    "grown, by a word of its own",
+    "grown, by a word that nobody signed",
     "hasty member",
     "mute",
     "slow reader",
@@ -326,7 +348,7 @@ const VILLAINS: [&str; 10] = [
 
 const LOG: [&str; 3] = ["alarm", "another", "grown"];
 
-const LOG_REFUSED: [&str; 3] = ["Certificate", "Checkpoint", "History"];
+const LOG_REFUSED: [&str; 4] = ["Certificate", "Checkpoint", "History", "Lineage"];
 
 const RENEWAL: [&str; 3] = ["kept", "refused RENEWAL_TOO_LATE", "the server's clock"];
 
@@ -380,7 +402,7 @@ const CALL: [&str; 9] = [
     "waiting",
 ];
 
-const ENROLMENT: [&str; 3] = ["granted", "lost Truncated", "lost Unreachable"];
+const ENROLMENT: [&str; 5] = ["compared", "granted", "lost Truncated", "lost Unreachable", "waits"];
 
 const CALL_ENDED: [&str; 6] =
     ["Truncated", "TimedOut", "ours FINISHED", "theirs FINISHED", "relay lost", "refused DECLINED"];
@@ -453,6 +475,7 @@ mod tests {
         known(kinds::RELAY_WAKES, &NO_RELAY_WAKE);
         known(kinds::DEVICE_WAKES, &NO_WAKE);
         known(kinds::DENIALS, &NO_DENIAL);
+        known(kinds::APPROVALS, &NO_APPROVAL);
         known(kinds::WISHES, &NO_WISH);
     }
 }

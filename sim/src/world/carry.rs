@@ -95,6 +95,7 @@ impl World {
                 device::Output::Tell(event) => self.tell(device, event),
             }
         }
+        self.see_news(device);
         self.see_enrolment(device);
     }
 

@@ -149,7 +149,12 @@ impl World {
             self.crash(Crash::Stopped);
         }
         let incarnation = self.disks.rng.between(1, u64::MAX >> 1);
-        let gone = self.relay.restore(keep, incarnation);
+        let gone = self.relay.restore(keep, incarnation, self.now_us);
+        if self.saboteur.takes_any_log() {
+            for node in &mut self.devices {
+                node.store.accepted = Some(self.relay.log());
+            }
+        }
         self.see(&Seen::Restored(keep, gone));
     }
 }

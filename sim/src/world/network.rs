@@ -80,7 +80,7 @@ impl Network {
     /// A network in which nothing has happened yet.
     pub fn new(config: &SimConfig, streams: Streams<'_>) -> Self {
         let mut rng = streams.stream("network");
-        let devices = 0..usize::try_from(config.devices).unwrap_or(usize::MAX);
+        let devices = 0..config.all_devices();
         let slow = devices.filter(|_| rng.chance(config.slow_reader_percent, 100)).collect();
         Self {
             rng,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_core::device::calls::{CallDenied, CallEvent};
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Command, Event as Told};
+use countersign_core::device::{Command, Event as Told, LogRefusal};
 use countersign_core::id::{CallId, UserName};
 use countersign_core::invite::InviteLink;
 use countersign_core::server::Input;
@@ -19,9 +19,6 @@ use crate::node::device::Socket;
 use crate::rng::Draw;
 use crate::story::{Crash, Phase, Program, Seen, Side, Who};
 
-/// How long a call of the roll call waits for the other.
-const ROLL_CALL_PATIENCE: Duration = Duration::from_secs(10);
-
 impl World {
     pub(super) fn person(&mut self, person: usize) -> &mut Person {
         self.people.get_mut(person).expect("people are numbered from 0")
@@ -29,12 +26,14 @@ impl World {
 
     pub(super) fn prompt(&mut self, person: usize, prompt: Prompt) {
         let now_us = self.now_us;
+        self.look_at_other(person);
         let acts = self.person(person).prompt(prompt, now_us);
         self.act(person, acts);
     }
 
     pub(super) fn handed(&mut self, person: usize, link: InviteLink) {
         let now_us = self.now_us;
+        self.look_at_other(person);
         let acts = self.person(person).handed(link, now_us);
         self.act(person, acts);
     }
@@ -55,12 +54,13 @@ impl World {
                     self.later(after_us, Event::AskOperator(person));
                 }
                 Act::Enrol(..) if self.has_joined(person) => {}
-                Act::Enrol(link, name) => {
-                    self.start(person, true, |node| node.prepare(*link, name));
+                Act::Enrol(link, name, waits) => {
+                    self.start(person, true, |node| node.prepare(*link, name, waits));
                     self.write_key(person);
                 }
                 Act::Start if self.is_disbelieved(person) => {}
                 Act::Anew => self.begin_anew(person),
+                Act::LookAt(device, code) => self.look_at_codes(person, device, code),
                 Act::Slip(slip, taken) => {
                     let name = self.person(person).name().clone();
                     if let Some(program) = self.devices.get(person).map(crate::node::device::DeviceNode::program) {
@@ -190,6 +190,13 @@ impl World {
             {
                 node.keep_log(&self.saboteur.kept(followed));
             }
+            // They ask the operator, by another way, whose log it is: one who tells the truth.
+            if let Some(node) = self.devices.get_mut(device)
+                && let Told::LogRefused(LogRefusal::Restored(restored)) = &event
+                && restored.log == self.relay.log()
+            {
+                node.store.accepted = Some(restored.log.clone());
+            }
             if let Some(node) = self.devices.get_mut(device)
                 && let Told::Renewed(renewed) = &event
                 && self.saboteur.lets_keep_certificates()
@@ -255,22 +262,6 @@ impl World {
             self.act(person, acts);
             // Whoever is slow would come back too late for the roll call.
             self.later(100_000, Event::Prompt(person, Prompt::Act));
-        }
-    }
-
-    /// Everybody calls the one after them in a circle that is drawn, within a few seconds.
-    pub(super) fn roll_call(&mut self) {
-        let mut circle: Vec<(usize, UserName)> =
-            self.people.iter().enumerate().map(|(number, person)| (number, person.name().user.clone())).collect();
-        for place in (1..circle.len()).rev() {
-            let other = usize::try_from(self.faults.below(u64::try_from(place + 1).unwrap_or(1))).unwrap_or(0);
-            circle.swap(place, other);
-        }
-        let next = circle.iter().skip(1).chain(circle.first()).map(|(_, user)| user.clone());
-        let calls: Vec<(usize, UserName)> = circle.iter().map(|(number, _)| *number).zip(next).collect();
-        for (person, user) in calls {
-            let after_us = self.faults.between(0, 3_000_000);
-            self.later(after_us, Event::Prompt(person, Prompt::Call(user, ROLL_CALL_PATIENCE)));
         }
     }
 

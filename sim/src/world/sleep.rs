@@ -85,7 +85,8 @@ impl World {
         if self.phase != Phase::Storm {
             return;
         }
-        let device = usize::try_from(self.hours.rng.below(self.config.devices)).unwrap_or(0);
+        let devices = u64::try_from(self.devices.len()).unwrap_or(1);
+        let device = usize::try_from(self.hours.rng.below(devices)).unwrap_or(0);
         let long_us = self.hours.rng.between(1, self.config.nap_max_s.max(1) * 1_000_000);
         if !self.hours.sleeps(device) {
             let nap = self.fall_asleep(device);

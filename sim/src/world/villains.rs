@@ -78,6 +78,8 @@ pub(super) struct Villains {
     /// What it has logged in secret, while it is not.
     secret: Option<Secret>,
     secrets: Choices,
+    /// By what right a device is said to be somebody's that the CA has grown them.
+    claims: Choices,
     /// How many streams of keys were given out.
     keys: u64,
 }
@@ -93,6 +95,7 @@ impl Villains {
             liar: None,
             secret: None,
             secrets: streams.stream("villains/secret"),
+            claims: streams.stream("villains/claims"),
             keys: 0,
         }
     }

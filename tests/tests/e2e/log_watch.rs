@@ -70,7 +70,7 @@ fn an_alarm_is_told_by_every_command_until_it_is_acknowledged() {
     let alice = Person::enrolled(&server, "alice");
     let log = reading(&alice).log().clone();
     // What the device found in the server's life before this one.
-    let before = with_phone(NoteName::of_log(&Realm::default(), 1), "alice").of(log);
+    let before = with_phone(NoteName::of_log(&Realm::default(), 1), "alice").of(log, 0);
     fs::write(alice.folder().join("log.read"), before.encode()).expect("a file can be written");
     for args in [&["who"][..], &["cert", "fetch", "alice"]] {
         let told = alice.run(args).done();

@@ -1,6 +1,7 @@
 //! The whole system from outside: the real `server` and `client` over loopback, each test with folders of its own.
 #![allow(clippy::indexing_slicing, reason = "a test may stop at once")]
 
+mod backup;
 mod changed;
 mod config_files;
 mod config_obeyed;
@@ -35,3 +36,4 @@ mod snapshots;
 mod strangers;
 mod tidy;
 mod views;
+mod withdraw;

@@ -153,4 +153,8 @@ fn a_password_is_typed_twice_and_never_shown() {
     let (ended, shown) = typed(alice.client(&words), &[(first, "four words for us\n"), (again, "four words for us\n")]);
     let ended = ended.done();
     assert!(ended.out[0].starts_with("alice/laptop has joined") && !shown.contains("four"), "{ended} {shown}");
+    let first = "New password of alice";
+    let answers = [(first, "four newer words\n"), (again, "four newer words\n")];
+    let (ended, shown) = typed(alice.client(&["password"]), &answers);
+    assert!(ended.done().out[0].starts_with("alice has a new password") && !shown.contains("four"), "{shown}");
 }

@@ -13,10 +13,11 @@ use crate::limits::{LOG_PAGE_MAX, LOG_READ_MAX};
 use crate::pki::{Founded, found_realm};
 use crate::testing::{START, Town, device_name, rng};
 use crate::time::{Instant, Now};
+use crate::tlog::Hash;
 use crate::tlog::note::SignatureRefusal;
 use crate::tlog::{Certified, Head, LogSigner, Tree};
-use crate::wire::log::Lineage;
 use crate::wire::log::LogPage;
+use crate::wire::log::{Generations, Lineage};
 use crate::wire::relay::RelayRequest;
 
 const INCARNATION: u64 = 7;
@@ -160,15 +161,102 @@ fn what_was_kept_is_checked_like_what_comes() {
     assert_eq!(restore(&kept, START.plus(years)), Err(LogRefusal::Certificate(CertRefusal::Expired)));
 }
 
+/// A log of another life of the server, which has `kept` leaves of the one before, says so, and has gone on since.
+struct Life {
+    incarnation: u64,
+    log: Log,
+    said: Generations,
+}
+
+impl Life {
+    fn after(log: &Log, kept: u64, incarnation: u64) -> Self {
+        let previous = NoteName::of_log(log.trust.realm(), INCARNATION);
+        let head = log.tree.head_at(kept).unwrap();
+        let leaf = Leaf::Generation { previous, head, at: START };
+        let mut tree: Tree = (0..u8::try_from(kept).unwrap()).map(|leaf| Hash::leaf(&[leaf])).collect();
+        tree.push(leaf.leaf_hash());
+        for leaf in 100..103 {
+            tree.push(Hash::leaf(&[leaf]));
+        }
+        let inclusion = tree.inclusion(kept, tree.size()).unwrap();
+        let said = Generations(vec![LogProof { leaf: ByteBuf::from(leaf.encode()), inclusion }]);
+        // Its keys are those of the realm: its seed says which.
+        Self { incarnation, log: Log { tree, ..Log::new(1, 0) }, said }
+    }
+
+    /// What a device that has seen so much is shown.
+    fn hear(&self, following: &mut Following, says: bool) -> Result<News, LogRefusal> {
+        let (tree, seen) = (&self.log.tree, following.seen());
+        following.hear_generations(if says { self.said.clone() } else { Generations::default() });
+        let head = LogHead {
+            certificate: ByteBuf::from(self.log.founded.log.clone()),
+            checkpoint: self.log.signed(tree.head(), self.incarnation),
+            consistency: tree.consistency(seen, tree.size()),
+        };
+        following.hear(&self.log.trust, self.incarnation, &head, START)
+    }
+
+    fn name(&self) -> NoteName {
+        NoteName::of_log(self.log.trust.realm(), self.incarnation)
+    }
+
+    fn refusal(&self, seen: u64, kept: Option<u64>) -> LogRefusal {
+        LogRefusal::Restored(Box::new(Restored { log: self.name(), seen, kept }))
+    }
+}
+
 #[test]
-fn another_life_of_the_server_is_another_log_and_said_to_be() {
-    let log = Log::new(1, 4);
-    let mut following = log.seen(4);
-    let mut head = log.head(2, 2);
-    head.checkpoint = log.signed(log.tree.head_at(2).unwrap(), 8);
-    let news = following.hear(&log.trust, 8, &head, START);
+fn a_restored_log_that_has_all_that_was_seen_is_gone_on_with_and_said_to_be_another() {
+    let log = Log::new(1, 9);
+    for (kept, seen) in [(5, 5), (5, 3), (9, 9)] {
+        let life = Life::after(&log, kept, 8);
+        let mut following = log.seen(seen);
+        let news = life.hear(&mut following, false);
+        assert!(matches!(news, Ok(News::Another(_))), "{news:?}");
+        assert_eq!(following.view().unwrap().newest().origin(), &life.name());
+        assert_eq!(life.hear(&mut following, false), Ok(News::None), "once");
+    }
+}
+
+#[test]
+fn a_restored_log_without_what_was_seen_is_refused_until_its_person_takes_it() {
+    let log = Log::new(1, 9);
+    let (life, other) = (Life::after(&log, 5, 8), Life::after(&log, 6, 9));
+    let mut following = log.seen(7);
+    assert_eq!(life.hear(&mut following, true), Err(life.refusal(7, Some(5))));
+    assert_eq!(life.hear(&mut following, false), Err(life.refusal(7, None)), "it does not say where it begins");
+    assert_eq!(following.seen(), 7, "nothing has changed");
+    assert!(life.refusal(7, Some(5)).to_string().contains("0000000000000008 is theirs"));
+    following.accept(life.name());
+    assert_eq!(other.hear(&mut following, true), Err(other.refusal(7, Some(6))), "the word is for one log");
+    let news = life.hear(&mut following, true);
     assert!(matches!(news, Ok(News::Another(_))), "{news:?}");
-    assert_eq!(following.seen(), 2);
+    assert_eq!(following.seen(), life.log.tree.size());
+    assert_eq!(other.hear(&mut following, true), Err(other.refusal(9, None)), "and for once");
+}
+
+#[test]
+fn what_a_server_says_of_its_generations_is_believed_with_a_proof_alone() {
+    let log = Log::new(1, 9);
+    let life = Life::after(&log, 5, 8);
+    let elsewhere = Life::after(&log, 6, 8);
+    let mut following = log.seen(7);
+    following.hear_generations(elsewhere.said);
+    let head = LogHead {
+        certificate: ByteBuf::from(life.log.founded.log.clone()),
+        checkpoint: life.log.signed(life.log.tree.head(), 8),
+        consistency: None,
+    };
+    let heard = following.hear(&log.trust, 8, &head, START);
+    assert_eq!(heard.unwrap_err(), life.refusal(7, None));
+    let mut proof = life.log.tree.consistency(7, 9).unwrap();
+    proof = log.tree.consistency(7, 9).unwrap_or(proof);
+    let head = LogHead { consistency: Some(proof), ..head };
+    assert_eq!(
+        following.hear(&log.trust, 8, &head, START).unwrap_err(),
+        life.refusal(7, None),
+        "a proof of another log"
+    );
 }
 
 fn fetched(town: &mut Town, member: usize, user: &str) -> Vec<Fetched> {

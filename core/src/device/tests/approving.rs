@@ -66,6 +66,15 @@ fn compare(town: &mut Town, laptop: usize, device: &str, phone: usize) -> (Compa
     (ours.expect("the laptop has a code"), theirs.expect("the phone has a code"))
 }
 
+/// A further device of Alice's joins, as she has her laptop approve it, and attends.
+pub(super) fn approved(town: &mut Town, laptop: usize, device: &str, seed: u64) -> usize {
+    let waits = wait_for(town, device, seed);
+    compare(town, laptop, device, waits);
+    town.command(laptop, Command::Endorse);
+    let identity = enrolled(town, waits);
+    town.join(identity, true)
+}
+
 fn enrolled(town: &Town, member: usize) -> Identity {
     match town.enrolment_result(member) {
         Some(EnrolResult::Enrolled(identity)) => *identity,

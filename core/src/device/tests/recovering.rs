@@ -24,6 +24,25 @@ fn arm(town: &mut Town, member: usize, code: &RecoveryCode) -> Vec<Asked> {
 
 const ARMED: [Asked; 1] = [Asked::Approval(Approval::Armed)];
 
+/// Which device has made the code that counts, as a member is told.
+fn armed_by(town: &mut Town, member: usize) -> Option<String> {
+    town.news(member);
+    town.command(member, Command::Recovery);
+    let told =
+        |event| if let Event::Asked(Asked::Approval(Approval::Recovery(armed))) = event { Some(armed) } else { None };
+    let armed = town.news(member).into_iter().find_map(told).expect("it is told");
+    armed.map(|(by, _)| by.to_string())
+}
+
+#[test]
+fn a_person_is_told_whether_a_recovery_code_of_theirs_counts_and_nobody_elses() {
+    let mut town = Town::of(&["alice", "bob"]);
+    let [alice, bob] = town.devices()[..] else { panic!("two devices") };
+    assert_eq!(armed_by(&mut town, alice), None);
+    assert_eq!(arm(&mut town, alice, &code(50)), ARMED);
+    assert_eq!((armed_by(&mut town, alice).as_deref(), armed_by(&mut town, bob)), (Some("laptop"), None));
+}
+
 /// Somebody asks for a device of this user's by a recovery code.
 fn recover(town: &mut Town, user: &str, device: &str, code: &RecoveryCode) -> (usize, EnrolResult) {
     let link = town.invite(Some(user));

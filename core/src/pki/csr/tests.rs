@@ -209,8 +209,11 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     let arming = crate::pki::recovery::arming_message(&alice.realm, &alice.name.user, crate::id::KeyId([5; 32]));
     // The recovery key's only use, told apart from the others' all the same.
     let recovery = crate::pki::recovery::recovery_message(&alice.realm, &alice.name, crate::id::KeyId([5; 32]));
-    let uses =
-        [request, &binding, &renewal, &word, &arming, &recovery, client.as_bytes(), server.as_bytes(), note.as_bytes()];
+    let reason = crate::tlog::ReasonCode::new(1).unwrap();
+    let withdrawal = crate::pki::withdrawal::withdrawal_message(&alice.realm, &alice.name, reason);
+    let handshakes = [client.as_bytes(), server.as_bytes()];
+    let words = [&binding[..], &renewal, &word, &arming, &recovery, &withdrawal];
+    let uses: Vec<&[u8]> = [request, note.as_bytes()].into_iter().chain(handshakes).chain(words).collect();
     for (n, one) in uses.iter().enumerate() {
         for other in uses.iter().skip(n + 1) {
             let common = one.len().min(other.len());
@@ -221,6 +224,7 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     assert!(word.starts_with(b"countersign endorsement v1\0"));
     assert!(arming.starts_with(b"countersign recovery key v1\0"));
     assert!(recovery.starts_with(b"countersign recovered device v1\0"));
+    assert!(withdrawal.starts_with(b"countersign withdrawal v1\0"));
     assert!(binding.starts_with(b"countersign ") && renewal.starts_with(b"countersign "));
 }
 

@@ -1,10 +1,10 @@
 //! What is told, what is an alarm, and what is neither.
-#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 use super::*;
 use crate::testing::START;
 use crate::tlog::ReasonCode;
-use crate::tlog::lineage::tests::{armed, certified, endorsed, key, laptop, recovered, renewed};
+use crate::tlog::lineage::tests::{armed, certified, endorsed, key, laptop, recovered, renewed, withdrawn};
 
 /// What these acts are to alice's device of this label and key.
 fn heard(own: (&str, u64), kin: &mut Kin, acts: &[Leaf]) -> Vec<Heard> {
@@ -18,6 +18,11 @@ fn device(certified: Certified) -> Leaf {
 }
 
 use Heard::{Known, Strange, Told};
+
+fn revoked(device: &str) -> Leaf {
+    let (name, reason) = (crate::testing::device_name("alice", device), ReasonCode::new(1).unwrap());
+    Leaf::Revocation { name, serial: crate::id::Serial([1; 16]), reason, at: START }
+}
 
 #[test]
 fn what_ones_own_devices_vouch_for_is_asked_for_and_nothing_else_is() {
@@ -41,12 +46,7 @@ fn what_ones_own_devices_vouch_for_is_asked_for_and_nothing_else_is() {
 
 #[test]
 fn what_a_device_vouches_for_after_it_was_revoked_is_strange() {
-    let revoked = Leaf::Revocation {
-        name: crate::testing::device_name("alice", "phone"),
-        serial: crate::id::Serial([1; 16]),
-        reason: ReasonCode::new(1).unwrap(),
-        at: START,
-    };
+    let revoked = revoked("phone");
     let acts = [
         device(laptop()),
         device(endorsed("phone", 2, ("laptop", 1))),
@@ -102,4 +102,29 @@ fn the_word_for_another_user_or_key_arms_nothing() {
     let swapped = Leaf::RecoveryKey { user, key: key(66).spki(), endorsement, at };
     let acts = [device(laptop()), swapped, device(recovered("desk", 2, 66))];
     assert_eq!(heard(("laptop", 1), &mut Kin::default(), &acts), [Known, Strange, Strange]);
+}
+
+#[test]
+fn a_device_that_one_of_theirs_has_taken_back_is_told_to_the_others_and_its_revocations_are_no_alarm() {
+    let row =
+        [device(laptop()), device(endorsed("phone", 2, ("laptop", 1))), device(endorsed("tablet", 3, ("laptop", 1)))];
+    let theirs = [withdrawn("phone", ("laptop", 1)), revoked("phone"), revoked("phone")];
+    let acts = [&row[..], &theirs].concat();
+    assert_eq!(heard(("laptop", 1), &mut Kin::default(), &acts), [Known; 6]);
+    let mut tablet = Kin::of([&row[2], &row[0]]);
+    assert_eq!(heard(("tablet", 3), &mut tablet, &acts), [Known, Known, Known, Told, Known, Known]);
+    // A device that takes itself back, with two certificates that hold; and what it vouches for then is nothing.
+    let own = [withdrawn("phone", ("phone", 2)), revoked("phone"), revoked("phone"), withdrawn("tablet", ("phone", 2))];
+    let acts = [&row[..], &own].concat();
+    let expected = [Known, Known, Known, Told, Known, Known, Strange];
+    assert_eq!(heard(("laptop", 1), &mut Kin::default(), &acts), expected);
+    // The operator alone; a device that is nobody's; a word for another one.
+    let Leaf::Withdrawal { endorsement, reason, at, .. } = withdrawn("phone", ("laptop", 1)) else {
+        unreachable!("it is one")
+    };
+    let swapped = Leaf::Withdrawal { name: crate::testing::device_name("alice", "tablet"), reason, endorsement, at };
+    for strange in [revoked("phone"), withdrawn("phone", ("fridge", 9)), withdrawn("phone", ("laptop", 9)), swapped] {
+        let acts = [&row[..], &[strange, revoked("phone")]].concat();
+        assert_eq!(heard(("laptop", 1), &mut Kin::default(), &acts)[3..], [Strange, Strange]);
+    }
 }

@@ -69,6 +69,15 @@ fn each() -> Vec<(&'static str, Leaf)> {
             },
         ),
         ("generation", Leaf::Generation { previous: NoteName::of_log(&Realm::default(), 7), head, at: START }),
+        (
+            "withdrawal",
+            Leaf::Withdrawal {
+                name: device_name("alice", "phone"),
+                reason: ReasonCode::new(1).unwrap(),
+                endorsement: endorsement(),
+                at: START,
+            },
+        ),
     ]
 }
 
@@ -100,7 +109,7 @@ fn each_leaf_says_whose_name_it_concerns_and_when_it_was() {
     for (name, leaf) in each() {
         let about = match name {
             "revocation" => Some("bob"),
-            "recovery-key" => Some("alice"),
+            "recovery-key" | "withdrawal" => Some("alice"),
             _ => name.starts_with("device.").then_some("alice"),
         };
         assert_eq!((leaf.about().map(UserName::as_str), leaf.at()), (about, START), "{name}");
@@ -159,7 +168,8 @@ fn the_largest_leaves_fit_and_a_leaf_at_its_bound_is_looked_at_and_one_byte_more
     for leaf in [
         certificate(Basis::Endorsed(endorsement.clone())),
         certificate(Basis::Recovered(RecoveryWord { key: key.clone(), signature })),
-        Leaf::RecoveryKey { user: name.user.clone(), key, endorsement, at: last },
+        Leaf::RecoveryKey { user: name.user.clone(), key, endorsement: endorsement.clone(), at: last },
+        Leaf::Withdrawal { name: name.clone(), reason: ReasonCode::new(10).unwrap(), endorsement, at: last },
         Leaf::Generation { previous, head, at: last },
     ] {
         let bytes = leaf.encode();
@@ -175,7 +185,7 @@ fn the_largest_leaves_fit_and_a_leaf_at_its_bound_is_looked_at_and_one_byte_more
 proptest! {
     #[test]
     fn any_bytes_are_a_leaf_in_its_one_form_or_refused(
-        bytes in proptest::collection::vec(any::<u8>(), 0..300), which in 0usize..12, at in any::<usize>(), to in any::<u8>(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..300), which in 0usize..13, at in any::<usize>(), to in any::<u8>(),
     ) {
         let mut altered = each()[which].1.encode();
         let at = at % altered.len();

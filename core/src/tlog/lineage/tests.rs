@@ -5,7 +5,7 @@ use super::*;
 use crate::id::{DeviceName, Fingerprint, Serial};
 use crate::pki::SecretKey;
 use crate::testing::{START, device_name, rng};
-use crate::tlog::{Endorsement, RecoveryWord};
+use crate::tlog::{Endorsement, ReasonCode, RecoveryWord};
 
 pub(in crate::tlog) fn key(seed: u64) -> SecretKey {
     SecretKey::draw(&mut rng(seed))
@@ -46,6 +46,14 @@ pub(in crate::tlog) fn armed(by: (&str, u64), recovery: u64) -> Leaf {
     let (DeviceName { user, device }, recovery) = (device_name("alice", by.0), key(recovery).spki());
     let endorsement = Endorsement::arm(device, &key(by.1), &Realm::default(), &user, recovery.id());
     Leaf::RecoveryKey { user, key: recovery, endorsement, at: START }
+}
+
+/// That alice's device takes one of hers back.
+pub(in crate::tlog) fn withdrawn(device: &str, by: (&str, u64)) -> Leaf {
+    let (name, reason) = (device_name("alice", device), ReasonCode::new(1).unwrap());
+    let label = device_name("alice", by.0).device;
+    let endorsement = Endorsement::withdraw(label, &key(by.1), &Realm::default(), &name, reason);
+    Leaf::Withdrawal { name, reason, endorsement, at: START }
 }
 
 /// Alice's device of this key, by the word of a recovery key.

@@ -153,13 +153,28 @@ fn another_log_is_read_from_its_first_leaf_and_wipes_nothing_out() {
     let (log, next) = (Log::new(7, 30, &[3]), Log::new(8, 30, &[5]));
     let mut reading = log.reading();
     log.read(&mut reading, 30, 15);
-    assert_eq!(reading.clone().of(log.name.clone()), reading);
-    let mut reading = reading.of(next.name.clone());
+    assert_eq!(reading.clone().of(log.name.clone(), 0), reading);
+    let mut reading = reading.of(next.name.clone(), 0);
     assert_eq!(reading.next(), 0);
     assert_eq!(next.read(&mut reading, 30, 15), [5]);
     assert_eq!(places(&reading), [3, 5]);
     reading.acknowledge(30);
     assert_eq!(places(&reading), [0; 0]);
+}
+
+#[test]
+fn what_both_logs_have_is_not_found_twice_and_what_is_carried_on_is_not_read_again() {
+    let strange = [3, 17, 25];
+    let (log, next) = (Log::new(7, 30, &strange), Log::new(8, 30, &strange));
+    let mut reading = log.reading();
+    log.read(&mut reading, 20, 15);
+    reading.acknowledge(20);
+    let mut cut = reading.clone().of(next.name.clone(), 10);
+    assert_eq!(cut.next(), 0);
+    assert_eq!(next.read(&mut cut, 30, 15), [17, 25], "but for what stands in both");
+    let mut whole = reading.carried_on(next.name.clone());
+    assert_eq!((whole.next(), whole.log()), (20, &next.name));
+    assert_eq!(next.read(&mut whole, 30, 15), [25]);
 }
 
 #[test]
@@ -193,8 +208,8 @@ fn it_is_kept_and_read_and_what_was_altered_is_refused() {
     assert_eq!(Reading::decode(&bytes), Ok(reading.clone()));
     for place in 0..bytes.len() {
         let mut altered = bytes.clone();
-        altered.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 4);
-        let why = if place == 0 { ReadingRefusal::Format(FORMAT ^ 4) } else { ReadingRefusal::Damaged };
+        altered.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 8);
+        let why = if place == 0 { ReadingRefusal::Format(FORMAT ^ 8) } else { ReadingRefusal::Damaged };
         assert_eq!(Reading::decode(&altered), Err(why), "{place}");
         assert!(Reading::decode(bytes.get(..place).unwrap()).is_err(), "{place}");
     }
@@ -226,6 +241,14 @@ fn readings_that_older_programs_kept_are_read_and_what_was_found_is_an_alarm() {
         assert_eq!(older.sure.kin, Kin::without_recovery(kin));
         assert_eq!(older.encode().first(), Some(&FORMAT));
     }
+    // The one of format 3 knew alarms and keys, and of nobody who takes back a device of their own.
+    let Stand { read, found, .. } = &reading.sure;
+    let (kin, key) = ([(KeyId([2; 32]), "phone")], Some(KeyId([3; 32])));
+    let kin: (BTreeMap<_, _>, _, _) = (kin.into(), key, true);
+    let three = whole(postcard::to_stdvec(&(&log.name, 0_u64, (read, found, &kin), None::<u8>)).unwrap(), 3);
+    assert_eq!((three.sure(), three.found()), (10, reading.found()));
+    let body = postcard::to_stdvec(&(&kin, Vec::<&str>::new())).unwrap();
+    assert_eq!(three.sure.kin, postcard::from_bytes(&body).unwrap());
 }
 
 #[test]

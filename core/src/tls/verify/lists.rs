@@ -11,6 +11,7 @@ use serde_bytes::ByteBuf;
 
 use super::{CertRefusal, Trust};
 use crate::id::{IssuerId, Serial};
+use crate::limits::{DEVICE_LIFETIME, LIST_KEPT};
 use crate::pki::crl::{CrlRefusal, RevocationList};
 use crate::pki::facts::{Subject, issuer_of};
 use crate::time::Wall;
@@ -24,6 +25,27 @@ pub struct Lists(Arc<BTreeMap<IssuerId, Known>>);
 struct Known {
     issuing: CertificateDer<'static>,
     list: RevocationList,
+    /// One from before that had certificates on it which `list` has not and which may still live: whoever signs them has
+    /// forgotten, as a server does that was restored from a backup.
+    before: Option<RevocationList>,
+}
+
+impl Known {
+    /// Whether either list has this certificate.
+    fn has(&self, serial: Serial) -> bool {
+        std::iter::once(&self.list).chain(&self.before).any(|list| list.revoked(serial).is_some())
+    }
+
+    /// Takes the place of what was known, of which nothing is forgotten that the newer list should have.
+    fn after(mut self, known: Self, now: Wall) -> Self {
+        let lacks = |before: &RevocationList| {
+            before.entries().iter().any(|(serial, entry)| {
+                entry.at.plus(DEVICE_LIFETIME).plus(LIST_KEPT) >= now && self.list.revoked(*serial).is_none()
+            })
+        };
+        self.before = Some(known.list).filter(lacks).or(known.before.filter(lacks));
+        self
+    }
 }
 
 impl Lists {
@@ -47,7 +69,7 @@ impl Lists {
                     return Err(CrlRefusal::Another);
                 }
             }
-            news.push(Known { issuing, list });
+            news.push(Known { issuing, list, before: None });
         }
         if shown.0.is_empty() {
             return Err(CrlRefusal::Missing);
@@ -55,7 +77,14 @@ impl Lists {
         let is_news = !news.is_empty();
         if is_news {
             let known = Arc::make_mut(&mut self.0);
-            known.extend(news.into_iter().map(|news| (news.list.facts().issuer, news)));
+            for news in news {
+                let issuer = news.list.facts().issuer;
+                let news = match known.remove(&issuer) {
+                    Some(known) => news.after(known, now),
+                    None => news,
+                };
+                known.insert(issuer, news);
+            }
             // What a CA has signed ends before it does.
             known.retain(|_, known| Subject::read(&known.issuing).is_some_and(|ca| ca.not_after >= now));
         }
@@ -65,10 +94,10 @@ impl Lists {
     /// Whether a certificate that was found good otherwise may be believed between devices: its issuer's list is known, does
     /// not have it, and is not over. What can't be known is not believed.
     pub fn judge(&self, issuer: Option<IssuerId>, serial: Serial, now: Wall) -> Result<(), CertRefusal> {
-        let list = &self.of(issuer)?.list;
-        if list.revoked(serial).is_some() {
+        let known = self.of(issuer)?;
+        if known.has(serial) {
             Err(CertRefusal::Revoked)
-        } else if list.facts().next_update < now {
+        } else if known.list.facts().next_update < now {
             Err(CertRefusal::ListExpired)
         } else {
             Ok(())
@@ -87,7 +116,15 @@ impl Lists {
 
     /// Whether any list has this certificate.
     pub fn revoke(&self, serial: Serial) -> bool {
-        self.0.values().any(|known| known.list.revoked(serial).is_some())
+        self.0.values().any(|known| known.has(serial))
+    }
+
+    /// Lists from before with certificates on them which the newest of the same CA should have and has not; `None` if there
+    /// are none.
+    pub fn forgotten(&self) -> Option<SignedLists> {
+        let lists: Vec<SignedList> =
+            self.0.values().filter_map(|known| Some(signed(&known.issuing, known.before.as_ref()?))).collect();
+        (!lists.is_empty()).then_some(SignedLists(lists))
     }
 
     /// The greatest number among them; `None` where there is no list.
@@ -97,11 +134,7 @@ impl Lists {
 
     /// All of them, to be kept.
     pub fn kept(&self) -> SignedLists {
-        let signed = |known: &Known| SignedList {
-            issuing: ByteBuf::from(known.issuing.as_ref()),
-            list: ByteBuf::from(known.list.der()),
-        };
-        SignedLists(self.0.values().map(signed).collect())
+        SignedLists(self.0.values().map(|known| signed(&known.issuing, &known.list)).collect())
     }
 
     /// The lists themselves, one for each issuing CA.
@@ -112,6 +145,10 @@ impl Lists {
     fn of(&self, issuer: Option<IssuerId>) -> Result<&Known, CertRefusal> {
         issuer.and_then(|issuer| self.0.get(&issuer)).ok_or(CertRefusal::NoList)
     }
+}
+
+fn signed(issuing: &CertificateDer<'_>, list: &RevocationList) -> SignedList {
+    SignedList { issuing: ByteBuf::from(issuing.as_ref()), list: ByteBuf::from(list.der()) }
 }
 
 #[cfg(test)]

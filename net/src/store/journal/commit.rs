@@ -91,7 +91,7 @@ impl Committer {
 
     /// All of `batch` in one transaction, and the outcomes only when it is on the disk.
     fn carry_out(&mut self, batch: Vec<Request>) -> Result<Vec<Done>, StoreError> {
-        let Journal { connection, path, last, .. } = &mut self.journal;
+        let Journal { connection, path, last, slowed, .. } = &mut self.journal;
         let at = |error| StoreError::from_sqlite(path, error);
         let before = *last;
         let writes = batch.iter().any(|request| matches!(request, Request::Append { .. }));
@@ -109,6 +109,9 @@ impl Committer {
                 // Has a transaction of its own.
                 Request::Snapshot { .. } => continue,
             });
+        }
+        if writes && !slowed.is_zero() {
+            std::thread::sleep(*slowed);
         }
         transaction.commit().map_err(at)?;
         if before == 0 && *last > 0 {

@@ -182,7 +182,7 @@ pub fn wished_name(config: &SimConfig, number: usize, rng: &mut dyn Chooser) -> 
 pub fn other_name(number: usize, time: u64) -> UserName {
     let own = NAMES.get(number).copied().unwrap_or("quentin");
     // Neither 0 nor 1: they would look like letters.
-    let mark: String = "x".repeat(usize::try_from(time).unwrap_or(usize::MAX).min(8));
+    let mark: String = "x".repeat(usize::try_from(time).unwrap_or(usize::MAX).min(20));
     name(&format!("{own}-{mark}"))
 }
 

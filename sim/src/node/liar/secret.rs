@@ -13,16 +13,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::id::{ConnId, DeviceLabel, DeviceName, Fingerprint};
+use countersign_core::id::{ConnId, DeviceName};
 use countersign_core::journal::State;
 use countersign_core::limits::LOG_PAGE_MAX;
-use countersign_core::pki::{Authority, Grant};
-use countersign_core::tlog::{Basis, Certified, Hash, Keeper, Leaf, Tree};
+use countersign_core::pki::Authority;
+use countersign_core::tlog::{Hash, Keeper, Leaf, Tree};
 use countersign_core::wire::Extensions;
-use countersign_core::wire::log::{self, LogPage, LogProof};
+use countersign_core::wire::log::{self, Lineage, LogPage, LogProof};
 use countersign_core::wire::relay::RelayEvent;
-use rustls::pki_types::CertificateDer;
 use serde_bytes::ByteBuf;
+
+use super::grown::Grown;
 
 /// How often it does that in a run, at most: no more than a device keeps alarms.
 const ACTS_MAX: usize = 6;
@@ -34,7 +35,13 @@ pub(crate) struct Secret {
     tree: Tree,
     /// How many of the genuine log's leaves are in it.
     genuine: u64,
-    acts: usize,
+    /// What was done, in its order.
+    grown: Vec<Grown>,
+    /// How often one of these devices could have been offered in the place of a genuine one; and whether any is.
+    chances: u64,
+    offers: bool,
+    /// How many have to be there before it begins.
+    enough: usize,
     /// Who came before the first act.
     met: BTreeSet<DeviceName>,
     /// How much of it each connection was shown.
@@ -42,13 +49,16 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
-    pub(crate) fn new(authority: &Authority, incarnation: u64) -> Self {
+    pub(crate) fn new(authority: &Authority, incarnation: u64, enough: usize) -> Self {
         Self {
             keeper: Keeper::new(authority.log_signer(incarnation), authority.log().clone()),
             leaves: Vec::new(),
             tree: Tree::default(),
             genuine: 0,
-            acts: 0,
+            grown: Vec::new(),
+            chances: 0,
+            offers: true,
+            enough,
             met: BTreeSet::new(),
             shown: BTreeMap::new(),
         }
@@ -56,29 +66,70 @@ impl Secret {
 
     /// Somebody is there.
     pub(crate) fn meet(&mut self, name: &DeviceName) {
-        if self.acts == 0 {
+        if self.grown.is_empty() {
             self.met.insert(name.clone());
         }
     }
 
     /// Whether somebody is shown the second log.
     pub(crate) fn deceives(&self, name: &DeviceName) -> bool {
-        self.acts > 0 && self.met.contains(name)
+        !self.grown.is_empty() && self.met.contains(name)
     }
 
-    /// Under whose names it may certify somebody.
+    /// Under whose names it may certify somebody: it begins once there are enough who will be shown the second log.
     pub(crate) fn victims(&self) -> Vec<DeviceName> {
-        if self.acts < ACTS_MAX { self.met.iter().cloned().collect() } else { Vec::new() }
+        if self.grown.len() < ACTS_MAX && self.met.len() >= self.enough {
+            self.met.iter().cloned().collect()
+        } else {
+            Vec::new()
+        }
     }
 
-    /// Logs a certificate as a new identity of that person's: where it stands.
-    pub(crate) fn log(&mut self, grant: Grant, der: &CertificateDer<'_>, state: &State) -> u64 {
+    /// Which devices of a person are shown what is done under their name.
+    pub(crate) fn kin(&self, victim: &DeviceName) -> Vec<DeviceName> {
+        self.met.iter().filter(|name| name.user == victim.user).cloned().collect()
+    }
+
+    /// How many devices it has grown people.
+    pub(crate) fn acts(&self) -> usize {
+        self.grown.len()
+    }
+
+    /// Whether it still offers them to others.
+    pub(crate) fn offers(&mut self, offers: bool) {
+        self.offers = offers;
+    }
+
+    /// Logs a device that was grown: where it stands.
+    pub(crate) fn log(&mut self, grown: Grown, state: &State) -> u64 {
         self.keep_up(state);
-        self.acts += 1;
-        let Grant { name, serial, key, not_after, at, .. } = grant;
-        let (key, certificate) = (key.id(), Fingerprint::of(der));
-        let leaf = Certified { name, serial, key, certificate, not_after, basis: Basis::Reissue, at };
-        self.push(Leaf::DeviceCertificate(leaf).encode())
+        let index = self.push(grown.leaf.clone());
+        self.grown.push(grown);
+        index
+    }
+
+    /// The device that is shown in the place of one of its user's, whoever it is that is shown the second log: each in turn.
+    fn offer(&mut self, of: &DeviceName) -> Option<Grown> {
+        let all: Vec<&Grown> = self.grown.iter().filter(|grown| grown.name.user == of.user).collect();
+        if !self.offers || all.is_empty() {
+            return None;
+        }
+        self.chances += 1;
+        let turn = usize::try_from(self.chances).unwrap_or(0);
+        all.get(turn % all.len()).copied().cloned()
+    }
+
+    /// The same where somebody is about to be named, with what proves it.
+    pub(crate) fn offer_named(
+        &mut self,
+        conn: ConnId,
+        named: &DeviceName,
+        to: &DeviceName,
+        state: &State,
+    ) -> Option<(DeviceName, Vec<RelayEvent>)> {
+        let others = named.user != to.user;
+        let grown = self.offer(named).filter(|_| others)?;
+        Some((grown.name.clone(), self.prove(conn, &grown.name, &grown.leaf, &grown.row, state)))
     }
 
     /// A device on a connection says what it has seen.
@@ -102,26 +153,55 @@ impl Secret {
                 self.keep_up(state);
                 self.head(conn, self.shown.get(&conn).copied().unwrap_or(0))
             }
-            RelayEvent::Proof { .. } => return None,
+            RelayEvent::Proof { .. } | RelayEvent::Lineage(_) => return None,
             RelayEvent::Certificate { ask, leaf, issuing, more, extensions } => {
                 let shown = self.shown.get(&conn).copied().unwrap_or(0);
-                let proof = extensions.get(log::PROOF).ok().flatten();
-                let proved = proof.and_then(|proof: LogProof| self.proof(proof.leaf, shown));
-                let extensions = Extensions(proved.iter().map(LogProof::extension).collect());
-                RelayEvent::Certificate { ask, leaf, issuing, more, extensions }
+                let proof: Option<LogProof> = extensions.get(log::PROOF).ok().flatten();
+                let row: Lineage = extensions.get(log::LINEAGE).ok().flatten().unwrap_or_default();
+                let (mut entry, mut row) =
+                    (proof.map(|proof| proof.leaf), row.0.into_iter().map(|of| of.leaf).collect());
+                let mut leaf = leaf;
+                let of = entry.as_ref().and_then(|entry| Some(Leaf::decode(entry).ok()?.certified()?.name.clone()));
+                if let Some(grown) = of.and_then(|of| self.offer(&of)) {
+                    leaf = ByteBuf::from(grown.der.as_ref());
+                    (entry, row) =
+                        (Some(ByteBuf::from(grown.leaf)), grown.row.into_iter().map(ByteBuf::from).collect());
+                }
+                let proved = entry.and_then(|entry| self.proof(entry, shown));
+                let row: Vec<ByteBuf> = row;
+                let row = Lineage(row.into_iter().filter_map(|leaf| self.proof(leaf, shown)).collect());
+                let extensions = proved.iter().map(LogProof::extension).chain(row.extension());
+                RelayEvent::Certificate { ask, leaf, issuing, more, extensions: Extensions(extensions.collect()) }
             }
             event => event,
         })
     }
 
-    /// Proves somebody by the second log as it is now, to whoever follows it.
-    pub(crate) fn prove(&mut self, conn: ConnId, device: &DeviceName, leaf: &Leaf, state: &State) -> Vec<RelayEvent> {
+    /// Proves somebody by the second log as it is now, to whoever follows it: by their entry, and the row that leads from it.
+    pub(crate) fn prove(
+        &mut self,
+        conn: ConnId,
+        device: &DeviceName,
+        leaf: &[u8],
+        row: &[Vec<u8>],
+        state: &State,
+    ) -> Vec<RelayEvent> {
         self.keep_up(state);
         let Some(shown) = self.shown.get(&conn).copied() else { return Vec::new() };
         let head = (shown < self.tree.size()).then(|| self.head(conn, shown));
-        let proof = self.proof(ByteBuf::from(leaf.encode()), self.tree.size());
+        let size = self.tree.size();
+        let row = row.iter().filter_map(|leaf| self.proof(ByteBuf::from(leaf.as_slice()), size)).collect();
+        let lineage = Some(Lineage(row)).filter(|row| !row.0.is_empty()).map(RelayEvent::Lineage);
+        let proof = self.proof(ByteBuf::from(leaf), size);
         let proof = proof.map(|proof| RelayEvent::Proof { device: device.clone(), proof });
-        head.into_iter().chain(proof).collect()
+        head.into_iter().chain(lineage).chain(proof).collect()
+    }
+
+    /// What the second log is now, if somebody who follows it was shown less.
+    pub(crate) fn newest(&mut self, conn: ConnId, state: &State) -> Option<RelayEvent> {
+        self.keep_up(state);
+        let shown = self.shown.get(&conn).copied().filter(|shown| *shown < self.tree.size())?;
+        Some(self.head(conn, shown))
     }
 
     fn head(&mut self, conn: ConnId, seen: u64) -> RelayEvent {
@@ -153,10 +233,4 @@ impl Secret {
         self.leaves.push(leaf);
         index
     }
-}
-
-/// The device that a person does not have.
-pub(crate) fn spare(victim: &DeviceName) -> DeviceName {
-    let device = DeviceLabel::parse("spare").expect("a label");
-    DeviceName { user: victim.user.clone(), device }
 }

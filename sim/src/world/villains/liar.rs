@@ -9,6 +9,7 @@ use super::super::World;
 use super::super::event::Event;
 use super::super::wire::{Party, Wire};
 use super::Doing;
+use crate::node::liar::grown::Claim;
 use crate::node::liar::{Genuine, Liar, Wants};
 use crate::rng::Draw;
 use crate::story::{Phase, Program, Seen, Side};
@@ -25,13 +26,16 @@ impl World {
         if !self.config.has_liar() || leaves || self.phase >= Phase::Shutdown {
             return;
         }
-        let (streams, life, at_us) = (self.villains.streams, self.relay_life, self.now_us);
+        let (streams, life, at_us, phase) = (self.villains.streams, self.relay_life, self.now_us, self.phase);
         let Self { relay, villains, config, .. } = self;
         let record = |n: u64| relay.disk.read(n).map(<[u8]>::to_vec);
         if let Some(server) = relay.server() {
             let genuine = Genuine { state: server.state(), record: &record, founded: relay.founded() };
             let before = villains.secret.take();
-            villains.liar = Some(Liar::new(config, streams, life, &genuine, before, at_us));
+            let mut liar = Liar::new(config, streams, life, &genuine, before, at_us);
+            // In the calm people are left to read what was done, and nobody is kept from it by a fault of the relay's.
+            liar.offers(phase == Phase::Storm);
+            villains.liar = Some(liar);
         }
     }
 
@@ -112,10 +116,15 @@ impl World {
         }
         let victims = self.villains.liar.as_ref().map(Liar::victims).unwrap_or_default();
         let Some(victim) = self.villains.secrets.pick(&victims).cloned() else { return self.plan_secret() };
-        let (keys, mut index) = (self.villains.keys(), None);
-        self.at_liar(|liar, genuine, at_us| index = liar.certify(&victim, keys, genuine, at_us));
-        if let Some(index) = index {
-            self.see(&Seen::Betrayed(&victim, index));
+        let (keys, mut grown) = (self.villains.keys(), None);
+        let claim = self.villains.claims.pick(&Claim::ALL).copied().unwrap_or(Claim::Reissue);
+        self.at_liar(|liar, genuine, at_us| grown = liar.certify((claim, &victim), keys, genuine, at_us));
+        if let Some((grown, index)) = grown {
+            self.see(&Seen::Grown(&grown.name, grown.claim, &grown.der));
+            let kin = self.villains.liar.as_ref().map(|liar| liar.kin(&victim)).unwrap_or_default();
+            for device in kin {
+                self.see(&Seen::Betrayed(&device, index));
+            }
         }
         self.plan_secret();
     }

@@ -104,6 +104,7 @@ impl Lies {
             | RelayEvent::Leaves { .. }
             | RelayEvent::Devices(_)
             | RelayEvent::Lineage(_)
+            | RelayEvent::Generations(_)
             | RelayEvent::Lists(_)
             | RelayEvent::PasswordSet { .. }
             | RelayEvent::Refused { .. } => {
@@ -277,6 +278,7 @@ fn how_rarely(event: &RelayEvent) -> u64 {
         RelayEvent::Welcome(_)
         | RelayEvent::Pong
         | RelayEvent::Log(_)
+        | RelayEvent::Generations(_)
         | RelayEvent::Proof { .. }
         | RelayEvent::Lists(_) => 4,
         RelayEvent::Here { .. }
