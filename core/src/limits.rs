@@ -1,4 +1,7 @@
-//! Every bound of the protocol and of the machines, with its unit in its name. There is no other place for one.
+//! Every bound of the protocol and of the machines, with its unit in its name.
+//!
+//! Elsewhere stand alone: those that a version of the journal's rules has frozen, by that version's name beside its rules
+//! (`..._V3` in `journal/`), and those of the shell's own files and turns, in `net`.
 //!
 //! Relations between bounds are asserted at compile time at the end of the file.
 
@@ -29,6 +32,8 @@ pub const LINE_BYTES_MAX: usize = 16 * 1024;
 pub const ASK_TIME_MAX: Duration = Duration::from_secs(10);
 /// Devices of one user, as far as anybody believes in them.
 pub const DEVICES_PER_USER_MAX: usize = 64;
+/// Devices of one person that are not revoked (frozen with the journal's rules 4).
+pub const LIVING_PER_USER_MAX: usize = 16;
 /// People in one page of `who`.
 pub const WHO_PAGE_MAX: usize = 128;
 
@@ -61,6 +66,8 @@ pub const ROOT_LIFETIME: Duration = days(3652);
 pub const LIST_LIFETIME: Duration = days(7);
 /// How often the revocation lists are signed anew, if nothing changes.
 pub const LIST_SPAN: Duration = days(1);
+/// After lists could not be signed, the next try.
+pub const LIST_RETRY: Duration = days(1);
 /// How long a certificate stays on its list after its end: on one list of those days at least (RFC 5280 §3.3).
 pub const LIST_KEPT: Duration = days(2);
 /// Revoked certificates on all lists together.
@@ -91,6 +98,9 @@ pub const RENEWAL_GRACE: Duration = days(45);
 /// A certificate that was granted no longer ago than this, and still holds, is its own renewal: a device whose answer was
 /// lost gets it again, and none fills the log (frozen with the journal's rules 3).
 pub const RENEWAL_SPACING: Duration = days(1);
+/// Certificates of one device that hold at the same time: with so many, the newest is its own renewal until two thirds of
+/// its time are over. So a device takes few places on the revocation lists (frozen with the journal's rules 4).
+pub const CERTIFICATES_PER_DEVICE_MAX: usize = 4;
 /// How often a device looks whether its certificate is to be renewed: its machine may sleep, and the timer with it.
 pub const RENEWAL_LOOK_SPAN: Duration = days(1);
 /// After a renewal that came to nothing a device waits this long at most before the next try, and at least half of it.
@@ -327,8 +337,8 @@ pub const PROOF_HASHES_MAX: usize = 64;
 pub const LOG_ENTRIES_MAX: u64 = 1 << 62;
 /// One leaf of the log, encoded.
 pub const LEAF_BYTES_MAX: usize = 2 * 1024;
-/// Leaves of a log that a device reads at a time. Longer ones are yet to be read from where they were known.
-pub const LOG_READ_MAX: usize = 100_000;
+/// Acts in one person's name that `client log check` keeps while it reads a log of any length.
+pub const LOG_ACTS_READ_MAX: usize = 10_000;
 /// Entries of the log that show whose device a device is: its own first one, one for each endorsement before it, and two
 /// where that was a recovery key's.
 pub const LINEAGE_MAX: usize = 15;

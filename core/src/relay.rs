@@ -78,7 +78,8 @@ impl Relay {
         }
     }
 
-    /// A device asks something. A fault is the device's doing and ends its connection.
+    /// A device asks something, which was held against the bounds of its kind ([`RelayRequest::check`]). A fault is the
+    /// device's doing and ends its connection.
     pub fn request(
         &mut self,
         from: &Admitted,
@@ -87,7 +88,6 @@ impl Relay {
         now: Now,
         out: &mut Effects,
     ) -> Result<(), Fault> {
-        request.check()?;
         let (conn, state) = (from.conn(), books.state);
         match request {
             RelayRequest::Attend { .. } => self.attend(from, now, out),
@@ -170,6 +170,11 @@ impl Relay {
         for conn in self.roster.conns() {
             out.send(conn, frame.clone());
         }
+    }
+
+    /// How many devices that are present go by lists of this number or newer ones, and how many do not yet.
+    pub fn acted_counts(&self, number: u64) -> [u32; 2] {
+        self.roster.acted_counts(number)
     }
 
     /// The devices that are present, and whether each has said to go by lists of this number or newer ones.

@@ -17,10 +17,10 @@ use serde_bytes::ByteBuf;
 
 use crate::effect::{Effect, Effects, Note, Room, Turn};
 use crate::id::{AdminId, AppendId, AskId, ConnId, DeviceLabel, DeviceName, IssuerId};
-use crate::journal::revoking::{RevokeRefusal, may_revoke, may_withdraw};
+use crate::journal::revoking::{RevokeRefusal, have_room, may_revoke, may_withdraw};
 use crate::journal::state::Revoked;
 use crate::journal::{Outcome, Record, State};
-use crate::limits::{BACKDATING, LIST_SPAN, RENEWAL_RETRY};
+use crate::limits::{BACKDATING, LIST_RETRY, LIST_SPAN};
 use crate::operator::{Answer, OperatorRefusal, Revoke};
 use crate::pki::{Authority, IssuedList};
 use crate::relay::Admitted;
@@ -149,8 +149,7 @@ impl Revoker {
             return turn.out.send(from.conn(), Frame::message(&RelayEvent::Refused { ask, code }));
         }
         let record = Record::DeviceWithdrawn { name, reason, force, endorsement, at };
-        let append = turn.out.append(Room::Revoker, vec![record]);
-        self.revoking.insert(append, Revoking { asker, records: 1, revoked: Vec::new(), refused: None });
+        self.write_down(asker, vec![record], turn.out);
     }
 
     /// Signs the lists of what is revoked now, and has them written down.
@@ -172,10 +171,17 @@ impl Revoker {
                 let why = failed
                     .err()
                     .map_or("no issuing CA holds by this machine's clock".to_owned(), |refusal| refusal.to_string());
-                out.note(Note::Alarm(format!(
-                    "the revocation lists could not be signed, so nobody new is admitted: {why}"
-                )));
-                self.fresh = Some((now, now.plus(RENEWAL_RETRY)));
+                let until = match &self.current {
+                    Some(current) if now <= current.next_update => {
+                        format!(
+                            "those that there are hold until {}, and nobody is admitted after that",
+                            current.next_update
+                        )
+                    }
+                    Some(_) | None => "nobody is admitted without".to_owned(),
+                };
+                out.note(Note::Alarm(format!("the revocation lists could not be signed: {why}; {until}")));
+                self.fresh = Some((now, now.plus(LIST_RETRY)));
                 match asker {
                     Some((Asker::Operator(id), _)) => {
                         out.push(Effect::Answer(id, Answer::Refused(OperatorRefusal::Lists)));
@@ -328,6 +334,10 @@ fn proposals(revoke: &Revoke, state: &State, at: Wall) -> Result<Vec<Record>, Op
     // One by one each would have another left, but the last.
     if meant.len() == living.len() && !force && known.recoveries.newest().is_none() {
         return Err(OperatorRefusal::Revoke(RevokeRefusal::LastDevice));
+    }
+    // Each by itself may find a place that another one takes: all are revoked, or none.
+    if !have_room(state, &meant, at) {
+        return Err(OperatorRefusal::Revoke(RevokeRefusal::ListsFull));
     }
     let record = |name: DeviceName| {
         may_revoke(state, &name, *reason, *force, at).map_err(OperatorRefusal::Revoke)?;

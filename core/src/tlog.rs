@@ -42,7 +42,7 @@ pub mod reading;
 pub mod tree;
 pub mod view;
 
-pub use audit::{Audit, AuditRefusal};
+pub use audit::{Audit, AuditRefusal, Auditor};
 pub use checkpoint::{Checkpoint, CheckpointRefusal, LogKey, LogSigner, VerifiedCheckpoint};
 pub use cosignature::{Cosigner, CosignerKey};
 pub use frontier::Frontier;

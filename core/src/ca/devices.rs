@@ -50,7 +50,8 @@ impl Ca {
         next: Commitment,
         out: &mut Effects,
     ) -> Result<(), Fault> {
-        let waiting = self.waiting_room.at(conn).ok_or(Fault::Unexpected)?;
+        // One that another device has endorsed meanwhile waits no more; what it says crosses its certificate on the way.
+        let Some(waiting) = self.waiting_room.at(conn) else { return Ok(()) };
         let (member, ask) = waiting.comparing.take().ok_or(Fault::Unexpected)?;
         waiting.commitment = next;
         say(member, DevicesEvent::Compared { ask, nonce }, out);
@@ -214,7 +215,10 @@ impl Ca {
         if self.appending.len() >= APPENDS_PENDING_MAX {
             return Err(No::Busy);
         }
-        let Some(waiting) = self.waiting_room.leave(newcomer) else { return Err(No::Code(Code::NOT_WAITING)) };
+        let Some(mut waiting) = self.waiting_room.leave(newcomer) else { return Err(No::Code(Code::NOT_WAITING)) };
+        // Whoever has compared and endorses is told of the certificate instead.
+        waiting.comparing = waiting.comparing.filter(|(member, _)| *member != conn);
+        waits_no_more(&waiting, turn.out);
         let grant = self.authority.propose(&waiting.checked, waiting.token, turn.now.wall, turn.rng);
         let record = if grant.token == TokenHash::of_password(&own.user) {
             Record::SignedIn { grant, endorsement }

@@ -7,14 +7,14 @@
 
 use super::{Asker, Ca, No, Step, refuse};
 use crate::effect::{Room, Turn};
-use crate::id::{AskId, ConnId, Serial};
+use crate::id::{AskId, ConnId, DeviceName, Serial};
 use crate::journal::renewal::may_renew;
 use crate::journal::{Record, RenewRefusal, Renewal};
 use crate::limits::APPENDS_PENDING_MAX;
 use crate::pki::{Validity, renewal_message};
 use crate::relay::Admitted;
 use crate::tls::Exporter;
-use crate::wire::enrol::Renew;
+use crate::wire::enrol::{RENEWED_NAME, Renew};
 
 impl Ca {
     /// A member asks on its connection, which has proved its key.
@@ -32,7 +32,7 @@ impl Ca {
     /// A device asks that can't show its certificate any more.
     pub fn renew_expired(&mut self, conn: ConnId, exporter: &Exporter, renew: &Renew, turn: &mut Turn<'_>) {
         let asker = Asker::Returning(conn, renew.seen);
-        let result = proved(exporter, renew, turn).and_then(|()| self.try_renew(asker, renew.serial, turn));
+        let result = proved(exporter, renew, turn).and_then(|serial| self.try_renew(asker, serial, turn));
         if let Err(no) = result {
             refuse(asker, no, turn.out);
         }
@@ -77,9 +77,18 @@ impl Ca {
     }
 }
 
-/// RN-05. The key is the journal's, not the asker's.
-fn proved(exporter: &Exporter, renew: &Renew, turn: &Turn<'_>) -> Result<(), No> {
-    let grant = &turn.state.progress(renew.serial).ok_or(No::Renewal(RenewRefusal::Unknown))?.grant;
+/// RN-05, and which certificate it is that is to be renewed. The key is the journal's, not the asker's: a number that the
+/// journal does not have is one from after the backup from which this server was restored, and the key that proves itself is
+/// the same in each certificate of a device.
+fn proved(exporter: &Exporter, renew: &Renew, turn: &Turn<'_>) -> Result<Serial, No> {
+    let unknown = No::Renewal(RenewRefusal::Unknown);
+    let known = turn.state.progress(renew.serial).map(|_| renew.serial);
+    let of_device = || {
+        let name: DeviceName = renew.extensions.get(RENEWED_NAME).ok()??;
+        Some(turn.state.device(&name)?.serial)
+    };
+    let serial = known.or_else(of_device).ok_or(unknown)?;
+    let grant = &turn.state.progress(serial).ok_or(No::Renewal(RenewRefusal::Unknown))?.grant;
     let message = renewal_message(exporter, renew.serial, &grant.name);
-    if grant.key.verifies_own(&message, &renew.signature) { Ok(()) } else { Err(No::Unproved) }
+    if grant.key.verifies_own(&message, &renew.signature) { Ok(serial) } else { Err(No::Unproved) }
 }

@@ -6,16 +6,15 @@
 use std::collections::VecDeque;
 
 use rustls_pki_types::CertificateDer;
-use serde_bytes::ByteBuf;
 
 use super::approve::Approval;
 use super::{Identity, LogRefusal, Wake};
 use crate::fault::Fault;
 use crate::id::{AskId, UserName};
-use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, LOG_READ_MAX, USERS_MAX};
+use crate::limits::{ASK_TIME_MAX, DEVICES_PER_USER_MAX, USERS_MAX};
 use crate::password::Password;
 use crate::time::{Deadlines, Instant, Now, Wall};
-use crate::tlog::Founder;
+use crate::tlog::{Audit, AuditRefusal, Auditor, Founder};
 use crate::tls::{CertRefusal, Judged, Side, judge_device};
 use crate::wire::Code;
 use crate::wire::log::{self, Lineage, LogPage, LogProof};
@@ -28,8 +27,8 @@ pub enum Asked {
     People(Vec<Person>),
     /// The certificates of somebody, one for each device, each with what we think of it.
     Certificates(UserName, Vec<Fetched>),
-    /// The leaves of the log, from the first on, encoded. Whether they make the log that was signed is yet to be seen.
-    Log(Vec<Vec<u8>>),
+    /// The log was read whole, and held against the newest checkpoint that this device knew when it began to read.
+    Log(Result<Audit, AuditRefusal>),
     /// About this user's devices.
     Approval(Approval),
     /// This device's certificate holds until then.
@@ -63,7 +62,8 @@ pub(super) struct Asks {
     fetch: Option<Fetching>,
     /// What is fetched then: the relay does one after the other.
     fetches: VecDeque<(UserName, For)>,
-    read: Option<(AskId, Vec<Vec<u8>>)>,
+    /// Nothing was taken yet before the first page.
+    read: Option<(AskId, Option<Auditor>)>,
     password: Option<(AskId, Password)>,
     online: bool,
     deadlines: Deadlines<Wake>,
@@ -132,7 +132,7 @@ impl Asks {
     /// Asks for the whole log.
     pub(super) fn read_log(&mut self, now: Now) {
         let ask = self.number();
-        self.read = Some((ask, Vec::new()));
+        self.read = Some((ask, None));
         self.send(RelayRequest::Leaves { ask, from: 0 }, Wake::ReadLog, now);
     }
 
@@ -238,20 +238,27 @@ impl Asks {
     }
 
     /// A page of the log has come.
-    pub(super) fn leaves(&mut self, ask: AskId, page: LogPage, now: Now) -> Result<(), Fault> {
-        let Some((_, leaves)) = self.read.as_mut().filter(|(waiting, _)| *waiting == ask) else { return Ok(()) };
-        leaves.extend(page.leaves.into_iter().map(ByteBuf::into_vec));
-        if leaves.len() > LOG_READ_MAX {
-            return Err(Fault::Malformed);
+    pub(super) fn leaves(&mut self, ask: AskId, page: &LogPage, own: &Identity, now: Now) {
+        let Some((_, auditor)) = self.read.take_if(|(waiting, _)| *waiting == ask) else { return };
+        let begin = || {
+            let signed = own.log.view().ok_or(AuditRefusal::Unsigned)?.newest().head();
+            Ok(Auditor::new(own.name.user.clone(), *signed))
+        };
+        let taken = auditor.map_or_else(begin, Ok).and_then(|mut auditor| {
+            page.leaves.iter().try_for_each(|leaf| auditor.take(leaf))?;
+            Ok(auditor)
+        });
+        match taken {
+            Ok(auditor) if page.more && !auditor.is_whole() => {
+                let from = auditor.taken();
+                self.read = Some((ask, Some(auditor)));
+                self.send(RelayRequest::Leaves { ask, from }, Wake::ReadLog, now);
+            }
+            taken => {
+                self.deadlines.clear(Wake::ReadLog);
+                self.events.push_back(Asked::Log(taken.and_then(Auditor::close)));
+            }
         }
-        if page.more {
-            let from = leaves.len() as u64;
-            self.send(RelayRequest::Leaves { ask, from }, Wake::ReadLog, now);
-        } else if let Some((_, leaves)) = self.read.take() {
-            self.deadlines.clear(Wake::ReadLog);
-            self.events.push_back(Asked::Log(leaves));
-        }
-        Ok(())
     }
 
     /// The relay refuses an ask; whether it was one of these.

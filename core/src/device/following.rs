@@ -91,7 +91,7 @@ pub struct Restored {
 
 impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { log, seen, kept } = self;
+        let Self { seen, kept, .. } = self;
         match kept {
             Some(kept) => write!(
                 f,
@@ -104,10 +104,9 @@ impl fmt::Display for Restored {
                  restored from an old backup, or it hides what it did"
             )?,
         }
-        write!(
-            f,
-            "; ask the operator, by another way than this server, whether the log's generation {} is theirs",
-            log.generation()
+        // Not its generation: whoever shows it may be the one who lies, so a person has to hear it from the operator.
+        f.write_str(
+            "; ask the operator, by another way than this server, whether it was, and for the generation of its log",
         )
     }
 }

@@ -16,12 +16,16 @@ impl Device {
         }
         self.hear_lists(&lists, now)?;
         let relay = self.session.relay().ok_or(Fault::Unexpected)?;
-        self.identity.lists.judge_relay(relay).map_err(Fault::Certificate)
+        self.identity.lists.judge_relay(relay).map_err(Fault::Certificate)?;
+        // Also where they are no news: the connection of last time may have been lost before it was said.
+        self.show_forgotten();
+        Ok(())
     }
 
     /// The relay says that the lists have changed.
     pub(super) fn relisted(&mut self, lists: &SignedLists, now: Now) -> Result<(), Fault> {
         self.hear_lists(lists, now)?;
+        self.show_forgotten();
         self.acknowledge_lists();
         Ok(())
     }
@@ -40,13 +44,17 @@ impl Device {
                 let lists = lists.clone();
                 self.calls.relisted(&lists, now);
                 self.tell(Event::Listed(lists.kept()));
-                if let Some(before) = lists.forgotten() {
-                    self.session.request(&RelayRequest::ListsBefore(before));
-                }
                 Ok(())
             }
             Ok(false) => Ok(()),
             Err(refusal) => Err(self.refuse_lists(refusal)),
+        }
+    }
+
+    /// Shows the relay what it revoked before it was restored, if it does not know that any more.
+    fn show_forgotten(&mut self) {
+        if let Some(before) = self.identity.lists.forgotten() {
+            self.session.request(&RelayRequest::ListsBefore(before));
         }
     }
 

@@ -381,7 +381,7 @@ impl RelaySession {
             // A relay that admits and dies at once is dialled ever more slowly, too.
             self.backoff.succeeded();
         }
-        if self.secured && !self.asked_to_renew && says_expired(reason) {
+        if self.secured && !self.asked_to_renew && wants_another(reason) {
             return self.lapse(Some(reason));
         }
         self.next_try(reason, useless(reason, self.secured, self.ever_admitted, now.wall > self.ends), now, rng);
@@ -450,9 +450,10 @@ impl RelaySession {
 }
 
 /// Whether the relay says that our certificate has expired: by its word, or by its refusal of the handshake
-/// (`certificate_expired`, RFC 8446 §6.2).
-fn says_expired(reason: CloseReason) -> bool {
-    matches!(reason, CloseReason::Theirs(Code::EXPIRED) | CloseReason::Alert(45))
+/// (`certificate_expired`, RFC 8446 §6.2); or that it does not have it, as one that was restored from a backup has no renewal
+/// from after it. In either case the key may get another one.
+fn wants_another(reason: CloseReason) -> bool {
+    matches!(reason, CloseReason::Theirs(Code::EXPIRED | Code::NOT_LOGGED) | CloseReason::Alert(45))
 }
 
 /// Whether dialling again would end the same way. What the relay said inside the connection is final: its refusal of our

@@ -148,7 +148,8 @@ impl Device {
         if self.watch.awaits == Awaits::Page(ask) {
             self.read_on(Some(&page), now)
         } else {
-            self.asks.leaves(ask, page, now)
+            self.asks.leaves(ask, &page, &self.identity, now);
+            Ok(())
         }
     }
 

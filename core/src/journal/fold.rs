@@ -22,7 +22,7 @@
 //! | check | what | test (`fold/endorsed/tests.rs`) | forgeries (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
 //! | EN-01 | no other device of the user has its name | `a_device_name_is_given_once` | |
-//! | EN-02 | the user has room for it | `a_person_has_sixteen_devices_at_most` | |
+//! | EN-02 | the user has room for it | `a_person_has_so_many_devices_at_a_time_and_comes_back_by_the_code_however_many_there_were` | |
 //! | EN-03 | a device of this very user, with the key that it has, gave its word | `the_word_of_anybody_else_is_none` | |
 //! | EN-04 | the word is for this name, key and realm | `the_word_for_another_device_is_none` | |
 //! | EN-05 | the row of words back to the first device is short enough to be shown whole | `a_row_of_endorsements_has_an_end` | |
@@ -54,7 +54,7 @@
 //! | RN-01 | what is to be renewed is a certificate that was issued here | `only_what_was_issued_is_renewed` | `renew-unknown-serial` |
 //! | RN-02 | it is its device's newest, and no other renewal of it is under way: otherwise that one is the answer | `a_renewal_asked_for_twice_is_one` | |
 //! | RN-03 | it ended no longer ago than [`RENEWAL_GRACE`](crate::limits::RENEWAL_GRACE) | `beyond_the_grace_nothing_is_renewed` | `renew-beyond-grace` |
-//! | RN-04 | it is not a fresh one that still holds, and the new one holds longer: otherwise it is itself the answer | `a_fresh_certificate_is_its_own_renewal`, `a_renewal_that_gains_nothing_is_none` | |
+//! | RN-04 | it is not a fresh one that still holds, the new one holds longer, and there are not plenty: otherwise it is itself the answer | `a_fresh_certificate_is_its_own_renewal`, `a_renewal_that_gains_nothing_is_none`, `a_device_that_renews_each_day_has_few_certificates_that_hold` | |
 //! | RN-06 | its device was not revoked | `what_was_revoked_is_not_renewed` | |
 //!
 //! A revocation, and a list of what was revoked, pass
@@ -95,7 +95,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::record::{RULES, Record};
-use super::renewal::{RenewRefusal, renew_v3};
+use super::renewal::{RenewRefusal, renew};
 use super::revoking::{self, RevokeRefusal};
 use super::state::{Device, Invite, IssuedAt, Progress, RealmInfo, Revoked, State, User};
 use crate::id::{DeviceName, Fingerprint, KeyId, Serial, UserName};
@@ -258,10 +258,10 @@ pub enum JournalFault {
 pub(super) fn fold(state: &mut State, rules: u8, record: Record) -> Outcome {
     // `Record::decode` lets no other version through. Newer rules decide about what older ones know as those do.
     assert!((1..=RULES).contains(&rules), "a record of unknown rules reached the fold");
-    fold_record(state, record)
+    fold_record(state, rules, record)
 }
 
-fn fold_record(state: &mut State, record: Record) -> Outcome {
+fn fold_record(state: &mut State, rules: u8, record: Record) -> Outcome {
     match record {
         Record::RealmFounded { realm, root, at: _ } => {
             if state.realm.is_some() {
@@ -281,9 +281,9 @@ fn fold_record(state: &mut State, record: Record) -> Outcome {
         Record::CertificateIssued { serial, der } => issue_v1(state, serial, &der),
         Record::IssuingCertified { der, at } => issuing_v2(state, &der, at),
         Record::RelayCertified { der, at } => relay_v2(state, &der, at),
-        Record::CertificateEndorsed { grant, endorsement } => endorsed::endorsed_v3(state, grant, endorsement),
+        Record::CertificateEndorsed { grant, endorsement } => endorsed::endorsed(state, rules, grant, endorsement),
         Record::CertificateRenewed { of, serial, not_before, not_after, at } => {
-            renew_v3(state, of, serial, Validity { not_before, not_after }, at)
+            renew(state, rules, of, serial, Validity { not_before, not_after }, at)
         }
         Record::DeviceRevoked { name, reason, force, at } => {
             revoking::device_v3(state, &name, Revoked { reason, at }, force)

@@ -22,7 +22,7 @@ use crate::tlog::{Endorsement, ReasonCode, RecoveryWord};
 
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
-/// The newest rules that this program knows. A record is written with the oldest that know its kind.
+/// The newest rules that this program knows. A record is written with the oldest that decide about it as the newest do.
 pub const RULES: u8 = 4;
 
 /// One event, as a proposal until the fold has seen it.
@@ -224,8 +224,33 @@ impl Record {
         bytes
     }
 
-    /// The oldest rules that decide about a record of this kind.
+    /// The rules that a record is written with.
     fn rules(&self) -> u8 {
+        match self {
+            // Rules 4 count the devices, and the certificates, of one person otherwise.
+            Self::CertificateEndorsed { .. } | Self::CertificateRenewed { .. } => 4,
+            Self::RealmFounded { .. }
+            | Self::InviteCreated { .. }
+            | Self::CertificateGranted(_)
+            | Self::CertificateIssued { .. }
+            | Self::IssuingCertified { .. }
+            | Self::RelayCertified { .. }
+            | Self::DeviceRevoked { .. }
+            | Self::CrlSigned { .. }
+            | Self::RecoveryArmed { .. }
+            | Self::CertificateRecovered { .. }
+            | Self::ReissueCreated { .. }
+            | Self::CertificateReissued(_)
+            | Self::SignedUp { .. }
+            | Self::SignedIn { .. }
+            | Self::PasswordSet { .. }
+            | Self::DeviceWithdrawn { .. }
+            | Self::Restored { .. } => self.oldest_rules(),
+        }
+    }
+
+    /// The oldest rules that decide about a record of this kind.
+    pub(super) fn oldest_rules(&self) -> u8 {
         match self {
             Self::RealmFounded { .. }
             | Self::InviteCreated { .. }
@@ -263,7 +288,7 @@ impl Record {
         }
         match postcard::take_from_bytes::<Self>(body) {
             // No program that knew those rules alone wrote a record of a kind that came later.
-            Ok((record, [])) if record.rules() <= rules => Ok((rules, record)),
+            Ok((record, [])) if record.oldest_rules() <= rules => Ok((rules, record)),
             Ok(_) | Err(_) => Err(RecordRefusal::Malformed),
         }
     }

@@ -6,9 +6,10 @@
 use std::fmt;
 
 use super::fold::{JournalFault, Outcome};
+use super::revoking::certificates;
 use super::state::{Progress, State};
 use crate::id::Serial;
-use crate::limits::{RENEWAL_GRACE, RENEWAL_SPACING};
+use crate::limits::{CERTIFICATES_PER_DEVICE_MAX, RENEWAL_GRACE, RENEWAL_SPACING};
 use crate::pki::{Grant, Validity};
 use crate::time::Wall;
 use crate::tlog::Basis;
@@ -55,6 +56,23 @@ impl fmt::Display for RenewRefusal {
 ///
 /// An older certificate of the device stands for its newest: whoever lost the answer has the older one alone.
 pub fn may_renew(state: &State, of: Serial, until: Wall, at: Wall) -> Result<Renewal, RenewRefusal> {
+    Ok(match may_renew_v3(state, of, until, at)? {
+        Renewal::Of(newest) if has_plenty_v4(state, newest, at) => Renewal::Before(newest),
+        renewal @ (Renewal::Of(_) | Renewal::Before(_)) => renewal,
+    })
+}
+
+/// Whether a device has as many certificates that hold as one may have, and the newest will do for now.
+fn has_plenty_v4(state: &State, newest: Serial, at: Wall) -> bool {
+    let Some(Progress { grant, .. }) = state.progress(newest) else { return false };
+    let (from, to) = (grant.not_before, grant.not_after);
+    let will_do = (from..from.plus(to.since(from) * 2 / 3)).contains(&at);
+    let holding = || certificates(state, &grant.name).filter(|(_, other)| other.grant.not_after >= at);
+    will_do && holding().count() >= CERTIFICATES_PER_DEVICE_MAX
+}
+
+/// The same by the rules of version 3.
+fn may_renew_v3(state: &State, of: Serial, until: Wall, at: Wall) -> Result<Renewal, RenewRefusal> {
     let asked = state.progress(of).filter(|progress| progress.issued.is_some()).ok_or(RenewRefusal::Unknown)?;
     let device = state.device(&asked.grant.name).ok_or(RenewRefusal::Unknown)?;
     if state.revoked(&asked.grant.name).is_some() {
@@ -83,8 +101,9 @@ fn pending(state: &State, of: &Grant) -> Option<Serial> {
 }
 
 /// Grants a renewal: name, key and token are those of the certificate before.
-pub(super) fn renew_v3(state: &mut State, of: Serial, serial: Serial, validity: Validity, at: Wall) -> Outcome {
+pub(super) fn renew(state: &mut State, rules: u8, of: Serial, serial: Serial, validity: Validity, at: Wall) -> Outcome {
     let Validity { not_before, not_after } = validity;
+    let may_renew = if rules < 4 { may_renew_v3 } else { may_renew };
     match may_renew(state, of, not_after, at) {
         Ok(Renewal::Before(before)) => return Outcome::GrantedBefore(before),
         // An older one may be asked for by the device, but the record names what the state had as the newest.

@@ -78,6 +78,12 @@ pub fn may_revoke(
     force: bool,
     at: Wall,
 ) -> Result<(), RevokeRefusal> {
+    is_revocable(state, name, reason, force)?;
+    has_room(state, name, at)
+}
+
+/// All that is asked but for room on the lists: RV-01 to RV-04.
+fn is_revocable(state: &State, name: &DeviceName, reason: ReasonCode, force: bool) -> Result<(), RevokeRefusal> {
     let user = state.users.get(&name.user).ok_or(RevokeRefusal::UnknownDevice)?;
     let device = user.devices.get(&name.device).ok_or(RevokeRefusal::UnknownDevice)?;
     if device.revoked.is_some() {
@@ -91,11 +97,16 @@ pub fn may_revoke(
     if !REASONS_V3.contains(&reason.code()) {
         return Err(RevokeRefusal::Reason);
     }
+    Ok(())
+}
+
+/// RV-05, of one.
+fn has_room(state: &State, name: &DeviceName, at: Wall) -> Result<(), RevokeRefusal> {
     if have_room(state, std::slice::from_ref(name), at) { Ok(()) } else { Err(RevokeRefusal::ListsFull) }
 }
 
-/// Whether the lists have room for what these devices have (RV-05).
-pub(super) fn have_room(state: &State, names: &[DeviceName], at: Wall) -> bool {
+/// Whether the lists have room for what these devices have, all together (RV-05).
+pub fn have_room(state: &State, names: &[DeviceName], at: Wall) -> bool {
     let listed = |name| certificates(state, name).filter(|(_, progress)| is_listed(progress, at)).count();
     state.revocations(at).count() + names.iter().map(listed).sum::<usize>() <= REVOKED_MAX_V3
 }
@@ -111,9 +122,12 @@ pub fn may_withdraw(
     let by = DeviceName { user: name.user.clone(), device: word.by.clone() };
     let known = state.device(&by).filter(|device| device.key == word.key.id() && device.revoked.is_none());
     let (Some(_), Some(realm)) = (known, state.realm.as_ref()) else { return Err(RevokeRefusal::NotTheirs) };
-    may_revoke(state, name, revoked.reason, force, revoked.at)?;
-    // The signature last: whoever asks for what is refused anyway costs no more than a look.
-    if word.withdraws(&realm.realm, name, revoked.reason) { Ok(()) } else { Err(RevokeRefusal::NotTheirs) }
+    is_revocable(state, name, revoked.reason, force)?;
+    // After what costs no more than a look, and before the lists' room, for which all that was ever granted is looked at.
+    if !word.withdraws(&realm.realm, name, revoked.reason) {
+        return Err(RevokeRefusal::NotTheirs);
+    }
+    has_room(state, name, revoked.at)
 }
 
 /// Somebody takes back a device of their own: the log says so first, by whose word, and then as of any other.
@@ -178,7 +192,7 @@ pub(super) fn list_v3(state: &mut State, der: &[u8]) -> Outcome {
 }
 
 /// What was granted to a device, the oldest serial first.
-fn certificates<'a>(state: &'a State, name: &'a DeviceName) -> impl Iterator<Item = (Serial, &'a Progress)> {
+pub(super) fn certificates<'a>(state: &'a State, name: &'a DeviceName) -> impl Iterator<Item = (Serial, &'a Progress)> {
     let of_device = state.grants.iter().filter(move |(_, progress)| progress.grant.name == *name);
     of_device.map(|(serial, progress)| (*serial, progress))
 }

@@ -30,12 +30,14 @@ pub(super) struct Ledger {
     founded: Founded,
     pub(in crate::journal) state: State,
     pub(super) bytes: Vec<Vec<u8>>,
+    /// Whether records are written with the oldest rules that know them, as older programs have done.
+    pub(super) by_oldest_rules: bool,
 }
 
 impl Ledger {
     pub(in crate::journal) fn new() -> Self {
         let founded = found_realm(&Realm::default(), START, &mut rng(1));
-        let mut ledger = Self { founded, state: State::new(7), bytes: Vec::new() };
+        let mut ledger = Self { founded, state: State::new(7), bytes: Vec::new(), by_oldest_rules: false };
         let root = Fingerprint::of(&ledger.founded.root);
         let record = Record::RealmFounded { realm: Realm::default(), root, at: START };
         assert_eq!(ledger.add(&record), Outcome::Founded);
@@ -54,7 +56,11 @@ impl Ledger {
     }
 
     pub(in crate::journal) fn add(&mut self, record: &Record) -> Outcome {
-        self.bytes.push(record.encode());
+        let mut bytes = record.encode();
+        if self.by_oldest_rules {
+            bytes[1] = record.oldest_rules();
+        }
+        self.bytes.push(bytes);
         let n = self.bytes.len() as u64;
         self.state.apply(n, self.bytes.last().unwrap()).unwrap()
     }
@@ -360,6 +366,7 @@ pub(super) fn golden_2() -> Ledger {
 /// The journal of `golden/v3.hex`: what rules 3 know besides.
 pub(super) fn golden_3() -> Ledger {
     let mut ledger = golden_2();
+    ledger.by_oldest_rules = true;
     ledger.invite(4, Some("alice"));
     let tablet = grant(4, &device_name("alice", "tablet"), 14);
     let own = SecretKey::draw(&mut rng(10));
@@ -369,6 +376,7 @@ pub(super) fn golden_3() -> Ledger {
     ledger.issue(serial(&granted));
     renewal::add_golden(&mut ledger);
     revoking::add_golden(&mut ledger, &device_name("alice", "tablet"));
+    ledger.by_oldest_rules = false;
     ledger
 }
 

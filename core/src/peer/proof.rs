@@ -17,7 +17,7 @@ impl Peer {
 
     /// There are other revocation lists: a session with somebody who is on them ends at once, on every way.
     pub fn relisted(&mut self, lists: Lists) {
-        let is_revoked = self.proven.as_ref().is_some_and(|proven| lists.revoke(proven.serial()));
+        let is_revoked = self.proven.as_ref().is_some_and(|proven| lists.have(proven.serial()));
         self.lists = lists;
         if is_revoked && !self.over {
             self.judge(Err(Fault::Certificate(CertRefusal::Revoked)));

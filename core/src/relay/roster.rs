@@ -104,6 +104,18 @@ impl Roster {
         }
     }
 
+    /// How many of the devices that are present go by lists of this number or newer ones, and how many do not: without a
+    /// copy of anything, since any member may ask.
+    pub fn acted_counts(&self, number: u64) -> [u32; 2] {
+        let present = self.attending.values().flat_map(BTreeMap::values);
+        present.fold(
+            [0; 2],
+            |[acted, left], present| {
+                if present.listed >= number { [acted + 1, left] } else { [acted, left + 1] }
+            },
+        )
+    }
+
     /// The devices that are present, in order of name, and whether each goes by lists of this number or newer ones.
     pub fn acted(&self, number: u64) -> Vec<(DeviceName, bool)> {
         let of_user = |(user, devices): (&UserName, &BTreeMap<DeviceLabel, Present>)| -> Vec<(DeviceName, bool)> {

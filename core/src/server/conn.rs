@@ -232,7 +232,12 @@ impl Server {
                     self.part(conn, Code::EXPIRED, now);
                     return Ok(());
                 }
-                let request: RelayRequest = decode(message)?;
+                let request: Result<RelayRequest, Fault> = decode(message);
+                if matches!(request, Err(_) | Ok(RelayRequest::Password { .. })) {
+                    message.zeroize();
+                }
+                let request = request?;
+                request.check()?;
                 if let RelayRequest::Devices(request) = request {
                     let admitted = admitted.clone();
                     self.own_devices(&admitted, request, now, rng);
@@ -244,7 +249,6 @@ impl Server {
                     return Ok(());
                 }
                 if let RelayRequest::Password { ask, password } = request {
-                    message.zeroize();
                     let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
                     self.ca.set_password(ask, admitted, password, turn);
                     return Ok(());

@@ -22,9 +22,7 @@ impl Server {
                 self.revoker.withdraw(from, withdraw, turn);
             }
             DevicesRequest::Acted { ask, number } => {
-                let all = self.relay.acted(number);
-                let count = |is_so: bool| all.iter().filter(|(_, acted)| *acted == is_so).count();
-                let [acted, left] = [true, false].map(|is_so| u32::try_from(count(is_so)).unwrap_or(u32::MAX));
+                let [acted, left] = self.relay.acted_counts(number);
                 let event = DevicesEvent::Acted { ask, acted, left };
                 turn.out.send(from.conn(), Frame::message(&RelayEvent::Devices(event)));
             }

@@ -5,7 +5,7 @@ use serde_bytes::{ByteArray, ByteBuf};
 
 use super::{Code, Extension, Extensions};
 use crate::fault::Fault;
-use crate::id::{DeviceLabel, KeyId, Serial};
+use crate::id::{DeviceLabel, DeviceName, KeyId, Serial};
 use crate::invite::Token;
 use crate::limits::SIGNATURE_BYTES_MAX;
 use crate::password::Password;
@@ -35,6 +35,19 @@ pub const RECOVERY: u16 = 8;
 pub fn recovery(word: &RecoveryWord) -> Extension {
     let body = postcard::to_stdvec(word).expect("a word can always be encoded");
     Extension { kind: RECOVERY, body: ByteBuf::from(body) }
+}
+
+/// The extension of a [`Renew`] that says whose certificate it is about: a server that was restored from a backup may not
+/// have its number.
+pub const RENEWED_NAME: u16 = 9;
+
+/// A device's name as an extension.
+///
+/// # Panics
+/// Never: one can always be encoded.
+pub fn renewed_name(name: &DeviceName) -> Extension {
+    let body = postcard::to_stdvec(name).expect("a name can always be encoded");
+    Extension { kind: RENEWED_NAME, body: ByteBuf::from(body) }
 }
 
 /// What a newcomer says.
@@ -81,7 +94,7 @@ pub struct Renew {
     pub seen: u64,
     /// The certificate's key's signature over [`crate::pki::renewal_message`], at most [`SIGNATURE_BYTES_MAX`].
     pub signature: ByteBuf,
-    /// Nothing yet.
+    /// [`RENEWED_NAME`].
     pub extensions: Extensions,
 }
 
@@ -166,6 +179,6 @@ pub struct Certified {
     pub root: ByteBuf,
     /// Which life of the server's journal this was granted in.
     pub incarnation: u64,
-    /// The log's head and the proof of the certificate ([`super::log`]). Later: endorsement.
+    /// The log's head, the proof of the certificate, and the row that leads to its person's first device ([`super::log`]).
     pub extensions: Extensions,
 }

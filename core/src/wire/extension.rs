@@ -1,4 +1,4 @@
-//! Room in messages for what later versions add: proofs, checkpoints, endorsements, revocation lists.
+//! Room in messages for what later versions add, as they have added proofs, checkpoints, endorsements and revocation lists.
 //!
 //! `postcard` bodies do not describe themselves, so what may come later comes as a numbered extension: a reader
 //! passes over kinds that it does not know, unless the kind's highest bit says that it must know them (protocol §3.4).
@@ -16,8 +16,8 @@ pub const MUST_UNDERSTAND: u16 = 0x8000;
 /// One extension of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extension {
-    /// Which one. Those of the transparency log are in [`super::log`], that of the revocation lists in
-    /// [`super::revocation`]; the places of endorsements are kept free below 16.
+    /// Which one: 1, 2 and 5 are of the transparency log ([`super::log`]), 4 of the revocation lists
+    /// ([`super::revocation`]), 3, 8 and 9 of enrolments and renewals ([`super::enrol`]).
     pub kind: u16,
     /// Its content, in the form that its kind says.
     pub body: ByteBuf,

@@ -18,7 +18,7 @@ use crate::time::Wall;
 pub enum RelayRequest {
     /// From now on this connection is the device: it is shown as present, hears of others, and takes calls.
     Attend {
-        /// Later: the device's newest checkpoint.
+        /// Nothing yet.
         extensions: Extensions,
     },
     /// Asks for a sign of life.
@@ -36,7 +36,7 @@ pub enum RelayRequest {
         ask: AskId,
         /// Whom to call.
         to: UserName,
-        /// Later: the newest checkpoint of the caller.
+        /// Nothing yet.
         extensions: Extensions,
     },
     /// Takes a call: the tunnel opens.
@@ -176,7 +176,7 @@ pub enum RelayEvent {
         tunnel: TunnelId,
         /// Who says to be calling: the name that the other end will have to prove.
         from: DeviceName,
-        /// Later: the caller's newest checkpoint.
+        /// Nothing yet.
         extensions: Extensions,
     },
     /// The call was taken on this branch: it is a tunnel from here on, and the other branches end.

@@ -19,6 +19,7 @@ use countersign_core::id::CallId;
 use countersign_core::invite::Endpoint;
 use countersign_core::peer::Reach;
 use countersign_core::time::Wall;
+use countersign_core::wire::Code;
 use countersign_core::wire::relay::Welcome;
 
 use super::home::Stored;
@@ -242,8 +243,13 @@ impl<R: Role> Chat<'_, R> {
             Event::LogRefused(refusal) => self.desk.tell(Notice::Warning { reason: refusal.to_string() }),
             Event::Asked(Asked::Approval(Approval::Waits(device))) => self.desk.tell(Notice::DeviceWaits { device }),
             Event::Renewed(renewed) => self.renewed(&renewed),
-            Event::Lapsed(_) => {
-                let reason = "this device's certificate has expired: the server is asked to renew it".to_owned();
+            Event::Lapsed(lost) => {
+                let why = if lost == Some(CloseReason::Theirs(Code::NOT_LOGGED)) {
+                    "the server does not have this device's certificate, as after its restoration from a backup"
+                } else {
+                    "this device's certificate has expired"
+                };
+                let reason = format!("{why}: the server is asked for another one");
                 self.desk.tell(Notice::Warning { reason });
             }
             Event::NotRenewed(why) => self.desk.tell(Notice::Warning { reason: why.to_string() }),

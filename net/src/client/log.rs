@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use countersign_core::device::{Asked, Command};
-use countersign_core::tlog::{Audit, NoteName, Owner};
+use countersign_core::tlog::{NoteName, Owner};
 use serde_json::json;
 
 use super::ask::{Session, ask};
@@ -18,8 +18,8 @@ use crate::log_words::act;
 /// Runs `client log check`.
 pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure> {
     let stored = world.stored()?;
-    let entries = match ask(world, &stored, Command::ReadLog)? {
-        Asked::Log(entries) => entries,
+    let audit = match ask(world, &stored, Command::ReadLog)? {
+        Asked::Log(audit) => audit.map_err(Failure::refused)?,
         other @ (Asked::Certificates(..)
         | Asked::People(_)
         | Asked::Approval(_)
@@ -30,20 +30,19 @@ pub fn check(world: &World, json: bool, acknowledge: bool) -> Result<(), Failure
             return Err(Failure::failed(format_args!("the server answered something else than its log: {other:?}")));
         }
     };
-    // The checkpoint came before the entries, and was kept.
+    // The log's name; what it was held against may be an older checkpoint of it.
     let identity = stored.identity(world.now().wall)?;
     let Some(view) = identity.log.view() else {
         return Err(Failure::refused("the server has shown no checkpoint of its log: ask its operator"));
     };
-    let (origin, head) = (view.newest().origin(), view.newest().head());
-    let audit = Audit::read(head, &entries).map_err(Failure::refused)?;
+    let (origin, head) = (view.newest().origin(), audit.head());
     if !json {
         print_line(format_args!("log          {origin}"))?;
         print_line(format_args!("entries      {}, all of them as the server has signed them", head.size))?;
         print_line(format_args!("root         {}", head.root))?;
         print_line(format_args!("about {}", stored.name.user))?;
     }
-    for (index, leaf) in audit.about(&stored.name.user) {
+    for (index, leaf) in audit.about() {
         print_line(if json {
             json!({ "index": index, "at": leaf.at().0, "act": act(leaf) }).to_string()
         } else {
@@ -105,8 +104,8 @@ pub fn accept(world: &World, generation: &str) -> Result<(), Failure> {
     let (now, size) = followed("afterwards")?;
     if now != log {
         return Err(Failure::refused(format_args!(
-            "the server shows the generation {}, which is the one that this device knows: nothing was accepted",
-            now.generation()
+            "the server shows the log that this device knows, which is not of the generation {}: nothing was accepted",
+            log.generation()
         )));
     }
     print_line(format_args!(

@@ -43,9 +43,8 @@ pub fn another(followed: &Followed) -> String {
 
 /// The end of dealing with a server whose log is not the one that this device knows. What proves that it has two is kept.
 pub fn refused(folder: &Path, refusal: &LogRefusal) -> Failure {
-    if let LogRefusal::Restored(restored) = refusal {
-        let accept = format!("client log accept {}", restored.log.generation());
-        return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}, and if it is: {accept}"));
+    if let LogRefusal::Restored(_) = refusal {
+        return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}, for: client log accept GENERATION"));
     }
     let LogRefusal::History(ViewRefusal::Split(split)) = refusal else {
         return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}"));

@@ -204,7 +204,7 @@ pub fn of_connection(reason: CloseReason, endpoint: &Endpoint, no_connection: &s
         }
         CloseReason::Theirs(code @ (Code::RENEWAL_TOO_LATE | Code::RENEWAL_UNKNOWN | Code::RENEWAL_UNPROVED)) => {
             Failure::refused(format_args!(
-                "this device's certificate has expired, and the server does not renew it: {code}"
+                "this device's certificate holds no more, and the server does not renew it: {code}"
             ))
         }
         CloseReason::Theirs(Code::UNKNOWN_DEVICE) => Failure::refused(format_args!(

@@ -44,6 +44,12 @@ pub fn revoke(world: &World, args: &Revoke) -> Result<(), Failure> {
             }
             answer => answer?,
         };
+        if answer == Asked::Refused(Code::REVOKED_BEFORE) {
+            // As when the answer of the first try was lost. Its lists, or newer ones, came with the welcome.
+            say_before(&stored, &device, args)?;
+            let number = if args.wait { stored.lists(world.now().wall)?.number() } else { None };
+            return number.map_or(Ok(()), |number| wait_for_all(session, number, args.json));
+        }
         if let Asked::Refused(code) = answer {
             return Err(refused(code, &device));
         }
@@ -75,6 +81,14 @@ fn say(stored: &Stored, device: &DeviceLabel, args: &Revoke, number: Option<u64>
         return print_line(json!({ "event": "revoked", "device": name, "reason": reason, "crl": number }));
     }
     print_line(format_args!("revoked {name}: it is out, and stays out"))
+}
+
+fn say_before(stored: &Stored, device: &DeviceLabel, args: &Revoke) -> Result<(), Failure> {
+    let name = format!("{}/{device}", stored.name.user);
+    if args.json {
+        return print_line(json!({ "event": "revoked-before", "device": name }));
+    }
+    print_line(format_args!("{name} was revoked before: it is out, and stays out"))
 }
 
 fn say_this(stored: &Stored, args: &Revoke) -> Result<(), Failure> {

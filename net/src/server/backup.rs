@@ -19,6 +19,7 @@ use countersign_core::password::{Cost, Password};
 use countersign_core::time::Wall;
 use serde_bytes::ByteBuf;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::assemble::AssembleError;
 use super::founding::{JOURNAL, LOG, LOG_KEY, ROOT, ROOT_KEY, exists};
@@ -30,7 +31,7 @@ use crate::entropy::OsEntropy;
 use crate::exit::{Failure, print_line};
 use crate::passphrase::new_passphrase;
 use crate::store::StoreError;
-use crate::store::backup::{BackupError, BackupReader, BackupWriter, Head, ITEM_BYTES_MAX, Item, Sealing};
+use crate::store::backup::{BackupError, BackupReader, BackupWriter, FileBytes, Head, ITEM_BYTES_MAX, Item, Sealing};
 use crate::store::folder::{self, Folder, FolderError, create_file, read_secret_file, sync_parent};
 use crate::store::journal::read_beside;
 
@@ -110,7 +111,9 @@ pub fn backup(
     } else {
         Sealing::Passphrase(Password::new(new_passphrase(passphrase_file, file)?), Cost::STANDARD)
     };
-    let made = write(&folder, file, &realm, &sealing, Clock::start().now().wall).and_then(|made| {
+    // What somebody else has put there meanwhile is left alone.
+    let out = create_file(file).map_err(|error| Failure::failed(FolderError::from_io(file, error)))?;
+    let made = write(&folder, out, file, &realm, &sealing, Clock::start().now().wall).and_then(|made| {
         // From the disk, with the passphrase, as whoever needs it one day.
         let found = read(file, &sealing, |_| Ok(()))?;
         if found == made { Ok(made) } else { Err(BackupError::Damaged.into()) }
@@ -150,8 +153,14 @@ pub(super) fn is_ours(name: &str, has_keys: bool) -> bool {
     [false, true].iter().any(|keys| (has_keys || !keys) && names(*keys).iter().any(|known| known == name))
 }
 
-fn write(folder: &Folder, file: &Path, realm: &Realm, sealing: &Sealing, now: Wall) -> Result<Contents, Fail> {
-    let out = create_file(file).map_err(|error| Failure::failed(FolderError::from_io(file, error)))?;
+fn write(
+    folder: &Folder,
+    out: File,
+    file: &Path,
+    realm: &Realm,
+    sealing: &Sealing,
+    now: Wall,
+) -> Result<Contents, Fail> {
     let mut out = BackupWriter::begin(BufWriter::new(out), sealing, &mut OsEntropy)?;
     let has_keys = matches!(sealing, Sealing::Passphrase(..));
     let (mut head, mut records) = (None, 0);
@@ -168,9 +177,14 @@ fn write(folder: &Folder, file: &Path, realm: &Realm, sealing: &Sealing, now: Wa
                 if !exists(folder, &name).map_err(Failure::from)? {
                     continue;
                 }
-                // The configuration need not be secret, but in this folder everything is.
-                let bytes = read_secret_file(&folder.file(&name), ITEM_BYTES_MAX / 2).map_err(Failure::failed)?;
-                out.write(&Item::File { name, bytes: ByteBuf::from(bytes.to_vec()) })?;
+                let (path, most) = (folder.file(&name), ITEM_BYTES_MAX / 2);
+                // Nobody looks at the mode of the configuration, or minds where a link leads.
+                let bytes = if name == CONFIG {
+                    folder::read_file(&path, most).map(Zeroizing::new)
+                } else {
+                    read_secret_file(&path, most)
+                };
+                out.write(&Item::File { name, bytes: FileBytes::of(&bytes.map_err(Failure::failed)?) })?;
             }
             Ok::<(), Fail>(())
         },

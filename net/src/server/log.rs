@@ -8,7 +8,7 @@ use std::path::Path;
 use base64ct::{Base64, Encoding};
 use countersign_core::device::{Followed, Following};
 use countersign_core::time::Wall;
-use countersign_core::tlog::{Audit, AuditRefusal, Checkpoint, Leaf};
+use countersign_core::tlog::{AuditRefusal, Checkpoint, Hash, Leaf, Tree};
 use countersign_core::tls::{Root, Trust};
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
@@ -34,7 +34,8 @@ struct Told {
 /// Runs `server log`.
 pub fn show(folder: &Path, verify: bool, json: bool) -> Result<(), Failure> {
     let told = read(|first| page(folder, first))?;
-    let leaves = if verify { verified(folder, &told, Clock::start().now().wall)? } else { as_told(&told)? };
+    let now = Clock::start().now().wall;
+    let leaves = if verify { verified(folder, &told, now) } else { as_told(&told).map_err(Failure::refused) }?;
     for (index, leaf) in (0..).zip(&leaves) {
         print_line(if json {
             object(index, leaf).to_string()
@@ -74,14 +75,12 @@ fn read(mut page: impl FnMut(u64) -> Result<(String, Vec<Vec<u8>>), Failure>) ->
 }
 
 /// What the entries say, checked by nobody.
-fn as_told(told: &Told) -> Result<Vec<Leaf>, Failure> {
+fn as_told(told: &Told) -> Result<Vec<Leaf>, AuditRefusal> {
     let (given, signed) = (told.entries.len() as u64, told.checkpoint.head().size);
     if given < signed {
-        return Err(Failure::refused(AuditRefusal::Missing { given, signed }));
+        return Err(AuditRefusal::Missing { given, signed });
     }
-    let decode = |(index, entry): (u64, &Vec<u8>)| {
-        Leaf::decode(entry).map_err(|why| Failure::refused(AuditRefusal::Leaf { index, why }))
-    };
+    let decode = |(index, entry): (u64, &Vec<u8>)| Leaf::decode(entry).map_err(|why| AuditRefusal::Leaf { index, why });
     (0..signed).zip(&told.entries).map(decode).collect()
 }
 
@@ -94,8 +93,12 @@ fn verified(folder: &Path, told: &Told, now: Wall) -> Result<Vec<Leaf>, Failure>
     let followed = Followed { certificate, checkpoint: told.note.clone(), reading: None };
     // The same question as at a device that goes on from what it kept.
     Following::restore(&Trust::new(realm, root), &followed, now).map_err(|why| refused(&why))?;
-    let audit = Audit::read(told.checkpoint.head(), &told.entries).map_err(|why| refused(&why))?;
-    Ok(audit.leaves().to_vec())
+    let leaves = as_told(told).map_err(|why| refused(&why))?;
+    let tree: Tree = told.entries.iter().take(leaves.len()).map(|entry| Hash::leaf(entry)).collect();
+    if tree.head() != *told.checkpoint.head() {
+        return Err(refused(&AuditRefusal::Root));
+    }
+    Ok(leaves)
 }
 
 fn refused(why: &dyn std::fmt::Display) -> Failure {

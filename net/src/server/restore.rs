@@ -191,7 +191,13 @@ fn bring_keys(folder: &Folder, keys: Option<&Path>) -> Result<(), Failure> {
 
 /// What was unpacked takes the place of the data folder, which is empty or not there.
 fn put(staging: &Path, data: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::failed(FolderError::from_io(data, error));
+    let failed = |error| {
+        let cause = FolderError::from_io(data, error);
+        // Also where it is a mount point, or the folder above is somebody else's.
+        Failure::failed(format_args!(
+            "{cause}; it is put there whole, so name a folder within one that is yours to change"
+        ))
+    };
     File::open(staging).and_then(|folder| folder.sync_all()).map_err(failed)?;
     fs::rename(staging, data).map_err(failed)?;
     sync_parent(data).map_err(Failure::failed)
@@ -218,6 +224,9 @@ fn say(unpacked: Option<(&Contents, &Path)>, log: &NoteName, json: bool) -> Resu
     )?;
     print_line(format_args!("is told so, and goes on with: client log accept {generation}"))?;
     print_line("whoever joined since then has to join again, and invites from before admit nobody: make new ones")?;
+    print_line(
+        "what was revoked since then, revoke again: members' devices do, as they come, for most but not for all",
+    )?;
     match unpacked {
         Some((_, data)) => print_line(format_args!("start it with: server --data-dir {}", ShellWord(data))),
         None => Ok(()),

@@ -21,6 +21,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use zeroize::ZeroizeOnDrop;
 
 /// The format that this program writes, and the only one that it reads.
 pub const FORMAT: u8 = 1;
@@ -37,7 +38,7 @@ pub enum Item {
         /// Its name there.
         name: String,
         /// What is in it.
-        bytes: ByteBuf,
+        bytes: FileBytes,
     },
     /// The next record of the journal.
     Record(ByteBuf),
@@ -46,6 +47,25 @@ pub enum Item {
         /// How many records there were.
         records: u64,
     },
+}
+
+/// What is in a file, which may be a key: wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ZeroizeOnDrop)]
+pub struct FileBytes(#[serde(with = "serde_bytes")] Vec<u8>);
+
+impl FileBytes {
+    /// A copy of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl std::ops::Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// What a backup is of.

@@ -23,7 +23,7 @@ pub const KEY_FILE_BYTES_MAX: usize = 4 * 1024;
 /// The longest file of certificates that is read.
 pub const CERTIFICATE_FILE_BYTES_MAX: usize = 64 * 1024;
 /// The longest file of revocation lists that is read: all that a frame may hold, as PEM.
-pub const LISTS_FILE_BYTES_MAX: usize = 64 * 1024;
+pub const LISTS_FILE_BYTES_MAX: usize = 128 * 1024;
 /// The most certificates in one file: a chain has three, an import may bring some that aren't needed.
 pub const CERTIFICATES_MAX: usize = 16;
 

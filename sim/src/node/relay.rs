@@ -109,17 +109,18 @@ impl RelayNode {
         replay(self.incarnation, self.disk.records()).expect("the server's own records can be read")
     }
 
-    /// The state's digest after each record of the journal, the first one's first.
+    /// The same, and the state's digest after each record on the way, the first one's first.
     ///
     /// # Panics
     /// As [`RelayNode::replay`].
-    pub fn replay_digests(&self) -> Vec<Fingerprint> {
+    pub fn replay_with_digests(&self) -> (State, Vec<Fingerprint>) {
         let mut state = State::new(self.incarnation);
         let digest = |(n, bytes): (u64, &[u8])| {
             state.apply(n, bytes).expect("the server's own records can be read");
             state.digest()
         };
-        (1..).zip(self.disk.records()).map(digest).collect()
+        let digests = (1..).zip(self.disk.records()).map(digest).collect();
+        (state, digests)
     }
 
     /// While the process is down an older copy of the journal takes its place: the first `keep` records, as another life

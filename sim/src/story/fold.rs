@@ -7,6 +7,7 @@ use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Command, Event};
 use countersign_core::id::Fingerprint;
 use countersign_core::operator::Answer;
+use countersign_core::wire::revocation::SignedList;
 
 use super::{Program, Seen, Side};
 use crate::trace::Trace;
@@ -281,6 +282,24 @@ impl<'a> Fields<'a> {
                 self.number(call.0);
                 self.number(*n);
                 self.bytes(text.as_bytes());
+                "told"
+            }
+            // Certificates and lists as they are, which `Debug` prints number by number.
+            Seen::Told(who, Event::Listed(lists)) => {
+                self.program(who.program);
+                self.bytes(b"listed");
+                for SignedList { issuing, list } in &lists.0 {
+                    self.bytes(issuing);
+                    self.bytes(list);
+                }
+                "told"
+            }
+            Seen::Told(who, Event::Followed(followed)) => {
+                self.program(who.program);
+                self.bytes(b"followed");
+                self.bytes(&followed.certificate);
+                self.bytes(followed.checkpoint.as_bytes());
+                self.value(&followed.reading);
                 "told"
             }
             Seen::Told(who, event) => {

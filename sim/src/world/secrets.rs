@@ -7,8 +7,9 @@ use super::event::Event;
 use crate::actors::operator::Operator;
 use crate::story::{Seen, Who};
 
-/// How often somebody looks at all that the relay's process holds, in microseconds.
-const LOOK_EVERY_US: u64 = 10_000_000;
+/// How often somebody looks at all that the relay's process holds, in microseconds: what is kept there is found a little
+/// later, and to write all of it down costs as much as some handshakes.
+const LOOK_EVERY_US: u64 = 30_000_000;
 
 impl World {
     /// The realm's own keys, before anybody has done anything.

@@ -46,7 +46,7 @@ impl Branches {
 
     /// Those that ring at devices which are revoked by these lists.
     pub(super) fn revoked_by(&self, lists: &Lists) -> Vec<TunnelId> {
-        let revoked = self.ringing.iter().filter(|(_, expected)| lists.revoke(expected.serial()));
+        let revoked = self.ringing.iter().filter(|(_, expected)| lists.have(expected.serial()));
         revoked.map(|(tunnel, _)| *tunnel).collect()
     }
 

@@ -33,7 +33,7 @@ impl Calls {
                         self.end(id, CallEnd::Closed(REVOKED), now);
                     }
                 }
-                Stage::Incoming(_, expected) if lists.revoke(expected.serial()) => {
+                Stage::Incoming(_, expected) if lists.have(expected.serial()) => {
                     self.tell_relay(id, Code::HUNG_UP);
                     self.end(id, CallEnd::Closed(REVOKED), now);
                 }

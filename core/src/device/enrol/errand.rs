@@ -74,7 +74,7 @@ impl Errand {
                     serial: *serial,
                     seen: own.log.seen(),
                     signature: ByteBuf::from(own.credentials.key.sign(&env.provider, &message)),
-                    extensions: Extensions::default(),
+                    extensions: Extensions(vec![enrol::renewed_name(&own.name)]),
                 })
             }
         }

@@ -7,15 +7,15 @@ use serde_bytes::ByteBuf;
 
 use super::*;
 use crate::device::asks::Asks;
-use crate::device::{Asked, Command, Event, Fetched};
+use crate::device::{Asked, Command, Event, Fetched, Identity};
 use crate::fault::{CloseReason, Fault};
-use crate::limits::{LOG_PAGE_MAX, LOG_READ_MAX};
+use crate::limits::LOG_PAGE_MAX;
 use crate::pki::{Founded, found_realm};
 use crate::testing::{START, Town, device_name, rng};
 use crate::time::{Instant, Now};
 use crate::tlog::Hash;
 use crate::tlog::note::SignatureRefusal;
-use crate::tlog::{Certified, Head, LogSigner, Tree};
+use crate::tlog::{AuditRefusal, Certified, Head, LogSigner, Tree};
 use crate::wire::log::LogPage;
 use crate::wire::log::{Generations, Lineage};
 use crate::wire::relay::RelayRequest;
@@ -226,7 +226,8 @@ fn a_restored_log_without_what_was_seen_is_refused_until_its_person_takes_it() {
     assert_eq!(life.hear(&mut following, true), Err(life.refusal(7, Some(5))));
     assert_eq!(life.hear(&mut following, false), Err(life.refusal(7, None)), "it does not say where it begins");
     assert_eq!(following.seen(), 7, "nothing has changed");
-    assert!(life.refusal(7, Some(5)).to_string().contains("0000000000000008 is theirs"));
+    let said = life.refusal(7, Some(5)).to_string();
+    assert!(said.contains("for the generation of its log") && !said.contains("0000000000000008"), "{said}");
     following.accept(life.name());
     assert_eq!(other.hear(&mut following, true), Err(other.refusal(7, Some(6))), "the word is for one log");
     let news = life.hear(&mut following, true);
@@ -280,45 +281,56 @@ fn whoever_joins_follows_the_log_and_believes_those_who_come_later() {
 }
 
 #[test]
-fn the_whole_log_can_be_read_and_makes_the_root_that_was_signed() {
+fn the_whole_log_is_read_page_by_page_and_makes_the_root_that_was_signed() {
     let mut town = Town::new();
     let identities: Vec<_> = (0..30).map(|n| town.enrol(&format!("user{n}"))).collect();
     let member = town.join(identities[0].clone(), false);
     town.command(member, Command::ReadLog);
     let news = town.news(member);
-    let leaves =
-        news.iter().find_map(|event| if let Event::Asked(Asked::Log(leaves)) = event { Some(leaves) } else { None });
+    let audit =
+        news.iter().find_map(|event| if let Event::Asked(Asked::Log(audit)) = event { Some(audit) } else { None });
+    let audit = audit.unwrap().as_ref().unwrap();
     let followed = news
         .iter()
         .find_map(|event| if let Event::Followed(followed) = event { Some(followed.as_ref()) } else { None });
-    let tree: Tree = leaves.unwrap().iter().map(|leaf| Leaf::decode(leaf).unwrap().leaf_hash()).collect();
     let known = Following::restore(&identities[0].trust, followed.unwrap(), town.now.wall).unwrap();
-    assert_eq!(known.view().unwrap().newest().head(), &tree.head());
-    assert_eq!(tree.size(), 32);
+    assert_eq!((known.view().unwrap().newest().head(), audit.head().size), (audit.head(), 32));
+    let own: Vec<_> = audit.about().iter().map(|(_, leaf)| leaf.certified().map(|one| &one.name)).collect();
+    assert_eq!(own, [Some(&identities[0].name)]);
 }
 
 #[test]
-fn a_log_that_is_longer_than_a_device_reads_and_a_page_that_is_too_long_are_breaches() {
+fn a_page_that_is_too_long_or_without_end_is_a_breach_and_no_more_is_asked_for_than_was_signed() {
     let page = |leaves: usize, more| LogPage { leaves: vec![ByteBuf::from([1]); leaves], more };
     assert_eq!(page(LOG_PAGE_MAX, true).check(), Ok(()));
     assert_eq!(page(LOG_PAGE_MAX + 1, true).check(), Err(Fault::Malformed));
     assert_eq!(page(0, true).check(), Err(Fault::Malformed), "a page without end");
     assert_eq!(page(0, false).check(), Ok(()));
-    let (mut asks, now) = (Asks::default(), Now { mono: Instant(1), wall: START });
-    asks.online(now);
-    asks.read_log(now);
-    let mut read = 0;
-    loop {
-        let Some(RelayRequest::Leaves { ask, from }) = asks.poll_request() else { panic!("no more was asked for") };
-        assert_eq!(from, read as u64);
-        if read + LOG_PAGE_MAX > LOG_READ_MAX {
-            assert_eq!(asks.leaves(ask, page(LOG_READ_MAX - read, true), now), Ok(()));
-            let Some(RelayRequest::Leaves { ask, .. }) = asks.poll_request() else { panic!("at the bound it goes on") };
-            break assert_eq!(asks.leaves(ask, page(1, false), now), Err(Fault::Malformed));
-        }
-        assert_eq!(asks.leaves(ask, page(LOG_PAGE_MAX, true), now), Ok(()));
-        read += LOG_PAGE_MAX;
-    }
+
+    let mut town = Town::new();
+    let mut identity = town.enrol("alice");
+    let read = |own: &Identity, page: &LogPage| {
+        let (mut asks, now) = (Asks::default(), Now { mono: Instant(1), wall: START });
+        asks.online(now);
+        asks.read_log(now);
+        let Some(RelayRequest::Leaves { ask, from: 0 }) = asks.poll_request() else { panic!("the log was asked for") };
+        asks.leaves(ask, page, own, now);
+        (asks.poll_request(), asks.poll_event(), asks.next_deadline())
+    };
+    let signed = identity.log.view().unwrap().newest().head().size;
+    let state = town.server.state();
+    let log: Vec<_> = (0..signed).map(|index| ByteBuf::from(state.leaf(index).unwrap().encode())).collect();
+    assert_eq!(log.len() as u64, signed);
+    let endless = LogPage { leaves: log, more: true };
+    let (asked, told, wakes) = read(&identity, &endless);
+    assert!(matches!(told, Some(Asked::Log(Ok(_)))), "{told:?}");
+    assert_eq!((asked, wakes), (None, None));
+    // Entries that can't be read, or nothing to hold them against, end it as well.
+    let (asked, told, _) = read(&identity, &page(2, true));
+    assert!(matches!(told, Some(Asked::Log(Err(AuditRefusal::Leaf { index: 0, .. })))) && asked.is_none(), "{told:?}");
+    identity.log = Following::default();
+    let (asked, told, _) = read(&identity, &endless);
+    assert_eq!((asked, told), (None, Some(Asked::Log(Err(AuditRefusal::Unsigned)))));
 }
 
 #[test]

@@ -2,9 +2,8 @@
 
 use super::super::approve::{Approval, Approvals};
 use super::*;
-use crate::device::Identity;
-use crate::device::Wake;
 use crate::device::enrol::{EnrolNews, EnrolResult, Enrolment};
+use crate::device::{Identity, Input, Wake};
 use crate::id::{DeviceLabel, KeyId};
 use crate::invite::InviteLink;
 use crate::limits::{COMPARISONS_MAX, WAITING_MAX, WAITING_PER_USER_MAX, WAITING_TIME_MAX};
@@ -335,6 +334,21 @@ fn a_device_that_goes_while_it_is_compared_with_is_said_to_have_gone() {
     town.news(laptop);
     town.command(laptop, Command::Endorse);
     assert_eq!(town.news(laptop), [Event::Asked(Asked::Refused(Code::NOT_WAITING))]);
+}
+
+#[test]
+fn a_device_that_one_endorses_while_another_one_begins_to_compare_is_certified() {
+    let (mut town, laptop, phone, _) = with_a_phone();
+    let tablet = wait_for(&mut town, "tablet", 11);
+    compare(&mut town, laptop, "tablet", tablet);
+    town.command(phone, Command::Devices);
+    town.news(phone);
+    // In one breath: what the tablet shows the phone crosses the laptop's word.
+    town.device(phone, Input::Command(Command::Compare(label("tablet"))));
+    town.device(laptop, Input::Command(Command::Endorse));
+    town.settle();
+    assert_eq!(enrolled(&town, tablet).name, device_name("alice", "tablet"));
+    assert_eq!(town.news(phone), [Event::Asked(Asked::Refused(Code::NOT_WAITING))]);
 }
 
 /// Alice's laptop alone, whose relay is this test.

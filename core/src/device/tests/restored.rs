@@ -135,6 +135,30 @@ fn whoever_came_after_the_backup_is_told_that_nobody_knows_them() {
 }
 
 #[test]
+fn whoever_has_renewed_since_the_backup_is_given_another_certificate_for_the_same_key() {
+    let mut town = Town::new();
+    let alice = town.enrol("alice");
+    let backup = town.journal.clone();
+    let member = town.join(alice, true);
+    town.wait(Duration::from_hours(48));
+    town.command(member, Command::Renew);
+    let alice = town.machine(member).identity.clone();
+    let first = town.server.state().device(&alice.name).unwrap().clone();
+    let mut town = Town::restored(backup, Duration::from_hours(72));
+    assert_ne!(town.server.state().device(&alice.name).unwrap().serial, first.serial);
+
+    // She has seen her renewal in the log, so her person decides first.
+    let told = join(&mut town, &alice, false);
+    let is_restored = |event: &&Event| matches!(event, Event::LogRefused(LogRefusal::Restored(_)));
+    assert!(!is_online(&told) && told.iter().any(|event| is_restored(&event)), "{told:?}");
+    let told = join(&mut town, &alice, true);
+    assert!(is_online(&told) && told.iter().any(|event| matches!(event, Event::Renewed(_))), "{told:?}");
+    let device = town.server.state().device(&alice.name).unwrap().clone();
+    assert_eq!((device.key, town.server.state().revoked(&alice.name)), (first.key, None));
+    assert_eq!(town.replayed(), *town.server.state());
+}
+
+#[test]
 fn a_list_that_no_ca_of_the_realm_has_signed_revokes_nobody_and_ends_the_connection() {
     let lost = Lost::new();
     let mut town = lost.restored();

@@ -264,8 +264,8 @@ fn the_person_and_the_watch_may_read_at_one_time() {
     town.wait(Duration::from_secs(30));
     let told = town.news(alice);
     let read =
-        told.iter().find_map(|event| if let Event::Asked(Asked::Log(leaves)) = event { Some(leaves) } else { None });
-    assert_eq!(read.unwrap().len(), 24);
+        told.iter().find_map(|event| if let Event::Asked(Asked::Log(Ok(audit))) = event { Some(audit) } else { None });
+    assert_eq!(read.unwrap().head().size, 24);
     assert_eq!(reading(kept(&told).last().unwrap()).sure(), 24);
     assert_eq!((alarms(&told), refusals(&told)), (vec![], vec![]));
 }

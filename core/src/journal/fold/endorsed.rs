@@ -7,25 +7,30 @@ use super::{EnrolRefusal, JournalFault, Outcome, granted_before, is_admitted, op
 use crate::id::{DeviceName, KeyId};
 use crate::invite::TokenHash;
 use crate::journal::state::State;
+use crate::limits::{DEVICES_PER_USER_MAX, LIVING_PER_USER_MAX};
 use crate::pki::Grant;
 use crate::time::Wall;
 use crate::tlog::{Basis, Endorsement};
 
-/// Devices of one person that the directory has, by the rules of version 3.
-pub(super) const DEVICES_MAX_V3: usize = 16;
+/// Devices of one person that the directory has, the revoked ones too, by the rules of version 3.
+const DEVICES_MAX_V3: usize = 16;
+
+/// Of the names that a person may have had, those that are kept for their coming back.
+const KEPT_FOR_RETURN_V4: usize = 16;
 
 /// How many endorsements lie between a person's newest device and their first one at most: whoever meets the newest has
 /// to see the whole row.
 pub(super) const ENDORSEMENTS_MAX_V3: u8 = 7;
 
 /// A further device is granted its certificate, by the word of another one.
-pub(super) fn endorsed_v3(state: &mut State, grant: Grant, endorsement: Endorsement) -> Outcome {
+pub(super) fn endorsed(state: &mut State, rules: u8, grant: Grant, endorsement: Endorsement) -> Outcome {
     if let Err(refusal) = is_admitted(state, &grant.token, &grant.name, grant.at) {
         return match granted_before(state, &grant.token, &grant.name, grant.key.id()) {
             Some(serial) => Outcome::GrantedBefore(serial),
             None => Outcome::Refused(refusal),
         };
     }
+    let has_room = if rules < 4 { has_room_v3 } else { has_room };
     if let Err(refusal) = has_room(state, &grant.name, grant.key.id()) {
         return Outcome::Refused(refusal);
     }
@@ -49,19 +54,40 @@ pub fn may_wait(state: &State, token: &TokenHash, name: &DeviceName, key: KeyId,
     has_room(state, name, key)
 }
 
+/// Whether the directory has room for this further device, by the rules of version 4: a person has so many that were not
+/// revoked, and of those that were the names stay taken.
 pub(super) fn has_room(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRefusal> {
+    has_place(state, name, key)?;
+    let devices = &state.users.get(&name.user).ok_or(EnrolRefusal::NotEndorsed)?.devices;
+    let living = devices.values().filter(|device| device.revoked.is_none()).count();
+    let is_full = living >= LIVING_PER_USER_MAX || devices.len() >= DEVICES_PER_USER_MAX - KEPT_FOR_RETURN_V4;
+    if is_full { Err(EnrolRefusal::DevicesFull) } else { Ok(()) }
+}
+
+/// The same of whoever comes back by the recovery code, or by the operator's word: however many a thief has had endorsed,
+/// there are places left for them.
+pub(super) fn comes_back(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRefusal> {
+    has_place(state, name, key)?;
+    let devices = &state.users.get(&name.user).ok_or(EnrolRefusal::NotEndorsed)?.devices;
+    if devices.len() >= DEVICES_PER_USER_MAX { Err(EnrolRefusal::DevicesFull) } else { Ok(()) }
+}
+
+fn has_room_v3(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRefusal> {
+    has_place(state, name, key)?;
+    // The first device of a person is admitted by the invite alone.
+    let user = state.users.get(&name.user).ok_or(EnrolRefusal::NotEndorsed)?;
+    if user.devices.len() >= DEVICES_MAX_V3 { Err(EnrolRefusal::DevicesFull) } else { Ok(()) }
+}
+
+/// EN-01 and that nobody has the key.
+fn has_place(state: &State, name: &DeviceName, key: KeyId) -> Result<(), EnrolRefusal> {
     if state.device(name).is_some() {
         return Err(EnrolRefusal::DeviceTaken);
     }
     if state.keys.contains_key(&key) {
         return Err(EnrolRefusal::KeyTaken);
     }
-    match state.users.get(&name.user) {
-        Some(user) if user.devices.len() >= DEVICES_MAX_V3 => Err(EnrolRefusal::DevicesFull),
-        Some(_) => Ok(()),
-        // The first device of a person is admitted by the invite alone.
-        None => Err(EnrolRefusal::NotEndorsed),
-    }
+    Ok(())
 }
 
 /// How many endorsements lie between this device and its user's first one.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::endorsed::{ENDORSEMENTS_MAX_V3, has_room};
+use super::endorsed::{ENDORSEMENTS_MAX_V3, comes_back};
 use super::{EnrolRefusal, JournalFault, Outcome, granted_before, is_admitted, open};
 use crate::id::{DeviceLabel, DeviceName, KeyId, UserName};
 use crate::invite::TokenHash;
@@ -154,7 +154,7 @@ pub fn may_recover(
     at: Wall,
 ) -> Result<(), EnrolRefusal> {
     is_admitted(state, token, name, at)?;
-    has_room(state, name, key)?;
+    comes_back(state, name, key)?;
     depth(state, name, key, word).map(drop)
 }
 
@@ -167,7 +167,7 @@ pub(super) fn recovered_v4(state: &mut State, grant: Grant, word: RecoveryWord) 
             None => Outcome::Refused(refusal),
         };
     }
-    if let Err(refusal) = has_room(state, &grant.name, key) {
+    if let Err(refusal) = comes_back(state, &grant.name, key) {
         return Outcome::Refused(refusal);
     }
     let depth = match depth(state, &grant.name, key, &word) {

@@ -3,7 +3,7 @@
 //! What comes of one is a new identity under the old name: the log says so, and everybody is shown that the person has
 //! changed. The numbered checks RI-01 to RI-03 stand in the table at the head of `fold.rs`.
 
-use super::endorsed::has_room;
+use super::endorsed::comes_back;
 use super::{EnrolRefusal, JournalFault, Outcome, granted_before, is_admitted, open};
 use crate::id::{DeviceName, KeyId, UserName};
 use crate::invite::TokenHash;
@@ -45,7 +45,7 @@ pub fn may_reissue(
 ) -> Result<(), EnrolRefusal> {
     is_admitted(state, token, name, at)?;
     let keep = state.reissues.get(token).ok_or(EnrolRefusal::NotReissued)?;
-    has_room(state, name, key)?;
+    comes_back(state, name, key)?;
     if *keep || revoking::have_room(state, &living(state, &name.user), at) {
         Ok(())
     } else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::journal::renewal::may_renew;
 use crate::journal::{RenewRefusal, Renewal};
-use crate::limits::{RENEWAL_GRACE, RENEWAL_SPACING};
+use crate::limits::{CERTIFICATES_PER_DEVICE_MAX, RENEWAL_GRACE, RENEWAL_SPACING};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -123,6 +123,29 @@ fn a_fresh_certificate_is_its_own_renewal() {
     assert_eq!(ledger.add(&renewal(first, 2, behind)), Outcome::Granted(number(2)));
     let (mut ledger, first) = with_alice();
     assert_eq!(ledger.add(&renewal(first, 3, START.plus(RENEWAL_SPACING))), Outcome::Granted(number(3)));
+}
+
+#[test]
+fn a_device_that_renews_each_day_has_few_certificates_that_hold() {
+    let (mut ledger, mut newest) = with_alice();
+    let mut held = 0;
+    for n in 1..200 {
+        let at = START.plus(DAY * n);
+        let mut serial = Serial([0x40; 16]);
+        serial.0[15] = u8::try_from(n).unwrap();
+        let (not_before, not_after) = (at.minus(Duration::from_secs(300)), at.plus(DEVICE_LIFETIME));
+        if ledger.add(&Record::CertificateRenewed { of: newest, serial, not_before, not_after, at })
+            == Outcome::Granted(serial)
+        {
+            ledger.issue(serial);
+            newest = serial;
+        }
+        let holding = ledger.state.grants().filter(|progress| progress.grant.not_after >= at).count();
+        held = holding.max(held);
+        let left = ledger.state.progress(newest).unwrap().grant.not_after.since(at);
+        assert!(left >= DEVICE_LIFETIME / 3, "there is always one with time left: {left:?} on day {n}");
+    }
+    assert_eq!(held, CERTIFICATES_PER_DEVICE_MAX);
 }
 
 #[test]

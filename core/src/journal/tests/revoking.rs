@@ -3,7 +3,7 @@
 
 use super::super::revoking::{RevokeRefusal, may_revoke};
 use super::*;
-use crate::journal::revoking::REVOKED_MAX_V3;
+use crate::journal::revoking::{REVOKED_MAX_V3, have_room};
 use crate::journal::state::{Device, Revocation, Revoked};
 use crate::limits::{LIST_KEPT, LIST_LIFETIME, REVOKED_MAX};
 use crate::pki::crl::ListFacts;
@@ -113,6 +113,14 @@ fn more_than_the_lists_hold_is_not_revoked() {
     assert_eq!(may(&ledger.state, Wall(kept_until.0 + 1)), Ok(()), "what has ended makes room");
     ledger.state.revocations.pop_first();
     assert_eq!(may(&ledger.state, kept_until), Ok(()));
+    // Each of two would find the one place that there is.
+    ledger.invite(2, None);
+    let bob = device_name("bob", "laptop");
+    let certificate = serial(&ledger.grant(2, &bob, 20));
+    ledger.issue(certificate);
+    let (alices, bobs) = (std::slice::from_ref(&alice), std::slice::from_ref(&bob));
+    assert!(have_room(&ledger.state, alices, kept_until) && have_room(&ledger.state, bobs, kept_until));
+    assert!(!have_room(&ledger.state, &[alice, bob], kept_until));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::operator::views::{
 };
 use crate::pki::{Facts, KeyKind};
 use crate::testing::vectors;
-use crate::tlog::{Audit, Checkpoint};
+use crate::tlog::{Auditor, Checkpoint};
 use crate::tls::Dial;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -206,8 +206,9 @@ fn the_log_is_shown_from_any_entry_on_with_the_checkpoint_that_it_makes() {
     assert_eq!(all.entries.len(), before.entries.len() + 1);
     assert_eq!(all.entries[..before.entries.len()], before.entries, "it only grows");
     let checkpoint = Checkpoint::parse(all.checkpoint.as_bytes()).unwrap();
-    let audit = Audit::read(checkpoint.head(), &all.entries).unwrap();
-    assert_eq!(audit.about(&user("bob")).count(), 1);
+    let mut auditor = Auditor::new(user("bob"), *checkpoint.head());
+    all.entries.iter().try_for_each(|entry| auditor.take(entry)).unwrap();
+    assert_eq!(auditor.close().unwrap().about().len(), 1);
     let (size, rest) = (checkpoint.head().size, log(&mut town, 1));
     assert_eq!((rest.entries.as_slice(), &rest.checkpoint), (&all.entries[1..], &all.checkpoint));
     for end in [size, u64::MAX] {

@@ -6,7 +6,7 @@ use crate::device::{Asked, Command as Wish};
 use crate::fault::Fault;
 use crate::id::{CallId, DeviceName};
 use crate::journal::RevokeRefusal;
-use crate::limits::{LIST_LIFETIME, LIST_SPAN};
+use crate::limits::{ISSUING_LIFETIME, LIST_LIFETIME, LIST_RETRY, LIST_SPAN};
 use crate::operator::Revoke;
 use crate::operator::views::{CertificatesQuery, DevicesQuery, Status};
 use crate::peer::{Path, Reach};
@@ -207,6 +207,24 @@ fn the_lists_are_signed_anew_each_day_and_pushed_and_whoever_slept_gets_in() {
     let bob = town.join(identity, true);
     assert!(place(&town).this_update >= last.this_update.plus(LIST_LIFETIME * 2));
     assert!(town.news(bob).iter().any(|event| matches!(event, Event::Online(_))));
+}
+
+#[test]
+fn a_list_that_can_t_be_signed_is_an_alarm_and_tried_again() {
+    let mut town = Town::of(&["alice"]);
+    let alarms = |town: &Town| {
+        let is_alarm = |note: &&Note| matches!(note, Note::Alarm(why) if why.starts_with("the revocation lists"));
+        town.notes.iter().filter(is_alarm).count()
+    };
+    // Nothing that an issuing CA signs outlives it.
+    town.server_wall = Some(town.now.wall.plus(ISSUING_LIFETIME * 2));
+    let refused = town.operator(&revoke("alice", None, true));
+    assert_eq!(refused, Answer::Refused(OperatorRefusal::Lists), "she is out, and nobody can be told");
+    let before = alarms(&town);
+    assert!(before > 0, "{:?}", town.notes);
+    town.server_wall = Some(town.now.wall.plus(ISSUING_LIFETIME * 2).plus(LIST_RETRY));
+    town.wait(LIST_RETRY + Duration::from_secs(1));
+    assert!(alarms(&town) > before);
 }
 
 /// What the lists say is what is revoked, and after a rotation by each CA for its own.

@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 use super::{CertRefusal, Trust};
 use crate::id::{IssuerId, Serial};
 use crate::limits::{DEVICE_LIFETIME, LIST_KEPT};
-use crate::pki::crl::{CrlRefusal, RevocationList};
+use crate::pki::crl::{CrlRefusal, Entry, RevocationList};
 use crate::pki::facts::{Subject, issuer_of};
 use crate::time::Wall;
 use crate::wire::revocation::{SignedList, SignedLists};
@@ -25,10 +25,14 @@ pub struct Lists(Arc<BTreeMap<IssuerId, Known>>);
 struct Known {
     issuing: CertificateDer<'static>,
     list: RevocationList,
-    /// One from before that had certificates on it which `list` has not and which may still live: whoever signs them has
-    /// forgotten, as a server does that was restored from a backup.
+    /// One from before that had certificates on it which `list` has not and which may still live: the one that had most of
+    /// them. Their time may just be over; or whoever signs has forgotten them.
     before: Option<RevocationList>,
 }
+
+/// How far the numbers of two lists may lie apart beyond the seconds between them, before they tell of a restoration: each
+/// number is the one before and one more, or the time, and a restored server passes over ten million.
+const NUMBERS_APART_MAX: u64 = 1_000_000;
 
 impl Known {
     /// Whether either list has this certificate.
@@ -38,13 +42,25 @@ impl Known {
 
     /// Takes the place of what was known, of which nothing is forgotten that the newer list should have.
     fn after(mut self, known: Self, now: Wall) -> Self {
-        let lacks = |before: &RevocationList| {
-            before.entries().iter().any(|(serial, entry)| {
-                entry.at.plus(DEVICE_LIFETIME).plus(LIST_KEPT) >= now && self.list.revoked(*serial).is_none()
-            })
+        let lacking = |before: &RevocationList| {
+            let lives = |entry: &Entry| entry.at.plus(DEVICE_LIFETIME).plus(LIST_KEPT) >= now;
+            let lacks = |(serial, entry): &(&Serial, &Entry)| lives(entry) && self.list.revoked(**serial).is_none();
+            before.entries().iter().filter(lacks).count()
         };
-        self.before = Some(known.list).filter(lacks).or(known.before.filter(lacks));
+        let before = known.before.into_iter().chain([known.list]).map(|list| (lacking(&list), list));
+        let most = before.filter(|(count, _)| *count > 0).max_by_key(|(count, _)| *count);
+        self.before = most.map(|(_, list)| list);
         self
+    }
+
+    /// The list from before, if the numbers tell that the server was restored since.
+    fn forgotten(&self) -> Option<&RevocationList> {
+        let (before, now) = (self.before.as_ref()?, self.list.facts());
+        let (apart, elapsed) = (
+            now.number.saturating_sub(before.facts().number),
+            now.this_update.0.saturating_sub(before.facts().this_update.0),
+        );
+        (apart > elapsed.saturating_add(NUMBERS_APART_MAX)).then_some(before)
     }
 }
 
@@ -115,15 +131,15 @@ impl Lists {
     }
 
     /// Whether any list has this certificate.
-    pub fn revoke(&self, serial: Serial) -> bool {
+    pub fn have(&self, serial: Serial) -> bool {
         self.0.values().any(|known| known.has(serial))
     }
 
-    /// Lists from before with certificates on them which the newest of the same CA should have and has not; `None` if there
-    /// are none.
+    /// Lists from before the server was restored, with certificates on them which the newest of the same CA has not; `None`
+    /// if there are none.
     pub fn forgotten(&self) -> Option<SignedLists> {
         let lists: Vec<SignedList> =
-            self.0.values().filter_map(|known| Some(signed(&known.issuing, known.before.as_ref()?))).collect();
+            self.0.values().filter_map(|known| Some(signed(&known.issuing, known.forgotten()?))).collect();
         (!lists.is_empty()).then_some(SignedLists(lists))
     }
 
@@ -132,9 +148,12 @@ impl Lists {
         self.0.values().map(|known| known.list.facts().number).max()
     }
 
-    /// All of them, to be kept.
+    /// All of them, to be kept: heard again one after the other, they are what was known.
     pub fn kept(&self) -> SignedLists {
-        SignedLists(self.0.values().map(|known| signed(&known.issuing, &known.list)).collect())
+        let both = |known: &Known| {
+            known.before.iter().chain([&known.list]).map(|list| signed(&known.issuing, list)).collect::<Vec<_>>()
+        };
+        SignedLists(self.0.values().flat_map(both).collect())
     }
 
     /// The lists themselves, one for each issuing CA.

@@ -76,7 +76,7 @@ fn the_log_is_read_page_by_page_up_to_the_first_pages_checkpoint() {
     assert_eq!(as_told(&told), Ok((1..6).map(leaf).collect()));
     // A server that gives no more is not asked for ever.
     let told = read(|first| Ok((note.clone(), if first == 0 { entries[..3].to_vec() } else { Vec::new() }))).unwrap();
-    assert_eq!((told.entries.len(), as_told(&told).unwrap_err().exit), (3, Exit::Refused));
+    assert_eq!((told.entries.len(), as_told(&told)), (3, Err(AuditRefusal::Missing { given: 3, signed: 5 })));
     assert_eq!(read(|_| Ok(("no note".to_owned(), Vec::new()))).err().map(|failure| failure.exit), Some(Exit::Refused));
 }
 
@@ -93,11 +93,11 @@ fn altered_hidden_and_unreadable_entries_are_refused() {
         assert!(failure.exit == Exit::Refused && failure.sentence.contains(part), "{failure}");
     }
     // Even who does not verify is not shown a part for the whole.
-    assert_eq!(as_told(&hidden).unwrap_err().exit, Exit::Refused);
+    assert_eq!(as_told(&hidden), Err(AuditRefusal::Missing { given: 4, signed: 5 }));
     let mut noise = good();
     noise.entries[3] = vec![9, 9];
-    let failure = as_told(&noise).unwrap_err();
-    assert!(failure.exit == Exit::Refused && failure.sentence.contains("entry 3"), "{failure}");
+    let refusal = as_told(&noise).unwrap_err();
+    assert!(refusal.to_string().contains("entry 3"), "{refusal}");
 }
 
 #[test]

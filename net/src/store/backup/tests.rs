@@ -18,7 +18,7 @@ fn sealed() -> Sealing {
 
 fn items() -> Vec<Item> {
     let head = Head { realm: "chat.internal".into(), incarnation: 7, at: 1_800_000_000, has_keys: true };
-    let file = Item::File { name: "root.pem".into(), bytes: ByteBuf::from(b"a root".to_vec()) };
+    let file = Item::File { name: "root.pem".into(), bytes: FileBytes::of(b"a root") };
     let record = |n: usize| Item::Record(ByteBuf::from(vec![0xab; n]));
     // Longer than a piece, and such that one ends exactly where an item does.
     vec![Item::Head(head), file, record(70_000), record(1), record(70_000), record(0), Item::End { records: 4 }]

@@ -72,16 +72,53 @@ fn a_device_name_is_given_once() {
     assert_eq!(refused, Outcome::Refused(EnrolRefusal::KeyTaken), "Bob's key");
 }
 
-#[test]
-fn a_person_has_sixteen_devices_at_most() {
-    let mut ledger = Ledger::of_two();
-    for n in 1..16 {
-        let next = ask(&mut ledger, 10 + n, &format!("d{n}"), 100 + u64::from(n));
-        assert_eq!(endorse(&mut ledger, &next, word(("laptop", 10), &next)), Outcome::Granted(next.serial));
+/// The next device of Alice's, by her laptop's word.
+fn next(ledger: &mut Ledger, n: u8) -> (DeviceName, Outcome) {
+    let next = ask(ledger, 10 + n, &format!("d{n}"), 100 + u64::from(n));
+    let outcome = endorse(ledger, &next, word(("laptop", 10), &next));
+    if let Outcome::Granted(serial) = outcome {
+        ledger.issue(serial);
     }
-    let next = ask(&mut ledger, 50, "one-more", 200);
-    let refused = endorse(&mut ledger, &next, word(("laptop", 10), &next));
-    assert_eq!(refused, Outcome::Refused(EnrolRefusal::DevicesFull));
+    (next.name, outcome)
+}
+
+fn revoke(ledger: &mut Ledger, name: DeviceName) {
+    let reason = crate::tlog::ReasonCode::new(1).unwrap();
+    let revoked = ledger.add(&Record::DeviceRevoked { name: name.clone(), reason, force: true, at: START });
+    assert_eq!(revoked, Outcome::DeviceRevoked(name));
+}
+
+#[test]
+fn a_person_has_so_many_devices_at_a_time_and_comes_back_by_the_code_however_many_there_were() {
+    let mut ledger = Ledger::of_two();
+    let full = Outcome::Refused(EnrolRefusal::DevicesFull);
+    let mut devices = 1;
+    for n in 1..u8::try_from(LIVING_PER_USER_MAX).unwrap() {
+        assert!(matches!(next(&mut ledger, n).1, Outcome::Granted(_)));
+        devices += 1;
+    }
+    assert_eq!(next(&mut ledger, 50).1, full);
+    // One that is revoked makes room for another one, as long as there are names.
+    revoke(&mut ledger, device_name("alice", "d1"));
+    for n in 51.. {
+        let (name, outcome) = next(&mut ledger, n);
+        if outcome == full {
+            break;
+        }
+        devices += 1;
+        revoke(&mut ledger, name);
+    }
+    assert_eq!(devices, DEVICES_PER_USER_MAX - KEPT_FOR_RETURN_V4);
+    let alice = device_name("alice", "x").user;
+    let (recovery, laptop) = (SecretKey::draw(&mut rng(5)), SecretKey::draw(&mut rng(10)));
+    let endorsement =
+        Endorsement::arm(device_name("x", "laptop").device, &laptop, &Realm::default(), &alice, recovery.spki().id());
+    ledger.add(&Record::RecoveryArmed { user: alice, key: recovery.spki(), endorsement, at: START });
+    let desk = ask(&mut ledger, 240, "desk", 250);
+    let word = crate::tlog::RecoveryWord::give(&recovery, &Realm::default(), &desk.name, desk.key.id());
+    let recovered = ledger.add(&Record::CertificateRecovered { grant: desk.clone(), word });
+    assert_eq!(recovered, Outcome::Granted(desk.serial));
+    assert_eq!(ledger.replayed(), ledger.state);
 }
 
 #[test]

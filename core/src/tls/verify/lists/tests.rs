@@ -62,7 +62,7 @@ fn whoever_is_on_a_list_is_not_believed() {
     let mut lists = Lists::default();
     assert_eq!(lists.hear(&house.trust, &house.lists(START), START), Ok(true));
     assert_eq!(lists.judge(house.issuer(), serial, START), Ok(()));
-    assert!(!lists.revoke(serial));
+    assert!(!lists.have(serial));
     house.revoke_alice();
     let shown = house.lists(later(5));
     assert_eq!(lists.hear(&house.trust, &shown, later(5)), Ok(true));
@@ -71,7 +71,7 @@ fn whoever_is_on_a_list_is_not_believed() {
     for at in [START, later(5), START.plus(LIST_LIFETIME * 2)] {
         assert_eq!(lists.judge(house.issuer(), serial, at), Err(CertRefusal::Revoked));
     }
-    assert!(lists.revoke(serial));
+    assert!(lists.have(serial));
     assert_eq!(lists.judge(house.issuer(), Serial([0x41; 16]), later(5)), Ok(()), "nobody else");
     let again = {
         let mut again = Lists::default();
@@ -167,4 +167,34 @@ fn after_a_rotation_each_ca_has_its_own_list_until_it_ends() {
     let only = Authority::new(Realm::default(), files, over).unwrap();
     lists.hear(&house.trust, &signed(&only, &house.state, over), over).unwrap();
     assert_eq!(lists.all().count(), 1);
+}
+
+#[test]
+fn what_a_newer_list_lacks_is_judged_by_the_one_before_and_shown_where_the_numbers_tell_of_a_restoration() {
+    let (mut house, serial) = House::new();
+    let forgetful = house.state.clone();
+    house.revoke_alice();
+    let mut lists = Lists::default();
+    let revoked = house.lists(later(5));
+    assert_eq!(lists.hear(&house.trust, &revoked, later(5)), Ok(true));
+    // Her time might be over: nobody is told, and she is not believed.
+    let lacks = signed(&authority(&house.founded), &forgetful, later(10));
+    assert_eq!(lists.hear(&house.trust, &lacks, later(10)), Ok(true));
+    assert_eq!(lists.judge(house.issuer(), serial, later(10)), Err(CertRefusal::Revoked));
+    assert_eq!(lists.forgotten(), None);
+    // Numbers that nobody comes to by signing.
+    let authority = authority(&house.founded);
+    let restored = authority.lists(&forgetful, START.0 + 10_000_000, later(20)).unwrap();
+    let shown = SignedList {
+        issuing: ByteBuf::from(restored[0].issuing.as_ref()),
+        list: ByteBuf::from(restored[0].list.der()),
+    };
+    assert_eq!(lists.hear(&house.trust, &SignedLists(vec![shown]), later(20)), Ok(true));
+    assert_eq!(lists.forgotten(), Some(revoked));
+    let mut again = Lists::default();
+    for list in lists.kept().0 {
+        again.hear(&house.trust, &SignedLists(vec![list]), later(20)).unwrap();
+    }
+    assert_eq!(again, lists, "also after the program has ended");
+    assert_eq!(lists.judge(house.issuer(), serial, later(20)), Err(CertRefusal::Revoked));
 }
