@@ -19,6 +19,7 @@ pub mod asks;
 pub mod backoff;
 pub mod calls;
 mod contract;
+mod doubts;
 pub mod enrol;
 pub mod following;
 mod heard;
@@ -52,6 +53,7 @@ use asks::Asks;
 pub use asks::{Asked, Fetched};
 use calls::Calls;
 pub use contract::{Command, Event, Input, Output, Wake};
+use doubts::Doubts;
 pub use following::{Followed, Following, LogRefusal, Restored};
 use renewal::Renewing;
 pub use renewal::{NotRenewed, Renewed};
@@ -91,6 +93,7 @@ pub struct Device {
     asks: Asks,
     approvals: Approvals,
     watch: Watch,
+    doubts: Doubts,
     renewing: Renewing,
     quitting: bool,
     done: bool,
@@ -117,6 +120,7 @@ impl Device {
             asks: Asks::default(),
             approvals: Approvals::default(),
             watch: Watch::default(),
+            doubts: Doubts::default(),
             renewing,
             quitting: false,
             done: false,
@@ -192,6 +196,7 @@ impl Device {
                 self.asks.tick(now);
                 self.approvals.tick(now);
                 self.tick_watch(now, rng);
+                self.tick_doubts(now, rng);
                 self.tick_renewal(now, rng);
             }
         }
@@ -224,6 +229,7 @@ impl Device {
         let calls_and_asks = self.calls.next_deadline().into_iter().chain(self.asks.next_deadline());
         let calls_and_asks = calls_and_asks.chain(self.approvals.next_deadline());
         let own = self.watch.next_deadline().into_iter().chain(self.renewing.next_deadline());
+        let own = own.chain(self.doubts.next_deadline());
         self.session.next_deadline().into_iter().chain(calls_and_asks).chain(own).min()
     }
 
@@ -290,7 +296,7 @@ impl Device {
                 |asks: &mut Asks, approvals: &mut Approvals| asks.poll_request().or_else(|| approvals.poll_request());
             if let Some(request) = self.calls.poll_request().or_else(|| asks(&mut self.asks, &mut self.approvals)) {
                 self.session.request(&request);
-            } else if let Some(request) = self.watch.poll_request() {
+            } else if let Some(request) = self.watch.poll_request().or_else(|| self.doubts.poll_request()) {
                 self.session.request(&request);
             } else if let Some(user) = self.calls.poll_vouch() {
                 self.asks.vouch(user, now);
@@ -298,6 +304,8 @@ impl Device {
                 self.calls.vouched(&judged, now);
             } else if let Some(split) = self.calls.take_split() {
                 self.split(split, now, rng);
+            } else if let Some(theirs) = self.calls.take_other() {
+                self.doubt(*theirs, now);
             } else if let Some(asked) = self.asks.poll_event().or_else(|| self.approvals.poll_event()) {
                 self.tell(Event::Asked(asked));
             } else if let Some((call, result)) = self.calls.poll_event() {
@@ -333,6 +341,7 @@ impl Device {
                 if let Some(request) = self.watch.online(&self.identity.log, now) {
                     self.session.request(&request);
                 }
+                self.ask_about_doubt(now);
                 if self.attend {
                     self.session.request(&RelayRequest::Attend { extensions: Extensions::default() });
                     self.acknowledge_lists();

@@ -34,7 +34,7 @@ use crate::id::{ConnId, DeviceName};
 use crate::limits::{LINE_BYTES_MAX, PEER_HEARD_BACKLOG_BYTES, PEER_LINE_OVERHEAD_BYTES, PEER_OUTBOX_BYTES_MAX};
 use crate::link::{Link, LinkEvent};
 use crate::time::{Now, Wall};
-use crate::tlog::{Founder, Split};
+use crate::tlog::{Founder, Split, VerifiedCheckpoint};
 use crate::tls::{Credentials, Dial, Doors, Lists, Proven, TlsEnv, Trust};
 use crate::wire::frame::decode;
 use crate::wire::peer::PeerMessage;
@@ -86,6 +86,9 @@ pub enum PeerEvent {
     Tunnelled(DirectEnd),
     /// The log has shown the two ends different histories: here is the proof. The end follows.
     Split(Box<Split>),
+    /// The log has signed this for the other end, and it is of another size than ours: the log has to show that both are of
+    /// one history. The end follows.
+    Other(Box<VerifiedCheckpoint>),
     /// The session is over. Nothing follows.
     Closed(CloseReason),
 }
@@ -364,8 +367,10 @@ impl Peer {
             return Ok(());
         };
         let fault = disagreement.fault();
-        if let Disagreement::Split(split) = disagreement {
-            self.events.push_back(PeerEvent::Split(split));
+        match disagreement {
+            Disagreement::Split(split) => self.events.push_back(PeerEvent::Split(split)),
+            Disagreement::Other(theirs) => self.events.push_back(PeerEvent::Other(theirs)),
+            Disagreement::OtherLog | Disagreement::Again => {}
         }
         Err(fault)
     }

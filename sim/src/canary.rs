@@ -98,6 +98,8 @@ saboteurs! {
     SkipTime "skipped-expiry" door "Verifiers skip a check: a lapsed certificate is believed at the relay's door.",
     ForgetSettings "forgotten-settings" door "The server is started without what the operator has chosen.",
     NoAlarmForStrangers "no-alarm-for-strangers" door "The server is not woken when a stranger's time is over.",
+    LongInvite "long-invite" door "The operator's invites live longer than was asked, and a thief tries one.",
+    StealAnother "stolen-another" door "The thief of a revoked device has one that was not revoked.",
     SwapCertificates "swapped-certificates" certificates "Who asks for somebody's certificates is shown somebody else's.",
     MakeUpPerson "made-up-person" certificates "The list of people has somebody in it whom nobody has invited.",
     OthersWelcome "others-welcome" certificates "A device goes on where somebody else is welcomed.",
@@ -108,7 +110,12 @@ saboteurs! {
     IgnoreLists "ignored-lists" revoked "The devices ignore what ends a session, and go on with whoever is on the lists.",
     HideChange "hidden-change" unendorsed "Nobody is told that another one has somebody's name now: it rings as ever.",
     TakeWord "taken-word" unendorsed "Who asks for somebody's certificates is told that a word vouches for one which nobody gave.",
+    ForgetFaces "forgotten-faces" unendorsed "The devices' shells do not keep whom they have met.",
     TakeAnyLog "any-log" restored "The devices' shells take whatever log the server has after a restoration, and ask nobody.",
+    SwallowWarning "swallowed-warning" split "Nobody is told that the server keeps two logs, or can't show that it keeps one.",
+    ForgetEvidence "forgotten-evidence" split "The devices' shells do not keep what says that the server has two logs.",
+    KeepReplaced "kept-replaced" copies "The relay keeps the older connection of a device that comes by a newer one.",
+    FollowOther "other-head" certificates "What a device has seen of the log is not what the log was.",
     FalseAlarm "false-alarm" unasked "Somebody is told of an act in their name that there was not.",
 }
 

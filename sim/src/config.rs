@@ -9,45 +9,19 @@ mod draw;
 mod flip;
 mod further;
 mod network;
+mod refusal;
 mod revoking;
 mod standard;
+mod thieves;
 mod time;
 mod villains;
 
 use std::fmt;
 
 pub use flip::Flip;
+pub use refusal::ConfigRefusal;
 
 use crate::rng::{Streams, Tape};
-
-/// Why a text is no configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfigRefusal {
-    /// There is no field of that name.
-    Unknown(String),
-    /// The value of that field can't be read.
-    Value(String),
-    /// The line is not of the form name=value, or names the seed a second time.
-    Line(String),
-    /// The values don't fit each other: this one is out of its range.
-    Range(&'static str),
-}
-
-impl fmt::Display for ConfigRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(name) => write!(f, "there is no field {name}: `cargo sim run` prints them all"),
-            Self::Value(name) => write!(
-                f,
-                "the value of {name} can't be read: give a number; for flip CONN/relay/OFFSET; for tape hexadecimal digits"
-            ),
-            Self::Line(line) => write!(f, "{line:?} is not of the form name=value, or names the seed a second time"),
-            Self::Range(name) => write!(f, "{name} is out of its range: see its description in sim/src/config.rs"),
-        }
-    }
-}
-
-impl std::error::Error for ConfigRefusal {}
 
 /// Writes the fields once, so that none is left out when a configuration is printed, read or changed.
 macro_rules! config {
@@ -347,6 +321,16 @@ config! {
     revoke_mean_ms,
     /// How many of the people, the first ones, come to have a further device, which their first one has to approve.
     further,
+    /// Whether a CA that certifies in secret leaves newcomers out of its second log, so that both are of one size (1), or not (0).
+    secret_hides,
+    /// Whether somebody plays the devices that such a CA has grown people, in calls (1), or they are offered alone (0).
+    secret_plays,
+    /// The time between two attempts of somebody with an invite whose time is over, on average, in milliseconds; 0 for none.
+    invite_thief_mean_ms,
+    /// The time between two attempts of somebody who has stolen a device that was revoked, on average, in milliseconds; 0 for none.
+    revoked_thief_mean_ms,
+    /// The time between two attempts of somebody with a copy of a device's folder, on average, in milliseconds; 0 for none.
+    copy_mean_ms,
 }
 
 impl SimConfig {

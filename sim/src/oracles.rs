@@ -11,6 +11,7 @@ pub mod bounds;
 pub mod certificates;
 mod clocks;
 pub mod closure;
+pub mod copies;
 pub mod delivery;
 pub mod door;
 pub mod durability;
@@ -22,6 +23,7 @@ pub mod revoked;
 pub mod secrecy;
 pub mod slow;
 pub mod spin;
+pub mod split;
 pub mod unasked;
 pub mod unendorsed;
 
@@ -101,6 +103,8 @@ impl Panel {
             Box::new(revoked::Revoked::default()),
             Box::new(unendorsed::Unendorsed::default()),
             Box::new(restored::Restored::default()),
+            Box::new(split::Split::new(lies)),
+            Box::new(copies::Copies::default()),
         ])
     }
 

@@ -5,6 +5,7 @@
 
 pub mod fold;
 pub mod kinds;
+pub mod plots;
 pub mod tally;
 pub mod weather;
 pub mod words;
@@ -295,10 +296,12 @@ pub enum Seen<'a> {
     Lied(Program, Lie),
     /// The CA has certified a device under this one's name, of which it knows nothing, and logged it at this place.
     Betrayed(&'a DeviceName, u64),
-    /// What this device is called that the CA has certified, by what right it says, and its certificate.
-    Grown(&'a DeviceName, Claim, &'a [u8]),
+    /// What this device is called that the CA has certified, by what right it says, its certificate and its key.
+    Grown(&'a DeviceName, Claim, &'a [u8], KeyId),
     /// A relay that lies looks at what goes through a tunnel, or is told something by one who takes it for somebody else.
     Overheard(&'a [u8]),
+    /// See there.
+    Plot(&'a plots::Plot),
 }
 
 /// What came of writing something down on a device.

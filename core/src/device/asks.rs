@@ -296,6 +296,7 @@ impl Asks {
                 | Wake::Direct(_)
                 | Wake::Leaving
                 | Wake::Watch
+                | Wake::Doubt
                 | Wake::Approve
                 | Wake::Renewal => unreachable!("the others keep those"),
             }

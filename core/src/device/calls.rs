@@ -34,7 +34,7 @@ use crate::limits::{CALLS_MAX, HANDSHAKE_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, RING
 use crate::peer::glare::{self, Stands};
 use crate::peer::{Expected, Peer, Reach};
 use crate::time::{Deadlines, Instant, Now};
-use crate::tlog::Split;
+use crate::tlog::{Split, VerifiedCheckpoint};
 use crate::tls::{Credentials, TlsEnv};
 use crate::wire::Code;
 use crate::wire::Extensions;
@@ -74,6 +74,8 @@ pub struct Calls {
     met: Acquaintances,
     /// That the server has shown the other end of a call another history than us.
     split: Option<Box<Split>>,
+    /// What the other end of a call was shown of the log, where that is another size than we were.
+    other: Option<Box<VerifiedCheckpoint>>,
 }
 
 #[derive(Debug)]
@@ -167,6 +169,7 @@ impl Calls {
             introduced_with: BTreeMap::new(),
             met: Acquaintances::default(),
             split: None,
+            other: None,
         }
     }
 
@@ -418,11 +421,6 @@ impl Calls {
     /// The next request for the relay.
     pub fn poll_request(&mut self) -> Option<RelayRequest> {
         self.requests.pop_front()
-    }
-
-    /// That the server has shown somebody another history than us, told once.
-    pub fn take_split(&mut self) -> Option<Box<Split>> {
-        self.split.take()
     }
 
     /// The next event.

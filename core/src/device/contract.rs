@@ -11,7 +11,7 @@ use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
 use crate::password::Password;
 use crate::pki::{CrlRefusal, Spki};
 use crate::time::Wall;
-use crate::tlog::{ReasonCode, Unasked};
+use crate::tlog::{ReasonCode, Unasked, VerifiedCheckpoint};
 use crate::wire::Code;
 use crate::wire::relay::Welcome;
 use crate::wire::revocation::SignedLists;
@@ -152,6 +152,12 @@ pub enum Event {
     Denied(CallId, CallDenied),
     /// Everything is ended, as it was wished.
     Done,
+    /// Somebody in a call was shown this of the log, which is of another size than what this device was shown. To be kept
+    /// until [`Event::Reconciled`] says otherwise: the server is asked, now or at its next contact, whether both are of one
+    /// history, and where it can't show that, [`Event::LogRefused`] follows.
+    Doubted(Box<VerifiedCheckpoint>),
+    /// The server has shown that this is of the history that this device follows: it need not be kept any more.
+    Reconciled(Box<VerifiedCheckpoint>),
 }
 
 /// Why the device wants to be woken.
@@ -185,4 +191,6 @@ pub enum Wake {
     Watch,
     /// To look whether the certificate is to be renewed, or to give up on an answer about it.
     Renewal,
+    /// To give up on an answer about what somebody else was shown of the log.
+    Doubt,
 }

@@ -1,6 +1,8 @@
 //! A device's memory of the realm's log: its newest checkpoint, and the one question at every door, whether a
 //! certificate is in the log that this device has followed (design 4).
 
+mod doubt;
+
 use std::fmt;
 
 use rustls_pki_types::CertificateDer;
@@ -16,6 +18,7 @@ use crate::tlog::{
 };
 use crate::tls::{CertRefusal, Judged, LogSubject, Trust};
 use crate::wire::log::{Generations, Lineage, LogHead, LogProof};
+use doubt::Doubt;
 
 /// What is kept of the log between two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +134,8 @@ pub struct Following {
     accepted: Option<NoteName>,
     /// From which older logs the one goes on whose head comes next, as the server says.
     generations: Generations,
+    /// What somebody else was shown, until the server has shown that it is of the same history.
+    doubt: Option<Doubt>,
 }
 
 #[derive(Clone, Debug)]

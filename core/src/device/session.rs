@@ -243,6 +243,7 @@ impl RelaySession {
                 | Wake::ReadLog
                 | Wake::Password
                 | Wake::Watch
+                | Wake::Doubt
                 | Wake::Approve
                 | Wake::Renewal => {
                     unreachable!("the calls keep those")

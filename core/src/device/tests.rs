@@ -16,6 +16,7 @@ mod approving;
 mod asking;
 mod bounds;
 mod direct;
+mod doubting;
 mod faulty_relay;
 mod leaving;
 mod recovering;

@@ -128,6 +128,9 @@ impl Watch {
 impl Device {
     /// The server says what the log is. One that is not the log that this device knows is left.
     pub(super) fn log(&mut self, head: &LogHead, now: Now) -> Result<(), Fault> {
+        if self.heard_of_doubt(head)? {
+            return Ok(());
+        }
         let Identity { trust, log, .. } = &mut self.identity;
         match log.hear(trust, self.incarnation, head, now.wall) {
             Ok(News::None) => {}
@@ -139,6 +142,7 @@ impl Device {
             }
             Err(refusal) => return Err(self.refuse(refusal)),
         }
+        self.settle_doubt()?;
         self.watch.headless = false;
         if self.quitting { Ok(()) } else { self.read_on(None, now) }
     }
@@ -147,6 +151,8 @@ impl Device {
     pub(super) fn leaves(&mut self, ask: AskId, page: LogPage, now: Now) -> Result<(), Fault> {
         if self.watch.awaits == Awaits::Page(ask) {
             self.read_on(Some(&page), now)
+        } else if self.doubts.awaits(ask) {
+            self.doubt_answered()
         } else {
             self.asks.leaves(ask, &page, &self.identity, now);
             Ok(())
@@ -177,6 +183,7 @@ impl Device {
     /// The relay is lost, or the device is leaving: how far it has read is kept.
     pub(super) fn stop_watching(&mut self) {
         self.watch.stop();
+        self.doubts.stop();
         if self.watch.unkept > 0 {
             self.keep_reading();
         }
@@ -226,6 +233,7 @@ impl Device {
         };
         self.tell(Event::LogRefused(refusal));
         self.watch.stop();
+        self.doubts.stop();
         fault
     }
 }

@@ -9,7 +9,7 @@ use serde_bytes::ByteBuf;
 
 use crate::fault::Fault;
 use crate::id::{DeviceName, Serial};
-use crate::tlog::{Certified, Founder, Included, Split};
+use crate::tlog::{Certified, Founder, Included, Split, VerifiedCheckpoint};
 use crate::tls::{CertRefusal, Proven};
 use crate::wire::peer::PeerMessage;
 
@@ -56,8 +56,11 @@ impl Expected {
 /// The other end's checkpoint is not ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Disagreement {
-    /// It is none of our log's, or not of the moment of the introduction: the other end may as well have made that up.
+    /// It is none of our log's: the other end may as well have made that up.
     OtherLog,
+    /// The log has signed it, and it is not of the moment of the introduction: an old one that is held up, or another
+    /// history. Only the log can show which.
+    Other(Box<VerifiedCheckpoint>),
     /// The log has signed both: the server has shown the two ends different histories, and these two prove it.
     Split(Box<Split>),
     /// It said so before.
@@ -68,7 +71,7 @@ impl Disagreement {
     /// What it makes of the session.
     pub(super) fn fault(&self) -> Fault {
         match self {
-            Self::OtherLog | Self::Split(_) => Fault::OtherLog,
+            Self::OtherLog | Self::Other(_) | Self::Split(_) => Fault::OtherLog,
             Self::Again => Fault::Unexpected,
         }
     }
@@ -111,9 +114,9 @@ impl Agreement {
             self.agreed = true;
             return Ok(());
         }
-        match Split::of(ours.clone(), theirs) {
+        match Split::of(ours.clone(), theirs.clone()) {
             Some(split) => Err(Disagreement::Split(Box::new(split))),
-            None => Err(Disagreement::OtherLog),
+            None => Err(Disagreement::Other(Box::new(theirs))),
         }
     }
 

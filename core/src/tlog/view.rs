@@ -97,6 +97,14 @@ pub enum ViewRefusal {
     },
     /// A proof was shown that is about other sizes.
     Proof(ProofRefusal),
+    /// Somebody else was shown another size of the same log, and the server can't show that the two are one history. These
+    /// two checkpoints are to be kept, and anybody who has the log's key can ask for the same.
+    Diverged {
+        /// Ours.
+        ours: Box<VerifiedCheckpoint>,
+        /// What somebody else was shown.
+        theirs: Box<VerifiedCheckpoint>,
+    },
 }
 
 impl fmt::Display for ViewRefusal {
@@ -130,6 +138,13 @@ impl fmt::Display for ViewRefusal {
                  an older backup, or hides what it did"
             ),
             Self::Proof(refusal) => write!(f, "{refusal}"),
+            Self::Diverged { ours, theirs } => write!(
+                f,
+                "the server has shown somebody else a log of {} entries, and can't show that it is the one of {} entries that \
+                 this device follows: keep the evidence and tell the others",
+                theirs.head().size,
+                ours.head().size
+            ),
         }
     }
 }

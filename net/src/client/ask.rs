@@ -172,6 +172,8 @@ impl<'a> Session<'a> {
                 logbook::keep(&stored.folder, &followed)?;
             }
             Event::LogRefused(refusal) => return Err(logbook::refused(&stored.folder, &refusal)),
+            Event::Doubted(theirs) => logbook::doubt(&stored.folder, &theirs)?,
+            Event::Reconciled(theirs) => logbook::reconciled(&stored.folder, &theirs)?,
             Event::Listed(lists) => stored.keep_lists(&lists, self.world.now().wall)?,
             Event::ListsRefused(refusal) => {
                 return Err(Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}")));
@@ -210,6 +212,8 @@ fn beside(event: Event, stored: &Stored, reactor: &Reactor, world: &World) {
     match event {
         // How far the log was read; what the disk does not take is read again.
         Event::Followed(followed) => drop(logbook::keep(&stored.folder, &followed)),
+        Event::Doubted(theirs) => drop(logbook::doubt(&stored.folder, &theirs)),
+        Event::Reconciled(theirs) => drop(logbook::reconciled(&stored.folder, &theirs)),
         Event::Listed(lists) => drop(stored.keep_lists(&lists, world.now().wall)),
         Event::Unasked(unasked) => alarm(stored, &unasked),
         Event::Renewed(renewed) => keep(stored, &renewed),

@@ -22,7 +22,7 @@ use countersign_core::time::Wall;
 use countersign_core::wire::Code;
 use countersign_core::wire::relay::Welcome;
 
-use super::home::Stored;
+use super::home::{HomeError, Stored};
 use super::notice::Notice;
 use super::reactor::{Reactor, SIGNAL};
 use super::screen::Screen;
@@ -254,13 +254,19 @@ impl<R: Role> Chat<'_, R> {
             }
             Event::NotRenewed(why) => self.desk.tell(Notice::Warning { reason: why.to_string() }),
             Event::ServerClock(time) => self.compare_clocks(time, reactor),
+            Event::Doubted(theirs) => self.keep_or_warn(logbook::doubt(&self.stored.folder, &theirs)),
+            Event::Reconciled(theirs) => self.keep_or_warn(logbook::reconciled(&self.stored.folder, &theirs)),
             Event::Asked(_) | Event::Done => {}
         }
     }
 
     /// Keeps what the log has grown to. A disk that does not take it is no reason to end a call.
     fn keep(&mut self, followed: &Followed) {
-        if let Err(error) = logbook::keep(&self.stored.folder, followed) {
+        self.keep_or_warn(logbook::keep(&self.stored.folder, followed));
+    }
+
+    fn keep_or_warn(&mut self, kept: Result<(), HomeError>) {
+        if let Err(error) = kept {
             self.desk.tell(Notice::Warning { reason: error.to_string() });
         }
     }

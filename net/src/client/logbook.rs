@@ -6,6 +6,7 @@
 //! | `log.note` | the newest checkpoint that was seen: a C2SP signed note |
 //! | `log.read` | how far the log was read, and the alarms that nobody has acknowledged; without it, from the first entry on |
 //! | `log.split` | two checkpoints that the same log has signed and that contradict each other; while it is here, nothing is asked |
+//! | `log.other` | what somebody in a call was shown of the log, until the server has shown that it is the same history |
 //! | `log.lock` | empty: whoever writes these has it, since a `listen` and a `who` may run at one time |
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use countersign_core::device::{Followed, Following, LogRefusal};
 use countersign_core::id::UserName;
 use countersign_core::limits::{NOTE_BYTES_MAX, READING_BYTES_MAX};
 use countersign_core::time::Wall;
-use countersign_core::tlog::{Checkpoint, NoteName, Reading, Unasked, ViewRefusal};
+use countersign_core::tlog::{Checkpoint, NoteName, Reading, Unasked, VerifiedCheckpoint, ViewRefusal};
 use countersign_core::tls::Trust;
 use rustls::pki_types::CertificateDer;
 
@@ -22,13 +23,14 @@ use super::home::HomeError;
 use super::notice::Notice;
 use crate::exit::{Exit, Failure};
 use crate::log_words::act;
-use crate::store::folder::{FolderError, read_secret_file, take_turn, write_file};
+use crate::store::folder::{FolderError, read_secret_file, remove_file, take_turn, write_file};
 use crate::store::keys::{read_certificates, write_certificates};
 
 const CERTIFICATE: &str = "log.pem";
 const CHECKPOINT: &str = "log.note";
 const READING: &str = "log.read";
 const SPLIT: &str = "log.split";
+const OTHER: &str = "log.other";
 const LOCK: &str = "log.lock";
 
 /// What is said when the server goes on under another name, with all that this device has seen or by its person's word.
@@ -45,6 +47,11 @@ pub fn another(followed: &Followed) -> String {
 pub fn refused(folder: &Path, refusal: &LogRefusal) -> Failure {
     if let LogRefusal::Restored(_) = refusal {
         return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}, for: client log accept GENERATION"));
+    }
+    if let LogRefusal::History(ViewRefusal::Diverged { .. }) = refusal {
+        let (ours, theirs) = (folder.join(CHECKPOINT), folder.join(OTHER));
+        let words = format!("NOT CONNECTED: {refusal}: it is in {} and {}", ours.display(), theirs.display());
+        return Failure::new(Exit::Refused, words);
     }
     let LogRefusal::History(ViewRefusal::Split(split)) = refusal else {
         return Failure::new(Exit::Refused, format!("NOT CONNECTED: {refusal}"));
@@ -84,7 +91,27 @@ pub fn load(folder: &Path, trust: &Trust, now: Wall) -> Result<Following, HomeEr
     };
     let checkpoint = String::from_utf8(bytes).unwrap_or_default();
     let followed = Followed { certificate: CertificateDer::from(certificate), checkpoint, reading: reading(folder)? };
-    Following::restore(trust, &followed, now).map_err(|why| HomeError::Log { path, why })
+    let mut following = Following::restore(trust, &followed, now).map_err(|why| HomeError::Log { path, why })?;
+    if let Some(note) = read(&folder.join(OTHER), NOTE_BYTES_MAX)? {
+        following.recall_doubt(&note);
+    }
+    Ok(following)
+}
+
+/// Keeps what somebody in a call was shown of the log, for the server's next contact too.
+pub fn doubt(folder: &Path, theirs: &VerifiedCheckpoint) -> Result<(), HomeError> {
+    let _turn = take_turn(&folder.join(LOCK))?;
+    Ok(write_file(&folder.join(OTHER), theirs.to_string().as_bytes())?)
+}
+
+/// The server has shown that this is of our history. What another program of this device doubts meanwhile stays.
+pub fn reconciled(folder: &Path, theirs: &VerifiedCheckpoint) -> Result<(), HomeError> {
+    let _turn = take_turn(&folder.join(LOCK))?;
+    let path = folder.join(OTHER);
+    if read(&path, NOTE_BYTES_MAX)?.is_some_and(|note| theirs.is(&note)) {
+        remove_file(&path)?;
+    }
+    Ok(())
 }
 
 /// Keeps what the log has grown to, and how far it was read. Another program of this device may know more of either

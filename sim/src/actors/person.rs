@@ -255,7 +255,9 @@ impl Person {
             | Event::Listed(_)
             | Event::ListsRefused(_)
             | Event::AnotherLog(_)
-            | Event::LogRefused(_) => {}
+            | Event::LogRefused(_)
+            | Event::Doubted(_)
+            | Event::Reconciled(_) => {}
             // As the shell does: what is left is ended in good order.
             Event::GivenUp(reason) => {
                 // Nor is there a way back for whoever was away for too long.

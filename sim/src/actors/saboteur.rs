@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::calls::{CallEnd, CallEvent, Calls, DirectEnd};
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Asked, Event, Fetched, Followed, Identity};
+use countersign_core::device::{Asked, Event, Fetched, Followed, Identity, LogRefusal};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::{CallId, ConnId, DeviceName, Fingerprint, Realm, UserName};
@@ -128,9 +128,14 @@ impl Saboteur {
                 let unasked = Event::Unasked(Box::new(Unasked { log, index: 1, leaf, is_alarm: true }));
                 vec![Event::Online(welcome), unasked]
             }
+            (Sabotage::FollowOther, Event::Followed(mut followed)) => {
+                followed.checkpoint = other_root(&followed.checkpoint);
+                vec![Event::Followed(followed)]
+            }
             (Sabotage::EmptyPage, Event::Here(_)) => vec![Event::Here(Vec::new())],
             (Sabotage::KeepGhosts, Event::Presence(_, false))
             | (Sabotage::SwallowAlarm, Event::Unasked(_))
+            | (Sabotage::SwallowWarning, Event::LogRefused(LogRefusal::History(_)))
             | (Sabotage::SwallowMove, Event::Call(_, CallEvent::Moved(..)))
             | (Sabotage::SwallowLines, Event::Call(_, CallEvent::Line(..)))
             | (Sabotage::SwallowCallEnd, Event::Call(_, CallEvent::Ended(_)))
@@ -198,7 +203,8 @@ impl Saboteur {
     pub fn noted(&mut self, note: Note) -> Option<Note> {
         match (self.plan, note) {
             (Some(Sabotage::SwallowClosing), Note::Closed(..))
-            | (Some(Sabotage::KeepRevoked), Note::Closed(_, _, CloseReason::Ours(Code::REVOKED))) => None,
+            | (Some(Sabotage::KeepRevoked), Note::Closed(_, _, CloseReason::Ours(Code::REVOKED)))
+            | (Some(Sabotage::KeepReplaced), Note::Closed(_, _, CloseReason::Ours(Code::REPLACED))) => None,
             (Some(Sabotage::Accuse), Note::Closed(conn, device, reason)) if reason.is_polite() => {
                 Some(Note::Closed(conn, device, CloseReason::Fault(Fault::Malformed)))
             }
@@ -310,6 +316,26 @@ impl Saboteur {
         self.is(Sabotage::NoRoom)
     }
 
+    /// Whether the devices' shells keep what says that the server has two logs.
+    pub fn lets_keep_evidence(&self) -> bool {
+        !self.is(Sabotage::ForgetEvidence)
+    }
+
+    /// Whether the operator's invites live longer than was asked.
+    pub fn lengthens_invites(&self) -> bool {
+        self.is(Sabotage::LongInvite)
+    }
+
+    /// Whether who means to steal a revoked device gets another one.
+    pub fn lets_steal_others(&self) -> bool {
+        self.is(Sabotage::StealAnother)
+    }
+
+    /// Whether the devices' shells keep whom they have met.
+    pub fn lets_keep_met(&self) -> bool {
+        !self.is(Sabotage::ForgetFaces)
+    }
+
     /// Whether the devices' shells keep a new certificate.
     pub fn lets_keep_certificates(&self) -> bool {
         !self.is(Sabotage::ForgetRenewal)
@@ -349,6 +375,15 @@ impl Saboteur {
             store.identity = None;
         }
     }
+}
+
+/// A checkpoint with another root: its third line, less the first letter's bits.
+fn other_root(note: &str) -> String {
+    let other = |(n, line): (usize, &str)| match line.get(1..) {
+        Some(rest) if n == 2 => format!("{}{rest}", if line.starts_with('A') { 'B' } else { 'A' }),
+        _ => line.to_owned(),
+    };
+    note.split('\n').enumerate().map(other).collect::<Vec<_>>().join("\n")
 }
 
 /// What a saboteur makes of the crypto library.

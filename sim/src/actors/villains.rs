@@ -45,12 +45,23 @@ pub enum Guise {
     SlowReader,
     /// A member who asks as much as it may, and more.
     Hasty,
+    /// Somebody with an invite whose time is over.
+    InviteThief,
+    /// Somebody with a device that was revoked.
+    RevokedThief,
+    /// A copy of somebody's device.
+    Copy,
 }
 
 impl Guise {
+    /// Whether it is a thief, whose attempts are drawn apart.
+    pub(crate) fn is_thief(self) -> bool {
+        matches!(self, Self::InviteThief | Self::RevokedThief | Self::Copy)
+    }
+
     /// Whether the relay has reason to admit it.
     pub fn is_member(self) -> bool {
-        matches!(self, Self::SlowReader | Self::Hasty)
+        matches!(self, Self::SlowReader | Self::Hasty | Self::Copy)
     }
 }
 
@@ -66,6 +77,9 @@ impl fmt::Display for Guise {
             Self::Newcomer => "villain who enrols",
             Self::SlowReader => "slow reader",
             Self::Hasty => "hasty member",
+            Self::InviteThief => "thief of an old invite",
+            Self::RevokedThief => "thief of a revoked device",
+            Self::Copy => "copy of a device",
         })
     }
 }

@@ -85,6 +85,8 @@ impl SimConfig {
         config.draw_secret();
         config.draw_revoking();
         config.draw_further();
+        config.draw_split();
+        config.draw_thieves();
         config
     }
 

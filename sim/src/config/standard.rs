@@ -135,6 +135,9 @@ impl SimConfig {
             fetch_weight: 5,
             slip_percent: 10,
             revoke_mean_ms: 60_000,
+            invite_thief_mean_ms: 20_000,
+            revoked_thief_mean_ms: 20_000,
+            copy_mean_ms: 60_000,
             ..self
         }
     }
@@ -167,6 +170,8 @@ mod tests {
             "secret_mean_ms",
             // Everybody has one device: what ten people cost is what ten devices cost.
             "further",
+            "secret_hides",
+            "secret_plays",
         ];
         assert_eq!(off, left_out.to_vec());
     }

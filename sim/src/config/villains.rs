@@ -47,6 +47,14 @@ impl SimConfig {
         }
     }
 
+    /// Whether such a CA keeps two logs of one size, and whether somebody plays its devices: from a stream of their own.
+    pub(super) fn draw_split(&mut self) {
+        let rng = &mut self.streams().stream("config/split");
+        let (hides, plays) = (rng.chance(1, 2), rng.chance(1, 2));
+        self.secret_hides = u64::from(hides && self.secret_mean_ms > 0);
+        self.secret_plays = u64::from(plays && self.secret_mean_ms > 0);
+    }
+
     /// Whether somebody else than the genuine relay is at its place.
     pub fn has_liar(&self) -> bool {
         self.lie_percent > 0 || self.secret_mean_ms > 0
@@ -63,6 +71,11 @@ impl SimConfig {
             &mut self.slip_percent,
             &mut self.lie_percent,
             &mut self.secret_mean_ms,
+            &mut self.secret_hides,
+            &mut self.secret_plays,
+            &mut self.invite_thief_mean_ms,
+            &mut self.revoked_thief_mean_ms,
+            &mut self.copy_mean_ms,
         ] {
             *field = 0;
         }

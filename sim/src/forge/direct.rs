@@ -115,6 +115,8 @@ impl Session {
             | Event::ServerClock(_)
             | Event::Lapsed(_)
             | Event::Denied(..)
+            | Event::Doubted(_)
+            | Event::Reconciled(_)
             | Event::Done => None,
         };
         told.iter().rev().find_map(of).unwrap_or(Reason::Unmoved)

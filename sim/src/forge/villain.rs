@@ -10,6 +10,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use countersign_core::pki::SecretKey;
 use countersign_core::tls::CertClock;
 use countersign_core::wire::{Body, Code, Frame, FrameReader};
 use rand_chacha::ChaCha20Rng;
@@ -42,6 +43,11 @@ impl Shown {
     pub(super) fn new(chain: Vec<CertificateDer<'static>>, pkcs8: &[u8]) -> Self {
         let key = any_eddsa_type(&PrivatePkcs8KeyDer::from(pkcs8)).expect("an Ed25519 key");
         Self { chain, key }
+    }
+
+    /// A device's certificate and the one that leads to the root, with the device's key.
+    pub(crate) fn device(leaf: &CertificateDer<'static>, issuing: &CertificateDer<'static>, key: &SecretKey) -> Self {
+        Self::new(vec![leaf.clone(), issuing.clone()], &key.to_pkcs8())
     }
 
     fn certified(&self) -> Arc<CertifiedKey> {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use countersign_core::device::calls::FIRST_ACCEPTED;
 use countersign_core::device::enrol::{EnrolInput, EnrolNews, EnrolResult, Enrolment, check_own};
 use countersign_core::device::{
-    Acquaintances, Command, Device, Followed, Following, Identity, Input, Met, Output, Renewed,
+    Acquaintances, Command, Device, Event, Followed, Following, Identity, Input, LogRefusal, Met, Output, Renewed,
 };
 use countersign_core::id::{CallId, ConnId, DeviceName, KeyId, UserName};
 use countersign_core::invite::{InviteLink, TokenHash};
 use countersign_core::peer::Reach;
 use countersign_core::pki::{Facts, SecretKey};
-use countersign_core::tlog::NoteName;
+use countersign_core::tlog::{NoteName, ViewRefusal};
 use countersign_core::tls::{CertRefusal, Credentials, Root};
 use countersign_core::wire::revocation::SignedLists;
 
@@ -52,6 +52,10 @@ pub struct Store {
     pub accepted: Option<NoteName>,
     /// The newest of the log and of the revocation lists, as texts beside the identity: read at the next start.
     news: News,
+    /// What somebody else was shown of the log, as long as the server has not shown that it is the same.
+    doubt: Option<String>,
+    /// Whether the proof lies here that the server keeps two logs, and whether the person was told since.
+    split: Option<bool>,
     /// What is being written at the moment, and is not there yet.
     writing: Option<Writing>,
 }
@@ -228,6 +232,23 @@ impl DeviceNode {
         self.store.news.lists = Some(lists.clone());
     }
 
+    /// Keeps, or keeps no more, what the log may contradict, and what proves that there are two.
+    pub fn keep_evidence(&mut self, event: &Event) {
+        if let Event::Doubted(theirs) = event {
+            self.store.doubt = Some(theirs.to_string());
+        } else if let Event::Reconciled(theirs) = event {
+            self.store.doubt.take_if(|doubt| *doubt == theirs.to_string());
+        } else if let Event::LogRefused(LogRefusal::History(ViewRefusal::Split(_))) = event {
+            self.store.split = Some(false);
+        }
+    }
+
+    /// Whether nothing starts here, since the server keeps two logs; and whether that was not told yet.
+    pub fn held_back(&mut self) -> Option<bool> {
+        let told = self.store.split.as_mut()?;
+        Some(!std::mem::replace(told, true))
+    }
+
     /// Keeps who somebody is that was met for the first time.
     pub fn keep_met(&mut self, user: &UserName, met: Met) {
         self.store.met.meet(user, met);
@@ -263,6 +284,9 @@ impl DeviceNode {
         let Some(mut identity) = self.store.identity.clone() else { return };
         if let Some(log) = self.store.accepted.take() {
             identity.log.accept(log);
+        }
+        if let Some(doubt) = &self.store.doubt {
+            identity.log.recall_doubt(doubt.as_bytes());
         }
         let (now, met) = (self.clocks.now(at_us), self.store.met.clone());
         let machine = self.chance.lend(|rng| {

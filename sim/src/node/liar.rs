@@ -5,13 +5,14 @@
 //! genuine process: what a CA may not do is tried by [`crate::forge`], and one that certifies in secret is `secret`.
 
 pub mod grown;
+mod grows;
 pub(crate) mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_core::effect::{Effect, Effects};
-use countersign_core::id::{AskId, ConnId, DeviceName, Realm};
+use countersign_core::id::{AskId, ConnId, DeviceName};
 use countersign_core::journal::{Record, State};
 use countersign_core::limits::FRAME_HEADER_BYTES;
 use countersign_core::link::{Link, LinkEvent, Step};
@@ -29,10 +30,7 @@ use super::lists::journalled;
 use super::{Chance, Clocks, tls_env};
 use crate::actors::villains::lies::{Lie, Lies, Said};
 use crate::config::SimConfig;
-use crate::forge::mint::Mint;
 use crate::rng::Streams;
-use grown::{Claim, Grown, spare};
-use rand_chacha::ChaCha20Rng;
 use secret::Secret;
 use serde_bytes::ByteBuf;
 
@@ -55,6 +53,8 @@ pub(crate) struct Liar {
     conns: BTreeMap<ConnId, Conn>,
     lies: Lies,
     turned: BTreeSet<ConnId>,
+    /// The devices that were played since the last time, and whether they took a call.
+    played: Vec<(DeviceName, bool)>,
 }
 
 struct Conn {
@@ -106,7 +106,8 @@ impl Liar {
         let realm = genuine.state.realm().map(|info| info.realm.clone()).unwrap_or_default();
         let authority = Authority::new(realm, founded.files(), now.wall).expect("the realm's files belong together");
         let enough = usize::try_from(config.devices).unwrap_or(usize::MAX).div_ceil(2);
-        let anew = || Secret::new(&authority, genuine.state.position().incarnation, enough);
+        let how = [config.secret_hides > 0, config.secret_plays > 0];
+        let anew = || Secret::new(&authority, genuine.state.position().incarnation, enough, how);
         let secret = (config.secret_mean_ms > 0).then(|| before.unwrap_or_else(anew));
         let doors = chance.lend(|rng| {
             let key = SecretKey::draw(rng);
@@ -128,6 +129,7 @@ impl Liar {
             conns: BTreeMap::new(),
             lies: Lies::new(config, streams, &name),
             turned: BTreeSet::new(),
+            played: Vec::new(),
         }
     }
 
@@ -255,6 +257,11 @@ impl Liar {
                 self.send(conn, &head);
             }
         }
+        if let RelayRequest::Introduce { ask, to, .. } = &request
+            && self.play(conn, Some(*ask), to, genuine)
+        {
+            return;
+        }
         if let RelayRequest::Renew { ask } = request {
             // It has no key to certify anybody with, and gives what there is.
             return self.renewed(conn, ask, &admitted, genuine);
@@ -340,65 +347,6 @@ impl Liar {
     fn deceiving(&mut self, conn: ConnId) -> Option<&mut Secret> {
         let device = self.conns.get(&conn)?.admitted.as_ref()?.device();
         self.secret.as_mut().filter(|secret| secret.deceives(device))
-    }
-
-    /// Under whose names it may certify somebody in secret.
-    pub(crate) fn victims(&self) -> Vec<DeviceName> {
-        self.secret.as_ref().map(Secret::victims).unwrap_or_default()
-    }
-
-    /// Which devices of that person are shown what is done under their name.
-    pub(crate) fn kin(&self, victim: &DeviceName) -> Vec<DeviceName> {
-        self.secret.as_ref().map(|secret| secret.kin(victim)).unwrap_or_default()
-    }
-
-    /// Certifies a device under the name of that person, by this claim, and logs it: what it is, and where it stands.
-    pub(crate) fn certify(
-        &mut self,
-        (claim, victim): (Claim, &DeviceName),
-        keys: ChaCha20Rng,
-        of: &Genuine<'_>,
-        at_us: u64,
-    ) -> Option<(Grown, u64)> {
-        let (now, mut keys) = (self.now(at_us), keys);
-        let (key, own, realm) = (SecretKey::draw(&mut keys), SecretKey::draw(&mut keys), Realm::default());
-        let secret = self.secret.as_mut()?;
-        let name = spare(victim, secret.acts() + 1);
-        let certified = Mint::new((of.founded, &realm), name, key, now.wall, keys).in_secret();
-        let grown = Grown::new((claim, victim), certified, &own, of.state);
-        let index = secret.log(grown.clone(), of.state);
-        Some((grown, index))
-    }
-
-    /// Whether it still offers others what it has certified in secret.
-    pub(crate) fn offers(&mut self, offers: bool) {
-        self.secret.iter_mut().for_each(|secret| secret.offers(offers));
-    }
-
-    /// In the place of a device that is about to be named, one that the CA has grown its user, if it is offered now.
-    fn offer(&mut self, conn: ConnId, event: RelayEvent, state: &State) -> RelayEvent {
-        let (RelayEvent::Ringing { device: named, .. } | RelayEvent::Introduced { from: named, .. }) = &event else {
-            return event;
-        };
-        let to = self.conns.get(&conn).and_then(|known| Some(known.admitted.as_ref()?.device().clone()));
-        let secret = self.deceiving(conn);
-        let Some((name, proof)) = secret.zip(to).and_then(|(secret, to)| secret.offer_named(conn, named, &to, state))
-        else {
-            return event;
-        };
-        for event in proof {
-            self.send(conn, &event);
-        }
-        let mut event = event;
-        if let RelayEvent::Ringing { device: named, .. } | RelayEvent::Introduced { from: named, .. } = &mut event {
-            *named = name;
-        }
-        event
-    }
-
-    /// What it has logged in secret, for its next life.
-    pub(crate) fn into_secret(self) -> Option<Secret> {
-        self.secret
     }
 
     fn say(&mut self, conn: ConnId, said: Said, genuine: &Genuine<'_>) {

@@ -1,11 +1,18 @@
 //! A certificate that is shown for somebody is one that the CA has issued to them; whom the relay names, it knows; and
 //! nobody lets themselves be taken for somebody else.
+//!
+//! What is believed was in the one log: each certificate that the journal has issued stands in the log that the journal gives,
+//! and what a device has seen of the log, under which it believes whatever it does, was a head of that. Who is spoken with is
+//! certified there, too. Where a relay lies there are devices to whom it shows another log: they are for `split.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::{Asked, Event, Fetched};
-use countersign_core::id::{DeviceName, Serial, UserName};
-use countersign_core::journal::Record;
+use countersign_core::device::calls::CallEvent;
+use countersign_core::device::enrol::EnrolResult;
+use countersign_core::device::{Asked, Event, Fetched, Followed};
+use countersign_core::id::{DeviceName, Fingerprint, Serial, UserName};
+use countersign_core::journal::{Record, State};
+use countersign_core::tlog::{Checkpoint, Hash, Leaf, NoteName};
 use countersign_core::tls::CertRefusal;
 use countersign_core::wire::relay::Person;
 
@@ -21,12 +28,23 @@ pub struct Certificates {
     granted: BTreeMap<Serial, DeviceName>,
     issued: BTreeMap<Vec<u8>, DeviceName>,
     users: BTreeSet<UserName>,
+    /// Where in the journal each certificate was issued, and which.
+    logged: BTreeMap<Serial, (u64, Fingerprint)>,
+    /// The heads that devices have seen of each log, and who, until the journal is read again.
+    seen: BTreeMap<(NoteName, u64), BTreeMap<Hash, DeviceName>>,
 }
 
 impl Certificates {
     /// The oracle of a run with an honest relay, or with one that lies.
     pub fn new(honest: bool) -> Self {
-        Self { honest, granted: BTreeMap::new(), issued: BTreeMap::new(), users: BTreeSet::new() }
+        Self {
+            honest,
+            granted: BTreeMap::new(),
+            issued: BTreeMap::new(),
+            users: BTreeSet::new(),
+            logged: BTreeMap::new(),
+            seen: BTreeMap::new(),
+        }
     }
 }
 
@@ -37,14 +55,33 @@ impl Oracle for Certificates {
 
     fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
-            Seen::Durable(_, records) => {
-                for record in *records {
-                    self.written(record);
+            Seen::Durable(first, records) => {
+                for (n, record) in (*first..).zip(*records) {
+                    self.written(n, record);
                 }
                 Ok(())
             }
+            // What came after the backup is in no log any more, and nobody can say of its head what it was.
+            Seen::Restored(kept, _) => {
+                let kept = u64::try_from(*kept).unwrap_or(u64::MAX);
+                self.logged.retain(|_, (n, _)| *n <= kept);
+                self.seen.clear();
+                Ok(())
+            }
+            Seen::Replayed(state, _) => self.one_log(state),
+            Seen::Told(who, Event::Followed(followed) | Event::AnotherLog(followed)) => {
+                self.follows(who.name, followed);
+                Ok(())
+            }
+            Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), ..) => {
+                identity.log.followed().into_iter().for_each(|followed| self.follows(who.name, &followed));
+                Ok(())
+            }
+            Seen::Told(who, Event::Call(_, CallEvent::Open(with, _))) if !self.issued.values().any(|of| of == with) => {
+                Err(format!("{} speaks with {with}, to whom the CA has issued nothing", who.name))
+            }
             // It was issued, though the journal knows nothing of it; whose it is not is for another oracle.
-            Seen::Grown(name, _, der) => {
+            Seen::Grown(name, _, der, _) => {
                 self.issued.insert(der.to_vec(), (*name).clone());
                 Ok(())
             }
@@ -62,7 +99,7 @@ impl Oracle for Certificates {
 
 impl Certificates {
     /// What the journal says: to whom a certificate was granted, and which one was issued then.
-    fn written(&mut self, record: &[u8]) {
+    fn written(&mut self, n: u64, record: &[u8]) {
         match Record::decode(record) {
             Ok((
                 _,
@@ -82,6 +119,7 @@ impl Certificates {
                 }
             }
             Ok((_, Record::CertificateIssued { serial, der })) => {
+                self.logged.insert(serial, (n, Fingerprint::of(&der)));
                 if let Some(name) = self.granted.get(&serial) {
                     self.issued.insert(der.into_vec(), name.clone());
                 }
@@ -102,6 +140,37 @@ impl Certificates {
             ))
             | Err(_) => {}
         }
+    }
+
+    /// A device has seen so much of the log.
+    fn follows(&mut self, who: &DeviceName, followed: &Followed) {
+        let checkpoint = Checkpoint::parse(followed.checkpoint.as_bytes()).ok().filter(|_| self.honest);
+        if let Some(checkpoint) = checkpoint {
+            let head = checkpoint.head();
+            let roots = self.seen.entry((checkpoint.origin().clone(), head.size)).or_default();
+            roots.entry(head.root).or_insert_with(|| who.clone());
+        }
+    }
+
+    /// The journal is read from its beginning: its log has every certificate that it has issued, and was whatever anybody has
+    /// seen of it.
+    fn one_log(&mut self, state: &State) -> Result<(), String> {
+        for (serial, (_, certificate)) in &self.logged {
+            let leaf = state.logged(*serial).map(|(_, leaf)| leaf);
+            if leaf.as_ref().and_then(Leaf::certified).is_none_or(|logged| logged.certificate != *certificate) {
+                return Err(format!("certificate {serial:?} was issued, and the log does not have it"));
+            }
+        }
+        let Some(info) = state.realm() else { return Ok(()) };
+        let log = NoteName::of_log(&info.realm, state.position().incarnation);
+        for ((of, size), roots) in std::mem::take(&mut self.seen) {
+            let genuine = state.log().head_at(size).map(|head| head.root);
+            let other = roots.iter().find(|(root, _)| of == log && Some(**root) != genuine);
+            if let Some((_, who)) = other {
+                return Err(format!("{who} has seen a log of {size} entries that the journal does not give"));
+            }
+        }
+        Ok(())
     }
 
     fn shown(&self, to: &UserName, user: &UserName, fetched: &Fetched) -> Result<(), String> {

@@ -13,6 +13,7 @@ use countersign_core::wire::Code;
 use super::Oracle;
 use crate::actors::villains::Guise;
 use crate::config::SimConfig;
+use crate::story::plots::Plot;
 use crate::story::{Program, Seen, Side, is_direct};
 
 /// How long after its time a stranger may be there: a machine is woken a little late, and its clock may be slow.
@@ -51,6 +52,8 @@ pub struct Door {
     villains: BTreeMap<ConnId, Guise>,
     /// Villains with certificates of their own, in order.
     members: BTreeSet<DeviceName>,
+    /// Devices of which a villain has a copy.
+    copied: BTreeSet<DeviceName>,
 }
 
 impl Door {
@@ -70,10 +73,11 @@ impl Door {
             enrolling: BTreeSet::new(),
             answered: BTreeSet::new(),
             devices: BTreeMap::new(),
-            // Besides the crowd: the forger, the mute, and those who enrol and are members.
+            // Besides the crowd: the forger, the mute, and those who enrol and are members, thieves among them.
             villain_sources: usize::try_from(config.crowd_sources).unwrap_or(0) + 4,
             villains: BTreeMap::new(),
             members: BTreeSet::new(),
+            copied: BTreeSet::new(),
         }
     }
 }
@@ -106,6 +110,11 @@ impl Oracle for Door {
                 return fair;
             }
             Seen::Infiltrated(name) => drop(self.members.insert((*name).clone())),
+            // It is the device's, to whoever can't see who has it.
+            Seen::Plot(Plot::Copied(name)) => drop(self.copied.insert(name.clone())),
+            Seen::Plot(Plot::BrokenIn(guise, name)) => {
+                return Err(format!("a villain ({guise}) is given a certificate as {name}"));
+            }
             Seen::Noted(Note::Admitted(conn, name)) => {
                 self.gone(*conn);
                 return self.admitted(*conn, name);
@@ -135,6 +144,7 @@ impl Door {
     fn admitted(&self, conn: ConnId, name: &DeviceName) -> Result<(), String> {
         match self.villains.get(&conn) {
             None => Ok(()),
+            Some(Guise::Copy) if self.copied.contains(name) => Ok(()),
             Some(guise) if guise.is_member() && self.members.contains(name) => Ok(()),
             Some(guise) => Err(format!("connection {conn} of a villain ({guise}) is admitted as {}", name.user)),
         }

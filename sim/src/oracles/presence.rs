@@ -62,6 +62,8 @@ impl Oracle for Presence {
                     | Event::ListsRefused(_)
                     | Event::AnotherLog(_)
                     | Event::LogRefused(_)
+                    | Event::Doubted(_)
+                    | Event::Reconciled(_)
                     | Event::Renewed(_)
                     | Event::NotRenewed(_)
                     | Event::ServerClock(_)

@@ -16,6 +16,7 @@ use super::Oracle;
 use super::clocks::Clocks;
 use super::revoked;
 use crate::actors::person::ROLL_CALL_LINES;
+use crate::story::plots::Plot;
 use crate::story::tally::reason_name;
 use crate::story::{Phase, Program, Seen, Who};
 
@@ -38,6 +39,8 @@ pub struct Progress {
     restored: bool,
     /// Which devices the operator has taken back.
     revoked: BTreeSet<DeviceName>,
+    /// Of which devices there is a copy, which takes their place and they the copy's.
+    copied: BTreeSet<DeviceName>,
     /// Whether the relay lies until the calm: then it may have told a device something that makes it give up.
     lied_to: bool,
 }
@@ -74,6 +77,7 @@ impl Progress {
             clocks: Clocks::default(),
             restored: false,
             revoked: BTreeSet::new(),
+            copied: BTreeSet::new(),
             lied_to,
         }
     }
@@ -101,6 +105,10 @@ impl Oracle for Progress {
             }
             Seen::Noted(Note::Revoked(device)) => {
                 self.revoked.insert(device.clone());
+                Ok(())
+            }
+            Seen::Plot(Plot::Copied(device)) => {
+                self.copied.insert(device.clone());
                 Ok(())
             }
             Seen::Phase(phase) => {
@@ -161,6 +169,11 @@ impl Progress {
             Event::GivenUp(CloseReason::Theirs(Code::REVOKED)) if self.revoked.contains(who.name) => {
                 self.set_online(program.device, false);
             }
+            Event::GivenUp(CloseReason::Theirs(Code::REPLACED))
+                if self.copied.contains(who.name) && self.phase < Phase::RollCall =>
+            {
+                self.set_online(program.device, false);
+            }
             Event::GivenUp(_) if self.lied_to => self.set_online(program.device, false),
             Event::GivenUp(reason) => {
                 return Err(format!("{name} gave up ({}), and nothing was wrong with it", reason_name(*reason)));
@@ -181,6 +194,8 @@ impl Progress {
             Event::AnotherLog(_) if !self.restored => return Err(format!("{name} sees another log begin")),
             Event::Call(..)
             | Event::Here(_)
+            | Event::Doubted(_)
+            | Event::Reconciled(_)
             | Event::Presence(..)
             | Event::Asked(_)
             | Event::Followed(_)

@@ -101,6 +101,8 @@ fn every_oracle_has_a_name_of_its_own_and_is_found_by_it() {
         "revoked",
         "unendorsed",
         "restored",
+        "split",
+        "copies",
     ];
     assert_eq!(names, expected);
     for name in names {

@@ -4,11 +4,11 @@
 //! Who has never met them can't know better by a call alone: then the row says that it begins with that very device, and the
 //! owner is alarmed (`unasked.rs`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use countersign_core::device::calls::CallEvent;
 use countersign_core::device::{Asked, Event, Fetched};
-use countersign_core::id::{DeviceName, UserName};
+use countersign_core::id::{DeviceName, KeyId, UserName};
 
 use super::Oracle;
 use crate::node::liar::grown::Claim;
@@ -18,10 +18,10 @@ use crate::story::Seen;
 #[derive(Debug, Default)]
 pub struct Unendorsed {
     /// The devices that people do not have, by their names and their certificates.
-    names: BTreeMap<DeviceName, Claim>,
+    names: BTreeMap<DeviceName, (Claim, KeyId)>,
     certificates: BTreeMap<Vec<u8>, Claim>,
-    /// Which device has met whom.
-    met: BTreeSet<(usize, UserName)>,
+    /// Whom each device has met, by the key of the device that they begin with for it: perhaps one that was grown.
+    met: BTreeMap<(usize, UserName), KeyId>,
 }
 
 impl Oracle for Unendorsed {
@@ -31,13 +31,13 @@ impl Oracle for Unendorsed {
 
     fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
-            Seen::Grown(name, claim, der) => {
-                self.names.insert((*name).clone(), *claim);
+            Seen::Grown(name, claim, der, key) => {
+                self.names.insert((*name).clone(), (*claim, *key));
                 self.certificates.insert(der.to_vec(), *claim);
             }
-            Seen::Anew(who) => self.met.retain(|(device, _)| *device != who.program.device),
-            Seen::Told(who, Event::Call(_, CallEvent::Met(user, _))) => {
-                self.met.insert((who.program.device, user.clone()));
+            Seen::Anew(who) => self.met.retain(|(device, _), _| *device != who.program.device),
+            Seen::Told(who, Event::Call(_, CallEvent::Met(user, met))) => {
+                self.met.entry((who.program.device, user.clone())).or_insert(met.founder.key);
             }
             Seen::Told(
                 who,
@@ -56,10 +56,10 @@ impl Unendorsed {
     /// Somebody is told that this one rings, calls, or speaks with them.
     fn taken(&self, device: usize, by: &UserName, with: &DeviceName) -> Result<(), String> {
         match self.names.get(with) {
-            Some(claim) if claim.is_forged() => {
+            Some((claim, _)) if claim.is_forged() => {
                 Err(format!("{by} is told of {with}, which nothing of {}'s vouches for", with.user))
             }
-            Some(_) if self.met.contains(&(device, with.user.clone())) => {
+            Some((_, key)) if self.met.get(&(device, with.user.clone())).is_some_and(|met| met != key) => {
                 Err(format!("{by}, who has met {}, takes {with} for them", with.user))
             }
             Some(_) | None => Ok(()),
@@ -102,7 +102,7 @@ mod tests {
         for claim in Claim::ALL {
             let mut oracle = Unendorsed::default();
             let spare = name("bob/spare-1");
-            oracle.see(1, &Seen::Grown(&spare, claim, b"der")).expect("it is done");
+            oracle.see(1, &Seen::Grown(&spare, claim, b"der", KeyId([9; 32]))).expect("it is done");
             let rings = || stage.told(0, told(CallEvent::Ringing(spare.clone())));
             assert_eq!(rings().show(&mut oracle).is_ok(), !claim.is_forged(), "{claim}");
             stage.told(0, told(CallEvent::Met(name("bob").user, met))).show(&mut oracle).expect("meeting is free");

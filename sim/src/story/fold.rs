@@ -430,14 +430,18 @@ impl<'a> Fields<'a> {
                 self.number(*index);
                 "betrayed"
             }
-            Seen::Grown(name, claim, der) => {
-                self.value(&(name, claim));
+            Seen::Grown(name, claim, der, key) => {
+                self.value(&(name, claim, key));
                 self.bytes(der);
                 "grown"
             }
             Seen::Overheard(bytes) => {
                 self.bytes(bytes);
                 "overheard"
+            }
+            Seen::Plot(plot) => {
+                self.value(plot);
+                "plot"
             }
         }
     }

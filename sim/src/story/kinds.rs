@@ -197,6 +197,7 @@ kinds! {
         device::Wake::ReadLog => "ReadLog",
         device::Wake::Password => "Password",
         device::Wake::Watch => "Watch",
+        device::Wake::Doubt => "Doubt",
         device::Wake::Approve => "Approve",
         device::Wake::Renewal => "Renewal",
     }

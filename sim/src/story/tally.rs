@@ -179,8 +179,9 @@ impl Tally {
             }
             Seen::Overheard(_) => self.add("lie", "looked into a tunnel"),
             Seen::Betrayed(..) => self.add("villain", "certified in secret"),
-            Seen::Grown(_, claim, _) => self.add("villain", claim.to_string()),
+            Seen::Grown(_, claim, ..) => self.add("villain", claim.to_string()),
             Seen::Infiltrated(_) => self.add("villain", "has become a member"),
+            Seen::Plot(plot) => plot.name().into_iter().for_each(|name| self.add("villain", name)),
             Seen::Phase(_)
             | Seen::Dialled(_)
             | Seen::Connected(..)
@@ -286,6 +287,8 @@ impl Tally {
             | Event::Lapsed(_)
             | Event::Call(..)
             | Event::Denied(..)
+            | Event::Doubted(_)
+            | Event::Reconciled(_)
             | Event::Done => return,
         };
         if let (CloseReason::Fault(_), Some(lie)) = (reason, self.lies.get(&program).copied()) {
@@ -343,6 +346,8 @@ impl Tally {
                 self.add("device", kinds::answer(asked));
             }
             Event::Done => self.add("device", "done"),
+            Event::Doubted(_) => self.add("log", "doubted"),
+            Event::Reconciled(_) => self.add("log", "reconciled"),
             Event::Denied(_, denied) => self.add("call denied", kinds::denial(*denied)),
             Event::Call(_, event) => match event {
                 CallEvent::Waiting => self.add("call", "waiting"),

@@ -171,8 +171,9 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         Seen::Betrayed(name, index) => {
             (relay(), format!("certifies a device as {}'s, entry {index} of its log", name.user))
         }
-        Seen::Grown(name, claim, _) => (relay(), format!("has {}/{}: {claim}", name.user, name.device)),
+        Seen::Grown(name, claim, ..) => (relay(), format!("has {}/{}: {claim}", name.user, name.device)),
         Seen::Infiltrated(name) => (name.user.to_string(), "is a member now, and a villain".to_owned()),
+        Seen::Plot(plot) => return plot.words(),
         Seen::Lured(..)
         | Seen::Resumed(..)
         | Seen::Overheard(_)
@@ -374,6 +375,10 @@ fn told(event: &Event) -> String {
             CallDenied::Say(refusal) => format!("can't say that in call {call}: {refusal:?}"),
         },
         Event::Done => "is gone".to_owned(),
+        Event::Doubted(theirs) => format!("hears of a log of {} entries, and doubts", theirs.head().size),
+        Event::Reconciled(theirs) => {
+            format!("is shown that the log of {} entries is one with theirs", theirs.head().size)
+        }
         Event::Call(call, event) => match event {
             CallEvent::Waiting => format!("waits in call {call}"),
             CallEvent::Ringing(device) => format!("rings at {} (call {call})", device.user),

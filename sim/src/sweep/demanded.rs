@@ -197,7 +197,13 @@ const NO_CERTIFICATE: [(&str, &str); 2] = [
 /// What stands behind everything about passwords.
 const NO_PASSWORD: &str = "people join by invites; core's own tests and the real programs try passwords";
 
-const NO_WAKE: [(&str, &str); 1] = [("Password", NO_PASSWORD)];
+const NO_WAKE: [(&str, &str); 2] = [
+    ("Password", NO_PASSWORD),
+    (
+        "Doubt",
+        "a relay that lies answers what it is asked about the log, or ends the connection; core's own tests let it be silent",
+    ),
+];
 
 /// What stands behind everything about recovery codes and reissues.
 const NO_RECOVERY: &str = "nobody in a run loses a device for good; core's own tests try how one comes back";
@@ -329,8 +335,14 @@ const DEVICE_DISK: [&str; 8] = [
     "Key SyncFailed",
 ];
 
-const VILLAINS: [&str; 14] = [
+const VILLAINS: [&str; 22] = [
+    "a copy was present",
+    "a device that keeps the proof does not start",
+    "a device was copied",
+    "a grown device made a call",
+    "a grown device took a call",
     "certified in secret",
+    "copy of a device",
     "crowd, a guessed token",
     "crowd, a hello and no more",
     "crowd, half a hello",
@@ -343,10 +355,12 @@ const VILLAINS: [&str; 14] = [
     "hasty member",
     "mute",
     "slow reader",
+    "thief of a revoked device",
+    "thief of an old invite",
     "villain who enrols",
 ];
 
-const LOG: [&str; 3] = ["alarm", "another", "grown"];
+const LOG: [&str; 5] = ["alarm", "another", "doubted", "grown", "reconciled"];
 
 const LOG_REFUSED: [&str; 4] = ["Certificate", "Checkpoint", "History", "Lineage"];
 

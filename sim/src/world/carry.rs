@@ -2,6 +2,7 @@
 
 use countersign_core::device;
 use countersign_core::device::calls::Calls;
+use countersign_core::effect::Note;
 use countersign_core::id::ConnId;
 use countersign_core::server::{Input, Output};
 
@@ -52,6 +53,9 @@ impl World {
                     self.answer(person, &answer);
                 }
                 Output::Note(note) => {
+                    if let Note::Revoked(name) = &note {
+                        self.tempt_thief(name);
+                    }
                     if let Some(note) = self.saboteur.noted(note) {
                         self.see(&Seen::Noted(&note));
                     }

@@ -17,6 +17,7 @@ use crate::actors::{Act, Prompt};
 use crate::node::Node;
 use crate::node::device::Socket;
 use crate::rng::Draw;
+use crate::story::plots::Plot;
 use crate::story::{Crash, Phase, Program, Seen, Side, Who};
 
 impl World {
@@ -58,7 +59,7 @@ impl World {
                     self.start(person, true, |node| node.prepare(*link, name, waits));
                     self.write_key(person);
                 }
-                Act::Start if self.is_disbelieved(person) => {}
+                Act::Start if self.is_disbelieved(person) || self.is_held_back(person) => {}
                 Act::Anew => self.begin_anew(person),
                 Act::LookAt(device, code) => self.look_at_codes(person, device, code),
                 Act::Slip(slip, taken) => {
@@ -93,6 +94,15 @@ impl World {
         self.person(person).started();
         self.see(&Seen::Started(Who { program, name: &name }, enrolling));
         self.mark(Node::Device(person));
+    }
+
+    /// Whether a device's program does not start, since the proof lies there that the server keeps two logs.
+    fn is_held_back(&mut self, person: usize) -> bool {
+        let held_back = self.devices.get_mut(person).and_then(crate::node::device::DeviceNode::held_back);
+        if held_back == Some(true) {
+            self.see(&Seen::Plot(&Plot::HeldBack(person)));
+        }
+        held_back.is_some()
     }
 
     /// A device's program ends, and the kernel closes its sockets.
@@ -190,6 +200,9 @@ impl World {
             {
                 node.keep_log(&self.saboteur.kept(followed));
             }
+            if let Some(node) = self.devices.get_mut(device).filter(|_| self.saboteur.lets_keep_evidence()) {
+                node.keep_evidence(&event);
+            }
             // They ask the operator, by another way, whose log it is: one who tells the truth.
             if let Some(node) = self.devices.get_mut(device)
                 && let Told::LogRefused(LogRefusal::Restored(restored)) = &event
@@ -210,6 +223,7 @@ impl World {
             }
             if let Some(node) = self.devices.get_mut(device)
                 && let Told::Call(_, CallEvent::Met(user, met)) = &event
+                && self.saboteur.lets_keep_met()
             {
                 node.keep_met(user, *met);
             }
@@ -256,6 +270,7 @@ impl World {
             self.stop_liar();
             self.start_liar();
         }
+        self.leave_copy();
         let now_us = self.now_us;
         for person in 0..self.people.len() {
             let acts = self.person(person).calm_down(now_us);

@@ -5,6 +5,7 @@
 
 mod liar;
 mod members;
+mod thieves;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,6 +32,7 @@ use crate::node::{Chance, Clocks};
 use crate::rng::{Choices, Draw, Streams};
 use crate::story::{Phase, Seen, Side};
 use members::{Member, Role};
+use thieves::{Loot, Thief};
 
 /// How long somebody stays who says nothing, at most, in microseconds: longer than the relay has patience.
 const PATIENCE_US: u64 = 20_000_000;
@@ -64,6 +66,10 @@ pub enum Doing {
     ThinkOfLies,
     /// The CA certifies somebody in secret.
     CertifyInSecret,
+    /// Somebody calls people as a device that the CA has grown.
+    PlayGrown,
+    /// A thief tries what it has.
+    Steal(Thief),
 }
 
 /// All villains of a run.
@@ -80,8 +86,11 @@ pub(super) struct Villains {
     secrets: Choices,
     /// By what right a device is said to be somebody's that the CA has grown them.
     claims: Choices,
+    plays: Choices,
     /// How many streams of keys were given out.
     keys: u64,
+    /// What thieves have.
+    loot: Loot,
 }
 
 impl Villains {
@@ -96,7 +105,9 @@ impl Villains {
             secret: None,
             secrets: streams.stream("villains/secret"),
             claims: streams.stream("villains/claims"),
+            plays: streams.stream("villains/plays"),
             keys: 0,
+            loot: Loot::new(streams),
         }
     }
 
@@ -139,6 +150,7 @@ impl World {
             self.later(1, Event::Villain(Doing::ThinkOfLies));
         }
         self.plan_secret();
+        self.plan_play();
         for doing in [
             Doing::Forge,
             Doing::KeepMute,
@@ -148,6 +160,9 @@ impl World {
             Doing::Act(Role::Hasty),
         ] {
             self.plan_villain(doing);
+        }
+        for thief in Thief::ALL {
+            self.plan_thief(thief);
         }
     }
 
@@ -165,7 +180,9 @@ impl World {
             | Doing::Read(_)
             | Doing::Leave(_)
             | Doing::ThinkOfLies
-            | Doing::CertifyInSecret => 0,
+            | Doing::CertifyInSecret
+            | Doing::PlayGrown
+            | Doing::Steal(_) => 0,
         };
         let after_ms = self.villains.choices.between(1, 2 * mean_ms.max(1));
         if mean_ms > 0 && self.phase < Phase::Shutdown {
@@ -191,6 +208,8 @@ impl World {
             Doing::Leave(conn) => return self.villain_leaves(conn),
             Doing::ThinkOfLies => return self.think_of_lies(),
             Doing::CertifyInSecret => return self.certify_in_secret(),
+            Doing::PlayGrown => return self.play_grown(),
+            Doing::Steal(thief) => return self.steal(thief),
         }
         self.plan_villain(doing);
     }
@@ -281,9 +300,10 @@ impl World {
     }
 
     fn begin_line(&mut self, conn: ConnId, line: Line) {
-        let is_member = line.guise.is_member();
+        let (is_member, is_thief) = (line.guise.is_member(), line.guise.is_thief());
         self.villains.lines.insert(conn, line);
-        let stays_us = self.villains.choices.between(1, PATIENCE_US);
+        let choices = if is_thief { &mut self.villains.loot.choices } else { &mut self.villains.choices };
+        let stays_us = choices.between(1, PATIENCE_US);
         if !is_member {
             self.later(stays_us, Event::Villain(Doing::Leave(conn)));
         }
@@ -311,6 +331,7 @@ impl World {
         let now = self.villains.clocks.now(self.now_us);
         if let Some(line) = self.villains.lines.get_mut(&conn) {
             line.hear(bytes, now);
+            self.see_copy(conn);
             self.villain_speaks(conn);
         }
     }
@@ -330,6 +351,7 @@ impl World {
             self.see(&Seen::Sent(conn, line.guise, line.heard()));
         }
         self.villain_enrolled(&line);
+        self.thief_enrolled(&line);
         if self.wires.get(&conn).is_some_and(|wire| wire.has(Side::Dialler)) {
             self.forget(conn, Side::Dialler);
         }

@@ -11,6 +11,7 @@ use crate::id::{CallId, TunnelId};
 use crate::limits::{PEER_GOODBYE_TIME_MAX, PEER_LEAVING_TIME_MAX};
 use crate::peer::{PeerEvent, SayRefusal};
 use crate::time::Now;
+use crate::tlog::{Split, VerifiedCheckpoint};
 use crate::wire::Code;
 use crate::wire::relay::RelayRequest;
 
@@ -64,6 +65,16 @@ impl Calls {
         true
     }
 
+    /// That the server has shown somebody another history than us, told once.
+    pub fn take_split(&mut self) -> Option<Box<Split>> {
+        self.split.take()
+    }
+
+    /// What somebody was shown of the log, where that is another size than we were, told once.
+    pub fn take_other(&mut self) -> Option<Box<VerifiedCheckpoint>> {
+        self.other.take()
+    }
+
     /// Moves what a peer session has to say to the user, and to its sockets. What goes through the tunnel is taken at the
     /// turn's end ([`Calls::seal`]).
     pub(super) fn pump(&mut self, id: CallId, now: Now) {
@@ -83,6 +94,7 @@ impl Calls {
                 }
                 PeerEvent::Line { n, text } => self.events.push_back((id, Ok(CallEvent::Line(n, text)))),
                 PeerEvent::Split(split) => self.split = Some(split),
+                PeerEvent::Other(theirs) => self.other = Some(theirs),
                 PeerEvent::Direct => self.events.push_back((id, Ok(CallEvent::Moved(Path::Direct, None)))),
                 PeerEvent::Tunnelled(end) => self.events.push_back((id, Ok(CallEvent::Moved(Path::Tunnel, Some(end))))),
                 PeerEvent::Closed(reason) => {

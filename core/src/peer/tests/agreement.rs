@@ -71,16 +71,27 @@ fn two_who_were_shown_different_histories_both_get_the_proof() {
 }
 
 #[test]
-fn a_checkpoint_of_another_moment_or_of_another_log_ends_the_session_and_proves_nothing() {
+fn a_checkpoint_of_another_log_ends_the_session_and_says_nothing() {
+    let [alice, bob, mallory] = people();
+    let now = SmallLog::of(&[&alice, &bob, &mallory]);
+    let mut call = Call::expecting(&alice, &bob, now.expected(&bob), only(&certified(&alice), 78));
+    call.pump();
+    let (caller, callee) = call.events();
+    assert_eq!(caller, [closed(Fault::OtherLog)]);
+    assert_eq!(callee, [closed(Fault::OtherLog)]);
+}
+
+#[test]
+fn a_checkpoint_of_another_moment_ends_the_session_and_each_has_the_others_to_ask_about() {
     let [alice, bob, mallory] = people();
     let (now, before) = (SmallLog::of(&[&alice, &bob, &mallory]), SmallLog::of(&[&alice, &bob]));
-    for theirs in [before.expected(&alice), only(&certified(&alice), 78)] {
-        let mut call = Call::expecting(&alice, &bob, now.expected(&bob), theirs);
-        call.pump();
-        let (caller, callee) = call.events();
-        assert_eq!(caller, [closed(Fault::OtherLog)]);
-        assert_eq!(callee, [closed(Fault::OtherLog)]);
-    }
+    let mut call = Call::expecting(&alice, &bob, now.expected(&bob), before.expected(&alice));
+    call.pump();
+    let other = |log: &SmallLog| PeerEvent::Other(Box::new(log.checkpoint()));
+    assert_eq!(
+        call.events(),
+        ([other(&before), closed(Fault::OtherLog)].into(), [other(&now), closed(Fault::OtherLog)].into())
+    );
 }
 
 #[test]

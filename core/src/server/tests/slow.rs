@@ -226,6 +226,8 @@ fn lines(town: &mut Town, member: usize, call: CallId) -> Vec<String> {
         | Event::NotRenewed(_)
         | Event::ServerClock(_)
         | Event::Lapsed(_)
+        | Event::Doubted(_)
+        | Event::Reconciled(_)
         | Event::Done => None,
     };
     town.news(member).into_iter().filter_map(line).collect()

@@ -178,3 +178,31 @@ fn the_proof_that_the_log_has_two_histories_is_kept_and_nothing_is_asked_while_i
     fs::remove_file(&path).unwrap();
     assert_eq!(load(place.path(), &trust, NOW).unwrap().seen(), 4, "whoever removes it goes on");
 }
+
+#[test]
+fn what_somebody_else_was_shown_is_kept_until_the_server_has_reconciled_it() {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let (founded, trust) = realm();
+    keep(place.path(), &followed(&founded, 4, 7)).unwrap();
+    let signer = LogSigner::new(NoteName::of_log(&Realm::default(), 7), founded.log_key.clone());
+    let sign = |leaves: u8| {
+        let tree: Tree = (0..leaves).map(|leaf| countersign_core::tlog::Hash::leaf(&[leaf])).collect();
+        signer.sign(tree.head())
+    };
+    let (theirs, others) = (sign(9), sign(8));
+    doubt(place.path(), &theirs).unwrap();
+    let loaded = || load(place.path(), &trust, NOW).unwrap();
+    assert_eq!(loaded().doubted(), Some(&theirs));
+    let diverged = ViewRefusal::Diverged { ours: Box::new(sign(4)), theirs: Box::new(theirs.clone()) };
+    let failure = refused(place.path(), &LogRefusal::History(diverged));
+    let (ours, path) = (place.path().join(CHECKPOINT), place.path().join(OTHER));
+    assert_eq!(failure.exit, Exit::Refused);
+    assert!(failure.to_string().ends_with(&format!("it is in {} and {}", ours.display(), path.display())), "{failure}");
+    assert_eq!(loaded().doubted(), Some(&theirs), "for the next contact");
+    reconciled(place.path(), &others).unwrap();
+    assert_eq!(loaded().doubted(), Some(&theirs), "that was another program's");
+    reconciled(place.path(), &theirs).unwrap();
+    assert_eq!((loaded().doubted(), path.exists()), (None, false));
+    reconciled(place.path(), &theirs).unwrap();
+}

@@ -21,6 +21,7 @@ use countersign_core::wire::relay::{RelayEvent, RelayRequest};
 use serde_bytes::ByteBuf;
 
 use crate::config::SimConfig;
+use crate::forge::villain::Shown;
 use crate::rng::{Choices, Draw, Streams};
 use own::OwnCalls;
 
@@ -96,7 +97,7 @@ pub(crate) enum Said {
 }
 
 /// What is said, and to whom.
-type Words = Vec<(ConnId, Said)>;
+pub(crate) type Words = Vec<(ConnId, Said)>;
 
 /// A way through a tunnel: towards this connection.
 type Way = (ConnId, TunnelId);
@@ -251,6 +252,14 @@ impl Lies {
                 self.lied(conn, Lie::Silence);
                 None
             }
+        }
+    }
+
+    /// A call in which it is a device that the CA has certified: one that somebody makes, or else one that it makes itself.
+    pub(crate) fn play(&mut self, conn: ConnId, ask: Option<AskId>, device: DeviceName, shown: Shown) -> Words {
+        match ask {
+            Some(ask) => self.calls.take_as(conn, ask, device, shown),
+            None => self.calls.make_as(conn, device, shown),
         }
     }
 

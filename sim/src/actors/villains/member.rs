@@ -13,6 +13,8 @@ use crate::rng::{Chooser, Draw};
 pub(crate) struct Errand {
     /// Whether the relay has admitted it.
     admitted: bool,
+    /// Whether it has just become its device's presence.
+    present: bool,
     asks: u64,
     /// Those who call it.
     callers: Vec<TunnelId>,
@@ -28,9 +30,15 @@ impl Errand {
                     tls.say(&Frame::message(&RelayRequest::Attend { extensions: Extensions::default() }));
                 }
                 Ok(RelayEvent::Introduced { tunnel, .. }) => self.callers.push(tunnel),
+                Ok(RelayEvent::Here { .. }) => self.present = true,
                 Ok(_) | Err(_) => {}
             }
         }
+    }
+
+    /// Whether it has become its device's presence, told once.
+    pub(crate) fn take_present(&mut self) -> bool {
+        std::mem::take(&mut self.present)
     }
 
     /// Whether the relay has admitted it.

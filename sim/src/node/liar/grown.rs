@@ -52,17 +52,24 @@ pub(crate) struct Grown {
     pub(crate) claim: Claim,
     /// Its certificate.
     pub(crate) der: CertificateDer<'static>,
+    /// Its key.
+    pub(super) secret: SecretKey,
     /// Its entry in the second log, and those that are said to lead from it to its user's first device.
     pub(super) leaf: Vec<u8>,
     pub(super) row: Vec<Vec<u8>>,
 }
 
 impl Grown {
+    /// What its key is called.
+    pub(crate) fn key(&self) -> countersign_core::id::KeyId {
+        self.secret.spki().id()
+    }
+
     /// The device of this grant, as that device's user's.
     pub(super) fn new(
         (claim, victim): (Claim, &DeviceName),
         (grant, der): (Grant, CertificateDer<'static>),
-        own: &SecretKey,
+        (secret, own): (SecretKey, &SecretKey),
         state: &State,
     ) -> Self {
         let Grant { name, serial, key, not_after, at, .. } = grant;
@@ -72,7 +79,7 @@ impl Grown {
         let basis = basis((claim, victim), (&name, key), own, &realm, state);
         let row = if matches!(basis, Basis::Endorsed(_)) { row(victim, state) } else { Vec::new() };
         let certified = Certified { name: name.clone(), serial, key, certificate, not_after, basis, at };
-        Self { name, claim, der, leaf: Leaf::DeviceCertificate(certified).encode(), row }
+        Self { name, claim, der, secret, leaf: Leaf::DeviceCertificate(certified).encode(), row }
     }
 }
 

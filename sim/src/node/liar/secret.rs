@@ -8,16 +8,17 @@
 //!
 //! Whoever was there before the first such act has seen nothing that contradicts the second log, and is shown that one
 //! from then on. Whoever comes later is shown the genuine one, which stood in their enrolment. So each of them is shown
-//! one history, and the owner of the name can know of the act only by reading.
+//! one history, and the owner of the name can know of the act only by reading. In some runs the second log leaves as many
+//! newcomers out as it has acts, so that two who compare have the very proof in their hands.
 #![allow(clippy::wildcard_enum_match_arm, reason = "nothing else is about the log, and passes as it is")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::id::{ConnId, DeviceName};
+use countersign_core::id::{ConnId, DeviceName, UserName};
 use countersign_core::journal::State;
 use countersign_core::limits::LOG_PAGE_MAX;
 use countersign_core::pki::Authority;
-use countersign_core::tlog::{Hash, Keeper, Leaf, Tree};
+use countersign_core::tlog::{Basis, Hash, Head, Keeper, Leaf, Tree};
 use countersign_core::wire::Extensions;
 use countersign_core::wire::log::{self, Lineage, LogPage, LogProof};
 use countersign_core::wire::relay::RelayEvent;
@@ -46,10 +47,17 @@ pub(crate) struct Secret {
     met: BTreeSet<DeviceName>,
     /// How much of it each connection was shown.
     shown: BTreeMap<ConnId, u64>,
+    /// Whether it leaves as many newcomers out as it has grown devices, so that the two logs are of one size; and how many it has.
+    hides: bool,
+    hidden: usize,
+    /// Whether somebody plays these devices in calls.
+    plays: bool,
+    /// Up to which size the heads of both logs were told, the genuine one's first.
+    told: [u64; 2],
 }
 
 impl Secret {
-    pub(crate) fn new(authority: &Authority, incarnation: u64, enough: usize) -> Self {
+    pub(crate) fn new(authority: &Authority, incarnation: u64, enough: usize, [hides, plays]: [bool; 2]) -> Self {
         Self {
             keeper: Keeper::new(authority.log_signer(incarnation), authority.log().clone()),
             leaves: Vec::new(),
@@ -61,6 +69,10 @@ impl Secret {
             enough,
             met: BTreeSet::new(),
             shown: BTreeMap::new(),
+            hides,
+            hidden: 0,
+            plays,
+            told: [0; 2],
         }
     }
 
@@ -117,6 +129,19 @@ impl Secret {
         self.chances += 1;
         let turn = usize::try_from(self.chances).unwrap_or(0);
         all.get(turn % all.len()).copied().cloned()
+    }
+
+    /// Who plays a device of that user, if anybody does: each in turn, and now and then nobody.
+    pub(crate) fn player(&mut self, user: &UserName) -> Option<Grown> {
+        let of = self.grown.iter().find(|grown| self.plays && grown.name.user == *user)?.name.clone();
+        let grown = self.offer(&of)?;
+        (!self.chances.is_multiple_of(3)).then_some(grown)
+    }
+
+    /// Under whose names devices were grown that are played.
+    pub(crate) fn played(&self) -> Vec<UserName> {
+        let users: BTreeSet<UserName> = self.grown.iter().map(|grown| grown.name.user.clone()).collect();
+        users.into_iter().filter(|_| self.plays && self.offers).collect()
     }
 
     /// The same where somebody is about to be named, with what proves it.
@@ -224,8 +249,30 @@ impl Secret {
     fn keep_up(&mut self, state: &State) {
         while let Some(leaf) = state.leaf(self.genuine) {
             self.genuine += 1;
-            self.push(leaf.encode());
+            if self.hides && self.hidden < self.grown.len() && self.is_newcomer(&leaf) {
+                self.hidden += 1;
+            } else {
+                self.push(leaf.encode());
+            }
         }
+    }
+
+    /// Whether an entry is about somebody whom nobody has met who is shown the second log.
+    fn is_newcomer(&self, leaf: &Leaf) -> bool {
+        let certified = leaf.certified().filter(|certified| matches!(certified.basis, Basis::FirstDevice));
+        certified.is_some_and(|certified| !self.met.contains(&certified.name))
+    }
+
+    /// The heads of both logs since the last time, one of each size, and of which log it is: 0 is the genuine one.
+    pub(crate) fn heads(&mut self, state: &State) -> Vec<(u64, Head)> {
+        self.keep_up(state);
+        let logs = [state.log(), &self.tree];
+        let mut heads = Vec::new();
+        for ((number, told), tree) in (0..).zip(&mut self.told).zip(logs) {
+            heads.extend((*told + 1..=tree.size()).filter_map(|size| Some((number, tree.head_at(size)?))));
+            *told = tree.size();
+        }
+        heads
     }
 
     fn push(&mut self, leaf: Vec<u8>) -> u64 {

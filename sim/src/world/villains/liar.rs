@@ -12,6 +12,7 @@ use super::Doing;
 use crate::node::liar::grown::Claim;
 use crate::node::liar::{Genuine, Liar, Wants};
 use crate::rng::Draw;
+use crate::story::plots::Plot;
 use crate::story::{Phase, Program, Seen, Side};
 
 /// How often the lying relay thinks of something new, in microseconds.
@@ -87,6 +88,13 @@ impl World {
         let genuine = Genuine { state: server.state(), record: &record, founded: relay.founded() };
         act(liar, &genuine, at_us);
         let (told, overheard) = (liar.take_told(), liar.take_overheard());
+        let (played, heads) = (liar.take_played(), liar.take_heads(genuine.state));
+        for (device, takes) in played {
+            self.see(&Seen::Plot(&Plot::Played(device, takes)));
+        }
+        for (number, head) in heads {
+            self.see(&Seen::Plot(&Plot::Head(number, head)));
+        }
         for (conn, lie) in told {
             let party = self.wires.get(&conn).map(|wire| wire.party(Side::Dialler));
             if let Some(Party::Device(program, _)) = party {
@@ -120,7 +128,7 @@ impl World {
         let claim = self.villains.claims.pick(&Claim::ALL).copied().unwrap_or(Claim::Reissue);
         self.at_liar(|liar, genuine, at_us| grown = liar.certify((claim, &victim), keys, genuine, at_us));
         if let Some((grown, index)) = grown {
-            self.see(&Seen::Grown(&grown.name, grown.claim, &grown.der));
+            self.see(&Seen::Grown(&grown.name, grown.claim, &grown.der, grown.key()));
             let kin = self.villains.liar.as_ref().map(|liar| liar.kin(&victim)).unwrap_or_default();
             for device in kin {
                 self.see(&Seen::Betrayed(&device, index));
@@ -135,6 +143,24 @@ impl World {
         if mean_ms > 0 {
             let after_ms = self.villains.secrets.between(1, 2 * mean_ms);
             self.later(after_ms * 1_000, Event::Villain(Doing::CertifyInSecret));
+        }
+    }
+
+    /// Somebody who has the key of a grown device calls people with it.
+    pub(super) fn play_grown(&mut self) {
+        if self.phase == Phase::Storm {
+            let mut choices = self.villains.plays.clone();
+            self.at_liar(|liar, genuine, _| liar.call_as_grown(&mut choices, genuine));
+            self.villains.plays = choices;
+        }
+        self.plan_play();
+    }
+
+    /// Draws when they do so next.
+    pub(super) fn plan_play(&mut self) {
+        if self.config.secret_plays > 0 && self.phase == Phase::Storm {
+            let after_ms = self.villains.plays.between(1, 2 * self.config.secret_mean_ms.max(1));
+            self.later(after_ms * 1_000, Event::Villain(Doing::PlayGrown));
         }
     }
 

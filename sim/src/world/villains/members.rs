@@ -122,7 +122,9 @@ impl World {
 
     /// The operator answers: whether it was for a villain.
     pub(in crate::world) fn villain_answered(&mut self, id: AdminId, answer: &Answer) -> bool {
-        let Some(role) = Role::ALL.into_iter().find(|role| id.0 == FIRST_ASK + *role as u64) else { return false };
+        let Some(role) = Role::ALL.into_iter().find(|role| id.0 == FIRST_ASK + *role as u64) else {
+            return self.thief_answered(id, answer);
+        };
         let link = Operator::link(answer, self.relay.realm(), self.relay.root());
         self.villains.member(role).link = link;
         true

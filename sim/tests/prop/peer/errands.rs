@@ -49,6 +49,7 @@ impl Pair {
                     PeerEvent::Line { n, text } => own.heard.push((n, text)),
                     PeerEvent::Closed(reason) => own.ended = Some(reason),
                     PeerEvent::Split(split) => panic!("both have one log: {split:?}"),
+                    PeerEvent::Other(theirs) => panic!("both have one log: {theirs:?}"),
                     PeerEvent::Open(_) | PeerEvent::Direct | PeerEvent::Tunnelled(_) => {}
                 }
             }

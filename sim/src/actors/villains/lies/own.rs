@@ -14,7 +14,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{Said, Way, Words};
 use crate::forge::mint::Mint;
-use crate::forge::villain::Villain;
+use crate::forge::villain::{Shown, Villain};
 use crate::forge::{self, Door, Make};
 use crate::rng::{Choices, Draw, Streams};
 
@@ -42,6 +42,16 @@ struct OwnCall {
     /// Whether it may speak: who calls waits until the call is taken.
     up: bool,
     takes: bool,
+    shown: By,
+}
+
+/// By what it is to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// By nothing that anybody should believe.
+    Forgery,
+    /// By what the CA has certified and logged: whoever speaks with it was never told better.
+    Certificate,
 }
 
 impl OwnCalls {
@@ -79,7 +89,7 @@ impl OwnCalls {
         let shown = forgery.and_then(|make| make(&mut self.mint(called.clone(), realm)));
         let Some(shown) = shown else { return Vec::new() };
         let tls = Villain::server(self.stream("tls"), &PEER, shown);
-        self.calls.insert((conn, tunnel), OwnCall { tls, spoke: false, up: true, takes: true });
+        self.calls.insert((conn, tunnel), OwnCall { tls, spoke: false, up: true, takes: true, shown: By::Forgery });
         let ringing = RelayEvent::Ringing { ask, tunnel, device: called };
         vec![(conn, Said::Event(ringing)), (conn, Said::Event(RelayEvent::Accepted { tunnel }))]
     }
@@ -95,7 +105,25 @@ impl OwnCalls {
         let (tunnel, forgery) = (self.number(), forgery(Door::Callee, choices));
         let shown = forgery.and_then(|make| make(&mut self.mint(from.clone(), realm)));
         let tls = Villain::client(self.stream("tls"), &PEER, shown);
-        self.calls.insert((conn, tunnel), OwnCall { tls, spoke: false, up: false, takes: false });
+        self.calls.insert((conn, tunnel), OwnCall { tls, spoke: false, up: false, takes: false, shown: By::Forgery });
+        vec![(conn, Said::Event(RelayEvent::Introduced { tunnel, from, extensions: Extensions::default() }))]
+    }
+
+    /// Takes a call as a device that the CA has certified, and with its key.
+    pub(super) fn take_as(&mut self, conn: ConnId, ask: AskId, device: DeviceName, shown: Shown) -> Words {
+        let tunnel = self.number();
+        let tls = Villain::server(self.stream("tls"), &PEER, shown);
+        self.calls.insert((conn, tunnel), OwnCall { tls, spoke: false, up: true, takes: true, shown: By::Certificate });
+        let ringing = RelayEvent::Ringing { ask, tunnel, device };
+        vec![(conn, Said::Event(ringing)), (conn, Said::Event(RelayEvent::Accepted { tunnel }))]
+    }
+
+    /// Calls somebody as such a device.
+    pub(super) fn make_as(&mut self, conn: ConnId, from: DeviceName, shown: Shown) -> Words {
+        let tunnel = self.number();
+        let tls = Villain::client(self.stream("tls"), &PEER, Some(shown));
+        self.calls
+            .insert((conn, tunnel), OwnCall { tls, spoke: false, up: false, takes: false, shown: By::Certificate });
         vec![(conn, Said::Event(RelayEvent::Introduced { tunnel, from, extensions: Extensions::default() }))]
     }
 
@@ -179,7 +207,9 @@ impl OwnCalls {
                 call.tls.say(&Frame::message(&PeerMessage::Line { n: 0, text: "it is me".to_owned() }));
             }
         }
-        self.heard.extend(messages);
+        if call.shown == By::Forgery {
+            self.heard.extend(messages);
+        }
         let bytes = call.tls.take();
         let piece = |chunk: &[u8]| (conn, Said::Event(RelayEvent::Forwarded { tunnel, bytes: chunk.to_vec().into() }));
         bytes.chunks(FORWARD_BYTES_MAX).map(piece).collect()
