@@ -145,7 +145,8 @@ fn a_device_that_renews_each_day_has_few_certificates_that_hold() {
         let left = ledger.state.progress(newest).unwrap().grant.not_after.since(at);
         assert!(left >= DEVICE_LIFETIME / 3, "there is always one with time left: {left:?} on day {n}");
     }
-    assert_eq!(held, CERTIFICATES_PER_DEVICE_MAX);
+    // One more while the newest is in its last third.
+    assert_eq!(held, CERTIFICATES_PER_DEVICE_MAX + 1);
 }
 
 #[test]
