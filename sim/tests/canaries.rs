@@ -252,3 +252,35 @@ fn a_saboteur_whom_nobody_looks_for_is_not_caught_so_the_table_can_fail() {
     let nobody = Canary { oracle: "blame", ..*Canary::named("doubled-line").expect("it is in the table") };
     assert_eq!(nobody.try_seeds(2), Verdict::Missed);
 }
+
+/// The same as with offers, where somebody plays the grown devices, and people's programs start anew.
+fn with_players(seed: u64) -> SimConfig {
+    SimConfig { secret_plays: 1, kill_weight: 20, ..with_offers(seed) }
+}
+
+/// The same as with revocations, with thieves who try what they have often, and copies.
+fn with_thieves(seed: u64) -> SimConfig {
+    let thieves = SimConfig { clock_step_mean_ms: 0, away_h: 0, liar_leaves: 0, ..with_revocations(seed) };
+    SimConfig { invite_thief_mean_ms: 1_000, revoked_thief_mean_ms: 500, copy_mean_ms: 2_000, ..thieves }
+}
+
+#[test]
+fn split_objects_to_warnings_that_are_swallowed_or_forgotten() {
+    assert!(objection_in("swallowed-warning", with_offers).contains("neither is warned"));
+    let words = objection_in("forgotten-evidence", with_offers);
+    assert!(words.contains("is not any more") || words.contains("goes on"), "{words}");
+}
+
+#[test]
+fn door_and_copies_object_to_thieves_who_get_in_and_to_a_copy_that_stays() {
+    assert!(objection_in("long-invite", with_thieves).contains("(thief of an old invite) is given a certificate"));
+    let words = objection_in("stolen-another", with_thieves);
+    assert!(words.contains("(thief of a revoked device) is "), "{words}");
+    assert!(objection_in("kept-replaced", with_thieves).contains("after a newer one of the same device came"));
+}
+
+#[test]
+fn certificates_and_unendorsed_object_to_another_log_and_to_faces_that_are_forgotten() {
+    assert!(objection("other-head").contains("that the journal does not give"));
+    assert!(objection_in("forgotten-faces", with_players).contains("takes "));
+}
