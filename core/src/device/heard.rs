@@ -36,7 +36,7 @@ impl Device {
             }
             RelayEvent::Log(head) => self.log(&head, now),
             RelayEvent::Renewed { .. } => self.renewed(&event, now, rng),
-            RelayEvent::Leaves { ask, page } => self.leaves(ask, page, now),
+            RelayEvent::Leaves { ask, page } => self.leaves(ask, &page, now),
             RelayEvent::Lineage(lineage) => {
                 self.lineage = lineage;
                 Ok(())

@@ -148,13 +148,13 @@ impl Device {
     }
 
     /// A page of the log has come, for the watch or for the user.
-    pub(super) fn leaves(&mut self, ask: AskId, page: LogPage, now: Now) -> Result<(), Fault> {
+    pub(super) fn leaves(&mut self, ask: AskId, page: &LogPage, now: Now) -> Result<(), Fault> {
         if self.watch.awaits == Awaits::Page(ask) {
-            self.read_on(Some(&page), now)
+            self.read_on(Some(page), now)
         } else if self.doubts.awaits(ask) {
             self.doubt_answered()
         } else {
-            self.asks.leaves(ask, &page, &self.identity, now);
+            self.asks.leaves(ask, page, &self.identity, now);
             Ok(())
         }
     }

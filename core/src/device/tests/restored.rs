@@ -143,7 +143,7 @@ fn whoever_has_renewed_since_the_backup_is_given_another_certificate_for_the_sam
     town.wait(Duration::from_hours(48));
     town.command(member, Command::Renew);
     let alice = town.machine(member).identity.clone();
-    let first = town.server.state().device(&alice.name).unwrap().clone();
+    let first = *town.server.state().device(&alice.name).unwrap();
     let mut town = Town::restored(backup, Duration::from_hours(72));
     assert_ne!(town.server.state().device(&alice.name).unwrap().serial, first.serial);
 
@@ -153,7 +153,7 @@ fn whoever_has_renewed_since_the_backup_is_given_another_certificate_for_the_sam
     assert!(!is_online(&told) && told.iter().any(|event| is_restored(&event)), "{told:?}");
     let told = join(&mut town, &alice, true);
     assert!(is_online(&told) && told.iter().any(|event| matches!(event, Event::Renewed(_))), "{told:?}");
-    let device = town.server.state().device(&alice.name).unwrap().clone();
+    let device = *town.server.state().device(&alice.name).unwrap();
     assert_eq!((device.key, town.server.state().revoked(&alice.name)), (first.key, None));
     assert_eq!(town.replayed(), *town.server.state());
 }

@@ -94,7 +94,7 @@ impl Stage {
         let mut count = 0;
         while let Some((ask, page)) = self.page() {
             count += 1;
-            self.device.leaves(ask, page, self.now)?;
+            self.device.leaves(ask, &page, self.now)?;
         }
         Ok(count)
     }
@@ -207,7 +207,7 @@ fn a_page_that_is_short_and_not_the_last_is_a_fault() {
     let (ask, mut page) = stage.page().unwrap();
     page.leaves.truncate(1);
     page.more = true;
-    assert_eq!(stage.device.leaves(ask, page, stage.now), Err(Fault::Log));
+    assert_eq!(stage.device.leaves(ask, &page, stage.now), Err(Fault::Log));
     let missing = AuditRefusal::Missing { given: 3, signed: 33 };
     assert_eq!(refusals(&stage.told()), [&LogRefusal::Entries(missing)]);
 }
@@ -222,8 +222,8 @@ fn a_head_that_comes_while_a_page_is_awaited_moves_the_end_and_one_page_is_asked
     assert_eq!(stage.head(), Ok(()));
     assert!(stage.page().is_none(), "one is in flight");
     // An answer to something else is not this one's.
-    assert_eq!(stage.device.leaves(AskId(ask.0 + 1), LogPage { leaves: Vec::new(), more: false }, stage.now), Ok(()));
-    assert_eq!(stage.device.leaves(ask, page, stage.now), Ok(()));
+    assert_eq!(stage.device.leaves(AskId(ask.0 + 1), &LogPage { leaves: Vec::new(), more: false }, stage.now), Ok(()));
+    assert_eq!(stage.device.leaves(ask, &page, stage.now), Ok(()));
     assert_eq!(stage.pages(), Ok(2));
     assert_eq!(alarms(&stage.told()), [33]);
 }
@@ -235,7 +235,7 @@ fn who_leaves_in_the_middle_keeps_what_was_read_and_a_long_reading_is_kept_on_th
     stage.others(250);
     assert_eq!(stage.head(), Ok(()));
     let (ask, page) = stage.page().unwrap();
-    assert_eq!(stage.device.leaves(ask, page, stage.now), Ok(()));
+    assert_eq!(stage.device.leaves(ask, &page, stage.now), Ok(()));
     assert_eq!(kept(&stage.told()).len(), 1, "the head, and no page alone");
     stage.device.handle(Input::Command(Command::Quit), stage.now, &mut stage.rng);
     let told = stage.told();
