@@ -85,6 +85,9 @@ impl SimConfig {
         config.draw_secret();
         config.draw_revoking();
         config.draw_further();
+        config.draw_withdrawing();
+        config.draw_recovering();
+        config.draw_passwords();
         config
     }
 
@@ -144,6 +147,14 @@ impl SimConfig {
             &mut self.snapshot_rot_percent,
             &mut self.revoke_mean_ms,
             &mut self.further,
+            &mut self.withdraw_mean_ms,
+            &mut self.recovery_percent,
+            &mut self.code_mean_ms,
+            &mut self.lose_mean_ms,
+            &mut self.lose_code_percent,
+            &mut self.sign_up,
+            &mut self.password_percent,
+            &mut self.password_mean_ms,
         ] {
             *field = 0;
         }

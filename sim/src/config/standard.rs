@@ -167,6 +167,15 @@ mod tests {
             "secret_mean_ms",
             // Everybody has one device: what ten people cost is what ten devices cost.
             "further",
+            // And keeps it.
+            "withdraw_mean_ms",
+            "recovery_percent",
+            "code_mean_ms",
+            "lose_mean_ms",
+            "lose_code_percent",
+            "sign_up",
+            "password_percent",
+            "password_mean_ms",
         ];
         assert_eq!(off, left_out.to_vec());
     }
