@@ -35,6 +35,23 @@ pub enum Prompt {
     Approve(DeviceLabel),
     /// Looking whether it shows this very code, too.
     LookAt(DeviceLabel, ComparisonCode),
+    /// Something that they have on their mind about their own devices.
+    Own(Command),
+    /// Making another recovery code.
+    MakeCode,
+    /// Setting another password.
+    SetPassword,
+}
+
+/// By what right somebody asks for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By what the invite alone says.
+    Invite,
+    /// Their other device vouches for this one, which waits for it.
+    Waits,
+    /// By their recovery code: the newest, or the one so many before it.
+    Code(usize),
 }
 
 /// What a person does.
@@ -42,8 +59,17 @@ pub enum Prompt {
 pub enum Act {
     /// Asks the operator for an invite.
     AskOperator,
-    /// Starts an enrolment; with `true` of a device that waits for their other one to vouch for it.
-    Enrol(Box<InviteLink>, DeviceName, bool),
+    /// Asks the operator to let them in again; with `true` their devices from before stay.
+    AskBack(bool),
+    /// Draws a recovery code, writes it down, and has it count.
+    MakeCode,
+    /// Thinks of another password, and sets it.
+    SetPassword,
+    /// Starts an enrolment by a password: waiting for their other device or not, by the newest one that they know or the one so
+    /// many before it, and with `true` mistyped.
+    SignUp(DeviceName, Way, usize, bool),
+    /// Starts an enrolment.
+    Enrol(Box<InviteLink>, DeviceName, Way),
     /// Looks whether their other device, which waits by this name, shows this code.
     LookAt(DeviceLabel, ComparisonCode),
     /// Sees that what they have just typed was not what they meant, and whether their program took it.

@@ -116,6 +116,17 @@ saboteurs! {
     ForgetEvidence "forgotten-evidence" split "The devices' shells do not keep what says that the server has two logs.",
     KeepReplaced "kept-replaced" copies "The relay keeps the older connection of a device that comes by a newer one.",
     FollowOther "other-head" certificates "What a device has seen of the log is not what the log was.",
+    StolenCode "stolen-code" accounts "Somebody has found the paper with another one's recovery code, and comes as them.",
+    HideReissue "hidden-reissue" accounts "Nobody is told that somebody has come back as another identity: it rings as ever.",
+    ForgetCode "forgotten-code" durability "The disk has lost, after a crash, what was written since somebody last made a recovery code.",
+    CodeOnWire "code-on-wire" secrecy "A device's shell sends the words of a recovery code to the relay, to have them kept.",
+    ForgetPassword "forgotten-password" durability "The disk has lost, after a crash, what was written since somebody last set a password.",
+    PasswordOnWire "password-on-wire" secrecy "A device's shell sends a debug print with a new password to the relay.",
+    PasswordInLog "password-in-log" secrecy "The relay's log has a password in it.",
+    ForgetWithdrawal "forgotten-withdrawal" durability "The disk has lost, after a crash, what was written since somebody last took back a device of theirs.",
+    FalseWithdrawal "false-withdrawal" revoked "Whoever is refused to take back a device of theirs is told that it is done.",
+    SwallowWord "swallowed-word" unasked "Nobody is told that another device of theirs has taken one back.",
+    AlarmAtOwn "alarm-at-ones-own" unasked "What another device of theirs has taken back is an alarm to people.",
     FalseAlarm "false-alarm" unasked "Somebody is told of an act in their name that there was not.",
 }
 

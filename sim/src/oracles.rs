@@ -87,7 +87,7 @@ impl Panel {
             Box::new(impostor::Impostor::default()),
             Box::new(delivery::Delivery::default()),
             Box::new(agreement::Agreement::default()),
-            Box::new(accounts::Accounts::default()),
+            Box::new(accounts::Accounts::new(config)),
             Box::new(presence::Presence::new(lies)),
             Box::new(progress::Progress::new(devices, lies)),
             Box::new(closure::Closure::default()),

@@ -19,8 +19,10 @@ use countersign_core::id::{AppendId, CallId, ConnId, DeviceName, Fingerprint, Ke
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::{SnapshotRefusal, State};
 use countersign_core::operator::Answer;
+use countersign_core::password::Password;
 use countersign_core::tls::CertRefusal;
 
+use crate::actors::person::own::Back;
 use crate::actors::person::slips::Slip;
 use crate::actors::villains::{Guise, Lie};
 use crate::forge::Heard;
@@ -274,6 +276,15 @@ pub enum Seen<'a> {
     NotStarted(Who<'a>, CertRefusal),
     /// A person's device is of no use any more, and they make a new one.
     Anew(Who<'a>),
+
+    /// A person asks for a certificate by this password.
+    SignsUp(Who<'a>, &'a Password),
+    /// A device is lost, with whatever is on it; with `true` its person's recovery codes are, too.
+    Lost(Who<'a>, bool),
+    /// A person asks the operator to let them in again; with `true` their devices from before stay.
+    AskedBack(Who<'a>, bool),
+    /// A person who had lost every device has one again, by their code or the operator's word.
+    CameBack(Who<'a>, Back),
 
     // Disks.
     /// A device's program has written something down, in order to use this key, or has failed to.

@@ -16,6 +16,7 @@ pub mod faults;
 pub mod hours;
 mod kin;
 pub mod network;
+pub mod own;
 pub mod people;
 mod revoking;
 mod roll_call;
@@ -52,6 +53,7 @@ use disks::Disks;
 use event::Event;
 use hours::Hours;
 use network::Network;
+use own::Owners;
 use revoking::Revoking;
 use streets::{Host, Place};
 use villains::Villains;
@@ -84,6 +86,7 @@ pub struct World {
     people: Vec<Person>,
     operator: Operator,
     revoking: Revoking,
+    owners: Owners,
     saboteur: Saboteur,
     wires: BTreeMap<ConnId, Wire>,
     /// What has arrived on the connections that the relay does not read at the moment.
@@ -139,6 +142,7 @@ impl World {
             people: (0..count).map(|number| Person::new(&config, streams, number)).collect(),
             operator: Operator::new(&config, streams),
             revoking: Revoking::new(streams),
+            owners: Owners::new(streams),
             saboteur: Saboteur::new(sabotage),
             wires: BTreeMap::new(),
             unread: BTreeMap::new(),
@@ -232,6 +236,7 @@ impl World {
         let calm_us = self.begin_hours();
         self.plan_restore();
         self.plan_revoke();
+        self.plan_own();
         self.plan_villains();
         self.later(calm_us, Event::Phase(Phase::Calm));
         let (more_calm_us, more_calls_us) =
@@ -279,7 +284,10 @@ impl World {
                 self.tell_relay(Input::Loaded(load, record.as_deref()));
             }
             Event::Snapshotted(life) => self.snapshotted(life),
-            Event::Appended(..) | Event::Loaded(..) => {}
+            Event::Stretched(life, id, stretched) if life == self.relay_life => {
+                self.tell_relay(Input::Stretched(id, stretched.as_ref()));
+            }
+            Event::Appended(..) | Event::Loaded(..) | Event::Stretched(..) => {}
             Event::Found(program, call) => self.found(program, call),
             Event::Bind(program, call, on) => self.bind(program, call, on),
             Event::DialledPeer(program, local, address) => self.dialled_peer(program, local, address),
@@ -306,6 +314,7 @@ impl World {
             Event::BackUp => self.back_up(),
             Event::Restore => self.restore(),
             Event::Revoke => self.revoke(),
+            Event::Own(deed) => self.own(deed),
             Event::Villain(doing) => self.villain(doing),
         }
     }

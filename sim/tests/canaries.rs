@@ -69,6 +69,16 @@ fn with_revocations(seed: u64) -> SimConfig {
     SimConfig { revoke_mean_ms: 2_500, call_weight: 100, filtered_percent: 0, tunnel_only_percent: 0, ..honest }
 }
 
+/// The same with people who have two devices, take them back, lose them, and set codes and passwords often.
+fn with_losses(seed: u64) -> SimConfig {
+    let honest =
+        SimConfig { lie_percent: 0, liar_leaves: 0, secret_mean_ms: 0, restore_after_s: 0, away_h: 0, ..config(seed) };
+    let often = SimConfig { further: 2, storm_s: 60, call_weight: 60, withdraw_mean_ms: 3_000, ..honest };
+    let codes =
+        SimConfig { recovery_percent: 100, code_mean_ms: 3_000, lose_mean_ms: 8_000, lose_code_percent: 50, ..often };
+    SimConfig { sign_up: 2, password_percent: 50, password_mean_ms: 3_000, ..codes }
+}
+
 /// The words of the first objection within some seeds.
 fn objection(name: &str) -> String {
     objection_in(name, config)
@@ -245,6 +255,26 @@ fn secrecy_objects_to_a_line_a_key_and_a_token_where_they_do_not_belong() {
     assert!(objection("token-in-log").contains("token can be read in the relay's log"));
     assert!(objection("key-on-wire").contains("a device's key can be read on the wire"));
     assert!(objection("open-ciphers").contains("can be read on the wire"));
+}
+
+#[test]
+fn what_people_do_with_their_own_devices_codes_and_passwords_is_watched() {
+    for (name, words) in [
+        ("stolen-code", "its person has not made"),
+        ("hidden-reissue", "another identity"),
+        ("forgotten-code", "recovery code counts"),
+        ("forgotten-password", "password is set"),
+        ("forgotten-withdrawal", "by the journal it was not"),
+        ("code-on-wire", "a recovery code can be read on the wire"),
+        ("password-on-wire", "a password can be read on the wire"),
+        ("password-in-log", "a password can be read in the relay's log"),
+        ("false-withdrawal", "was revoked"),
+        ("swallowed-word", "does not know that"),
+        ("alarm-at-ones-own", "of their own has asked for"),
+    ] {
+        let objection = objection_in(name, with_losses);
+        assert!(objection.contains(words), "{name}: {objection}");
+    }
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct Operator {
     brief_percent: u64,
     bound_percent: u64,
     shared_percent: u64,
+    /// Whether passwords alone admit: then an invite is of use to somebody who is there, and comes back.
+    bound_alone: bool,
     people: usize,
     last: u64,
     /// For whom each command is that the server has not answered.
@@ -34,6 +36,7 @@ impl Operator {
             brief_percent: config.brief_invite_percent,
             bound_percent: config.bound_invite_percent,
             shared_percent: config.shared_invite_percent,
+            bound_alone: !config.sign_up_by().takes_invites(),
             people: usize::try_from(config.devices).unwrap_or(0),
             last: 0,
             pending: BTreeMap::new(),
@@ -48,7 +51,15 @@ impl Operator {
         let (brief, bound) = (self.rng.chance(self.brief_percent, 100), self.rng.chance(self.bound_percent, 100));
         let brief_s = self.rng.between(1, 6);
         let lifetime = if brief && !calm { Duration::from_secs(brief_s) } else { LIFETIME };
-        (id, Command::Invite { user: (bound && !calm).then(|| user.clone()), lifetime })
+        (id, Command::Invite { user: ((bound && !calm) || self.bound_alone).then(|| user.clone()), lifetime })
+    }
+
+    /// A person has lost everything and wants to be let in again.
+    pub fn asked_back(&mut self, person: usize, user: &UserName, keep: bool) -> (AdminId, Command) {
+        self.last += 1;
+        let id = AdminId(self.last);
+        self.pending.insert(id, person);
+        (id, Command::Reissue { user: user.clone(), lifetime: LIFETIME, keep })
     }
 
     /// The server answers: for whom it was.

@@ -3,7 +3,9 @@
 //! In the storm they follow their whims, which are drawn from their own stream. In the calm they only see to it that
 //! they are online, take every call, and call whom they are told to.
 
+mod joining;
 pub mod kin;
+pub mod own;
 pub mod slips;
 pub mod whims;
 
@@ -11,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use countersign_core::device::calls::CallEvent;
-use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Command, Event};
 use countersign_core::fault::CloseReason;
 use countersign_core::id::{CallId, DeviceLabel, DeviceName, UserName};
@@ -22,6 +23,7 @@ use super::{Act, Prompt};
 use crate::config::SimConfig;
 use crate::rng::{Choices, Draw, Streams};
 use kin::Kin;
+use own::Own;
 use slips::Hands;
 use whims::Whims;
 
@@ -64,6 +66,7 @@ pub struct Person {
     slowness: u64,
     /// Their other device, if they come to have two.
     kin: Option<Kin>,
+    own: Own,
 }
 
 /// What their device's program does.
@@ -102,6 +105,7 @@ impl Person {
         let slow = rng.chance(1, 4);
         Self {
             kin,
+            own: Own::new(config, streams, number),
             slowness: if slow { 25 } else { 1 },
             number,
             whims: Whims::of(config),
@@ -146,72 +150,25 @@ impl Person {
             Prompt::Trip if self.is_on() && !self.enrolled && !self.calm => vec![Act::Kill],
             Prompt::Approve(device) if self.is_online() => self.approve(device, now_us),
             Prompt::LookAt(device, code) if self.is_online() => vec![Act::LookAt(device, code)],
-            Prompt::Leave(_) | Prompt::Call(..) | Prompt::Trip | Prompt::Approve(_) | Prompt::LookAt(..) => Vec::new(),
+            Prompt::Own(command) if self.is_on() && self.enrolled && !self.calm => vec![Act::Wish(command)],
+            Prompt::SetPassword if self.is_on() && self.enrolled && !self.calm => vec![Act::SetPassword],
+            Prompt::MakeCode if self.is_online() && !self.calm => vec![Act::MakeCode],
+            Prompt::Leave(_)
+            | Prompt::MakeCode
+            | Prompt::SetPassword
+            | Prompt::Call(..)
+            | Prompt::Trip
+            | Prompt::Approve(_)
+            | Prompt::LookAt(..)
+            | Prompt::Own(_) => Vec::new(),
         }
-    }
-
-    /// They get an invite, and use it at once.
-    pub fn handed(&mut self, link: InviteLink, now_us: u64) -> Vec<Act> {
-        if self.enrolled || self.is_on() || self.invite.is_some() {
-            return Vec::new();
-        }
-        self.invite = Some(link);
-        self.wake_up(now_us)
-    }
-
-    /// The operator could not invite them by that name.
-    pub fn invite_refused(&mut self) {
-        // Somebody may have handed them another one meanwhile, and a name that is asked for or theirs stays.
-        if !self.enrolled && !self.is_on() {
-            self.rename();
-            self.asked_us = None;
-        }
-    }
-
-    /// Their enrolment has come to something.
-    pub fn enrol_ended(&mut self, result: &EnrolResult, now_us: u64) -> Vec<Act> {
-        match result {
-            EnrolResult::Enrolled(_) => self.enrolled = true,
-            // They look at the link again.
-            EnrolResult::Refused(..) if self.slipped => {}
-            EnrolResult::Refused(code, _) => match *code {
-                Code::NAME_TAKEN | Code::NAME_LOOKS_TAKEN | Code::SECOND_DEVICE => self.rename(),
-                Code::BUSY | Code::ISSUE_FAILED => {}
-                Code::DEVICE_TAKEN => self.relabel(),
-                // The answer was lost, and by now they ask for a device of another user: the key is the first one's for ever.
-                Code::KEY_TAKEN => return vec![Act::Anew],
-                // The answer was lost, and by now the certificate has lapsed: neither key nor name will do.
-                Code::EXPIRED | Code::REVOKED => {
-                    self.rename();
-                    return vec![Act::Anew];
-                }
-                _ => {
-                    self.invite = None;
-                    self.asked_us = None;
-                }
-            },
-            // The same key asks again, and gets the same certificate if there was one.
-            EnrolResult::Lost(_) | EnrolResult::BadCertificate(_) | EnrolResult::LogRefused(_) => {
-                self.away_us = now_us + self.rng.between(100_000, 2_000_000);
-            }
-        }
-        Vec::new()
-    }
-
-    /// What their enrolment needed or brought could not be written down, and they were told so: they make room.
-    pub fn not_kept(&mut self, now_us: u64) {
-        self.away_us = now_us + self.rng.between(100_000, 3_000_000);
-    }
-
-    /// Their device has a certificate already.
-    pub fn has_joined(&mut self) {
-        self.enrolled = true;
     }
 
     /// Their program has ended, however.
     pub fn stopped(&mut self) {
         self.slipped = false;
         self.kin.iter_mut().for_each(Kin::stopped);
+        self.own.stopped();
         self.program = Program::Off;
         self.calls.clear();
     }
@@ -230,14 +187,17 @@ impl Person {
     /// Their device tells them something.
     pub fn told(&mut self, event: &Event, now_us: u64) -> Vec<Act> {
         match event {
-            Event::Online(_) => self.program = Program::Online,
+            Event::Online(_) => {
+                self.program = Program::Online;
+                return self.makes_code();
+            }
             Event::Offline(..) | Event::Lapsed(_) => self.program = Program::On,
             Event::Here(devices) => self.known.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, _) => drop(self.known.insert(device.user.clone())),
             Event::Asked(Asked::People(people)) => self.known.extend(people.iter().map(|person| person.user.clone())),
             Event::Call(call, event) => return self.call_event(*call, event),
             Event::Denied(call, countersign_core::device::calls::CallDenied::TooMany) => drop(self.calls.remove(call)),
-            Event::Asked(Asked::Approval(approval)) => return self.hears_of_other(approval),
+            Event::Asked(Asked::Approval(approval)) => return self.hears_of_own(approval),
             Event::Denied(..)
             | Event::Asked(
                 Asked::Certificates(..)
@@ -266,7 +226,9 @@ impl Person {
                 // Some try again and again with what was revoked, as a thief of it would; nobody does in the calm.
                 if *reason == CloseReason::Theirs(Code::REVOKED) && (self.calm || self.rng.chance(1, 2)) {
                     self.forgotten = true;
-                    self.rename();
+                    if !self.comes_back() {
+                        self.rename();
+                    }
                 }
                 return vec![Act::Wish(Command::Quit)];
             }
@@ -293,7 +255,8 @@ impl Person {
     /// Their device is a new one, with neither key nor certificate.
     pub fn begin_anew(&mut self) {
         (self.enrolled, self.invite, self.asked_us) = (false, None, None);
-        if self.kin.as_mut().is_some_and(Kin::finds_another_label) {
+        let finds = self.kin.as_mut().is_some_and(Kin::finds_another_label);
+        if finds || self.own.is_coming_back() {
             self.relabel();
         }
     }
@@ -327,40 +290,6 @@ impl Person {
         let slowness = if self.calm || self.program != Program::Online { 1 } else { self.slowness };
         acts.push(Act::Later(slowness * self.whims.pause_us(self.calm, &mut self.rng), Prompt::Act));
         acts
-    }
-
-    fn wake_up(&mut self, now_us: u64) -> Vec<Act> {
-        if now_us < self.away_us {
-            return Vec::new();
-        }
-        if self.enrolled {
-            return vec![Act::Start];
-        }
-        if self.kin.as_ref().is_some_and(Kin::holds_back) {
-            return Vec::new();
-        }
-        let waits = self.kin.as_ref().is_some_and(Kin::comes_second);
-        if let Some(invite) = &self.invite {
-            let slip = if self.calm { None } else { self.hands.link(invite) };
-            let mut acts = match slip {
-                None => vec![Act::Enrol(Box::new(invite.clone()), self.name.clone(), waits)],
-                Some((slip, None)) => return vec![Act::Slip(slip, false)],
-                Some((slip, Some(typed))) => {
-                    self.slipped = true;
-                    vec![Act::Enrol(Box::new(typed), self.name.clone(), waits), Act::Slip(slip, true)]
-                }
-            };
-            if self.whims.trips(&mut self.rng) {
-                acts.push(Act::Later(self.rng.between(1, 600_000), Prompt::Trip));
-            }
-            return acts;
-        }
-        // An answer that does not come is asked for again: the relay may have crashed over it.
-        if self.asked_us.is_some_and(|asked_us| now_us < asked_us + 3_000_000) {
-            return Vec::new();
-        }
-        self.asked_us = Some(now_us);
-        vec![Act::AskOperator]
     }
 
     fn whim(&mut self, now_us: u64) -> Vec<Act> {

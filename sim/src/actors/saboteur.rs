@@ -3,6 +3,7 @@
 //! The machines are left alone: the saboteur stands between them and what watches them, as a bad disk, a bad shell, a
 //! bad program or a bad crypto library would. What there is to break stands in the table of [`crate::canary`].
 
+mod own;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Asked, Event, Fetched, Followed, Identity, LogRefusal};
 use countersign_core::effect::Note;
 use countersign_core::fault::{CloseReason, Fault};
-use countersign_core::id::{CallId, ConnId, DeviceName, Fingerprint, Realm, UserName};
+use countersign_core::id::{CallId, ConnId, DeviceLabel, DeviceName, Fingerprint, Realm, UserName};
 use countersign_core::limits::LINE_BYTES_MAX;
 use countersign_core::server::{Settings, Wake};
 use countersign_core::time::Wall;
@@ -55,6 +56,8 @@ pub struct Saboteur {
     fetched: Option<(UserName, Vec<Fetched>)>,
     /// The certificate that was shown last and is somebody's.
     vouched: Option<Fetched>,
+    /// The devices that people wish to take back, by the programs in which they do.
+    withdrawing: BTreeMap<Program, DeviceLabel>,
     /// Whom the user of each device has in mind: the one who was said to ring, or to call, last.
     meant: BTreeMap<usize, DeviceName>,
 }
@@ -80,7 +83,9 @@ impl Saboteur {
         if let Event::Call(_, CallEvent::Ringing(device) | CallEvent::Incoming(device)) = &event {
             self.meant.insert(program.device, device.clone());
         }
+        let event = self.told_of_own(program, event);
         match (plan, event) {
+            (Sabotage::SwallowWord, Event::Unasked(unasked)) if !unasked.is_alarm => Vec::new(),
             (Sabotage::AlterLine, Event::Call(call, CallEvent::Line(n, text))) => {
                 vec![Event::Call(call, CallEvent::Line(n, format!("{text}!")))]
             }
@@ -107,7 +112,7 @@ impl Saboteur {
                 let others = last.filter(|(other, _)| *other != user).map(|(_, others)| others);
                 vec![Event::Asked(Asked::Certificates(user, others.unwrap_or(fetched)))]
             }
-            (Sabotage::HideChange, Event::Call(call, CallEvent::Changed(device, _))) => {
+            (Sabotage::HideChange | Sabotage::HideReissue, Event::Call(call, CallEvent::Changed(device, _))) => {
                 vec![Event::Call(call, CallEvent::Ringing(device))]
             }
             (Sabotage::TakeWord, Event::Asked(Asked::Certificates(user, fetched))) => {
@@ -208,7 +213,7 @@ impl Saboteur {
             (Some(Sabotage::Accuse), Note::Closed(conn, device, reason)) if reason.is_polite() => {
                 Some(Note::Closed(conn, device, CloseReason::Fault(Fault::Malformed)))
             }
-            (Some(Sabotage::LineInLog | Sabotage::TokenInLog), note) => {
+            (Some(Sabotage::LineInLog | Sabotage::TokenInLog | Sabotage::PasswordInLog), note) => {
                 Some(self.overheard.take().map_or(note, |words| Note::Alarm(format!("debug: got {words}"))))
             }
             (_, note) => Some(note),
@@ -253,6 +258,9 @@ impl Saboteur {
         match self.plan {
             Some(Sabotage::LoseLastRecord) => disk.forget_beyond(disk.records().count().saturating_sub(1)),
             Some(Sabotage::LoseAllRecords) => disk.forget_beyond(1),
+            Some(Sabotage::ForgetWithdrawal) => own::forget_withdrawal(disk),
+            Some(Sabotage::ForgetPassword) => own::forget_password(disk),
+            Some(Sabotage::ForgetCode) => own::forget_code(disk),
             Some(Sabotage::EarlyAnswer) => {
                 let in_truth = |(answered_us, _): &&(u64, u64)| answered_us + CACHE_US <= at_us;
                 let kept = self.answered.iter().rfind(in_truth).map_or(0, |(_, count)| *count);

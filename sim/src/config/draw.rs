@@ -87,6 +87,9 @@ impl SimConfig {
         config.draw_further();
         config.draw_split();
         config.draw_thieves();
+        config.draw_withdrawing();
+        config.draw_recovering();
+        config.draw_passwords();
         config
     }
 
@@ -146,6 +149,14 @@ impl SimConfig {
             &mut self.snapshot_rot_percent,
             &mut self.revoke_mean_ms,
             &mut self.further,
+            &mut self.withdraw_mean_ms,
+            &mut self.recovery_percent,
+            &mut self.code_mean_ms,
+            &mut self.lose_mean_ms,
+            &mut self.lose_code_percent,
+            &mut self.sign_up,
+            &mut self.password_percent,
+            &mut self.password_mean_ms,
         ] {
             *field = 0;
         }

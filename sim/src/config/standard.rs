@@ -172,6 +172,15 @@ mod tests {
             "further",
             "secret_hides",
             "secret_plays",
+            // And keeps it.
+            "withdraw_mean_ms",
+            "recovery_percent",
+            "code_mean_ms",
+            "lose_mean_ms",
+            "lose_code_percent",
+            "sign_up",
+            "password_percent",
+            "password_mean_ms",
         ];
         assert_eq!(off, left_out.to_vec());
     }

@@ -8,7 +8,8 @@ use countersign_core::device::{
     Acquaintances, Command, Device, Event, Followed, Following, Identity, Input, LogRefusal, Met, Output, Renewed,
 };
 use countersign_core::id::{CallId, ConnId, DeviceName, KeyId, UserName};
-use countersign_core::invite::{InviteLink, TokenHash};
+use countersign_core::invite::{InviteLink, ServerLink, TokenHash};
+use countersign_core::password::Password;
 use countersign_core::peer::Reach;
 use countersign_core::pki::{Facts, SecretKey};
 use countersign_core::tlog::{NoteName, ViewRefusal};
@@ -96,9 +97,31 @@ pub enum Socket {
 enum Machine {
     Off,
     /// It is about to enrol, and has to keep its key first.
-    Keeping(Box<(InviteLink, DeviceName, bool)>),
+    Keeping(Box<Wish>),
     Enrolling(Box<Enrolment>),
     On(Box<Device>),
+}
+
+/// What admits a newcomer.
+#[derive(Clone, Debug)]
+pub enum By {
+    /// An invite.
+    Invite(InviteLink),
+    /// A password, at this server.
+    Password(ServerLink, Password),
+}
+
+/// A certificate that somebody wishes for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// What is to admit it.
+    pub by: By,
+    /// For whom.
+    pub name: DeviceName,
+    /// Whether it waits if its user is there and has to approve it.
+    pub waits: bool,
+    /// The recovery key by which it comes back, if it does.
+    pub recovery: Option<SecretKey>,
 }
 
 /// An input that both kinds of machine have.
@@ -151,30 +174,38 @@ impl DeviceNode {
 
     /// Starts an attempt at enrolment on a disk without fault.
     pub fn enrol(&mut self, invite: InviteLink, name: DeviceName, at_us: u64) {
-        self.prepare(invite, name, false);
+        self.prepare(Wish { by: By::Invite(invite), name, waits: false, recovery: None });
         self.written();
         self.ask(at_us);
     }
 
-    /// A program begins that will enrol the device, and waits if its user is there and has to approve it. Where there is no
-    /// key, one is drawn and has to be written first.
-    pub fn prepare(&mut self, invite: InviteLink, name: DeviceName, waits: bool) {
-        self.store.asked_by = Some(invite.token.hash());
+    /// A program begins that will enrol the device. Where there is no key, one is drawn and has to be written first.
+    pub fn prepare(&mut self, wish: Wish) {
+        self.store.asked_by = Some(match &wish.by {
+            By::Invite(invite) => invite.token.hash(),
+            By::Password(..) => TokenHash::of_password(&wish.name.user),
+        });
         if self.store.key.is_none() {
             self.store.writing = Some(Writing::Key(self.chance.lend(|rng| SecretKey::draw(rng))));
         }
-        self.begin(Machine::Keeping(Box::new((invite, name, waits))));
+        self.begin(Machine::Keeping(Box::new(wish)));
     }
 
     /// With the key in its place the program asks for a certificate.
     pub fn ask(&mut self, at_us: u64) {
         let now = self.clocks.now(at_us);
         let (Machine::Keeping(wish), Some(key)) = (&self.machine, self.store.key.clone()) else { return };
-        let (invite, name, waits) = (**wish).clone();
+        let Wish { by, name, waits, recovery } = (**wish).clone();
         let machine = self.chance.lend(|rng| {
-            let mut machine = Enrolment::new(tls_env(), invite, name, key);
+            let mut machine = match by {
+                By::Invite(invite) => Enrolment::new(tls_env(), invite, name, key),
+                By::Password(server, password) => Enrolment::sign_up(tls_env(), server, password, name, key),
+            };
             if waits {
                 machine = machine.ready_to_wait(rng);
+            }
+            if let Some(recovery) = &recovery {
+                machine = machine.by_recovery(recovery);
             }
             machine.handle(&EnrolInput::Start, now);
             machine

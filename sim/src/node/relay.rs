@@ -3,6 +3,7 @@
 use countersign_core::id::{ConnId, Fingerprint, Position, Realm};
 use countersign_core::journal::snapshot::newest;
 use countersign_core::journal::{Record, SnapshotRefusal, State};
+use countersign_core::password::Cost;
 use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
 use countersign_core::server::{Input, Output, Server, Settings, replay};
 use countersign_core::tlog::NoteName;
@@ -82,7 +83,7 @@ impl RelayNode {
                 .expect("the realm's files belong together");
             let server = Server::start(tls_env(), authority, begun.state.clone(), now, rng);
             let server = server.expect("a server starts over its own journal");
-            server.with_settings(self.settings).expect("the configuration was checked")
+            server.with_settings(self.settings).expect("the configuration was checked").with_password_cost(Cost::LEAST)
         });
         self.server = Some(server.with_snapshots(begun.snapshot, every));
         begun

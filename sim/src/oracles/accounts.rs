@@ -1,8 +1,12 @@
 //! A certificate is one person's: nobody gets two, no name, key or certificate is two people's, no invite admits twice; each
-//! asked with a key that they had kept before; and a user has a further device where they have compared what both showed.
+//! asked with a key that they had kept before; and a user has a further device where they have compared what both showed, or by
+//! a recovery code that the very person has made. Whom the operator has let in again is another identity: whoever has met the
+//! one before takes no device of theirs for that one's, and nobody else is said to have changed.
 //!
 //! Where the operator restores an older journal, those who came after it have no account any more, and their names and
 //! invites are free again: only a log that others keep, too, could say that they were ever taken.
+
+mod identities;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,12 +20,17 @@ use countersign_core::pki::comparison::ComparisonCode;
 
 use super::Oracle;
 use super::clocks::Clocks;
+use crate::config::SimConfig;
 use crate::node::device::Item;
 use crate::story::{Program, Seen, Stored, Who};
+use identities::Identities;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Accounts {
+    /// The first device of each further one's person, by their numbers.
+    owners: BTreeMap<usize, usize>,
+    identities: Identities,
     /// Who got a certificate, for which key, by which invite, with which certificate.
     members: BTreeMap<DeviceName, Member>,
     /// The device that each invite, key, certificate and user name went to.
@@ -38,8 +47,8 @@ pub struct Accounts {
     void: BTreeSet<Vec<u8>>,
     /// What each program was told to compare last, with which device that waits.
     compared: BTreeMap<Program, (DeviceName, ComparisonCode)>,
-    /// The codes by which each further device was vouched for, and those that it has shown.
-    vouched: BTreeSet<(DeviceName, ComparisonCode)>,
+    /// The codes by which each further device was vouched for, by which one, and those that it has shown.
+    vouched: BTreeMap<(DeviceName, ComparisonCode), DeviceName>,
     shown: BTreeSet<(DeviceName, ComparisonCode)>,
 }
 
@@ -58,6 +67,7 @@ impl Oracle for Accounts {
 
     fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         self.clocks.see(at_us, seen);
+        self.identities.see(seen)?;
         match seen {
             Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), ..) if identity.name != *who.name => {
                 Err(format!("{} was given the certificate of {}", who.name.user, identity.name.user))
@@ -73,7 +83,13 @@ impl Oracle for Accounts {
                 Ok(())
             }
             Seen::Wished(who, Command::Endorse) => {
-                self.vouched.extend(self.compared.remove(&who.program));
+                let compared = self.compared.remove(&who.program);
+                self.vouched.extend(compared.map(|compared| (compared, who.name.clone())));
+                Ok(())
+            }
+            Seen::Wished(who, Command::Arm(key)) => {
+                let owner = self.owner(who.program.device);
+                self.identities.arms(key.id(), owner, who.name);
                 Ok(())
             }
             Seen::Waits(who, EnrolNews::Compare(_, code)) => {
@@ -109,6 +125,18 @@ impl Oracle for Accounts {
 }
 
 impl Accounts {
+    /// The oracle of a run in which some people have two devices.
+    pub fn new(config: &SimConfig) -> Self {
+        let owners = (0..config.all_devices()).filter(|device| config.is_further(*device));
+        let owners = owners.filter_map(|device| Some((device, config.sibling(device)?))).collect();
+        Self { owners, ..Self::default() }
+    }
+
+    /// The person whose device this is, by the number of their first one.
+    fn owner(&self, device: usize) -> usize {
+        self.owners.get(&device).copied().unwrap_or(device)
+    }
+
     /// Whoever got their certificate after the first `kept` records has no account any more.
     fn restored(&mut self, kept: usize) {
         let kept = u64::try_from(kept).unwrap_or(u64::MAX);
@@ -140,7 +168,9 @@ impl Accounts {
             let same = before.device == device && before.key == key && before.token == token && before.leaf == leaf;
             return if same { Ok(()) } else { Err(format!("two certificates were given out for {user}")) };
         }
-        if let Some(other) = self.invites.insert(token, name.clone()) {
+        // A password admits all devices of its user.
+        let by_password = token == TokenHash::of_password(&name.user);
+        if let Some(other) = self.invites.insert(token, name.clone()).filter(|_| !by_password) {
             return Err(format!("one invite admitted both {} and {user}", other.user));
         }
         if let Some(other) = self.keys.insert(key, name.clone()) {
@@ -149,8 +179,13 @@ impl Accounts {
         if let Some(other) = self.leaves.insert(leaf.to_vec(), name.clone()) {
             return Err(format!("one certificate was given to both {} and {user}", other.user));
         }
-        let is_vouched_for = self.vouched.intersection(&self.shown).any(|(device, _)| *device == name);
-        if self.users.insert(user.clone(), name.clone()).is_some() && !is_vouched_for {
+        let by = self
+            .vouched
+            .iter()
+            .find(|((device, code), _)| *device == name && self.shown.contains(&(name.clone(), *code)));
+        let by = by.map(|(_, by)| by.clone());
+        let is_first = self.users.insert(user.clone(), name.clone()).is_none();
+        if !self.identities.joins(&name, key, self.owner(device), by.as_ref())? && !is_first {
             return Err(format!("{user} has a second device, and nobody endorsed it"));
         }
         self.members.insert(name, Member { device, key, token, leaf: leaf.to_vec() });

@@ -1,23 +1,30 @@
 //! What somebody was told stays so, whatever crashes: whoever got a certificate has it for ever, with their account and
 //! the invite that it cost; an invite that the operator was given is known; whom others were shown exists; the journal
-//! never ends before a place that a device was told of; and a device keeps the key that it asked with.
+//! never ends before a place that a device was told of; a device that its owner was told is taken back stays so, and one that
+//! was turned away for it; a recovery code that counts is known, and so is a password; a device keeps the key that it asked with.
 //!
 //! Agreement compares the relay with itself, place by place. This oracle knows only what people, devices and the
 //! operator were told, so it also misses what the relay never wrote down. A restored server is another incarnation,
 //! and what was told before it was no promise of that one.
 
+mod passwords;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use countersign_core::device::approve::Approval;
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Asked, Event};
+use countersign_core::device::{Asked, Command, Event};
+use countersign_core::fault::CloseReason;
 use countersign_core::id::{DeviceName, Fingerprint, KeyId, Position, UserName};
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::State;
 use countersign_core::operator::Answer;
 use countersign_core::time::Wall;
+use countersign_core::wire::Code;
 
 use super::Oracle;
-use crate::story::Seen;
+use crate::story::{Program, Seen, Who};
+use passwords::Passwords;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -48,6 +55,13 @@ struct Told {
     people: BTreeSet<UserName>,
     /// The renewed certificates that somebody was told to keep.
     renewed: BTreeMap<Fingerprint, DeviceName>,
+    /// The devices that somebody was told are taken back.
+    withdrawn: BTreeSet<DeviceName>,
+    /// The recovery keys that somebody was told count.
+    armed: BTreeSet<(UserName, KeyId)>,
+    /// The recovery key that each program has asked to have count.
+    arming: BTreeMap<Program, KeyId>,
+    passwords: Passwords,
     /// The furthest place of the journal that a device was told of.
     place: u64,
 }
@@ -67,7 +81,10 @@ impl Oracle for Durability {
         "durability"
     }
 
-    fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+    fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
+        if !self.lied_to {
+            self.told.passwords.see(at_us, seen);
+        }
         match seen {
             Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), key, token) => {
                 let leaf = identity.credentials.leaf.to_vec();
@@ -85,9 +102,13 @@ impl Oracle for Durability {
                     None => Ok(()),
                 }
             }
+            Seen::Wished(who, Command::Arm(key)) => {
+                self.told.arming.insert(who.program, key.id());
+                Ok(())
+            }
             Seen::Told(..) if self.lied_to => Ok(()),
-            Seen::Told(_, event) => {
-                self.told.hear(event);
+            Seen::Told(who, event) => {
+                self.told.hear(who, event);
                 Ok(())
             }
             // The device that had the key is of no use any more.
@@ -120,8 +141,16 @@ impl Durability {
 }
 
 impl Told {
-    fn hear(&mut self, event: &Event) {
+    fn hear(&mut self, who: &Who<'_>, event: &Event) {
         match event {
+            Event::Asked(Asked::Approval(Approval::Withdrawn(device, _))) => {
+                self.withdrawn.insert(DeviceName { user: who.name.user.clone(), device: device.clone() });
+            }
+            Event::Asked(Asked::Approval(Approval::Armed)) => {
+                let key = self.arming.get(&who.program).copied();
+                self.armed.extend(key.map(|key| (who.name.user.clone(), key)));
+            }
+            Event::GivenUp(CloseReason::Theirs(Code::REVOKED)) => drop(self.withdrawn.insert(who.name.clone())),
             Event::Online(welcome) => self.place = self.place.max(welcome.position.n),
             Event::Here(devices) => self.people.extend(devices.iter().map(|device| device.user.clone())),
             Event::Presence(device, true) => drop(self.people.insert(device.user.clone())),
@@ -134,6 +163,16 @@ impl Told {
 
     /// Whether the journal came to a state that holds all that somebody was told.
     fn is_in(&mut self, state: &State) -> Result<(), String> {
+        if let Some(name) = self.withdrawn.iter().find(|name| state.revoked(name).is_none()) {
+            return Err(format!("{name} was taken back, and by the journal it was not"));
+        }
+        let has = |user: &UserName, key: KeyId| {
+            state.users().get(user).is_some_and(|known| known.recoveries.of(key).is_some())
+        };
+        if let Some((user, _)) = self.armed.iter().find(|(user, key)| !has(user, *key)) {
+            return Err(format!("{user} was told that their recovery code counts, and the journal has none such"));
+        }
+        self.passwords.are_in(state)?;
         let n = state.position().n;
         if n < self.place {
             return Err(format!("a device was told of record {}, and the journal ends with record {n}", self.place));
@@ -144,7 +183,9 @@ impl Told {
                 return Err(format!("the account of {} has another key than its certificate", name.user));
             }
             // The first certificate stays what it is, whatever came after it.
-            let first = state.invite(member.token).and_then(|invite| invite.used);
+            let by_password = member.token == TokenHash::of_password(&name.user);
+            let used = state.invite(member.token).and_then(|invite| invite.used);
+            let first = if by_password { Some(known.origin) } else { used };
             let first = first.and_then(|serial| state.progress(serial)).filter(|first| first.grant.name == *name);
             let first = first.ok_or_else(|| format!("the invite of {} is not used up by it", name.user))?;
             let issued = first.issued;
@@ -186,6 +227,10 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::pki::SecretKey;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
     use super::*;
     use crate::oracles::tests::{Stage, name, welcome};
 
@@ -212,6 +257,18 @@ mod tests {
             stage.told(0, event).show(&mut oracle).expect("telling is free");
             assert!(oracle.replayed(&empty).is_err());
         }
+        let withdrawn = Event::Asked(Asked::Approval(Approval::Withdrawn(name("alice").device, 1)));
+        for event in [withdrawn, Event::GivenUp(CloseReason::Theirs(Code::REVOKED))] {
+            let mut oracle = Durability::default();
+            stage.told(0, event).show(&mut oracle).expect("telling is free");
+            assert!(oracle.replayed(&empty).is_err_and(|words| words.contains("alice/laptop was taken back")));
+        }
+        let key = SecretKey::draw(&mut ChaCha20Rng::seed_from_u64(1)).spki();
+        let mut oracle = Durability::default();
+        stage.wished(0, Command::Arm(key)).show(&mut oracle).expect("wishing is free");
+        assert_eq!(oracle.replayed(&empty), Ok(()));
+        stage.told(0, Event::Asked(Asked::Approval(Approval::Armed))).show(&mut oracle).expect("telling is free");
+        assert!(oracle.replayed(&empty).is_err_and(|words| words.contains("recovery code counts")));
         let mut oracle = Durability::default();
         stage.told(0, Event::Presence(name("bob"), false)).show(&mut oracle).expect("telling is free");
         assert_eq!(oracle.replayed(&empty), Ok(()));

@@ -241,7 +241,8 @@ impl Progress {
                 }
             }
             // Both called at once, and it came up on another device of theirs.
-            CallEvent::Ended(CallEnd::Refused(Code::ELSEWHERE)) => {
+            // Both called, and theirs has come up with another device of this person: for all others they are busy then.
+            CallEvent::Ended(CallEnd::Refused(Code::ELSEWHERE | Code::IN_A_CALL)) => {
                 let Some(known) = self.calls.remove(&call) else { return };
                 self.elsewhere.insert((known.holder, known.whom));
                 if let Some(device) = self.devices.get_mut(&call.0.device) {
@@ -341,6 +342,21 @@ mod tests {
         assert!(roll_call(false, true, ROLL_CALL_LINES).is_err());
         assert!(roll_call(true, false, 0).is_err());
         assert!(roll_call(true, true, ROLL_CALL_LINES - 1).is_err());
+    }
+
+    #[test]
+    fn who_is_busy_with_another_device_of_the_caller_has_to_speak_with_that_one() {
+        let (stage, mut oracle) = (Stage::of(&["alice", "alice/tablet", "bob"]), Progress::new(3, false));
+        for (device, user) in [(0, "alice"), (1, "alice/tablet"), (2, "bob")] {
+            stage.told(device, Event::Online(welcome(user))).show(&mut oracle).expect("they are online");
+        }
+        oracle.see(0, &Seen::Phase(Phase::RollCall)).expect("all are");
+        let call = Command::Call(CallId(1), name("bob").user, std::time::Duration::ZERO);
+        stage.wished(0, call).show(&mut oracle).expect("wishing is free");
+        let busy = CallEvent::Ended(CallEnd::Refused(Code::IN_A_CALL));
+        stage.told(0, Event::Call(CallId(1), busy)).show(&mut oracle).expect("he may be");
+        let end = Seen::Phase(Phase::Shutdown);
+        assert!(oracle.see(1, &end).is_err_and(|words| words.contains("on another device")));
     }
 
     #[test]

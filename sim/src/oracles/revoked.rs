@@ -1,13 +1,14 @@
-//! Every revoked device is out everywhere within the bound: the relay ends its connections within a second and admits it no
-//! more; and whoever goes by lists that are younger neither meets it nor hears it.
+//! Every revoked device is out everywhere within the bound, whether the operator has taken it back or its owner: the relay ends
+//! its connections within a second and admits it no more; and whoever goes by lists that are younger neither meets it nor hears it.
 //!
 //! When a person's device has heard the lists is theirs to say (`Listed`); one that the network keeps away from the relay
 //! may go on for so long, and in the calm, when nothing does, nobody is left who does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::Event;
+use countersign_core::device::approve::Approval;
 use countersign_core::device::calls::CallEvent;
+use countersign_core::device::{Asked, Event};
 use countersign_core::effect::Note;
 use countersign_core::id::{CallId, ConnId, DeviceName};
 use countersign_core::journal::State;
@@ -69,6 +70,11 @@ impl Oracle for Revoked {
                 }
             }
             Seen::Crashed(..) => self.conns.clear(),
+            // Whoever has taken back a device of their own and is told that it is done relies on it, whatever the log says.
+            Seen::Told(who, Event::Asked(Asked::Approval(Approval::Withdrawn(device, _)))) => {
+                let name = DeviceName { user: who.name.user.clone(), device: device.clone() };
+                self.since.entry(name).or_insert(at_us);
+            }
             // An older journal has forgotten what was revoked, and who is.
             Seen::Restored(..) => self.since.clear(),
             Seen::Told(who, Event::Listed(_)) => drop(self.listed.insert(who.program, at_us)),
@@ -170,6 +176,15 @@ mod tests {
         oracle.see(BOUND_US + 2, &Seen::Rotten).expect("it has gone");
         let again = Note::Admitted(ConnId(2), name("bob"));
         assert!(oracle.see(3, &Seen::Noted(&again)).is_err_and(|words| words.contains("is admitted")));
+    }
+
+    #[test]
+    fn what_its_owner_is_told_is_taken_back_has_to_go_whatever_the_log_says() {
+        let (stage, mut oracle) = (Stage::of(&["bob/tablet"]), Revoked::default());
+        oracle.see(0, &Seen::Noted(&Note::Admitted(ConnId(1), name("bob")))).expect("he may come");
+        let told = Event::Asked(Asked::Approval(Approval::Withdrawn(name("bob").device, 1)));
+        stage.told(0, told).show_at(1, &mut oracle).expect("it may be taken back");
+        assert!(oracle.see(BOUND_US + 2, &Seen::Rotten).is_err_and(|words| words.contains("is connected")));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What is secret is nowhere that somebody else could read it: not on a wire, not in what the relay reads inside of its
 //! TLS connections, not in its journal, its log, its answers, or anything else that its process holds.
 //!
-//! Lines are known by the mark in them, keys and tokens by their bytes. Whoever may know a token is told it in TLS, so
-//! of all that the relay reads it is no secret there.
+//! Lines are known by the mark in them, keys, tokens, passwords and recovery codes by their bytes and their text. Whoever may know
+//! a token or a password is told it in TLS, so of all that the relay reads it is no secret there; a recovery code nobody is told.
 
 mod needles;
 
@@ -20,6 +20,9 @@ use needles::{LONGEST_BYTES, Needles};
 const MARK_BYTES: usize = 16;
 /// What a token is called where it is shown.
 const TOKEN: &str = "an invite's token";
+
+/// And a password, which the server reads in TLS, too, and keeps nothing of but what Argon2 makes of it.
+const PASSWORD: &str = "a password";
 
 /// See the module.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl Oracle for Secrecy {
                 self.tails.remove(&(*conn, *side));
                 Ok(())
             }
-            Seen::Unsealed(bytes) => match self.needles.find(bytes, |what| what != TOKEN) {
+            Seen::Unsealed(bytes) => match self.needles.find(bytes, |what| ![TOKEN, PASSWORD].contains(&what)) {
                 Some(found) => Err(self.words(found, bytes, "in what the relay reads of a connection")),
                 None => Ok(()),
             },
@@ -96,7 +99,7 @@ impl Oracle for Secrecy {
 
 impl Secrecy {
     fn keep(&mut self, what: &'static str, secret: &[u8]) {
-        if what == TOKEN {
+        if [TOKEN, PASSWORD].contains(&what) {
             self.needles.add(what, secret);
         } else {
             // PKCS#8 ends with the secret's 32 bytes; each half of them is one too many to be known.

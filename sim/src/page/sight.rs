@@ -3,7 +3,7 @@
 /// The kinds of event that each oracle looks at, by their names in the hash.
 #[rustfmt::skip]
 const SIGHT: &[(&str, &[&str])] = &[
-    ("accounts", &["durable", "enrol-ended", "restored", "stored", "told", "waits", "wished"]),
+    ("accounts", &["anew", "durable", "enrol-ended", "restored", "stored", "told", "waits", "wished"]),
     ("agreement", &["folded", "noted", "replayed", "restored", "resumed", "snapshot"]),
     ("blame", &["connected", "delivered", "enrol-ended", "killed", "knocked", "met", "network", "noted", "opened", "restored", "slipped", "told", "wished"]),
     ("bounds", &["appending", "crashed", "dialled-peer", "dropped", "durable", "listens", "met", "noted", "opened", "replayed", "room-broken", "told", "wished", "written"]),
@@ -12,7 +12,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("copies", &["connected", "crashed", "noted", "plot", "told"]),
     ("delivery", &["killed", "said", "told", "wished"]),
     ("door", &["crashed", "infiltrated", "knocked", "noted", "opened", "plot", "replayed", "started", "written"]),
-    ("durability", &["anew", "answered", "asked-by", "enrol-ended", "on-disk", "replayed", "told"]),
+    ("durability", &["anew", "answered", "asked-by", "enrol-ended", "on-disk", "replayed", "signs-up", "told", "wished"]),
     ("impostor", &["grown", "killed", "said", "told", "wished"]),
     ("presence", &["infiltrated", "killed", "phase", "told"]),
     ("progress", &["hosted", "killed", "not-started", "noted", "phase", "plot", "replayed", "restored", "shut-down", "told", "wished"]),
@@ -22,7 +22,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("slow", &["crashed", "delivered", "noted"]),
     ("spin", &["dialled", "woken"]),
     ("split", &["anew", "enrol-ended", "killed", "phase", "plot", "started", "told"]),
-    ("unasked", &["anew", "betrayed", "killed", "noted", "phase", "replayed", "started", "told"]),
+    ("unasked", &["anew", "betrayed", "durable", "enrol-ended", "killed", "noted", "phase", "started", "told", "wished"]),
     ("unendorsed", &["anew", "grown", "told"]),
 ];
 

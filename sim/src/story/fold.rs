@@ -383,6 +383,26 @@ impl<'a> Fields<'a> {
                 self.program(who.program);
                 "anew"
             }
+            // The password itself is shown as a secret.
+            Seen::SignsUp(who, _) => {
+                self.program(who.program);
+                "signs-up"
+            }
+            Seen::Lost(who, code_too) => {
+                self.program(who.program);
+                self.value(code_too);
+                "lost"
+            }
+            Seen::AskedBack(who, keep) => {
+                self.program(who.program);
+                self.value(keep);
+                "asked-back"
+            }
+            Seen::CameBack(who, back) => {
+                self.program(who.program);
+                self.value(back);
+                "came-back"
+            }
             Seen::Stored(who, item, stored, key) => {
                 self.program(who.program);
                 self.value(&(item, stored));

@@ -160,6 +160,10 @@ impl Tally {
             Seen::Away(true) => self.add("time", "absences of everybody"),
             Seen::NotStarted(_, refusal) => self.add("device", format!("did not start, own certificate {refusal:?}")),
             Seen::Anew(_) => self.add("device", "begun anew"),
+            Seen::SignsUp(..) => self.add("device", "enrolments by a password"),
+            Seen::Lost(_, code_too) => self.add("device", if *code_too { "lost, and the code" } else { "lost" }),
+            Seen::AskedBack(..) => self.add("device", "asked to be let in again"),
+            Seen::CameBack(_, back) => self.add("device", back.to_string()),
             Seen::Stored(_, item, stored, _) => self.add("device disk", format!("{item:?} {stored:?}")),
             Seen::Restored(..) => self.add("journal", "restored from a backup"),
             Seen::Knocked(conn, guise) => {

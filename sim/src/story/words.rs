@@ -160,6 +160,10 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Away(_)
         | Seen::NotStarted(..)
         | Seen::Anew(_)
+        | Seen::SignsUp(..)
+        | Seen::Lost(..)
+        | Seen::AskedBack(..)
+        | Seen::CameBack(..)
         | Seen::Stored(..)
         | Seen::Restored(..) => return machines(seen),
         Seen::Knocked(conn, guise) => knocked(*conn, *guise),
@@ -225,6 +229,15 @@ fn machines(seen: &Seen<'_>) -> Option<(String, String)> {
         Seen::Away(false) => ("run".to_owned(), "everybody is back".to_owned()),
         Seen::NotStarted(who, refusal) => (name(who), format!("can't start: {refusal}")),
         Seen::Anew(who) => (name(who), "begins anew, without key and certificate".to_owned()),
+        Seen::SignsUp(who, _) => (name(who), "signs up by a password".to_owned()),
+        Seen::Lost(who, code_too) => {
+            (name(who), format!("loses the device{}", if *code_too { ", and the recovery code" } else { "" }))
+        }
+        Seen::AskedBack(who, keep) => {
+            let what = if *keep { ", beside the devices from before" } else { "" };
+            (name(who), format!("asks the operator to be let in again{what}"))
+        }
+        Seen::CameBack(who, back) => (name(who), format!("has {back}")),
         Seen::Stored(who, item, stored, _) => {
             let what = match item {
                 Item::Key => "the key",

@@ -12,6 +12,76 @@ pub struct Arranged {
 
 /// All of them.
 pub fn arranged() -> Vec<Arranged> {
+    [others(), of_their_own()].into_iter().flatten().collect()
+}
+
+/// Those in which people do something about their own devices.
+fn of_their_own() -> Vec<Arranged> {
+    vec![
+        Arranged {
+            what: "people make recovery codes without end, lose every device, and the codes, too, and come back",
+            config: SimConfig {
+                devices: 4,
+                further: 2,
+                storm_s: 300,
+                pace_ms: 1_500,
+                call_weight: 40,
+                accept_percent: 80,
+                decline_percent: 10,
+                recovery_percent: 100,
+                code_mean_ms: 1_500,
+                lose_mean_ms: 20_000,
+                lose_code_percent: 30,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
+        Arranged {
+            what: "people sign up by passwords, mistype them, and set others, where nothing else admits",
+            config: SimConfig {
+                devices: 4,
+                further: 2,
+                storm_s: 200,
+                pace_ms: 1_500,
+                sign_up: 1,
+                password_percent: 50,
+                password_mean_ms: 3_000,
+                slip_percent: 40,
+                rival_percent: 50,
+                revoke_mean_ms: 20_000,
+                recovery_percent: 50,
+                lose_mean_ms: 25_000,
+                lose_code_percent: 50,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
+        Arranged {
+            what: "people try passwords where invites alone admit",
+            config: SimConfig {
+                devices: 3,
+                storm_s: 60,
+                password_percent: 100,
+                password_mean_ms: 5_000,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
+        Arranged {
+            what: "people with two devices take the one or the other back themselves",
+            config: SimConfig {
+                devices: 3,
+                further: 3,
+                storm_s: 300,
+                pace_ms: 1_500,
+                call_weight: 40,
+                accept_percent: 80,
+                decline_percent: 10,
+                withdraw_mean_ms: 4_000,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
+    ]
+}
+
+fn others() -> Vec<Arranged> {
     vec![
         Arranged {
             what: "strangers crowd at the ports of devices that nobody of the realm dials",
@@ -99,10 +169,30 @@ pub fn arranged() -> Vec<Arranged> {
                 ..SimConfig::draw(1).without_faults()
             },
         },
+        far_off_clocks(),
         damaged("the hello of an enrolment is damaged", Flip { conn: 1, to_relay: true, offset: 100 }),
         damaged("a newcomer's part of the handshake is damaged", Flip { conn: 1, to_relay: true, offset: 600 }),
         damaged("the relay's part of a handshake is damaged", Flip { conn: 4, to_relay: false, offset: 1_200 }),
     ]
+}
+
+/// A run whose clocks go wrong often.
+fn far_off_clocks() -> Arranged {
+    Arranged {
+        what: "clocks are far off in a realm whose devices hear of revocation lists meanwhile",
+        config: SimConfig {
+            wrong_clock_percent: 70,
+            clock_step_mean_ms: 3_000,
+            sign_up: 0,
+            password_percent: 0,
+            password_mean_ms: 0,
+            withdraw_mean_ms: 0,
+            recovery_percent: 0,
+            code_mean_ms: 0,
+            lose_mean_ms: 0,
+            ..SimConfig::draw(6)
+        },
+    }
 }
 
 /// Two people, and one byte is damaged.

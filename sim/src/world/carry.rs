@@ -4,6 +4,7 @@ use countersign_core::device;
 use countersign_core::device::calls::Calls;
 use countersign_core::effect::Note;
 use countersign_core::id::ConnId;
+use countersign_core::operator::{Answer, OperatorRefusal};
 use countersign_core::server::{Input, Output};
 
 use super::World;
@@ -36,8 +37,7 @@ impl World {
                     self.later(after_us, Event::Loaded(self.relay_life, load, n));
                 }
                 Output::Snapshot(snapshot, n, bytes) => self.write_snapshot(snapshot, n, bytes),
-                // At once: how long it takes decides nothing, since nobody is asked meanwhile who could know.
-                Output::Stretch(id, stretch) => self.tell_relay(Input::Stretched(id, stretch.run().as_ref())),
+                Output::Stretch(id, stretch) => self.stretch(id, &stretch),
                 Output::Write(conn) => self.write(conn, Side::Listener),
                 Output::Pause(conn) => self.pause(conn),
                 Output::Resume(conn) => self.resume(conn),
@@ -64,8 +64,11 @@ impl World {
         }
     }
 
-    fn answer(&mut self, person: usize, answer: &countersign_core::operator::Answer) {
+    fn answer(&mut self, person: usize, answer: &Answer) {
         let Some(link) = Operator::link(answer, self.relay.realm(), self.relay.root()) else {
+            if matches!(answer, Answer::Refused(OperatorRefusal::InvitesOff)) {
+                return self.person(person).hears_of_passwords();
+            }
             self.later(100_000, Event::InviteRefused(person));
             return;
         };

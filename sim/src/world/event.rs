@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use countersign_core::id::{AppendId, CallId, ConnId, LoadId};
+use countersign_core::id::{AppendId, CallId, ConnId, LoadId, StretchId};
 use countersign_core::invite::InviteLink;
+use countersign_core::password::Stretched;
 
+use super::own::Deed;
 use super::villains::Doing;
 use crate::actors::Prompt;
 use crate::node::Node;
@@ -47,6 +49,8 @@ pub enum Event {
     Snapshotted(u64),
     /// The relay's process gets a record that it asked for.
     Loaded(u64, LoadId, u64),
+    /// A password has been stretched beside the relay's process.
+    Stretched(u64, StretchId, Option<Stretched>),
     /// A device's shell says which addresses there are, for a call.
     Found(Program, CallId),
     /// A device's shell makes a listener on these addresses, for a call.
@@ -100,6 +104,8 @@ pub enum Event {
     Restore,
     /// The operator takes a device back.
     Revoke,
+    /// Somebody has something on their mind about their own devices.
+    Own(Deed),
     /// A villain gets round to something.
     Villain(Doing),
 }

@@ -13,9 +13,9 @@ use super::World;
 use super::event::Event;
 use super::streets::Host;
 use crate::actors::person::Person;
-use crate::actors::{Act, Prompt};
+use crate::actors::{Act, Prompt, Way};
 use crate::node::Node;
-use crate::node::device::Socket;
+use crate::node::device::{By, Socket, Wish};
 use crate::rng::Draw;
 use crate::story::plots::Plot;
 use crate::story::{Crash, Phase, Program, Seen, Side, Who};
@@ -27,14 +27,14 @@ impl World {
 
     pub(super) fn prompt(&mut self, person: usize, prompt: Prompt) {
         let now_us = self.now_us;
-        self.look_at_other(person);
+        self.look_at_own(person);
         let acts = self.person(person).prompt(prompt, now_us);
         self.act(person, acts);
     }
 
     pub(super) fn handed(&mut self, person: usize, link: InviteLink) {
         let now_us = self.now_us;
-        self.look_at_other(person);
+        self.look_at_own(person);
         let acts = self.person(person).handed(link, now_us);
         self.act(person, acts);
     }
@@ -54,11 +54,18 @@ impl World {
                     let after_us = self.faults.between(1_000, 500_000);
                     self.later(after_us, Event::AskOperator(person));
                 }
-                Act::Enrol(..) if self.has_joined(person) => {}
-                Act::Enrol(link, name, waits) => {
-                    self.start(person, true, |node| node.prepare(*link, name, waits));
+                Act::Enrol(..) | Act::SignUp(..) if self.has_joined(person) => {}
+                Act::Enrol(invite, name, way) => {
+                    let (waits, recovery) = (way == Way::Waits, self.recovery_key(person, &way));
+                    self.start(person, true, |node| {
+                        node.prepare(Wish { by: By::Invite(*invite), name, waits, recovery });
+                    });
                     self.write_key(person);
                 }
+                Act::SignUp(name, way, place, mistyped) => self.sign_up(person, name, &way, (place, mistyped)),
+                Act::SetPassword => self.set_password(person),
+                Act::AskBack(keep) => self.ask_back(person, keep),
+                Act::MakeCode => self.make_code(person),
                 Act::Start if self.is_disbelieved(person) || self.is_held_back(person) => {}
                 Act::Anew => self.begin_anew(person),
                 Act::LookAt(device, code) => self.look_at_codes(person, device, code),
@@ -84,7 +91,12 @@ impl World {
         }
     }
 
-    fn start(&mut self, person: usize, enrolling: bool, start: impl FnOnce(&mut crate::node::device::DeviceNode)) {
+    pub(super) fn start(
+        &mut self,
+        person: usize,
+        enrolling: bool,
+        start: impl FnOnce(&mut crate::node::device::DeviceNode),
+    ) {
         let Some(node) = self.devices.get_mut(person).filter(|node| !node.is_on()) else { return };
         node.read_kept(self.now_us);
         self.saboteur.starts(person, &mut node.store);
@@ -124,7 +136,7 @@ impl World {
         self.person(person).stopped();
     }
 
-    fn wish(&mut self, person: usize, command: Command) {
+    pub(super) fn wish(&mut self, person: usize, command: Command) {
         let now_us = self.now_us;
         let name = self.person(person).name().clone();
         let Some(node) = self.devices.get_mut(person).filter(|node| node.is_on() && !node.is_enrolling()) else {
@@ -133,6 +145,7 @@ impl World {
         let program = node.program();
         let who = Who { program, name: &name };
         self.watch.see(now_us, &Seen::Wished(who, &command));
+        self.saboteur.wished(program, &command);
         if let Command::Say(call, text) = command {
             return self.say(program, call, &text);
         }
@@ -226,6 +239,9 @@ impl World {
                 && self.saboteur.lets_keep_met()
             {
                 node.keep_met(user, *met);
+            }
+            if let Told::Asked(asked) = &event {
+                self.hear_of_password(device, asked);
             }
             let now_us = self.now_us;
             let acts = self.person(device).told(&event, now_us);

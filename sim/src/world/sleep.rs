@@ -218,6 +218,7 @@ fn waits(event: &Event) -> bool {
             | Event::BackUp
             | Event::Restore
             | Event::Revoke
+            | Event::Own(_)
             // A month of a villain who comes every few seconds would be millions of events, and as many looks.
             | Event::Villain(_)
             | Event::Gust(_)

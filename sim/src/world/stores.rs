@@ -91,7 +91,12 @@ impl World {
                 self.mark(Node::Device(device));
             }
             Item::Identity => {
+                let program = node.program();
                 if let Some(result @ EnrolResult::Enrolled(_)) = node.enrol_result() {
+                    if let Some(back) = self.person(device).comes_back_by() {
+                        let name = self.person(device).name().clone();
+                        self.see(&Seen::CameBack(Who { program, name: &name }, back));
+                    }
                     let mut acts = self.person(device).enrol_ended(&result, now_us);
                     self.stop(device, false);
                     acts.push(Act::Start);

@@ -22,8 +22,6 @@ pub(super) struct Kin {
     further: bool,
     /// Whether the other one has joined.
     other_is_in: bool,
-    /// How often this one has got another label.
-    relabelled: u64,
     /// Until when they wait for the other one to approve this one.
     patience_us: Option<u64>,
     /// What this one shows while it waits.
@@ -48,7 +46,6 @@ impl Kin {
             rng: streams.stream(&format!("person/{number}/kin")),
             further: config.is_further(number),
             other_is_in: false,
-            relabelled: 0,
             patience_us: None,
             code: None,
             comparing_us: 0,
@@ -63,6 +60,11 @@ impl Kin {
     /// Whether this one comes to a user who is there, by the other one.
     pub(super) fn comes_second(&self) -> bool {
         self.other_is_in
+    }
+
+    /// Whether it is the one that comes later.
+    pub(super) fn is_further(&self) -> bool {
+        self.further
     }
 
     /// Whether it waits to be approved.
@@ -135,11 +137,11 @@ impl Person {
             }
             // Somebody is between the two.
             Approval::Uncommitted(device) => vec![Act::Wish(Command::Dismiss(device.clone()))],
-            Approval::Endorsed(_) | Approval::Dismissed(_) | Approval::Armed => {
+            Approval::Endorsed(_) | Approval::Dismissed(_) => {
                 kin.comparing_us = 0;
                 Vec::new()
             }
-            Approval::Withdrawn(..) | Approval::Acted(..) | Approval::Recovery(_) => Vec::new(),
+            Approval::Armed | Approval::Withdrawn(..) | Approval::Acted(..) | Approval::Recovery(_) => Vec::new(),
         }
     }
 
@@ -169,14 +171,5 @@ impl Person {
         let looks = kin.rng.chance(1, if calm { 4 } else { 12 });
         let free = online && !kin.other_is_in && now_us >= kin.comparing_us;
         (looks && free).then_some(Act::Wish(Command::Devices))
-    }
-
-    /// Another name for the device: the account has had one of this name.
-    pub(super) fn relabel(&mut self) {
-        let Some(kin) = &mut self.kin else { return };
-        kin.relabelled += 1;
-        let kind = self.name.device.as_str().split('-').next().unwrap_or("device");
-        self.name.device =
-            DeviceLabel::parse(&format!("{kind}-{}", kin.relabelled)).expect("a short label with a number");
     }
 }

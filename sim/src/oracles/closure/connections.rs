@@ -28,6 +28,8 @@ pub(super) struct Connections {
     conns: BTreeMap<ConnId, Conn>,
     /// The connection of each program that has one.
     current: BTreeMap<Program, ConnId>,
+    /// Programs that come back by the enrolment channel, where nothing is said on leaving: there is nothing to lose.
+    returning: BTreeSet<Program>,
     /// By when both sides of a connection must have their reasons.
     due: BTreeSet<(u64, ConnId)>,
 }
@@ -75,6 +77,11 @@ impl Connections {
     pub(super) fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         self.overdue(at_us)?;
         match seen {
+            Seen::Told(who, Event::Lapsed(_)) => drop(self.returning.insert(who.program)),
+            Seen::Told(who, Event::Online(_) | Event::ServerClock(_)) => drop(self.returning.remove(&who.program)),
+            _ => {}
+        }
+        match seen {
             Seen::Opened(conn, _) => self.opened(*conn),
             Seen::Knocked(conn, _) if !is_direct(*conn) => self.opened(*conn),
             Seen::Connected(conn, who) => {
@@ -110,7 +117,8 @@ impl Connections {
             }
             Seen::Told(who, Event::Done) => {
                 if let Some(conn) = self.device_knows(who.program, Knows::Over, at_us) {
-                    self.set(conn, at_us, |known| known.left = true);
+                    let left = !self.returning.contains(&who.program);
+                    self.set(conn, at_us, |known| known.left = left);
                     return self.goodbye_arrived(conn);
                 }
             }

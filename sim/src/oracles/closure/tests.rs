@@ -218,3 +218,15 @@ fn an_attempt_to_connect_comes_to_an_end() {
     assert!(oracle.see(2 * UNTOLD_US, &over).is_err());
     assert!(oracle.see(1, &Seen::Dialled(program)).is_err(), "twice at once");
 }
+
+#[test]
+fn who_leaves_while_they_come_back_by_the_enrolment_channel_says_nothing_there() {
+    for lapsed in [false, true] {
+        let (stage, mut oracle) = connected();
+        if lapsed {
+            stage.told(0, Event::Lapsed(None)).show(&mut oracle).expect("it may");
+        }
+        stage.told(0, Event::Done).show(&mut oracle).expect("leaving is free");
+        assert_eq!(oracle.see(3, &Seen::Noted(&closed())).is_ok(), lapsed);
+    }
+}
