@@ -224,6 +224,10 @@ impl Ca {
                 out.push(Effect::Answer(id, self.rotated()));
             }
             (Step::Setting(conn, ask), Outcome::PasswordSet(user)) => self.password_set((conn, ask), user, out),
+            // Its revocation was written down just before.
+            (Step::Setting(conn, ask), Outcome::Contradicts(JournalFault::NoDevice)) => {
+                refuse(Asker::Member(conn, ask), No::Code(Code::REVOKED), out);
+            }
             (step, outcome) => {
                 out.note(Note::Alarm(format!("the journal took a record of the CA's as {outcome:?}")));
                 let askers = match step {

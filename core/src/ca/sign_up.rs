@@ -218,6 +218,8 @@ impl Ca {
             Whose::Member(conn, ask, by) => {
                 let asker = Asker::Member(conn, ask);
                 match stretched {
+                    // Revoked while its password was stretched.
+                    Some(_) if turn.state.revoked(&by).is_some() => refuse(asker, No::Code(Code::REVOKED), turn.out),
                     Some(_) if self.appending.len() >= APPENDS_PENDING_MAX => refuse(asker, No::Busy, turn.out),
                     Some(stretched) => {
                         let password = Verifier::new(pending.salt, pending.cost, stretched);

@@ -242,9 +242,13 @@ impl Progress {
             }
             // Both called at once, and it came up on another device of theirs.
             // Both called, and theirs has come up with another device of this person: for all others they are busy then.
-            CallEvent::Ended(CallEnd::Refused(Code::ELSEWHERE | Code::IN_A_CALL)) => {
-                let Some(known) = self.calls.remove(&call) else { return };
-                self.elsewhere.insert((known.holder, known.whom));
+            CallEvent::Ended(CallEnd::Refused(code @ (Code::ELSEWHERE | Code::IN_A_CALL))) => {
+                match self.calls.remove(&call) {
+                    Some(known) => drop(self.elsewhere.insert((known.holder, known.whom))),
+                    // Somebody has called this person, who speaks with them on another device of theirs.
+                    None if *code == Code::ELSEWHERE => {}
+                    None => return,
+                }
                 if let Some(device) = self.devices.get_mut(&call.0.device) {
                     device.spoke = true;
                 }

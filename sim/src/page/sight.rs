@@ -8,7 +8,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("blame", &["connected", "delivered", "enrol-ended", "killed", "knocked", "met", "network", "noted", "opened", "restored", "slipped", "told", "wished"]),
     ("bounds", &["appending", "crashed", "dialled-peer", "dropped", "durable", "listens", "met", "noted", "opened", "replayed", "room-broken", "told", "wished", "written"]),
     ("certificates", &["durable", "enrol-ended", "grown", "replayed", "restored", "told"]),
-    ("closure", &["abandoned", "away", "awoke", "connected", "crashed", "cut", "cut-one-way", "delivered", "dialled", "dropped", "enrol-ended", "killed", "knocked", "listens", "met", "network", "noted", "opened", "phase", "reached", "slept", "stalled", "told", "unlistens", "unreachable", "wished"]),
+    ("closure", &["abandoned", "away", "awoke", "connected", "crashed", "cut", "cut-one-way", "delivered", "dialled", "dropped", "enrol-ended", "killed", "knocked", "listens", "met", "network", "noted", "opened", "phase", "reached", "slept", "stalled", "told", "unlistens", "unreachable", "waits", "wished"]),
     ("copies", &["connected", "crashed", "noted", "plot", "told"]),
     ("delivery", &["killed", "said", "told", "wished"]),
     ("door", &["crashed", "infiltrated", "knocked", "noted", "opened", "plot", "replayed", "started", "written"]),

@@ -309,3 +309,30 @@ fn what_can_not_be_stretched_and_whom_nobody_waits_for_any_more_change_nothing()
     town.settle();
     assert_eq!(town.journal.len(), before);
 }
+
+/// Found by seed 105 of the simulator: the relay raised an alarm.
+#[test]
+fn a_password_that_a_device_sets_while_it_is_revoked_is_not_set_and_no_alarm() {
+    for in_the_journal in [false, true] {
+        let mut town = town_by(SignUpBy::Both);
+        let identity = town.enrol("alice");
+        let name = identity.name.clone();
+        let alice = town.join(identity, true);
+        town.hold_stretches = true;
+        town.command(alice, Command::Password(password(RIGHT)));
+        let (id, stretch) = town.stretches.pop().unwrap();
+        // Before the password is stretched, or while the revocation is on its way to the disk.
+        town.hold = in_the_journal;
+        let reason = crate::tlog::ReasonCode::new(1).unwrap();
+        let revoke = crate::operator::Revoke { user: name.user.clone(), device: None, reason, force: true };
+        town.ask(&crate::operator::Command::Revoke(revoke));
+        town.serve(ServerInput::Stretched(id, stretch.run().as_ref()));
+        town.settle();
+        town.release();
+        town.settle();
+        assert!(town.server.state().revoked(&name).is_some());
+        assert!(town.server.state().password(&name.user).is_none());
+        assert!(!town.notes.iter().any(|note| matches!(note, crate::effect::Note::Alarm(_))), "{:?}", town.notes);
+        assert_eq!(town.replayed(), *town.server.state());
+    }
+}

@@ -6,7 +6,7 @@ use countersign_core::device::Event;
 use countersign_core::effect::Note;
 use countersign_core::fault::CloseReason;
 use countersign_core::id::ConnId;
-use countersign_core::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
+use countersign_core::limits::{HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX, WAITING_TIME_MAX};
 
 use crate::story::weather::Weather;
 use crate::story::{Phase, Program, Seen, is_direct};
@@ -17,6 +17,8 @@ pub(super) const TOLD_US: u64 = micros(LINGER_TIME_MAX.as_secs() + 7);
 pub(super) const UNTOLD_US: u64 = micros(
     SILENCE_TIME_MAX.as_secs() + PING_AFTER.as_secs() + HANDSHAKE_TIME_MAX.as_secs() + LINGER_TIME_MAX.as_secs(),
 );
+/// The same where the relay waits with a newcomer, for as long as anybody may wait.
+const WAITING_US: u64 = micros(WAITING_TIME_MAX.as_secs() + LINGER_TIME_MAX.as_secs());
 
 const fn micros(seconds: u64) -> u64 {
     seconds * 1_000_000
@@ -45,6 +47,8 @@ struct Conn {
     broke_off: bool,
     /// Whether the device's machine sleeps, and can know nothing.
     asleep: bool,
+    /// Whether it is a newcomer's who waits for another device of theirs: the relay asks for no sign of life there.
+    waits: bool,
     /// Since when it is over, as far as anybody can know, while somebody has no reason yet.
     since_us: Option<u64>,
 }
@@ -126,6 +130,11 @@ impl Connections {
             Seen::EnrolEnded(who, ..) | Seen::Told(who, Event::ServerClock(_)) => {
                 self.device_knows(who.program, Knows::Over, at_us);
             }
+            Seen::Waits(who, _) => {
+                if let Some(conn) = self.current.get(&who.program).copied() {
+                    self.set(conn, at_us, |known| known.waits = true);
+                }
+            }
             Seen::Killed(who) => drop(self.device_knows(who.program, Knows::Gone, at_us)),
             Seen::Slept(device) => self.sleeps(*device, true, at_us),
             Seen::Awoke(device, _) => self.sleeps(*device, false, at_us),
@@ -154,7 +163,7 @@ impl Connections {
     fn opened(&mut self, conn: ConnId) {
         let (relay, device) = (Knows::Open, Knows::Never);
         let (harm, asleep, since_us) = (Harm::None, false, None);
-        let new = Conn { relay, device, harm, left: false, broke_off: false, asleep, since_us };
+        let new = Conn { relay, device, harm, left: false, broke_off: false, asleep, waits: false, since_us };
         self.conns.insert(conn, new);
     }
 
@@ -272,6 +281,13 @@ impl Conn {
         if self.asleep && self.relay != Knows::Open {
             return None;
         }
-        Some(self.since_us? + if self.harm == Harm::Untold { UNTOLD_US } else { TOLD_US })
+        Some(
+            self.since_us?
+                + match self.harm {
+                    Harm::Untold if self.waits => WAITING_US,
+                    Harm::Untold => UNTOLD_US,
+                    Harm::None | Harm::Told => TOLD_US,
+                },
+        )
     }
 }
