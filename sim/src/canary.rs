@@ -125,8 +125,6 @@ saboteurs! {
     PasswordInLog "password-in-log" secrecy "The relay's log has a password in it.",
     ForgetWithdrawal "forgotten-withdrawal" durability "The disk has lost, after a crash, what was written since somebody last took back a device of theirs.",
     FalseWithdrawal "false-withdrawal" revoked "Whoever is refused to take back a device of theirs is told that it is done.",
-    SwallowWord "swallowed-word" unasked "Nobody is told that another device of theirs has taken one back.",
-    AlarmAtOwn "alarm-at-ones-own" unasked "What another device of theirs has taken back is an alarm to people.",
     FalseAlarm "false-alarm" unasked "Somebody is told of an act in their name that there was not.",
 }
 

@@ -269,11 +269,12 @@ fn what_people_do_with_their_own_devices_codes_and_passwords_is_watched() {
         ("password-on-wire", "a password can be read on the wire"),
         ("password-in-log", "a password can be read in the relay's log"),
         ("false-withdrawal", "was revoked"),
-        ("swallowed-word", "does not know that"),
-        ("alarm-at-ones-own", "of their own has asked for"),
     ] {
-        let objection = objection_in(name, with_losses);
-        assert!(objection.contains(words), "{name}: {objection}");
+        // A disk that forgets gives itself away in other ways, too: here it is this one that has to be seen.
+        let canary = Canary::named(name).unwrap_or_else(|| panic!("there is no saboteur {name}"));
+        let objections = (0..SEEDS).filter_map(|seed| canary.run(&with_losses(seed), Keep::default()).objection);
+        let mut heard = objections.map(|objection| objection.words);
+        assert!(heard.any(|objection| objection.contains(words)), "{name}");
     }
 }
 

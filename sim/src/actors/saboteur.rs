@@ -85,7 +85,6 @@ impl Saboteur {
         }
         let event = self.told_of_own(program, event);
         match (plan, event) {
-            (Sabotage::SwallowWord, Event::Unasked(unasked)) if !unasked.is_alarm => Vec::new(),
             (Sabotage::AlterLine, Event::Call(call, CallEvent::Line(n, text))) => {
                 vec![Event::Call(call, CallEvent::Line(n, format!("{text}!")))]
             }

@@ -44,10 +44,6 @@ impl Saboteur {
                 let done = device.map(|device| Asked::Approval(Approval::Withdrawn(device, 1)));
                 Event::Asked(done.unwrap_or(Asked::Refused(Code::LAST_DEVICE)))
             }
-            (Some(Sabotage::AlarmAtOwn), Event::Unasked(mut unasked)) => {
-                unasked.is_alarm = true;
-                Event::Unasked(unasked)
-            }
             (_, event) => event,
         }
     }
