@@ -73,7 +73,8 @@ fn with_revocations(seed: u64) -> SimConfig {
 fn with_losses(seed: u64) -> SimConfig {
     let honest =
         SimConfig { lie_percent: 0, liar_leaves: 0, secret_mean_ms: 0, restore_after_s: 0, away_h: 0, ..config(seed) };
-    let often = SimConfig { further: 2, storm_s: 60, call_weight: 60, withdraw_mean_ms: 3_000, ..honest };
+    let alone = SimConfig { invite_thief_mean_ms: 0, revoked_thief_mean_ms: 0, copy_mean_ms: 0, ..honest };
+    let often = SimConfig { further: 2, storm_s: 60, call_weight: 60, withdraw_mean_ms: 3_000, ..alone };
     let codes =
         SimConfig { recovery_percent: 100, code_mean_ms: 3_000, lose_mean_ms: 8_000, lose_code_percent: 50, ..often };
     SimConfig { sign_up: 2, password_percent: 50, password_mean_ms: 3_000, ..codes }
@@ -259,9 +260,8 @@ fn secrecy_objects_to_a_line_a_key_and_a_token_where_they_do_not_belong() {
 
 #[test]
 fn what_people_do_with_their_own_devices_codes_and_passwords_is_watched() {
-    for (name, words) in [
+    let watched = [
         ("stolen-code", "its person has not made"),
-        ("hidden-reissue", "another identity"),
         ("forgotten-code", "recovery code counts"),
         ("forgotten-password", "password is set"),
         ("forgotten-withdrawal", "by the journal it was not"),
@@ -269,13 +269,18 @@ fn what_people_do_with_their_own_devices_codes_and_passwords_is_watched() {
         ("password-on-wire", "a password can be read on the wire"),
         ("password-in-log", "a password can be read in the relay's log"),
         ("false-withdrawal", "was revoked"),
-    ] {
+    ];
+    let missed = watched.into_iter().filter(|(name, words)| {
         // A disk that forgets gives itself away in other ways, too: here it is this one that has to be seen.
         let canary = Canary::named(name).unwrap_or_else(|| panic!("there is no saboteur {name}"));
         let objections = (0..SEEDS).filter_map(|seed| canary.run(&with_losses(seed), Keep::default()).objection);
         let mut heard = objections.map(|objection| objection.words);
-        assert!(heard.any(|objection| objection.contains(words)), "{name}");
-    }
+        !heard.any(|objection| objection.contains(words))
+    });
+    assert_eq!(missed.map(|(name, _)| name).collect::<Vec<_>>(), [""; 0]);
+    // Who has met somebody, and calls them after they were let in again, is rare in a small world.
+    let reissue = Canary::named("hidden-reissue").expect("it is in the table");
+    assert_ne!(reissue.try_seeds(20), Verdict::Missed);
 }
 
 #[test]

@@ -47,8 +47,9 @@ struct Conn {
     broke_off: bool,
     /// Whether the device's machine sleeps, and can know nothing.
     asleep: bool,
-    /// Whether it is a newcomer's who waits for another device of theirs: the relay asks for no sign of life there.
-    waits: bool,
+    /// How long its ends have to find out what nobody tells them. The relay asks a newcomer who waits for another device of
+    /// theirs for no sign of life.
+    untold_us: u64,
     /// Since when it is over, as far as anybody can know, while somebody has no reason yet.
     since_us: Option<u64>,
 }
@@ -132,7 +133,7 @@ impl Connections {
             }
             Seen::Waits(who, _) => {
                 if let Some(conn) = self.current.get(&who.program).copied() {
-                    self.set(conn, at_us, |known| known.waits = true);
+                    self.set(conn, at_us, |known| known.untold_us = WAITING_US);
                 }
             }
             Seen::Killed(who) => drop(self.device_knows(who.program, Knows::Gone, at_us)),
@@ -163,7 +164,7 @@ impl Connections {
     fn opened(&mut self, conn: ConnId) {
         let (relay, device) = (Knows::Open, Knows::Never);
         let (harm, asleep, since_us) = (Harm::None, false, None);
-        let new = Conn { relay, device, harm, left: false, broke_off: false, asleep, waits: false, since_us };
+        let new = Conn { relay, device, harm, left: false, broke_off: false, asleep, untold_us: UNTOLD_US, since_us };
         self.conns.insert(conn, new);
     }
 
@@ -281,13 +282,6 @@ impl Conn {
         if self.asleep && self.relay != Knows::Open {
             return None;
         }
-        Some(
-            self.since_us?
-                + match self.harm {
-                    Harm::Untold if self.waits => WAITING_US,
-                    Harm::Untold => UNTOLD_US,
-                    Harm::None | Harm::Told => TOLD_US,
-                },
-        )
+        Some(self.since_us? + if self.harm == Harm::Untold { self.untold_us } else { TOLD_US })
     }
 }
