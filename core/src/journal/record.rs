@@ -226,27 +226,9 @@ impl Record {
 
     /// The rules that a record is written with.
     fn rules(&self) -> u8 {
-        match self {
-            // Rules 4 count the devices, and the certificates, of one person otherwise.
-            Self::CertificateEndorsed { .. } | Self::CertificateRenewed { .. } => 4,
-            Self::RealmFounded { .. }
-            | Self::InviteCreated { .. }
-            | Self::CertificateGranted(_)
-            | Self::CertificateIssued { .. }
-            | Self::IssuingCertified { .. }
-            | Self::RelayCertified { .. }
-            | Self::DeviceRevoked { .. }
-            | Self::CrlSigned { .. }
-            | Self::RecoveryArmed { .. }
-            | Self::CertificateRecovered { .. }
-            | Self::ReissueCreated { .. }
-            | Self::CertificateReissued(_)
-            | Self::SignedUp { .. }
-            | Self::SignedIn { .. }
-            | Self::PasswordSet { .. }
-            | Self::DeviceWithdrawn { .. }
-            | Self::Restored { .. } => self.oldest_rules(),
-        }
+        // Rules 4 count the devices, and the certificates, of one person otherwise.
+        let is_counted_anew = matches!(self, Self::CertificateEndorsed { .. } | Self::CertificateRenewed { .. });
+        if is_counted_anew { 4 } else { self.oldest_rules() }
     }
 
     /// The oldest rules that decide about a record of this kind.
