@@ -10,6 +10,7 @@ pub mod tally;
 pub mod weather;
 pub mod words;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use countersign_core::device::enrol::{EnrolNews, EnrolResult};
@@ -203,8 +204,9 @@ pub enum Seen<'a> {
     Folded(u64, Fingerprint),
     /// The relay's process is gone, and with it so many appends.
     Crashed(Crash, usize),
-    /// The journal on the disk was folded from its beginning: by the relay as it starts, and at the end of the run.
-    Replayed(&'a State, &'a [Fingerprint]),
+    /// The journal on the disk was folded from its beginning, by the relay as it starts and at the end of the run: the state,
+    /// and its digests at its end and at each place that no replay came to before.
+    Replayed(&'a State, &'a BTreeMap<u64, Fingerprint>),
     /// A snapshot of the relay's state has become durable, kept for this place of the journal.
     Snapshot(u64, &'a [u8]),
     /// A snapshot on the relay's disk has gone bad.

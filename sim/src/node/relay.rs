@@ -1,11 +1,13 @@
 //! Decides what of the server survives its process: the realm's keys and the journal; everything else begins anew.
 
+use std::collections::BTreeMap;
+
 use countersign_core::id::{ConnId, Fingerprint, Position, Realm};
 use countersign_core::journal::snapshot::newest;
 use countersign_core::journal::{Record, SnapshotRefusal, State};
 use countersign_core::password::Cost;
 use countersign_core::pki::{Authority, Founded, SecretKey, found_realm};
-use countersign_core::server::{Input, Output, Server, Settings, replay};
+use countersign_core::server::{Input, Output, Server, Settings};
 use countersign_core::tlog::NoteName;
 
 use super::{Chance, Clocks, Deadline, Why, tls_env};
@@ -43,6 +45,8 @@ pub struct RelayNode {
     pub snapshot_every: u64,
     /// The journal.
     pub disk: Disk,
+    /// The last record of the newest replay.
+    replayed: u64,
 }
 
 impl RelayNode {
@@ -65,6 +69,7 @@ impl RelayNode {
             settings: Settings::default(),
             snapshot_every: 0,
             disk,
+            replayed: 0,
         }
     }
 
@@ -102,25 +107,22 @@ impl RelayNode {
         Begun { state, snapshot, passed_over }
     }
 
-    /// What the whole journal on the disk comes to.
+    /// What the whole journal on the disk comes to, and the state's digest after each record that is new since somebody asked
+    /// last: a digest reads all of the state, and what was replayed once gives the same again or another end.
     ///
     /// # Panics
     /// If it holds bytes that are no record.
-    pub fn replay(&self) -> State {
-        replay(self.incarnation, self.disk.records()).expect("the server's own records can be read")
-    }
-
-    /// The same, and the state's digest after each record on the way, the first one's first.
-    ///
-    /// # Panics
-    /// As [`RelayNode::replay`].
-    pub fn replay_with_digests(&self) -> (State, Vec<Fingerprint>) {
-        let mut state = State::new(self.incarnation);
-        let digest = |(n, bytes): (u64, &[u8])| {
+    pub fn replay(&mut self) -> (State, BTreeMap<u64, Fingerprint>) {
+        let (mut state, mut digests) = (State::new(self.incarnation), BTreeMap::new());
+        for (n, bytes) in (1..).zip(self.disk.records()) {
             state.apply(n, bytes).expect("the server's own records can be read");
-            state.digest()
-        };
-        let digests = (1..).zip(self.disk.records()).map(digest).collect();
+            if n > self.replayed {
+                digests.insert(n, state.digest());
+            }
+        }
+        let end = state.position().n;
+        digests.entry(end).or_insert_with(|| state.digest());
+        self.replayed = end;
         (state, digests)
     }
 
@@ -129,6 +131,7 @@ impl RelayNode {
     pub fn restore(&mut self, keep: usize, incarnation: u64, at_us: u64) -> usize {
         let previous = std::mem::replace(&mut self.incarnation, incarnation);
         let gone = self.disk.restore(keep);
+        self.replayed = 0;
         // Of an empty one there is nothing to go on from.
         if keep > 0 {
             let at = self.clocks.now(at_us).wall;

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::effect::Note;
-use countersign_core::id::Fingerprint;
+use countersign_core::id::{Fingerprint, Position};
 use countersign_core::journal::State;
 
 use super::Oracle;
@@ -73,57 +73,80 @@ impl Agreement {
         Ok(())
     }
 
-    fn replayed(&mut self, position: countersign_core::id::Position, digests: &[Fingerprint]) -> Result<(), String> {
+    fn replayed(&mut self, position: Position, digests: &BTreeMap<u64, Fingerprint>) -> Result<(), String> {
         if self.former.contains(&position.incarnation) {
             return Err("the journal was restored and has the same incarnation again".to_owned());
         }
         if *self.incarnation.get_or_insert(position.incarnation) != position.incarnation {
             return Err("the journal has another incarnation than before".to_owned());
         }
-        let replayed: BTreeMap<u64, Fingerprint> = (1..).zip(digests.iter().copied()).collect();
-        for (n, live) in &self.live {
-            match replayed.get(n) {
-                Some(digest) if digest == live => {}
-                Some(_) => return Err(format!("the replay differs from the live state at record {n}")),
-                None => return Err(format!("record {n} was durable and is not in the journal any more")),
-            }
+        if let Some((n, _)) = self.live.last_key_value().filter(|(n, _)| **n > position.n) {
+            return Err(format!("record {n} was durable and is not in the journal any more"));
         }
-        Ok(())
+        // At places that no replay has come to before; what an earlier one found there was asked then.
+        match digests.iter().find(|(n, digest)| self.live.get(n).is_some_and(|live| live != *digest)) {
+            Some((n, _)) => Err(format!("the replay differs from the live state at record {n}")),
+            None => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use countersign_core::id::Realm;
+    use countersign_core::invite::TokenHash;
+    use countersign_core::journal::Record;
+    use countersign_core::time::Wall;
+
     use super::*;
 
-    fn digest(byte: u8) -> Fingerprint {
-        Fingerprint([byte; 32])
+    fn digest(n: u64) -> Fingerprint {
+        Fingerprint([u8::try_from(n).expect("few"); 32])
+    }
+
+    const NONE: BTreeMap<u64, Fingerprint> = BTreeMap::new();
+
+    /// A state to which so many records of no consequence have come.
+    fn after(records: u64) -> State {
+        let mut state = State::new(7);
+        for n in 1..=records {
+            let (realm, root, at) = (Realm::default(), digest(0), Wall(0));
+            let record = match n {
+                1 => Record::RealmFounded { realm, root, at },
+                n => Record::InviteCreated { token: TokenHash(digest(n).0), user: None, expires: Wall(n), at },
+            };
+            state.apply(n, &record.encode()).expect("it can be read");
+        }
+        state
     }
 
     #[test]
     fn a_replay_that_lacks_or_changes_a_live_state_is_objected_to() {
-        let state = State::new(7);
-        let replay = |digests: &[Fingerprint]| {
+        let replay = |records, digests: &[(u64, u64)]| {
+            let digests = digests.iter().map(|(n, of)| (*n, digest(*of))).collect();
             let mut oracle = Agreement::default();
-            oracle.see(0, &Seen::Replayed(&state, &[])).expect("an empty journal agrees");
+            oracle.see(0, &Seen::Replayed(&State::new(7), &NONE)).expect("an empty journal agrees");
             oracle.see(1, &Seen::Folded(1, digest(1))).expect("folding is free");
             oracle.see(2, &Seen::Folded(2, digest(2))).expect("folding is free");
-            oracle.see(3, &Seen::Replayed(&state, digests))
+            oracle.see(3, &Seen::Replayed(&after(records), &digests))
         };
-        assert_eq!(replay(&[digest(1), digest(2)]), Ok(()));
-        assert_eq!(replay(&[digest(1), digest(2), digest(3)]), Ok(()));
-        assert!(replay(&[digest(1)]).is_err());
-        assert!(replay(&[digest(1), digest(9)]).is_err());
+        assert_eq!(replay(2, &[(1, 1), (2, 2)]), Ok(()));
+        assert_eq!(replay(3, &[(1, 1), (2, 2), (3, 3)]), Ok(()));
+        // The first was asked for when it was new.
+        assert_eq!(replay(2, &[(2, 2)]), Ok(()));
+        assert!(replay(1, &[(1, 1)]).is_err());
+        assert!(replay(2, &[(1, 1), (2, 9)]).is_err());
+        assert!(replay(2, &[(1, 9), (2, 2)]).is_err());
     }
 
     #[test]
     fn a_restored_journal_may_lack_records_and_must_have_another_incarnation() {
         let restored = |incarnation| {
             let mut oracle = Agreement::default();
-            oracle.see(0, &Seen::Replayed(&State::new(7), &[])).expect("an empty journal agrees");
+            oracle.see(0, &Seen::Replayed(&State::new(7), &NONE)).expect("an empty journal agrees");
             oracle.see(1, &Seen::Folded(1, digest(1))).expect("folding is free");
             oracle.see(2, &Seen::Restored(0, 1)).expect("restoring is free");
-            oracle.see(3, &Seen::Replayed(&State::new(incarnation), &[]))
+            oracle.see(3, &Seen::Replayed(&State::new(incarnation), &NONE))
         };
         assert_eq!(restored(8), Ok(()));
         assert!(restored(7).is_err());
@@ -150,7 +173,7 @@ mod tests {
         let (state, other) = (State::new(7), State::new(8));
         let mut oracle = Agreement::default();
         assert!(oracle.see(0, &Seen::Resumed(0, &state, &[])).is_err());
-        oracle.see(1, &Seen::Replayed(&state, &[])).expect("an empty journal agrees");
+        oracle.see(1, &Seen::Replayed(&state, &NONE)).expect("an empty journal agrees");
         assert_eq!(oracle.see(2, &Seen::Resumed(0, &state, &[])), Ok(()));
         assert!(oracle.see(3, &Seen::Resumed(0, &other, &[])).is_err());
     }
@@ -158,7 +181,7 @@ mod tests {
     #[test]
     fn another_incarnation_is_objected_to() {
         let mut oracle = Agreement::default();
-        assert_eq!(oracle.see(0, &Seen::Replayed(&State::new(7), &[])), Ok(()));
-        assert!(oracle.see(1, &Seen::Replayed(&State::new(8), &[])).is_err());
+        assert_eq!(oracle.see(0, &Seen::Replayed(&State::new(7), &NONE)), Ok(()));
+        assert!(oracle.see(1, &Seen::Replayed(&State::new(8), &NONE)).is_err());
     }
 }

@@ -1,7 +1,5 @@
 //! Decides what of each event goes into the run's hash: all of it.
 
-use std::borrow::Cow;
-
 use countersign_core::device::calls::CallEvent;
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Command, Event};
@@ -10,36 +8,34 @@ use countersign_core::operator::Answer;
 use countersign_core::wire::revocation::SignedList;
 
 use super::{Program, Seen, Side};
-use crate::trace::Trace;
+use crate::trace::{Fields, Trace};
 
-/// Folds one event into the trace.
-pub fn fold(trace: &mut Trace, at_us: u64, seen: &Seen<'_>) {
-    let mut fields = Fields::default();
-    let kind = fields.of(seen);
-    let parts: Vec<&[u8]> = fields.0.iter().map(AsRef::as_ref).collect();
-    trace.step(at_us, kind, &parts);
+/// Folds one event into the trace; the fields are put together in a buffer that stays.
+pub fn fold(trace: &mut Trace, buffer: &mut Fields, at_us: u64, seen: &Seen<'_>) {
+    buffer.clear();
+    let kind = Folding(buffer).of(seen);
+    trace.step_of(at_us, kind, buffer);
 }
 
 /// What kind of event it is, by the name that goes into the hash.
 pub fn kind(seen: &Seen<'_>) -> &'static str {
-    Fields::default().of(seen)
+    Folding(&mut Fields::default()).of(seen)
 }
 
-/// The parts of one event.
-#[derive(Default)]
-struct Fields<'a>(Vec<Cow<'a, [u8]>>);
+/// One event on its way into the fields.
+struct Folding<'a>(&'a mut Fields);
 
-impl<'a> Fields<'a> {
-    fn bytes(&mut self, bytes: &'a [u8]) {
-        self.0.push(Cow::Borrowed(bytes));
+impl Folding<'_> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.bytes(bytes);
     }
 
     fn number(&mut self, number: u64) {
-        self.0.push(Cow::Owned(number.to_le_bytes().to_vec()));
+        self.0.bytes(&number.to_le_bytes());
     }
 
     fn flag(&mut self, flag: bool) {
-        self.0.push(Cow::Owned(vec![u8::from(flag)]));
+        self.0.bytes(&[u8::from(flag)]);
     }
 
     fn size(&mut self, size: usize) {
@@ -56,15 +52,15 @@ impl<'a> Fields<'a> {
     }
 
     fn digest(&mut self, digest: Fingerprint) {
-        self.0.push(Cow::Owned(digest.0.to_vec()));
+        self.0.bytes(&digest.0);
     }
 
     /// A value in the words of its own `Debug`, which shows no secret; those that have one are folded apart.
-    fn value(&mut self, value: &impl std::fmt::Debug) {
-        self.0.push(Cow::Owned(format!("{value:?}").into_bytes()));
+    fn value(&mut self, value: &dyn std::fmt::Debug) {
+        self.0.value(value);
     }
 
-    fn records(&mut self, records: &'a [Vec<u8>]) {
+    fn records(&mut self, records: &[Vec<u8>]) {
         self.size(records.len());
         for record in records {
             self.bytes(record);
@@ -72,7 +68,7 @@ impl<'a> Fields<'a> {
     }
 
     #[allow(clippy::too_many_lines, reason = "one arm for each kind of event, each a line or three")]
-    fn of(&mut self, seen: &'a Seen<'a>) -> &'static str {
+    fn of(&mut self, seen: &Seen<'_>) -> &'static str {
         match seen {
             Seen::Phase(phase) => {
                 self.value(phase);
@@ -236,7 +232,7 @@ impl<'a> Fields<'a> {
                 self.size(*person);
                 self.value(answer);
                 if let Answer::Invite(token, _) = answer {
-                    self.0.push(Cow::Owned(token.hash().0.to_vec()));
+                    self.bytes(&token.hash().0);
                 }
                 "answered"
             }
@@ -476,7 +472,7 @@ mod tests {
 
     fn hash(at_us: u64, seen: &Seen<'_>) -> String {
         let mut trace = Trace::new(Keep::default());
-        fold(&mut trace, at_us, seen);
+        fold(&mut trace, &mut Fields::default(), at_us, seen);
         trace.finish_hex()
     }
 

@@ -134,7 +134,7 @@ impl World {
 
     /// Reads the journal from its beginning, and shows what it comes to.
     pub(super) fn see_replay(&mut self) {
-        let (state, digests) = self.relay.replay_with_digests();
+        let (state, digests) = self.relay.replay();
         self.see(&Seen::Replayed(&state, &digests));
         self.see_disk();
     }

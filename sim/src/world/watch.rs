@@ -11,7 +11,7 @@ use crate::oracles::{Objection, Panel};
 use crate::page::collector::Collector;
 use crate::story::tally::{Tally, reason_name};
 use crate::story::{Program, Seen, fold, words};
-use crate::trace::{Keep, Trace};
+use crate::trace::{Fields, Keep, Trace};
 
 /// How a connection ended on each side, as far as it has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Fate {
 /// All that watch a run.
 pub struct Watch {
     trace: Trace,
+    /// Of the newest event.
+    fields: Fields,
     tally: Tally,
     panel: Panel,
     objection: Option<Objection>,
@@ -45,6 +47,7 @@ impl Watch {
     pub fn new(panel: Panel, keep: Keep) -> Self {
         Self {
             trace: Trace::new(keep),
+            fields: Fields::default(),
             tally: Tally::default(),
             panel,
             objection: None,
@@ -59,7 +62,7 @@ impl Watch {
     /// Shows one event to all. Oracles are asked until the first objection.
     pub fn see(&mut self, at_us: u64, seen: &Seen<'_>) {
         let step = self.trace.steps();
-        fold::fold(&mut self.trace, at_us, seen);
+        fold::fold(&mut self.trace, &mut self.fields, at_us, seen);
         self.trace.describe(at_us, seen);
         self.trace.tell_some(|| words::line(at_us, seen));
         self.tally.see(seen);

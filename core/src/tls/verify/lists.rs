@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 use serde_bytes::ByteBuf;
 
+use super::root::IssuingSubject;
 use super::{CertRefusal, Trust};
 use crate::id::{IssuerId, Serial};
 use crate::limits::{DEVICE_LIFETIME, LIST_KEPT};
@@ -24,6 +25,8 @@ pub struct Lists(Arc<BTreeMap<IssuerId, Known>>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
     issuing: CertificateDer<'static>,
+    /// What was believed of it.
+    subject: IssuingSubject,
     list: RevocationList,
     /// One from before that had certificates on it which `list` has not and which may still live: the one that had most of
     /// them. Their time may just be over; or whoever signs has forgotten them.
@@ -74,7 +77,11 @@ impl Lists {
                 continue;
             }
             let issuing = CertificateDer::from(issuing.to_vec());
-            trust.judge_issuing(&issuing, now).map_err(CrlRefusal::Issuer)?;
+            let subject = match self.0.values().find(|known| known.issuing == issuing) {
+                Some(Known { subject, .. }) => trust.judge_issuing_again(subject, now).map(|()| *subject),
+                None => trust.judge_issuing(&issuing, now),
+            };
+            let subject = subject.map_err(CrlRefusal::Issuer)?;
             let list = RevocationList::read(list, &issuing)?;
             if let Some(known) = self.0.get(&list.facts().issuer) {
                 let (before, number) = (known.list.facts().number, list.facts().number);
@@ -85,7 +92,7 @@ impl Lists {
                     return Err(CrlRefusal::Another);
                 }
             }
-            news.push(Known { issuing, list, before: None });
+            news.push(Known { issuing, subject, list, before: None });
         }
         if shown.0.is_empty() {
             return Err(CrlRefusal::Missing);
@@ -102,7 +109,7 @@ impl Lists {
                 known.insert(issuer, news);
             }
             // What a CA has signed ends before it does.
-            known.retain(|_, known| Subject::read(&known.issuing).is_some_and(|ca| ca.not_after >= now));
+            known.retain(|_, known| known.subject.not_after >= now);
         }
         Ok(is_news)
     }

@@ -128,6 +128,12 @@ impl Trust {
         Ok(IssuingSubject { key: own_key(&parsed)?, not_before: not_before.max(self.root.not_before), not_after })
     }
 
+    /// Whether an issuing CA that was believed once is valid now: what else there is to say of it does not change.
+    pub(super) fn judge_issuing_again(&self, subject: &IssuingSubject, now: Wall) -> Result<(), CertRefusal> {
+        self.root.check_validity(now)?;
+        is_within(subject.not_before, subject.not_after, now)
+    }
+
     /// Believes the certificate of the key that signs the realm's log, or says why not.
     ///
     /// It is told from everybody else's by what it lacks: it is no CA, and no name and no extended usage make it of use
