@@ -42,6 +42,7 @@ pub mod invite;
 pub mod journal;
 pub mod limits;
 pub mod link;
+pub mod mls;
 pub mod operator;
 pub mod password;
 pub mod peer;

@@ -91,8 +91,16 @@ pub const ISSUING_NOTICE: Duration = days(120);
 pub const ISSUING_NOTICE_SPAN: Duration = days(1);
 /// Issuing CAs of one realm whose certificates are kept, the one that signs included.
 pub const ISSUING_CAS_MAX: usize = 64;
+/// Epochs of a conversation behind the newest whose secrets a device keeps: so far back can be read what was sealed before a
+/// commit and arrives after it, and so far back reads whoever steals the device's state.
+pub const PAST_EPOCHS_KEPT_MAX: usize = 3;
+/// How long before it was made a key package begins to hold: clocks differ.
+pub const KEY_PACKAGE_BEFORE: Duration = Duration::from_secs(3_600);
 /// How long a device's certificate lives.
 pub const DEVICE_LIFETIME: Duration = days(90);
+/// How long others may add a device to a conversation by one of its key packages. A leaf keeps this end until its device
+/// commits for the first time, and beyond it nobody can join; so it is no nearer than the certificate's.
+pub const KEY_PACKAGE_LIFETIME: Duration = DEVICE_LIFETIME;
 /// How long after its end a device's certificate is still renewed (frozen with the journal's rules 3).
 pub const RENEWAL_GRACE: Duration = days(45);
 /// A certificate that was granted no longer ago than this, and still holds, is its own renewal: a device whose answer was

@@ -47,6 +47,11 @@ impl SecretKey {
         Spki::of_ed25519(self.pair.public_key().as_ref())
     }
 
+    /// The seed and, after it, the public half: the form in which MLS's library takes a key.
+    pub(crate) fn seed_and_public(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new([self.seed.as_ref(), self.pair.public_key().as_ref()].concat())
+    }
+
     /// Signs `message`, which must say in its first bytes what it is for (`SECURITY.md`, the table of key uses).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let mut signature = [0; 64];

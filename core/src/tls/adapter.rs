@@ -9,7 +9,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, OtherEr
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::config::TlsEnv;
-use super::verify::{CertRefusal, Root, Side, Trust, handshake_key, judge_device};
+use super::verify::{CertRefusal, Root, Side, Trust, judge_device, leaf_key};
 use crate::id::{DeviceName, Fingerprint, Realm};
 use crate::pki::KeyKind;
 use crate::time::Wall;
@@ -147,7 +147,7 @@ fn verify_signature(
     leaf: &CertificateDer<'_>,
     signature: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, rustls::Error> {
-    let kind = handshake_key(leaf).and_then(|key| key.kind().map_err(CertRefusal::Key)).map_err(to_rustls)?;
+    let kind = leaf_key(leaf).and_then(|key| key.kind().map_err(CertRefusal::Key)).map_err(to_rustls)?;
     if !schemes.contains(&signature.scheme) || !fits(signature.scheme, kind) {
         return Err(to_rustls(CertRefusal::Scheme));
     }

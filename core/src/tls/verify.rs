@@ -272,8 +272,13 @@ fn read_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<Judged, CertR
     Ok(Judged { device, key, serial, certificate: Fingerprint::of(leaf), issuer, not_after })
 }
 
-/// The key of the leaf that a handshake shows, whatever else the certificate says: for the check of its signature.
-pub(super) fn handshake_key(leaf: &CertificateDer<'_>) -> Result<Spki, CertRefusal> {
+/// Whose certificate it is, if it is a device's of the realm; its chain not looked at.
+pub(crate) fn name_of_device(leaf: &CertificateDer<'_>, realm: &Realm) -> Result<DeviceName, CertRefusal> {
+    read_device(leaf, realm).map(|judged| judged.device)
+}
+
+/// The key of a leaf, whatever else the certificate says: for the check of a signature.
+pub(crate) fn leaf_key(leaf: &CertificateDer<'_>) -> Result<Spki, CertRefusal> {
     Spki::parse(parse(leaf)?.public_key().raw).map_err(CertRefusal::Key)
 }
 

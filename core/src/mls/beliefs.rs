@@ -1,0 +1,71 @@
+//! What a device takes for granted of other devices while it calls `mls-rs`: the certificates that it has judged, and the
+//! newest revocation lists.
+//!
+//! To believe a certificate takes a proof from the realm's log, which may have to be fetched; `mls-rs` wants to know at once.
+//! So nothing is judged inside of a call: the device judges first (V-01 to V-14), and what it has found good stands here. A
+//! certificate that does not is noted as [`Unjudged`]: the device drops what came of the call, has it judged, and calls again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
+
+use crate::id::Fingerprint;
+use crate::time::Wall;
+use crate::tls::CertRefusal;
+use crate::tls::verify::{Judged, Lists};
+
+/// Certificates that were found good, and the lists that may say otherwise by now. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Beliefs {
+    judged: Arc<BTreeMap<Fingerprint, Judged>>,
+    lists: Lists,
+}
+
+impl Beliefs {
+    /// Nobody is known; these are the newest lists.
+    pub fn new(lists: Lists) -> Self {
+        Self { judged: Arc::default(), lists }
+    }
+
+    /// This certificate was found good, its place in the log included.
+    pub fn add(&mut self, judged: Judged) {
+        Arc::make_mut(&mut self.judged).insert(judged.certificate, judged);
+    }
+
+    /// Newer lists have come.
+    pub fn set_lists(&mut self, lists: Lists) {
+        self.lists = lists;
+    }
+
+    /// What is said of a certificate now: `None` if nobody has judged it.
+    pub(super) fn of(&self, certificate: &Fingerprint, now: Wall) -> Option<Result<&Judged, CertRefusal>> {
+        let judged = self.judged.get(certificate)?;
+        let holds = if judged.not_after < now {
+            Err(CertRefusal::Expired)
+        } else {
+            self.lists.judge(judged.issuer, judged.serial, now)
+        };
+        Some(holds.map(|()| judged))
+    }
+}
+
+/// Certificates that were shown and that nobody has judged, each with its issuing CA's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unjudged(BTreeMap<Fingerprint, [CertificateDer<'static>; 2]>);
+
+impl Unjudged {
+    pub(super) fn note(&mut self, leaf: CertificateDer<'static>, issuing: CertificateDer<'static>) {
+        self.0.insert(Fingerprint::of(&leaf), [leaf, issuing]);
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each with its issuing CA's.
+    pub fn chains(&self) -> impl Iterator<Item = &[CertificateDer<'static>; 2]> {
+        self.0.values()
+    }
+}

@@ -1,0 +1,270 @@
+//! One group, as this device knows it: each call works on a copy, and takes its place only when all of it has succeeded.
+//!
+//! - A message that is not genuine costs nothing: `mls-rs` uses up its key before it knows, so it is opened on a copy.
+//! - What was sealed leaves only after the state behind it is durable: [`Unkept`] gives out the message for the word that its
+//!   [`Saved`] was written. A device that forgot it had sealed would use the same key twice, and the second message is dropped.
+//! - Nobody is believed on the way whom the device has not judged: [`Tried::Unjudged`] names the certificates, and nothing else
+//!   came of the call.
+
+use std::collections::BTreeMap;
+
+use mls_rs::MlsMessage;
+use mls_rs::error::MlsError;
+use mls_rs::group::{CommitEffect, ReceivedMessage};
+use rand_core::CryptoRng;
+
+use super::beliefs::{Beliefs, Unjudged};
+use super::identity::Identities;
+use super::keep::{Saved, Tray};
+use super::lent::Lent;
+use super::member::{Config, Member, MlsFault, at};
+use crate::id::DeviceName;
+use crate::time::Wall;
+
+/// What came of a call in which others' certificates may be shown.
+#[derive(Debug)]
+pub enum Tried<T> {
+    /// It is done.
+    Done(T),
+    /// Nothing came of it: these certificates have to be judged first.
+    Unjudged(Unjudged),
+}
+
+/// Lets nothing come of a call in which somebody was shown whom nobody has judged.
+pub(super) fn settle<T, U>(
+    done: Result<T, MlsError>,
+    unjudged: Unjudged,
+    finish: impl FnOnce(T) -> Result<U, MlsFault>,
+) -> Result<Tried<U>, MlsFault> {
+    if unjudged.is_empty() { finish(done?).map(Tried::Done) } else { Ok(Tried::Unjudged(unjudged)) }
+}
+
+/// What is to happen once the state that it belongs to is durable.
+#[derive(Debug)]
+#[must_use = "nothing has happened to the group before this was kept"]
+pub struct Unkept<T> {
+    next: Group,
+    saved: Saved,
+    then: T,
+}
+
+impl<T> Unkept<T> {
+    /// What has to be written down first.
+    pub fn saved(&self) -> &Saved {
+        &self.saved
+    }
+
+    /// It is written down: the group from now on, and what may leave the device.
+    pub fn kept(self) -> (Group, T) {
+        (self.next, self.then)
+    }
+}
+
+/// What a message held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something that a member said, with what stood beside it for all to see.
+    Said {
+        /// Which device.
+        by: DeviceName,
+        /// What.
+        text: Vec<u8>,
+        /// What the relay could read of it.
+        open: Vec<u8>,
+    },
+    /// The group goes on with these devices.
+    Changed {
+        /// Who changed it.
+        by: DeviceName,
+        /// Who is there now and was not.
+        came: Vec<DeviceName>,
+        /// Who was there and is no more.
+        went: Vec<DeviceName>,
+    },
+    /// This device is no member any more.
+    Removed {
+        /// Who removed it.
+        by: DeviceName,
+    },
+}
+
+/// What a commit is to do, besides giving the committer new keys.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Key packages of devices to be added.
+    pub add: Vec<Vec<u8>>,
+    /// Devices to be removed.
+    pub remove: Vec<DeviceName>,
+    /// The committer's newer certificate.
+    pub renew: Option<Member>,
+}
+
+/// A commit of ours that the relay has not accepted yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// For the members.
+    pub commit: Vec<u8>,
+    /// For those who are added.
+    pub welcome: Option<Vec<u8>>,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Group {
+    inner: mls_rs::Group<Config>,
+    lent: Lent,
+    tray: Tray,
+    identities: Identities,
+}
+
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Group").field("epoch", &self.epoch()).finish_non_exhaustive()
+    }
+}
+
+impl Group {
+    pub(super) fn new(inner: mls_rs::Group<Config>, lent: Lent, tray: Tray, identities: Identities) -> Self {
+        Self { inner, lent, tray, identities }
+    }
+
+    /// How many commits it has seen.
+    pub fn epoch(&self) -> u64 {
+        self.inner.current_epoch()
+    }
+
+    /// Its number.
+    pub fn id(&self) -> &[u8] {
+        self.inner.group_id()
+    }
+
+    /// The devices in it, by their places in the tree.
+    pub fn members(&self) -> BTreeMap<u32, DeviceName> {
+        let named =
+            |member: mls_rs::group::Member| Some((member.index, self.identities.name(&member.signing_identity).ok()?));
+        self.inner.roster().members_iter().filter_map(named).collect()
+    }
+
+    /// What two members of one epoch have in common, and nobody else (RFC 9420 §8.7).
+    pub fn authenticator(&self) -> Result<Vec<u8>, MlsFault> {
+        Ok(self.inner.epoch_authenticator()?.to_vec())
+    }
+
+    /// Seals what this device says; `open` stands beside it for the relay to read.
+    pub fn say(&self, text: &[u8], open: Vec<u8>, rng: &mut dyn CryptoRng) -> Result<Unkept<Vec<u8>>, MlsFault> {
+        let mut next = self.clone();
+        // Nobody's certificate is looked at.
+        let (sealed, _) =
+            self.lent.during(&Beliefs::default(), rng, || next.inner.encrypt_application_message(text, open));
+        let sealed = sealed?.to_bytes()?;
+        next.unkept(sealed)
+    }
+
+    /// Opens a message of this group.
+    pub fn hear(
+        &self,
+        message: &[u8],
+        beliefs: &Beliefs,
+        now: Wall,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Tried<Unkept<Heard>>, MlsFault> {
+        let message = MlsMessage::from_bytes(message)?;
+        let mut next = self.clone();
+        let open = || next.inner.process_incoming_message_with_time(message, at(now));
+        let (opened, unjudged) = self.lent.during(beliefs, rng, open);
+        settle(opened, unjudged, |opened| {
+            let heard = self.heard(&next, opened)?;
+            next.unkept(heard)
+        })
+    }
+
+    /// Puts together a commit. It is this device's alone until the relay has accepted it: then [`Group::accepted`].
+    pub fn commit(
+        &self,
+        change: &Change,
+        beliefs: &Beliefs,
+        now: Wall,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Tried<Unkept<Committed>>, MlsFault> {
+        let mut next = self.clone();
+        let places: BTreeMap<DeviceName, u32> = self.members().into_iter().map(|(at, name)| (name, at)).collect();
+        let build = || {
+            let mut builder = next.inner.commit_builder().commit_time(at(now));
+            for package in &change.add {
+                builder = builder.add_member(MlsMessage::from_bytes(package)?)?;
+            }
+            for name in &change.remove {
+                builder = builder.remove_member(places.get(name).copied().ok_or(MlsError::MemberNotFound)?)?;
+            }
+            if let Some(member) = &change.renew {
+                let (identity, signer) = member.signing();
+                builder = builder.set_new_signing_identity(signer, identity);
+            }
+            builder.build()
+        };
+        let (built, unjudged) = self.lent.during(beliefs, rng, build);
+        settle(built, unjudged, |output| {
+            let welcome = output.welcome_messages().first().map(MlsMessage::to_bytes).transpose()?;
+            let committed = Committed { commit: output.commit_message().to_bytes()?, welcome };
+            next.unkept(committed)
+        })
+    }
+
+    /// The relay has accepted this device's commit: it holds from now on.
+    pub fn accepted(&self, beliefs: &Beliefs, rng: &mut dyn CryptoRng) -> Result<Tried<Unkept<Heard>>, MlsFault> {
+        let mut next = self.clone();
+        let (applied, unjudged) = self.lent.during(beliefs, rng, || next.inner.apply_pending_commit());
+        settle(applied, unjudged, |commit| {
+            let heard = self.heard(&next, ReceivedMessage::Commit(commit))?;
+            next.unkept(heard)
+        })
+    }
+
+    /// Whether a commit of this device waits for the relay.
+    pub fn has_commit(&self) -> bool {
+        self.inner.has_pending_commit()
+    }
+
+    fn heard(&self, next: &Self, opened: ReceivedMessage) -> Result<Heard, MlsFault> {
+        let before = self.members();
+        match opened {
+            ReceivedMessage::ApplicationMessage(said) => {
+                let by = before.get(&said.sender_index).cloned().ok_or(MlsFault::Unexpected)?;
+                Ok(Heard::Said { by, text: said.data().to_vec(), open: said.authenticated_data.clone() })
+            }
+            ReceivedMessage::Commit(commit) => {
+                let after = next.members();
+                let by = before.get(&commit.committer).filter(|_| !commit.is_external);
+                let by = by.or(after.get(&commit.committer)).cloned().ok_or(MlsFault::Unexpected)?;
+                if matches!(commit.effect, CommitEffect::Removed { .. }) {
+                    return Ok(Heard::Removed { by });
+                }
+                // A renewed certificate is the same device's; only from outside another device takes a place.
+                let own =
+                    |(place, name): (&u32, &DeviceName)| *place != commit.committer || after.get(place) == Some(name);
+                if !commit.is_external && !before.iter().all(own) {
+                    return Err(MlsFault::Impostor);
+                }
+                let lacks = |all: &BTreeMap<u32, DeviceName>, name: &DeviceName| !all.values().any(|one| one == name);
+                let came = after.values().filter(|name| lacks(&before, name)).cloned().collect();
+                let went = before.values().filter(|name| lacks(&after, name)).cloned().collect();
+                Ok(Heard::Changed { by, came, went })
+            }
+            ReceivedMessage::Proposal(_)
+            | ReceivedMessage::GroupInfo(_)
+            | ReceivedMessage::Welcome
+            | ReceivedMessage::KeyPackage(_) => Err(MlsFault::Unexpected),
+        }
+    }
+
+    /// The group as it is now, to be written down before `then` happens.
+    fn unkept<T>(mut self, then: T) -> Result<Unkept<T>, MlsFault> {
+        self.inner.write_to_storage_without_ratchet_tree()?;
+        let tree = self.inner.export_tree().to_bytes()?;
+        let saved = self.tray.take(self.inner.group_id(), tree).ok_or(MlsFault::Unexpected)?;
+        Ok(Unkept { next: self, saved, then })
+    }
+}
+
+#[cfg(test)]
+mod tests;
