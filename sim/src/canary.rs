@@ -126,6 +126,9 @@ saboteurs! {
     ForgetWithdrawal "forgotten-withdrawal" durability "The disk has lost, after a crash, what was written since somebody last took back a device of theirs.",
     FalseWithdrawal "false-withdrawal" revoked "Whoever is refused to take back a device of theirs is told that it is done.",
     FalseAlarm "false-alarm" unasked "Somebody is told of an act in their name that there was not.",
+    TellPassword "told-password" guesses "Somebody has told their password to whoever guesses at it.",
+    HideAddresses "hidden-addresses" guesses "A proxy before the server hides from where anybody comes: all seem to be at one place.",
+    FreshAddresses "fresh-addresses" guesses "A proxy before the server shows each connection as from another place.",
 }
 
 /// How a saboteur was caught, or not.

@@ -8,6 +8,7 @@ mod disk;
 mod draw;
 mod flip;
 mod further;
+mod guessers;
 mod network;
 mod passwords;
 mod recovering;
@@ -350,6 +351,12 @@ config! {
     password_percent,
     /// The time between two people who set another password, on average, in milliseconds; 0 for none.
     password_mean_ms,
+    /// The time between two visits of somebody who guesses at people's passwords, on average, in milliseconds; 0 for none.
+    guess_mean_ms,
+    /// How many passwords they try in one visit, at most.
+    guess_max,
+    /// From how many addresses they come: 1 to 40, where they come.
+    guess_sources,
 }
 
 impl SimConfig {
@@ -423,7 +430,11 @@ impl SimConfig {
             _ if self.away_h > 8_000 => Err(ConfigRefusal::Range("away_h")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
             _ if self.further > self.devices => Err(ConfigRefusal::Range("further")),
-            _ => self.check_network().and_then(|()| self.check_villains()).and_then(|()| self.check_own()),
+            _ => self
+                .check_network()
+                .and_then(|()| self.check_villains())
+                .and_then(|()| self.check_own())
+                .and_then(|()| self.check_guessers()),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod copies;
 pub mod delivery;
 pub mod door;
 pub mod durability;
+pub mod guesses;
 pub mod impostor;
 pub mod presence;
 pub mod progress;
@@ -105,6 +106,7 @@ impl Panel {
             Box::new(restored::Restored::default()),
             Box::new(split::Split::new(lies)),
             Box::new(copies::Copies::default()),
+            Box::new(guesses::Guesses::new(config)),
         ])
     }
 

@@ -4,6 +4,7 @@
 //! is not in the hash, and no oracle knows more than the hash does.
 
 pub mod fold;
+pub(crate) mod guessed;
 pub mod kinds;
 pub mod plots;
 pub mod tally;
@@ -16,7 +17,7 @@ use std::net::SocketAddr;
 use countersign_core::device::enrol::{EnrolNews, EnrolResult};
 use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
-use countersign_core::id::{AppendId, CallId, ConnId, DeviceName, Fingerprint, KeyId};
+use countersign_core::id::{AppendId, CallId, ConnId, DeviceName, Fingerprint, KeyId, StretchId};
 use countersign_core::invite::TokenHash;
 use countersign_core::journal::{SnapshotRefusal, State};
 use countersign_core::operator::Answer;
@@ -315,6 +316,8 @@ pub enum Seen<'a> {
     Overheard(&'a [u8]),
     /// See there.
     Plot(&'a plots::Plot),
+    /// The relay has a password looked at, under this salt; without one, the look at it is over.
+    Look(StretchId, Option<[u8; 16]>),
 }
 
 /// What came of writing something down on a device.

@@ -185,6 +185,9 @@ impl Fields {
     }
 
     /// A value in the words of its own `Debug`.
+    ///
+    /// # Panics
+    /// If a `Debug` gives up on its own account, which none here does.
     pub fn value(&mut self, value: &dyn fmt::Debug) {
         self.count += 1;
         let before = self.framed.len();

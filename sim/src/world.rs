@@ -285,6 +285,7 @@ impl World {
             }
             Event::Snapshotted(life) => self.snapshotted(life),
             Event::Stretched(life, id, stretched) if life == self.relay_life => {
+                self.see(&Seen::Look(id, None));
                 self.tell_relay(Input::Stretched(id, stretched.as_ref()));
             }
             Event::Appended(..) | Event::Loaded(..) | Event::Stretched(..) => {}

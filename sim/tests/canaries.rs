@@ -80,6 +80,12 @@ fn with_losses(seed: u64) -> SimConfig {
     SimConfig { sign_up: 2, password_percent: 50, password_mean_ms: 3_000, ..codes }
 }
 
+/// The same in a realm of passwords, at which somebody guesses in bursts from a few places.
+fn with_guessers(seed: u64) -> SimConfig {
+    let passwords = SimConfig { lose_mean_ms: 0, password_percent: 100, ..with_losses(seed) };
+    SimConfig { guess_mean_ms: 1_000, guess_max: 12, guess_sources: 3, ..passwords }
+}
+
 /// The words of the first objection within some seeds.
 fn objection(name: &str) -> String {
     objection_in(name, config)
@@ -156,6 +162,14 @@ fn revoked_objects_to_a_connection_that_is_kept_and_to_a_device_that_ignores_the
     assert!(objection_in("kept-revoked", with_revocations).contains("after it was revoked"));
     let words = objection_in("ignored-lists", with_revocations);
     assert!(["at the end", "hears", "meets"].iter().any(|part| words.contains(part)), "{words}");
+}
+
+#[test]
+fn guesses_objects_to_a_password_that_was_told_and_to_addresses_that_are_hidden_or_made_up() {
+    assert!(objection_in("told-password", with_guessers).contains("whoever guesses at the password of"));
+    assert!(objection_in("hidden-addresses", with_guessers).contains("at the password of"));
+    let words = objection_in("fresh-addresses", with_guessers);
+    assert!(words.contains("is told to wait") || words.contains("address"), "{words}");
 }
 
 #[test]

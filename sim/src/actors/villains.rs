@@ -51,6 +51,8 @@ pub enum Guise {
     RevokedThief,
     /// A copy of somebody's device.
     Copy,
+    /// Somebody who tries passwords at people's names.
+    PasswordGuesser,
 }
 
 impl Guise {
@@ -80,6 +82,7 @@ impl fmt::Display for Guise {
             Self::InviteThief => "thief of an old invite",
             Self::RevokedThief => "thief of a revoked device",
             Self::Copy => "copy of a device",
+            Self::PasswordGuesser => "password guesser",
         })
     }
 }

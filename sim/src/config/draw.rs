@@ -90,6 +90,7 @@ impl SimConfig {
         config.draw_withdrawing();
         config.draw_recovering();
         config.draw_passwords();
+        config.draw_guessers();
         config
     }
 

@@ -32,6 +32,11 @@ impl SimConfig {
         }
     }
 
+    /// From whose device's address a device connects: where passwords are guessed at, both devices of a person are at one.
+    pub(crate) fn home(&self, device: usize) -> usize {
+        if self.guess_mean_ms > 0 && self.is_further(device) { self.sibling(device).unwrap_or(device) } else { device }
+    }
+
     /// Whether a device is a further one, which waits for the first one of its person.
     pub fn is_further(&self, device: usize) -> bool {
         usize::try_from(self.devices).is_ok_and(|first| device >= first)

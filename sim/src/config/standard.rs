@@ -181,6 +181,10 @@ mod tests {
             "sign_up",
             "password_percent",
             "password_mean_ms",
+            // So nobody has a password to be guessed.
+            "guess_mean_ms",
+            "guess_max",
+            "guess_sources",
         ];
         assert_eq!(off, left_out.to_vec());
     }

@@ -45,8 +45,9 @@ pub struct Door {
     enrolling: BTreeSet<Program>,
     /// Those among them whose handshake was answered.
     answered: BTreeSet<ConnId>,
-    /// Whose they are, if they are honest people's.
+    /// At whose address they are, if they are honest people's; and at whose each device is.
     devices: BTreeMap<ConnId, usize>,
+    homes: Vec<usize>,
     /// From how many addresses villains come.
     villain_sources: usize,
     villains: BTreeMap<ConnId, Guise>,
@@ -73,8 +74,9 @@ impl Door {
             enrolling: BTreeSet::new(),
             answered: BTreeSet::new(),
             devices: BTreeMap::new(),
-            // Besides the crowd: the forger, the mute, and those who enrol and are members, thieves among them.
-            villain_sources: usize::try_from(config.crowd_sources).unwrap_or(0) + 4,
+            homes: (0..config.all_devices()).map(|device| config.home(device)).collect(),
+            // Besides the crowd and the guessers: the forger, the mute, and those who enrol and are members, thieves among them.
+            villain_sources: usize::try_from(config.crowd_sources + config.guess_sources).unwrap_or(0) + 4,
             villains: BTreeMap::new(),
             members: BTreeSet::new(),
             copied: BTreeSet::new(),
@@ -100,7 +102,8 @@ impl Oracle for Door {
                 self.enrolling.insert(who.program);
             }
             Seen::Opened(conn, program) => {
-                self.devices.insert(*conn, program.device);
+                let home = self.homes.get(program.device).copied().unwrap_or(program.device);
+                self.devices.insert(*conn, home);
                 let kind = if self.enrolling.contains(program) { &mut self.waiting } else { &mut self.strangers };
                 kind.insert(*conn, at_us);
             }

@@ -103,6 +103,7 @@ fn every_oracle_has_a_name_of_its_own_and_is_found_by_it() {
         "restored",
         "split",
         "copies",
+        "guesses",
     ];
     assert_eq!(names, expected);
     for name in names {

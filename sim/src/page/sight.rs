@@ -13,6 +13,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("delivery", &["killed", "said", "told", "wished"]),
     ("door", &["crashed", "infiltrated", "knocked", "noted", "opened", "plot", "replayed", "started", "written"]),
     ("durability", &["anew", "answered", "asked-by", "enrol-ended", "on-disk", "replayed", "signs-up", "told", "wished"]),
+    ("guesses", &["crashed", "durable", "enrol-ended", "look", "noted", "opened", "plot", "restored", "signs-up", "told"]),
     ("impostor", &["grown", "killed", "said", "told", "wished"]),
     ("presence", &["infiltrated", "killed", "phase", "told"]),
     ("progress", &["hosted", "killed", "not-started", "noted", "phase", "plot", "replayed", "restored", "shut-down", "told", "wished"]),

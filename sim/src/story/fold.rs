@@ -459,6 +459,10 @@ impl Folding<'_> {
                 self.value(plot);
                 "plot"
             }
+            Seen::Look(id, salt) => {
+                self.value(&(id, salt));
+                "look"
+            }
         }
     }
 }

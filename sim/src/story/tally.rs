@@ -13,6 +13,7 @@ use countersign_core::fault::{CloseReason, Fault};
 use countersign_core::id::UserName;
 use countersign_core::wire::Code;
 
+use super::guessed::Guessed;
 pub use super::kinds::code as code_name;
 use super::{Program, Seen, Side, is_direct, kinds};
 use crate::actors::villains::{Guise, Lie};
@@ -26,6 +27,7 @@ pub struct Tally {
     calling: BTreeSet<(UserName, UserName)>,
     /// The newest lie that each program was told: what it complains of next is taken for that.
     lies: BTreeMap<Program, Lie>,
+    guessed: Guessed,
 }
 
 impl Tally {
@@ -89,6 +91,7 @@ impl Tally {
     /// Counts what an event shows.
     #[allow(clippy::too_many_lines, reason = "one arm for each kind of event, each a line or three")]
     pub fn see(&mut self, seen: &Seen<'_>) {
+        self.guessed.see(seen).into_iter().for_each(|what| self.add("villain", what));
         match seen {
             Seen::Opened(..) => self.add("network", "connections"),
             Seen::Unreachable(_) => self.add("network", "unreachable"),
@@ -206,9 +209,11 @@ impl Tally {
             | Seen::OnDisk(_)
             | Seen::Rotten
             | Seen::AskedBy(..)
+            | Seen::Look(_, None)
             | Seen::Away(false) => {}
             Seen::Network(weather) => self.add(weather.family(), weather.name()),
             Seen::Secret(what, _) => self.add("secrecy", format!("{what} to be kept")),
+            Seen::Look(_, Some(_)) => self.add("relay", "passwords looked at"),
             Seen::Held(..) => self.add("secrecy", "looks at the relay's memory"),
         }
     }

@@ -178,7 +178,9 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         Seen::Grown(name, claim, ..) => (relay(), format!("has {}/{}: {claim}", name.user, name.device)),
         Seen::Infiltrated(name) => (name.user.to_string(), "is a member now, and a villain".to_owned()),
         Seen::Plot(plot) => return plot.words(),
-        Seen::Lured(..)
+        Seen::Look(_, Some(_)) => (relay(), "has a password looked at".to_owned()),
+        Seen::Look(_, None)
+        | Seen::Lured(..)
         | Seen::Resumed(..)
         | Seen::Overheard(_)
         | Seen::Dialled(_)

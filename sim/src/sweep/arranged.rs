@@ -55,6 +55,23 @@ fn of_their_own() -> Vec<Arranged> {
             },
         },
         Arranged {
+            what: "many guess at the passwords of many people at once, who set others and join with further devices",
+            config: SimConfig {
+                devices: 14,
+                further: 7,
+                storm_s: 120,
+                pace_ms: 2_000,
+                sign_up: 1,
+                password_percent: 100,
+                password_mean_ms: 4_000,
+                revoke_mean_ms: 15_000,
+                guess_mean_ms: 25_000,
+                guess_max: 120,
+                guess_sources: 40,
+                ..SimConfig::draw(1).without_faults()
+            },
+        },
+        Arranged {
             what: "people try passwords where invites alone admit",
             config: SimConfig {
                 devices: 3,

@@ -267,8 +267,18 @@ const DIRECT: [&str; 11] = [
     "unreachable",
 ];
 
-const RELAY: [&str; 9] =
-    ["admitted", "certified", "held strangers back", "invited", "issued", "paused", "revoked", "starts", "turned away"];
+const RELAY: [&str; 10] = [
+    "admitted",
+    "certified",
+    "held strangers back",
+    "invited",
+    "issued",
+    "passwords looked at",
+    "paused",
+    "revoked",
+    "starts",
+    "turned away",
+];
 
 const JOURNAL: [&str; 8] = [
     "appends",
@@ -302,12 +312,18 @@ const DEVICE_DISK: [&str; 8] = [
     "Key SyncFailed",
 ];
 
-const VILLAINS: [&str; 22] = [
+const VILLAINS: [&str; 29] = [
     "a copy was present",
     "a device that keeps the proof does not start",
     "a device was copied",
     "a grown device made a call",
     "a grown device took a call",
+    "a guess had to wait",
+    "a guess took a name that was nobody's",
+    "a guess was one too many for the server",
+    "a guess was wrong",
+    "an owner came by a password that is guessed at",
+    "an owner set a password that is guessed at",
     "certified in secret",
     "copy of a device",
     "crowd, a guessed token",
@@ -321,6 +337,7 @@ const VILLAINS: [&str; 22] = [
     "grown, by a word that nobody signed",
     "hasty member",
     "mute",
+    "password guesser",
     "slow reader",
     "thief of a revoked device",
     "thief of an old invite",

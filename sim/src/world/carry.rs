@@ -37,7 +37,10 @@ impl World {
                     self.later(after_us, Event::Loaded(self.relay_life, load, n));
                 }
                 Output::Snapshot(snapshot, n, bytes) => self.write_snapshot(snapshot, n, bytes),
-                Output::Stretch(id, stretch) => self.stretch(id, &stretch),
+                Output::Stretch(id, stretch) => {
+                    self.see(&Seen::Look(id, Some(stretch.salt)));
+                    self.stretch(id, &stretch);
+                }
                 Output::Write(conn) => self.write(conn, Side::Listener),
                 Output::Pause(conn) => self.pause(conn),
                 Output::Resume(conn) => self.resume(conn),
@@ -154,7 +157,7 @@ impl World {
         let connected_us = wire.connect(self.now_us);
         self.wires.insert(conn, wire);
         self.see(&Seen::Opened(conn, program));
-        let source = self.source_of(program.device);
+        let source = self.saboteur.shows_address(conn, self.source_of(program.device));
         self.tell_relay(Input::Opened(conn, source));
         if let Some(at_us) = connected_us {
             self.at(at_us, Event::Connected(conn));

@@ -2,7 +2,7 @@
 //! recovery code, lose all that they have, or set another password.
 
 mod losing;
-mod passwords;
+pub(in crate::world) mod passwords;
 
 use std::collections::BTreeMap;
 
@@ -118,7 +118,7 @@ impl World {
     }
 
     /// The devices that have joined, by what they are called.
-    fn joined(&self) -> impl Iterator<Item = (usize, DeviceName)> {
+    pub(in crate::world) fn joined(&self) -> impl Iterator<Item = (usize, DeviceName)> {
         let name = |(number, node): (usize, &crate::node::device::DeviceNode)| {
             Some((number, node.store.identity.as_ref()?.name.clone()))
         };

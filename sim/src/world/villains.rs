@@ -3,6 +3,7 @@
 //! They act for the whole run, in the calm too: that there are villains is no fault that ends. What the network does to
 //! others it does to them as well.
 
+mod guessers;
 mod liar;
 mod members;
 mod thieves;
@@ -31,6 +32,7 @@ use crate::node::liar::secret::Secret;
 use crate::node::{Chance, Clocks};
 use crate::rng::{Choices, Draw, Streams};
 use crate::story::{Phase, Seen, Side};
+use guessers::Guessers;
 use members::{Member, Role};
 use thieves::{Loot, Thief};
 
@@ -70,6 +72,10 @@ pub enum Doing {
     PlayGrown,
     /// A thief tries what it has.
     Steal(Thief),
+    /// Somebody comes to guess at passwords.
+    Guess,
+    /// They try one, of the person of their choice.
+    Try(usize),
 }
 
 /// All villains of a run.
@@ -91,6 +97,7 @@ pub(super) struct Villains {
     keys: u64,
     /// What thieves have.
     loot: Loot,
+    guessers: Guessers,
 }
 
 impl Villains {
@@ -108,6 +115,7 @@ impl Villains {
             plays: streams.stream("villains/plays"),
             keys: 0,
             loot: Loot::new(streams),
+            guessers: Guessers::new(streams),
         }
     }
 
@@ -138,8 +146,10 @@ impl Villains {
 }
 
 impl World {
-    /// From where a device connects: everybody has an address of their own.
+    /// From where a device connects: everybody has an address of their own. Where passwords are guessed at, both devices of a
+    /// person are at home, behind one address.
     pub(super) fn source_of(&self, device: usize) -> Source {
+        let device = self.config.home(device);
         let own = |ip: &&IpAddr| !ip.is_loopback();
         let host = self.hosts.get(device).and_then(|host| host.addresses.iter().find(own));
         host.map(|ip| Source::of(*ip)).unwrap_or_default()
@@ -164,6 +174,7 @@ impl World {
         for thief in Thief::ALL {
             self.plan_thief(thief);
         }
+        self.plan_guess();
     }
 
     /// Draws when a villain does the same again.
@@ -182,7 +193,9 @@ impl World {
             | Doing::ThinkOfLies
             | Doing::CertifyInSecret
             | Doing::PlayGrown
-            | Doing::Steal(_) => 0,
+            | Doing::Steal(_)
+            | Doing::Guess
+            | Doing::Try(_) => 0,
         };
         let after_ms = self.villains.choices.between(1, 2 * mean_ms.max(1));
         if mean_ms > 0 && self.phase < Phase::Shutdown {
@@ -210,6 +223,8 @@ impl World {
             Doing::CertifyInSecret => return self.certify_in_secret(),
             Doing::PlayGrown => return self.play_grown(),
             Doing::Steal(thief) => return self.steal(thief),
+            Doing::Guess => return self.come_to_guess(),
+            Doing::Try(victim) => return self.try_password(victim),
         }
         self.plan_villain(doing);
     }
@@ -286,6 +301,7 @@ impl World {
         self.see(&Seen::Knocked(conn, line.guise));
         // From the block TEST-NET-2 (RFC 5737).
         let source = Source::of(IpAddr::V4(Ipv4Addr::new(198, 51, 100, source)));
+        let source = self.saboteur.shows_address(conn, source);
         self.tell_relay(Input::Opened(conn, source));
         self.begin_line(conn, line);
         Some(conn)
@@ -301,8 +317,13 @@ impl World {
 
     fn begin_line(&mut self, conn: ConnId, line: Line) {
         let (is_member, is_thief) = (line.guise.is_member(), line.guise.is_thief());
+        let guesses = line.guise == Guise::PasswordGuesser;
         self.villains.lines.insert(conn, line);
-        let choices = if is_thief { &mut self.villains.loot.choices } else { &mut self.villains.choices };
+        let choices = match (is_thief, guesses) {
+            (true, _) => &mut self.villains.loot.choices,
+            (false, true) => &mut self.villains.guessers.choices,
+            (false, false) => &mut self.villains.choices,
+        };
         let stays_us = choices.between(1, PATIENCE_US);
         if !is_member {
             self.later(stays_us, Event::Villain(Doing::Leave(conn)));
@@ -352,6 +373,7 @@ impl World {
         }
         self.villain_enrolled(&line);
         self.thief_enrolled(&line);
+        self.guesser_enrolled(conn, &line);
         if self.wires.get(&conn).is_some_and(|wire| wire.has(Side::Dialler)) {
             self.forget(conn, Side::Dialler);
         }

@@ -1,8 +1,12 @@
 //! Breaks what people are told about their own devices, and what the disk keeps of it.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use countersign_core::device::approve::Approval;
 use countersign_core::device::{Asked, Command, Event};
+use countersign_core::id::ConnId;
 use countersign_core::journal::Record;
+use countersign_core::server::Source;
 use countersign_core::wire::Code;
 
 use super::Saboteur;
@@ -29,6 +33,23 @@ impl Saboteur {
             self.overheard = Some(text.to_owned());
         }
         self.is(Sabotage::PasswordOnWire).then(|| format!("debug: the password is {text:?}").into_bytes())
+    }
+
+    /// Whether whoever guesses at passwords is told the right one.
+    pub fn tells_passwords(&self) -> bool {
+        self.is(Sabotage::TellPassword)
+    }
+
+    /// From where a connection seems to come to the relay.
+    pub fn shows_address(&self, conn: ConnId, source: Source) -> Source {
+        match self.plan {
+            Some(Sabotage::HideAddresses) => Source::default(),
+            Some(Sabotage::FreshAddresses) => {
+                let network = (0x2001_0db8_u128 << 32) | u128::from(conn.0);
+                Source::of(IpAddr::V6(Ipv6Addr::from_bits(network << 64)))
+            }
+            _ => source,
+        }
     }
 
     /// Whether people who have lost everything come by whatever paper they find.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::device::{Asked, Command};
-use countersign_core::id::{DeviceName, StretchId};
+use countersign_core::id::{DeviceName, StretchId, UserName};
 use countersign_core::invite::{Endpoint, ServerLink};
 use countersign_core::password::{Password, Stretch};
 use countersign_core::wire::Code;
@@ -135,6 +135,12 @@ impl World {
         }
     }
 
+    /// The password of a person who has joined under this name, as they know it.
+    pub(in crate::world) fn password_of(&self, user: &UserName) -> Option<&str> {
+        let (device, _) = self.joined().find(|(_, name)| name.user == *user)?;
+        self.owners.known.get(&self.owner(device))?.texts.first().map(String::as_str)
+    }
+
     /// The worker stretches a password when it has done what it was given before.
     pub(in crate::world) fn stretch(&mut self, id: StretchId, stretch: &Stretch) {
         let worker = &mut self.owners.worker;
@@ -144,6 +150,6 @@ impl World {
     }
 }
 
-fn password(text: &str) -> Password {
+pub(in crate::world) fn password(text: &str) -> Password {
     Password::new(Zeroizing::new(text.as_bytes().to_vec()))
 }
