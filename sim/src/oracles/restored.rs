@@ -1,5 +1,6 @@
 //! Nobody goes on unwarned with a server that was restored from a backup: who has seen more of its log than the backup had is
-//! told how much is kept, and goes on with nothing else before; and who has seen no more is not held up.
+//! told how much is kept, and goes on with nothing else before; and who has seen no more is not held up. A relay that lies about
+//! its log or withholds an answer holds people up, whatever it has: they are told that nothing is kept, and not that much is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,8 @@ use countersign_core::journal::State;
 use countersign_core::tlog::{Checkpoint, Leaf, NoteName};
 
 use super::Oracle;
-use crate::story::Seen;
+use crate::actors::villains::Lie;
+use crate::story::{Program, Seen};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub struct Restored {
     kept: BTreeMap<(NoteName, NoteName), u64>,
     /// Who was told that they would lose something by going on with which log.
     warned: BTreeSet<(usize, NoteName)>,
+    /// To which programs the relay has lied about its log, or has withheld an answer.
+    lied_to: BTreeSet<Program>,
 }
 
 impl Oracle for Restored {
@@ -30,6 +34,7 @@ impl Oracle for Restored {
     fn see(&mut self, _at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
             Seen::Replayed(state, _) => self.goes_on(state),
+            Seen::Lied(program, Lie::FalseLog | Lie::Silence) => drop(self.lied_to.insert(*program)),
             Seen::Anew(who) => drop(self.follows.remove(&who.program.device)),
             Seen::EnrolEnded(who, EnrolResult::Enrolled(identity), ..) => {
                 if let Some(followed) = identity.log.followed() {
@@ -44,6 +49,10 @@ impl Oracle for Restored {
                 self.warned.insert((device, restored.log.clone()));
                 let Some((log, seen)) = self.follows.get(&device) else { return Ok(()) };
                 let kept = self.kept.get(&(restored.log.clone(), log.clone())).copied();
+                // Who is not shown how the log goes on is told just that: nothing is kept for all that anybody knows.
+                if self.lied_to.contains(&who.program) && restored.kept.is_none() && restored.seen == *seen {
+                    return Ok(());
+                }
                 if kept.is_some_and(|kept| kept >= *seen) {
                     return Err(format!("{} is held up by a log that has all that they have seen", who.name));
                 }
