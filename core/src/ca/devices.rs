@@ -9,6 +9,8 @@
 //! The server only carries the comparison between the two: what it alters shows in their codes
 //! ([`crate::pki::comparison`]). It has to check the word itself once more, and the fold does so for good (EN-01 to EN-05).
 
+use std::collections::BTreeSet;
+
 use serde_bytes::ByteArray;
 
 use super::waiting::Waiting;
@@ -122,7 +124,7 @@ impl Ca {
         let seconds = u32::try_from(WAITING_TIME_MAX.as_secs()).unwrap_or(u32::MAX);
         turn.out.send(conn, Frame::message(&EnrolEvent::Waiting { seconds }));
         let since = turn.now.wall;
-        let waiting = Waiting { checked, token, commitment, since, comparing: None };
+        let waiting = Waiting { checked, token, commitment, since, comparing: None, compared: BTreeSet::new() };
         if let Some((older, waiting)) = self.waiting_room.enter(conn, waiting) {
             waits_no_more(&waiting, turn.out);
             turn.out.push(Effect::Part(older, Code::REPLACED));
@@ -184,6 +186,7 @@ impl Ca {
             return Err(No::Busy);
         }
         waiting.comparing = Some(member);
+        waiting.compared.insert(by.key);
         let compare = EnrolEvent::Compare { by: own.device.clone(), key: by.key, nonce };
         turn.out.send(conn, Frame::message(&compare));
         Ok(())
@@ -205,12 +208,11 @@ impl Ca {
         }
         let realm = self.authority.realm();
         let is_for = |waiting: &Waiting| endorsement.holds(realm, waiting.checked.name(), waiting.checked.key().id());
-        let newcomer = match self.waiting_room.find(&own.user, device, is_for) {
-            Some(newcomer) => newcomer,
-            None if self.waiting_room.find(&own.user, device, |_| true).is_some() => {
-                return Err(No::Code(Code::NOT_ENDORSED));
-            }
-            None => return Err(No::Code(Code::NOT_WAITING)),
+        let has_compared = |waiting: &Waiting| is_for(waiting) && waiting.compared.contains(&by.key);
+        let Some(newcomer) = self.waiting_room.find(&own.user, device, has_compared) else {
+            let is_other = |waiting: &Waiting| !is_for(waiting);
+            let waits = self.waiting_room.find(&own.user, device, is_other).is_some();
+            return Err(No::Code(if waits { Code::NOT_ENDORSED } else { Code::NOT_WAITING }));
         };
         if self.appending.len() >= APPENDS_PENDING_MAX {
             return Err(No::Busy);

@@ -1,9 +1,9 @@
 //! The devices that wait for another one of their user to vouch for them. In memory alone: who waits has nothing yet, and
 //! a newcomer whose connection is lost asks again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{AskId, ConnId, DeviceLabel, UserName};
+use crate::id::{AskId, ConnId, DeviceLabel, KeyId, UserName};
 use crate::invite::TokenHash;
 use crate::limits::{WAITING_MAX, WAITING_PER_USER_MAX};
 use crate::pki::CheckedCsr;
@@ -23,6 +23,9 @@ pub(super) struct Waiting {
     pub(super) since: Wall,
     /// Who compares with it now.
     pub(super) comparing: Option<(ConnId, AskId)>,
+    /// The keys of the devices that have: a word of another's, or one that was meant for an earlier connection of this very
+    /// device and comes late, would bring it a certificate in which it does not believe.
+    pub(super) compared: BTreeSet<KeyId>,
 }
 
 /// All of them, by their connections.

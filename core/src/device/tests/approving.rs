@@ -336,6 +336,26 @@ fn a_device_that_goes_while_it_is_compared_with_is_said_to_have_gone() {
     assert_eq!(town.news(laptop), [Event::Asked(Asked::Refused(Code::NOT_WAITING))]);
 }
 
+/// Found by a seed of the simulator: the certificate came before the device had compared with anybody, and it refused it.
+#[test]
+fn a_word_that_comes_after_its_device_has_gone_and_come_again_is_not_taken_for_it() {
+    let mut town = Town::of(&["alice"]);
+    let laptop = town.devices()[0];
+    let link = town.invite(Some("alice"));
+    let phone = wait_by(&mut town, link.clone(), "phone", 10);
+    compare(&mut town, laptop, "phone", phone);
+    town.cut(phone);
+    town.settle();
+    let phone = wait_by(&mut town, link, "phone", 10);
+    town.news(laptop);
+    town.command(laptop, Command::Endorse);
+    assert_eq!(town.news(laptop), [Event::Asked(Asked::Refused(Code::NOT_WAITING))]);
+    assert!(town.enrolment_result(phone).is_none());
+    compare(&mut town, laptop, "phone", phone);
+    town.command(laptop, Command::Endorse);
+    enrolled(&town, phone);
+}
+
 #[test]
 fn a_device_that_one_endorses_while_another_one_begins_to_compare_is_certified() {
     let (mut town, laptop, phone, _) = with_a_phone();
