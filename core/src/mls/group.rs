@@ -12,10 +12,11 @@ use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
 use mls_rs::group::{CommitEffect, ReceivedMessage};
 use rand_core::CryptoRng;
+use serde_bytes::ByteBuf;
 
 use super::beliefs::{Beliefs, Unjudged};
 use super::identity::Identities;
-use super::keep::{Saved, Tray};
+use super::keep::{Saved, SavedTree, Tray};
 use super::lent::Lent;
 use super::member::{Config, Member, MlsFault, at};
 use crate::id::DeviceName;
@@ -45,6 +46,7 @@ pub(super) fn settle<T, U>(
 pub struct Unkept<T> {
     next: Group,
     saved: Saved,
+    tree: Option<SavedTree>,
     then: T,
 }
 
@@ -52,6 +54,11 @@ impl<T> Unkept<T> {
     /// What has to be written down first.
     pub fn saved(&self) -> &Saved {
         &self.saved
+    }
+
+    /// The tree, if it is another one than before: to be written down in one with the rest.
+    pub fn tree(&self) -> Option<&SavedTree> {
+        self.tree.as_ref()
     }
 
     /// It is written down: the group from now on, and what may leave the device.
@@ -108,6 +115,13 @@ pub struct Committed {
     pub welcome: Option<Vec<u8>>,
 }
 
+/// Whether a call has changed the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tree {
+    New,
+    AsBefore,
+}
+
 /// See the module.
 #[derive(Clone)]
 pub struct Group {
@@ -157,7 +171,7 @@ impl Group {
         let (sealed, _) =
             self.lent.during(&Beliefs::default(), rng, || next.inner.encrypt_application_message(text, open));
         let sealed = sealed?.to_bytes()?;
-        next.unkept(sealed)
+        next.unkept(Tree::AsBefore, sealed)
     }
 
     /// Opens a message of this group.
@@ -174,7 +188,8 @@ impl Group {
         let (opened, unjudged) = self.lent.during(beliefs, rng, open);
         settle(opened, unjudged, |opened| {
             let heard = self.heard(&next, opened)?;
-            next.unkept(heard)
+            let tree = if matches!(heard, Heard::Said { .. }) { Tree::AsBefore } else { Tree::New };
+            next.unkept(tree, heard)
         })
     }
 
@@ -206,7 +221,7 @@ impl Group {
         settle(built, unjudged, |output| {
             let welcome = output.welcome_messages().first().map(MlsMessage::to_bytes).transpose()?;
             let committed = Committed { commit: output.commit_message().to_bytes()?, welcome };
-            next.unkept(committed)
+            next.unkept(Tree::AsBefore, committed)
         })
     }
 
@@ -216,7 +231,7 @@ impl Group {
         let (applied, unjudged) = self.lent.during(beliefs, rng, || next.inner.apply_pending_commit());
         settle(applied, unjudged, |commit| {
             let heard = self.heard(&next, ReceivedMessage::Commit(commit))?;
-            next.unkept(heard)
+            next.unkept(Tree::New, heard)
         })
     }
 
@@ -258,11 +273,14 @@ impl Group {
     }
 
     /// The group as it is now, to be written down before `then` happens.
-    fn unkept<T>(mut self, then: T) -> Result<Unkept<T>, MlsFault> {
+    pub(super) fn unkept<T>(mut self, tree: Tree, then: T) -> Result<Unkept<T>, MlsFault> {
         self.inner.write_to_storage_without_ratchet_tree()?;
-        let tree = self.inner.export_tree().to_bytes()?;
-        let saved = self.tray.take(self.inner.group_id(), tree).ok_or(MlsFault::Unexpected)?;
-        Ok(Unkept { next: self, saved, then })
+        let tree = match tree {
+            Tree::New => Some(SavedTree(ByteBuf::from(self.inner.export_tree().to_bytes()?))),
+            Tree::AsBefore => None,
+        };
+        let saved = self.tray.take(self.inner.group_id()).ok_or(MlsFault::Unexpected)?;
+        Ok(Unkept { next: self, saved, tree, then })
     }
 }
 

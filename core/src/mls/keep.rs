@@ -19,15 +19,20 @@ use zeroize::{Zeroize, Zeroizing};
 use super::place::Place;
 use crate::limits::PAST_EPOCHS_KEPT_MAX;
 
-/// A group as it is written down. It holds secrets: its memory is wiped, and `Debug` shows none.
+/// A group as it is written down after each call, all but its tree. It holds secrets: its memory is wiped, and `Debug` shows
+/// none.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     /// The group's number.
     pub(super) id: ByteBuf,
     pub(super) state: ByteBuf,
-    pub(super) tree: ByteBuf,
     pub(super) epochs: BTreeMap<u64, ByteBuf>,
 }
+
+/// The tree of a group (RFC 9420 §7): the certificates and public keys of all its members, a kilobyte for each. It changes with a
+/// commit alone, so it lies apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedTree(pub(super) ByteBuf);
 
 impl Drop for Saved {
     fn drop(&mut self) {
@@ -52,14 +57,13 @@ struct Written {
 }
 
 impl Tray {
-    /// What was written last, with the tree that lies apart; `None` if nothing was.
-    pub(super) fn take(&self, id: &[u8], tree: Vec<u8>) -> Option<Saved> {
+    /// What was written last; `None` if nothing was.
+    pub(super) fn take(&self, id: &[u8]) -> Option<Saved> {
         let Written { state, epochs } = self.0.look().take()?;
         let bare = |bytes: &Zeroizing<Vec<u8>>| ByteBuf::from(bytes.to_vec());
         Some(Saved {
             id: ByteBuf::from(id),
             state: bare(&state),
-            tree: ByteBuf::from(tree),
             epochs: epochs.iter().map(|(n, epoch)| (*n, bare(epoch))).collect(),
         })
     }

@@ -17,9 +17,9 @@ use mls_rs_core::time::MlsTime;
 use rand_core::CryptoRng;
 
 use super::beliefs::Beliefs;
-use super::group::{Group, Tried, settle};
+use super::group::{Group, Tree, Tried, Unkept, settle};
 use super::identity::Identities;
-use super::keep::{Cabinet, Drawer, PackageSecrets, Saved, Tray};
+use super::keep::{Cabinet, Drawer, PackageSecrets, Saved, SavedTree, Tray};
 use super::lent::Lent;
 use super::rules::Rules;
 use super::suite::{Crypto, SUITE};
@@ -116,12 +116,12 @@ impl Member {
         beliefs: &Beliefs,
         now: Wall,
         rng: &mut dyn CryptoRng,
-    ) -> Result<Tried<Group>, MlsFault> {
+    ) -> Result<Tried<Unkept<()>>, MlsFault> {
         let (lent, tray) = (Lent::default(), Tray::default());
         let client = self.client(&lent, Cabinet::new(tray.clone()), Drawer::default());
         let build = || client.group_builder()?.with_group_id(id.to_vec()).with_now_time(at(now)).build();
         let (group, unjudged) = lent.during(beliefs, rng, build);
-        settle(group, unjudged, |group| Ok(Group::new(group, lent, tray, self.identities())))
+        settle(group, unjudged, |group| self.entered(group, lent, tray))
     }
 
     /// Joins by a Welcome that was sealed for this package (RFC 9420 §12.4.3.1).
@@ -132,19 +132,23 @@ impl Member {
         beliefs: &Beliefs,
         now: Wall,
         rng: &mut dyn CryptoRng,
-    ) -> Result<Tried<Group>, MlsFault> {
+    ) -> Result<Tried<Unkept<()>>, MlsFault> {
         let (lent, tray) = (Lent::default(), Tray::default());
         let client = self.client(&lent, Cabinet::new(tray.clone()), Drawer::of(secrets));
         let welcome = MlsMessage::from_bytes(welcome)?;
         let (joined, unjudged) = lent.during(beliefs, rng, || client.join_group(None, &welcome, Some(at(now))));
-        settle(joined, unjudged, |(group, _)| Ok(Group::new(group, lent, tray, self.identities())))
+        settle(joined, unjudged, |(group, _)| self.entered(group, lent, tray))
     }
 
-    /// The group as it was written down.
-    pub fn load(&self, saved: &Saved) -> Result<Group, MlsFault> {
+    fn entered(&self, group: mls_rs::Group<Config>, lent: Lent, tray: Tray) -> Result<Unkept<()>, MlsFault> {
+        Group::new(group, lent, tray, self.identities()).unkept(Tree::New, ())
+    }
+
+    /// The group as it was written down, with the newest tree.
+    pub fn load(&self, saved: &Saved, tree: &SavedTree) -> Result<Group, MlsFault> {
         let (lent, tray) = (Lent::default(), Tray::default());
         let client = self.client(&lent, Cabinet::of(saved, tray.clone()), Drawer::default());
-        let tree = mls_rs::group::ExportedTree::from_bytes(&saved.tree)?;
+        let tree = mls_rs::group::ExportedTree::from_bytes(&tree.0)?;
         let group = client.load_group_with_ratchet_tree(&saved.id, tree)?;
         Ok(Group::new(group, lent, tray, self.identities()))
     }

@@ -20,6 +20,8 @@ pub(super) struct Party {
     pub(super) identity: Identity,
     pub(super) member: Member,
     pub(super) group: Option<Group>,
+    /// The tree on its disk.
+    pub(super) tree: Option<SavedTree>,
 }
 
 /// Devices of one realm, who believe each other unless a test says otherwise.
@@ -54,7 +56,7 @@ impl Round {
     pub(super) fn together(users: &[&str]) -> Self {
         let mut round = Self::of(users);
         let founded = round.parties[0].member.found(b"a group", &round.beliefs, round.now, &mut round.rng);
-        round.parties[0].group = Some(done(founded.unwrap()));
+        round.keep(0, done(founded.unwrap()));
         for newcomer in 1..users.len() {
             round.add(0, newcomer);
         }
@@ -65,6 +67,15 @@ impl Round {
         let (leaf, issuing) = (&identity.credentials.leaf, identity.credentials.issuing.clone());
         let judged = judge_device(&identity.trust, leaf, &[issuing], Side::Client, self.now, None);
         self.beliefs.add(judged.unwrap());
+    }
+
+    /// Writes down what is to be written, as a shell does.
+    pub(super) fn keep<T>(&mut self, party: usize, unkept: Unkept<T>) -> T {
+        let own = &mut self.parties[party];
+        own.tree = unkept.tree().cloned().or(own.tree.take());
+        let (group, then) = unkept.kept();
+        own.group = Some(group);
+        then
     }
 
     pub(super) fn group(&self, party: usize) -> &Group {
@@ -82,16 +93,15 @@ impl Round {
     /// One seals something, and its state is durable.
     pub(super) fn say(&mut self, party: usize, text: &[u8]) -> Vec<u8> {
         let group = self.parties[party].group.as_ref().unwrap();
-        let (group, sealed) = group.say(text, Vec::new(), &mut self.rng).unwrap().kept();
-        self.parties[party].group = Some(group);
-        sealed
+        let unkept = group.say(text, Vec::new(), &mut self.rng).unwrap();
+        assert_eq!(unkept.tree(), None, "a message writes no tree");
+        self.keep(party, unkept)
     }
 
     pub(super) fn try_hear(&mut self, party: usize, message: &[u8]) -> Result<Heard, MlsFault> {
         let group = self.parties[party].group.as_ref().unwrap();
-        let (group, heard) = done(group.hear(message, &self.beliefs, self.now, &mut self.rng)?).kept();
-        self.parties[party].group = Some(group);
-        Ok(heard)
+        let unkept = done(group.hear(message, &self.beliefs, self.now, &mut self.rng)?);
+        Ok(self.keep(party, unkept))
     }
 
     pub(super) fn hear(&mut self, party: usize, message: &[u8]) -> Heard {
@@ -109,16 +119,14 @@ impl Round {
     /// A commit that is durable where it was made, and not accepted.
     pub(super) fn propose(&mut self, party: usize, change: &Change) -> Result<Committed, MlsFault> {
         let group = self.parties[party].group.as_ref().unwrap();
-        let (group, committed) = done(group.commit(change, &self.beliefs, self.now, &mut self.rng)?).kept();
-        self.parties[party].group = Some(group);
-        Ok(committed)
+        let unkept = done(group.commit(change, &self.beliefs, self.now, &mut self.rng)?);
+        Ok(self.keep(party, unkept))
     }
 
     pub(super) fn accept(&mut self, party: usize) -> Heard {
         let group = self.parties[party].group.as_ref().unwrap();
-        let (group, heard) = done(group.accepted(&self.beliefs, &mut self.rng).unwrap()).kept();
-        self.parties[party].group = Some(group);
-        heard
+        let unkept = done(group.accepted(&self.beliefs, &mut self.rng).unwrap());
+        self.keep(party, unkept)
     }
 
     /// A commit that all who are in the group take in.
@@ -137,7 +145,7 @@ impl Round {
         let (package, secrets) = self.package(newcomer);
         let committed = self.commit(by, &Change { add: vec![package], ..Change::default() });
         let joined = self.join(newcomer, &committed.welcome.unwrap(), secrets);
-        self.parties[newcomer].group = Some(done(joined.unwrap()));
+        self.keep(newcomer, done(joined.unwrap()));
     }
 
     pub(super) fn join(
@@ -145,14 +153,14 @@ impl Round {
         party: usize,
         welcome: &[u8],
         secrets: PackageSecrets,
-    ) -> Result<Tried<Group>, MlsFault> {
+    ) -> Result<Tried<Unkept<()>>, MlsFault> {
         self.parties[party].member.join(welcome, secrets, &self.beliefs, self.now, &mut self.rng)
     }
 }
 
 pub(super) fn party(identity: Identity) -> Party {
     let member = Member::new(identity.trust.realm().clone(), &identity.credentials).unwrap();
-    Party { identity, member, group: None }
+    Party { identity, member, group: None, tree: None }
 }
 
 pub(super) fn done<T>(tried: Tried<T>) -> T {
@@ -192,7 +200,8 @@ fn a_group_that_was_written_down_goes_on_where_it_was() {
     let unkept = done(round.group(1).hear(&second, &round.beliefs, round.now, &mut rng(1)).unwrap());
     let bytes = postcard::to_stdvec(unkept.saved()).unwrap();
     let saved: Saved = postcard::from_bytes(&bytes).unwrap();
-    let loaded = round.parties[1].member.load(&saved).unwrap();
+    let Party { member, tree, .. } = &round.parties[1];
+    let loaded = member.load(&saved, tree.as_ref().unwrap()).unwrap();
     assert_eq!(loaded.authenticator().unwrap(), round.group(0).authenticator().unwrap());
     round.parties[1].group = Some(loaded);
     assert!(round.try_hear(1, &second).is_err(), "its key is used up");

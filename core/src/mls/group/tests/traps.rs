@@ -30,7 +30,8 @@ fn what_was_sealed_is_given_out_for_its_state_and_a_device_that_starts_from_that
     let unkept = round.group(0).say(b"before the crash", Vec::new(), &mut rng(1)).unwrap();
     let saved = unkept.saved().clone();
     let (_, first) = unkept.kept();
-    round.parties[0].group = Some(round.parties[0].member.load(&saved).unwrap());
+    let Party { member, tree, .. } = &round.parties[0];
+    round.parties[0].group = Some(member.load(&saved, tree.as_ref().unwrap()).unwrap());
     let second = round.say(0, b"after it");
     assert_eq!(round.words(1, &first), b"before the crash");
     assert_eq!(round.words(1, &second), b"after it");
@@ -71,7 +72,7 @@ fn whoever_was_not_judged_is_named_and_nothing_comes_of_the_call() {
     let tried = member.join(&welcome, secrets.clone(), &nobody, round.now, &mut rng(1)).unwrap();
     let Tried::Unjudged(unjudged) = tried else { panic!("{tried:?}") };
     assert_eq!(unjudged.chains().count(), 4);
-    let group = done(member.join(&welcome, secrets, &round.beliefs, round.now, &mut rng(1)).unwrap());
+    let (group, ()) = done(member.join(&welcome, secrets, &round.beliefs, round.now, &mut rng(1)).unwrap()).kept();
     assert_eq!(group.members().len(), 4);
 }
 
@@ -105,7 +106,7 @@ fn an_expired_member_lets_nobody_join_until_it_has_renewed() {
         let welcome = done(committed).kept().1.welcome.unwrap();
         carol.member.join(&welcome, secrets, &round.beliefs, now, &mut rng(3))
     };
-    done(add(&round, round.now).unwrap());
+    drop(done(add(&round, round.now).unwrap()));
     let later = round.now.plus(Duration::from_secs(2 * 86_400));
     assert!(words(add(&round, later)).contains("Expired"));
 }
@@ -123,7 +124,7 @@ fn a_revoked_device_joins_nothing_and_is_added_to_nothing() {
     let carol = round.enrol("carol");
     round.beliefs.set_lists(carol.identity.lists.clone());
     let founded = round.parties[0].member.found(b"a group", &round.beliefs, round.now, &mut rng(1));
-    round.parties[0].group = Some(done(founded.unwrap()));
+    round.keep(0, done(founded.unwrap()));
     let (package, _) = round.package(1);
     let refused = words(round.propose(0, &Change { add: vec![package], ..Change::default() }));
     assert!(refused.contains(&format!("{:?}", CertRefusal::Revoked)), "{refused}");
