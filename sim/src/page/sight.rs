@@ -17,7 +17,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("impostor", &["grown", "killed", "said", "told", "wished"]),
     ("presence", &["infiltrated", "killed", "phase", "told"]),
     ("progress", &["hosted", "killed", "not-started", "noted", "phase", "plot", "replayed", "restored", "shut-down", "told", "wished"]),
-    ("restored", &["anew", "enrol-ended", "replayed", "told"]),
+    ("restored", &["anew", "enrol-ended", "lied", "replayed", "told"]),
     ("revoked", &["crashed", "killed", "noted", "phase", "replayed", "restored", "told"]),
     ("secrecy", &["answered", "appending", "dropped", "held", "noted", "on-disk", "overheard", "phase", "secret", "snapshot", "unsealed", "wished", "written"]),
     ("slow", &["crashed", "delivered", "noted"]),
