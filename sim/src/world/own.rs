@@ -2,7 +2,7 @@
 //! recovery code, lose all that they have, or set another password.
 
 mod losing;
-pub(in crate::world) mod passwords;
+pub(super) mod passwords;
 
 use std::collections::BTreeMap;
 
