@@ -326,6 +326,45 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(250);
 /// The longest wait before a device dials again.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
+// --- conversations (design 6, protocol §9) ---
+
+/// A message of a person's, in bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// A sealed message: the text, what stands beside it, and at most an eighth of padding.
+pub const MESSAGE_SEALED_BYTES_MAX: usize = 80 * 1024;
+/// What one [`Piece`](crate::wire::relay::RelayEvent::Piece) of a long message carries.
+pub const PIECE_BYTES_MAX: usize = 16 * 1024;
+/// A message about conversations, all its pieces together.
+pub const LONG_BYTES_MAX: usize = COMMIT_BYTES_MAX + 128 * 1024;
+/// Unfinished long messages of all members together that the relay holds; whoever begins one beyond is told to come again.
+pub const LONG_TOTAL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A commit and its Welcome together.
+pub const COMMIT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Devices that one commit adds and removes, so that its record has room for their names.
+pub const COMMIT_DEVICES_MAX: usize = 256;
+/// Devices in one conversation.
+pub const CONVERSATION_DEVICES_MAX: usize = 1_024;
+/// Conversations that one device is in.
+pub const CONVERSATIONS_PER_DEVICE_MAX: usize = 1_024;
+/// A key package: it holds two certificates.
+pub const KEY_PACKAGE_BYTES_MAX: usize = 10 * 1024;
+/// Key packages of one device that the relay keeps, besides the one of last resort.
+pub const KEY_PACKAGES_MAX: usize = 32;
+/// With fewer than this left a device is told, and leaves more.
+pub const KEY_PACKAGES_LOW: usize = 8;
+/// Key packages that one device may take within [`KEY_PACKAGES_TAKEN_SPAN`]: whoever takes more uses up those of others.
+pub const KEY_PACKAGES_TAKEN_MAX: u32 = 4_096;
+/// The span for [`KEY_PACKAGES_TAKEN_MAX`].
+pub const KEY_PACKAGES_TAKEN_SPAN: Duration = Duration::from_secs(60 * 60);
+/// Conversations of which one acknowledgement speaks.
+pub const ACKNOWLEDGED_AT_ONCE_MAX: usize = 256;
+/// How long the relay keeps what was posted for a device that does not come for it.
+pub const POSTED_KEPT: Duration = days(90);
+/// What was posted in one conversation and not acknowledged by all whom it is for.
+pub const POSTED_PER_CONVERSATION_MAX: usize = 20_000;
+/// What was posted in all conversations and not acknowledged by all whom it is for, as the sum of its bodies.
+pub const POSTED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+
 // --- the journal (design 3) ---
 
 /// One record, encoded.

@@ -115,7 +115,9 @@ impl Relay {
             RelayRequest::Renew { .. }
             | RelayRequest::Devices(_)
             | RelayRequest::Password { .. }
-            | RelayRequest::ListsBefore(_) => return Err(Fault::Unexpected),
+            | RelayRequest::ListsBefore(_)
+            | RelayRequest::Conversations(_)
+            | RelayRequest::Piece { .. } => return Err(Fault::Unexpected),
             RelayRequest::Listed { number } => self.roster.listed(from, number),
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! message and is added to, never edited.
 
 pub mod code;
+pub mod conversations;
 pub mod devices;
 pub mod enrol;
 pub mod extension;

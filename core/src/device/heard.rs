@@ -13,6 +13,8 @@ impl Device {
         match event {
             // The first one was the session's; a second is out of turn.
             RelayEvent::Welcome(_) => Err(Fault::Unexpected),
+            // Nothing was asked about conversations.
+            RelayEvent::Conversations(_) | RelayEvent::Piece { .. } => Err(Fault::Unexpected),
             RelayEvent::Pong => Ok(()),
             RelayEvent::Here { devices } => {
                 for device in &devices {

@@ -70,6 +70,45 @@ pub struct Position {
     pub n: u64,
 }
 
+/// Makes a number of 16 random bytes that a device draws.
+macro_rules! drawn {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub [u8; 16]);
+
+        impl $name {
+            /// Draws a new one.
+            pub fn draw(rng: &mut dyn CryptoRng) -> Self {
+                let mut bytes = [0; 16];
+                rng.fill_bytes(&mut bytes);
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                hex(f, &self.0)
+            }
+        }
+    };
+}
+
+drawn! {
+    /// A conversation: the identifier of its group in MLS, drawn by the device that founds it.
+    ConversationId
+}
+drawn! {
+    /// A message in a conversation, drawn by the device that sends it, so that it is the same however often it is sent.
+    MessageId
+}
+
 /// A certificate's serial number: 16 random bytes, of which the first is never zero and never looks negative, so
 /// that every serial is encoded in the same length (RFC 5280 §4.1.2.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -114,6 +114,15 @@ codes! {
     WITHDRAWAL_REFUSED = 323, "a device is taken back by a device of the same user that made its own key by `client join`, and for a reason for devices";
     REVOKED_TOO_MANY = 324, "the lists of revoked certificates are full: ask the operator, and until then let nobody trust the device";
     LISTS_UNSIGNED = 325, "the device is revoked and out, but the lists that tell everybody could not be signed: ask the operator";
+    NO_CONVERSATION = 330, "there is no such conversation, or this device is not in it";
+    CONVERSATION_EXISTS = 331, "there is such a conversation already";
+    EPOCH_OVER = 332, "another change of the conversation came first";
+    CONVERSATION_FULL = 333, "so many devices are more than a conversation can have, or more conversations than a device can be in";
+    NOT_BETWEEN_THEM = 334, "a conversation between two people has their devices and no others";
+    KEY_PACKAGES_FULL = 335, "the server keeps no more key packages of this device";
+    POSTED_FULL = 336, "too much waits for those who are away: try again when they have come for it";
+    NOT_COLLECTING = 337, "this connection does not take what is posted for its device";
+    NOT_CHANGED = 338, "that device is in the conversation already, or is not in it";
 }
 
 impl fmt::Display for Code {

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::conversations::{ConversationsEvent, ConversationsRequest};
 use super::devices::{DevicesEvent, DevicesRequest};
 use super::log::{Generations, Lineage, LogHead, LogPage, LogProof};
 use super::revocation::SignedLists;
 use super::{Code, Extensions};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
-use crate::limits::{CERTIFICATE_BYTES_MAX, FORWARD_BYTES_MAX, TUNNEL_WINDOW_BYTES, WHO_PAGE_MAX};
+use crate::limits::{CERTIFICATE_BYTES_MAX, FORWARD_BYTES_MAX, PIECE_BYTES_MAX, TUNNEL_WINDOW_BYTES, WHO_PAGE_MAX};
 use crate::password::Password;
 use crate::time::Wall;
 
@@ -107,6 +108,15 @@ pub enum RelayRequest {
     /// Shows lists that had more on them than those which the relay has shown: what was revoked is to be revoked again, where
     /// the relay was restored from a backup and has forgotten it.
     ListsBefore(SignedLists),
+    /// About conversations, whatever fits a frame.
+    Conversations(ConversationsRequest),
+    /// A part of a [`ConversationsRequest`] that does not fit a frame: all of them together are the encoded request.
+    Piece {
+        /// At most [`PIECE_BYTES_MAX`].
+        bytes: ByteBuf,
+        /// Whether it is the last.
+        last: bool,
+    },
 }
 
 impl RelayRequest {
@@ -118,6 +128,8 @@ impl RelayRequest {
             Self::Credit { bytes, .. } => credit_bounds(*bytes),
             Self::Password { password, .. } if !password.is_sound() => Err(Fault::Malformed),
             Self::ListsBefore(lists) => lists.check(),
+            Self::Conversations(request) => request.check(),
+            Self::Piece { bytes, .. } => piece_bounds(bytes),
             Self::Ping
             | Self::Who { .. }
             | Self::Accept { .. }
@@ -267,6 +279,15 @@ pub enum RelayEvent {
     },
     /// From which older logs the one goes on whose head comes next. Not said where there are none.
     Generations(Generations),
+    /// About conversations, whatever fits a frame.
+    Conversations(ConversationsEvent),
+    /// A part of a [`ConversationsEvent`] that does not fit a frame: all of them together are the encoded event.
+    Piece {
+        /// At most [`PIECE_BYTES_MAX`].
+        bytes: ByteBuf,
+        /// Whether it is the last.
+        last: bool,
+    },
 }
 
 impl RelayEvent {
@@ -288,6 +309,8 @@ impl RelayEvent {
             Self::Lineage(lineage) => lineage.check(),
             Self::Lists(lists) => lists.check(),
             Self::Generations(generations) => generations.check(),
+            Self::Conversations(event) => event.check(),
+            Self::Piece { bytes, .. } => piece_bounds(bytes),
             Self::People { people, .. } if people.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Here { devices } if devices.len() > WHO_PAGE_MAX => Err(Fault::Malformed),
             Self::Pong
@@ -327,6 +350,10 @@ pub struct Person {
 
 fn forward_bounds(bytes: &ByteBuf) -> Result<(), Fault> {
     if bytes.is_empty() || bytes.len() > FORWARD_BYTES_MAX { Err(Fault::Malformed) } else { Ok(()) }
+}
+
+fn piece_bounds(bytes: &ByteBuf) -> Result<(), Fault> {
+    if bytes.is_empty() || bytes.len() > PIECE_BYTES_MAX { Err(Fault::Malformed) } else { Ok(()) }
 }
 
 fn credit_bounds(bytes: u32) -> Result<(), Fault> {

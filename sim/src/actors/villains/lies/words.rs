@@ -107,6 +107,8 @@ impl Lies {
             | RelayEvent::Generations(_)
             | RelayEvent::Lists(_)
             | RelayEvent::PasswordSet { .. }
+            | RelayEvent::Conversations(_)
+            | RelayEvent::Piece { .. }
             | RelayEvent::Refused { .. } => {
                 self.lied(conn, Lie::Silence);
                 Vec::new()
@@ -294,6 +296,8 @@ fn how_rarely(event: &RelayEvent) -> u64 {
         | RelayEvent::Lineage(_)
         | RelayEvent::Renewed { .. }
         | RelayEvent::PasswordSet { .. }
+        | RelayEvent::Conversations(_)
+        | RelayEvent::Piece { .. }
         | RelayEvent::Certificate { .. } => 1,
     }
 }
