@@ -19,6 +19,8 @@ pub mod asks;
 pub mod backoff;
 pub mod calls;
 mod contract;
+pub mod conversations;
+mod conversing;
 mod doubts;
 pub mod enrol;
 pub mod following;
@@ -33,7 +35,7 @@ pub mod safety_number;
 pub mod session;
 pub mod watch;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rand_core::CryptoRng;
 
@@ -53,6 +55,8 @@ use asks::Asks;
 pub use asks::{Asked, Fetched};
 use calls::Calls;
 pub use contract::{Command, Event, Input, Output, Wake};
+use conversations::Conversations;
+use conversing::News;
 use doubts::Doubts;
 pub use following::{Followed, Following, LogRefusal, Restored};
 use renewal::Renewing;
@@ -95,6 +99,12 @@ pub struct Device {
     watch: Watch,
     doubts: Doubts,
     renewing: Renewing,
+    /// Nothing for a device that takes no part in any.
+    conversations: Option<Box<Conversations>>,
+    /// What has come of a long message about conversations.
+    pieces: Vec<u8>,
+    /// What they have not heard of yet.
+    conversations_news: BTreeSet<News>,
     quitting: bool,
     done: bool,
     outputs: VecDeque<Output>,
@@ -122,6 +132,9 @@ impl Device {
             watch: Watch::default(),
             doubts: Doubts::default(),
             renewing,
+            conversations: None,
+            pieces: Vec::new(),
+            conversations_news: BTreeSet::new(),
             quitting: false,
             done: false,
             outputs: VecDeque::new(),
@@ -198,6 +211,11 @@ impl Device {
                 self.tick_watch(now, rng);
                 self.tick_doubts(now, rng);
                 self.tick_renewal(now, rng);
+                self.converse(now, rng, Conversations::tick);
+            }
+            Input::Kept(id) => {
+                let conversations = self.conversations.as_mut().expect("nothing was to be kept");
+                conversations.kept(id);
             }
         }
         self.settle(now, rng);
@@ -230,6 +248,7 @@ impl Device {
         let calls_and_asks = calls_and_asks.chain(self.approvals.next_deadline());
         let own = self.watch.next_deadline().into_iter().chain(self.renewing.next_deadline());
         let own = own.chain(self.doubts.next_deadline());
+        let own = own.chain(self.conversations.as_ref().and_then(|conversations| conversations.next_deadline()));
         self.session.next_deadline().into_iter().chain(calls_and_asks).chain(own).min()
     }
 
@@ -267,6 +286,10 @@ impl Device {
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
             Command::Say(call, text) => self.calls.say(call, &text, now),
+            Command::Send(send, to, text) => {
+                let done = self.converse(now, rng, |conversations, turn| conversations.send(send, to, text, turn));
+                assert!(done.is_some(), "a device that takes no part in conversations was to send");
+            }
             Command::Quit => {
                 self.quitting = true;
                 self.calls.quit(now);
@@ -314,6 +337,8 @@ impl Device {
                     Err(denied) => Event::Denied(call, denied),
                 };
                 self.tell(event);
+            } else if self.exchange_conversations(now, rng) {
+                // Something more may have come of it.
             } else if let Some(event) = self.session.poll_event() {
                 self.session_event(event, now, rng);
             } else {
@@ -348,6 +373,7 @@ impl Device {
                 }
                 self.asks.online(now);
                 self.approvals.online(now);
+                self.converse(now, rng, Conversations::online);
                 self.calls.online(now);
                 self.look_at_certificate(now);
             }
@@ -382,6 +408,10 @@ impl Device {
         self.calls.offline(now);
         self.asks.offline();
         self.approvals.offline();
+        self.pieces.clear();
+        if let Some(conversations) = &mut self.conversations {
+            conversations.offline();
+        }
         self.stop_watching();
         self.stop_renewing();
         self.look_at_certificate(now);

@@ -7,6 +7,6 @@ pub mod number;
 
 pub use name::{DeviceLabel, DeviceName, NameRefusal, Realm, UserName};
 pub use number::{
-    AdminId, AppendId, AskId, CallId, ConnId, ConversationId, Fingerprint, IssuerId, KeyId, LoadId, MessageId,
-    Position, Serial, SnapshotId, StretchId, TunnelId,
+    AdminId, AppendId, AskId, CallId, ConnId, ConversationId, Fingerprint, IssuerId, KeepId, KeyId, LoadId, MessageId,
+    Position, SendId, Serial, SnapshotId, StretchId, TunnelId,
 };

@@ -360,6 +360,22 @@ pub const KEY_PACKAGES_TAKEN_SPAN: Duration = Duration::from_secs(60 * 60);
 pub const ACKNOWLEDGED_AT_ONCE_MAX: usize = 256;
 /// How long the relay keeps what was posted for a device that does not come for it.
 pub const POSTED_KEPT: Duration = days(90);
+/// Messages that a device keeps until it can send them.
+pub const OUTGOING_MAX: usize = 1_000;
+/// What a device has sent of messages that are not posted yet, as they are sealed: then it waits.
+pub const OUTGOING_IN_FLIGHT_BYTES_MAX: usize = 256 * 1024;
+/// What was posted for a device and waits in it until somebody is judged; beyond, it is asked for again.
+pub const POSTED_WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long after it has joined a conversation a device gives itself new keys, and somewhat later where many join.
+pub const REFRESH_AFTER_JOIN: Duration = Duration::from_secs(8);
+/// How often a device gives itself new keys in a conversation: so long after a theft its state is of no more use.
+pub const REFRESH_SPAN: Duration = days(7);
+/// How long a device waits for each one that stands before it to remove somebody who was revoked.
+pub const REMOVAL_TURN: Duration = Duration::from_secs(2);
+/// A device leaves another key package of last resort when the one that lies there holds no longer than this.
+pub const LAST_RESORT_RENEWAL: Duration = days(30);
+/// After the relay was busy, a device asks again no sooner than this.
+pub const CONVERSATIONS_RETRY: Duration = Duration::from_secs(1);
 /// What was posted in one conversation and not acknowledged by all whom it is for.
 pub const POSTED_PER_CONVERSATION_MAX: usize = 20_000;
 /// What was posted in all conversations and not acknowledged by all whom it is for, as the sum of its bodies.

@@ -100,6 +100,11 @@ impl Relay {
                     out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
                 }
             }
+            RelayRequest::Certificate { ask, serial } => {
+                if let Err(code) = self.fetches.ask_one(conn, ask, serial, state, out) {
+                    out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));
+                }
+            }
             RelayRequest::Introduce { ask, to, .. } => {
                 if let Err(code) = self.introduce(from, ask, &to, books, now, out) {
                     out.send(conn, Frame::message(&RelayEvent::Refused { ask, code }));

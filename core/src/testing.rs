@@ -12,6 +12,7 @@
 mod carry;
 mod further;
 mod input;
+pub(crate) mod kept;
 pub(crate) mod log;
 pub(crate) mod vectors;
 
@@ -76,7 +77,14 @@ pub(crate) struct Member {
     machine: Machine,
     /// What the user was told, newest last.
     pub(crate) told: Vec<Event>,
+    pub(crate) kept: kept::Kept,
     wire: Option<(ConnId, ConnId)>,
+}
+
+impl Member {
+    fn new(machine: Machine) -> Self {
+        Self { machine, told: Vec::new(), kept: kept::Kept::default(), wire: None }
+    }
 }
 
 enum Machine {
@@ -245,7 +253,7 @@ impl Town {
     /// Starts an enrolment that was made elsewhere.
     pub(crate) fn start_enrolment(&mut self, mut machine: Enrolment) -> usize {
         machine.handle(&EnrolInput::Start, self.now);
-        self.members.push(Member { machine: Machine::Enrolment(Box::new(machine)), told: Vec::new(), wire: None });
+        self.members.push(Member::new(Machine::Enrolment(Box::new(machine))));
         self.members.len() - 1
     }
 
@@ -282,10 +290,14 @@ impl Town {
 
     /// Starts a device.
     pub(crate) fn join(&mut self, identity: Identity, attend: bool) -> usize {
-        let mut machine = Device::new(env(), identity, attend).with_reach(self.reach.clone());
-        machine.handle(device::Input::Start, self.now, &mut self.rng);
-        self.members.push(Member { machine: Machine::Device(Box::new(machine)), told: Vec::new(), wire: None });
+        let member = self.start(Device::new(env(), identity, attend).with_reach(self.reach.clone()));
         self.settle();
+        member
+    }
+
+    fn start(&mut self, mut machine: Device) -> usize {
+        machine.handle(device::Input::Start, self.now, &mut self.rng);
+        self.members.push(Member::new(Machine::Device(Box::new(machine))));
         self.members.len() - 1
     }
 

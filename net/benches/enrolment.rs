@@ -265,6 +265,7 @@ impl Hall {
                     | Wanted::FindAddresses(_)
                     | Wanted::Listen(..)
                     | Wanted::Unlisten(_)
+                    | Wanted::Keep(..)
                     | Wanted::Tell(_) => {}
                 }
             }

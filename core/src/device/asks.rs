@@ -70,6 +70,7 @@ pub(super) struct Asks {
     requests: VecDeque<RelayRequest>,
     events: VecDeque<Asked>,
     vouched: VecDeque<Judged>,
+    conversed: VecDeque<(UserName, Result<Vec<Fetched>, Code>)>,
 }
 
 /// Whose certificates are being fetched.
@@ -87,6 +88,8 @@ enum For {
     User,
     /// A call, which may go on with whoever has a newer one.
     Calls,
+    /// A conversation that is to begin.
+    Conversations,
 }
 
 impl Asks {
@@ -107,11 +110,16 @@ impl Asks {
         self.begin_fetch(user, For::Calls, now);
     }
 
+    /// Asks for the certificates of somebody with whom a conversation is to begin.
+    pub(super) fn converse(&mut self, user: UserName, now: Now) {
+        self.begin_fetch(user, For::Conversations, now);
+    }
+
     fn begin_fetch(&mut self, user: UserName, wanted_by: For, now: Now) {
         // A person's newer wish takes the place of the older; a call's waits, and is waited for.
         let stands = self.fetch.as_ref().is_some_and(|fetch| For::User != wanted_by || fetch.wanted_by != For::User);
         if stands {
-            self.fetches.retain(|(_, other)| wanted_by == For::Calls || *other == For::Calls);
+            self.fetches.retain(|(_, other)| wanted_by != For::User || *other != For::User);
             return self.fetches.push_back((user, wanted_by));
         }
         let ask = self.number();
@@ -232,6 +240,7 @@ impl Asks {
             match wanted_by {
                 For::User => self.events.push_back(Asked::Certificates(user, fetched)),
                 For::Calls => self.vouched.extend(fetched.into_iter().filter_map(|fetched| fetched.verdict.ok())),
+                For::Conversations => self.conversed.push_back((user, Ok(fetched))),
             }
         }
         Ok(())
@@ -269,8 +278,12 @@ impl Asks {
             return true;
         }
         let ours = self.fetch.as_ref().is_some_and(|fetch| fetch.ask == ask);
-        if ours && self.end_fetch(now).is_some_and(|fetch| fetch.wanted_by == For::User) {
-            self.events.push_back(Asked::Refused(code));
+        if ours && let Some(fetch) = self.end_fetch(now) {
+            match fetch.wanted_by {
+                For::User => self.events.push_back(Asked::Refused(code)),
+                For::Calls => {}
+                For::Conversations => self.conversed.push_back((fetch.user, Err(code))),
+            }
         }
         ours
     }
@@ -283,9 +296,14 @@ impl Asks {
                 Wake::ReadLog => self.read = None,
                 Wake::Password => self.password = None,
                 Wake::Fetch => {
-                    if self.end_fetch(now).is_none_or(|fetch| fetch.wanted_by == For::Calls) {
+                    match self.end_fetch(now) {
+                        Some(Fetching { wanted_by: For::User, .. }) => {}
                         // The calls ask again by themselves.
-                        continue;
+                        Some(Fetching { wanted_by: For::Calls, .. }) | None => continue,
+                        Some(Fetching { wanted_by: For::Conversations, user, .. }) => {
+                            self.conversed.push_back((user, Err(Code::TIMED_OUT)));
+                            continue;
+                        }
                     }
                 }
                 Wake::Redial
@@ -298,6 +316,7 @@ impl Asks {
                 | Wake::Watch
                 | Wake::Doubt
                 | Wake::Approve
+                | Wake::Conversations
                 | Wake::Renewal => unreachable!("the others keep those"),
             }
             self.events.push_back(Asked::Unanswered);
@@ -317,6 +336,11 @@ impl Asks {
     /// The next certificate for the calls, found good.
     pub(super) fn poll_vouched(&mut self) -> Option<Judged> {
         self.vouched.pop_front()
+    }
+
+    /// The next person's certificates for a conversation, or why there are none.
+    pub(super) fn poll_conversed(&mut self) -> Option<(UserName, Result<Vec<Fetched>, Code>)> {
+        self.conversed.pop_front()
     }
 
     /// The next thing to tell the user.

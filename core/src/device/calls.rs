@@ -178,6 +178,11 @@ impl Calls {
         self.reach = reach;
     }
 
+    /// Whom this device has met.
+    pub fn acquaintances_mut(&mut self) -> &mut Acquaintances {
+        &mut self.met
+    }
+
     /// Whom this device has met before.
     pub fn set_acquaintances(&mut self, met: Acquaintances) {
         self.met = met;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::{Asked, Followed, LogRefusal, NotRenewed, Renewed};
 use crate::device::calls::{CallDenied, CallEvent};
+use crate::device::conversations::{ConversationEvent, Keep};
 use crate::fault::CloseReason;
-use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, UserName};
+use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, KeepId, SendId, UserName};
 use crate::password::Password;
 use crate::pki::{CrlRefusal, Spki};
 use crate::time::Wall;
@@ -39,6 +40,8 @@ pub enum Input<'a> {
     Accepted(CallId, ConnId),
     /// The user wishes something.
     Command(Command),
+    /// What [`Output::Keep`] asked for is durable.
+    Kept(KeepId),
     /// Time has passed.
     Tick,
 }
@@ -81,6 +84,9 @@ pub enum Command {
     HangUp(CallId, Code),
     /// Says a line in a call.
     Say(CallId, String),
+    /// Writes to somebody, whether they are there or not, by a number of the user's choosing: answered by
+    /// [`ConversationEvent::Sent`] once it is durable at the relay. For a device with [`super::Device::with_conversations`].
+    Send(SendId, UserName, String),
     /// Ends everything in good order; [`Event::Done`] says when.
     Quit,
 }
@@ -106,6 +112,9 @@ pub enum Output {
     Drop(ConnId),
     /// Tell the user.
     Tell(Event),
+    /// Keep this of the conversations, durably, all of it or nothing; answer by [`Input::Kept`], in order. If that can't be known, the
+    /// process has to end. What was kept goes into [`super::Device::with_conversations`] at the next start.
+    Keep(KeepId, Keep),
 }
 
 /// What the user is told.
@@ -158,6 +167,8 @@ pub enum Event {
     Doubted(Box<VerifiedCheckpoint>),
     /// The server has shown that this is of the history that this device follows: it need not be kept any more.
     Reconciled(Box<VerifiedCheckpoint>),
+    /// Something about conversations.
+    Conversation(Box<ConversationEvent>),
 }
 
 /// Why the device wants to be woken.
@@ -193,4 +204,6 @@ pub enum Wake {
     Renewal,
     /// To give up on an answer about what somebody else was shown of the log.
     Doubt,
+    /// To say again what the relay was too busy for, or to give new keys in a conversation.
+    Conversations,
 }

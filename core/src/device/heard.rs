@@ -2,6 +2,7 @@
 
 use rand_core::CryptoRng;
 
+use super::conversations::{Conversations, Turn};
 use super::{Device, Event};
 use crate::fault::Fault;
 use crate::time::Now;
@@ -13,8 +14,6 @@ impl Device {
         match event {
             // The first one was the session's; a second is out of turn.
             RelayEvent::Welcome(_) => Err(Fault::Unexpected),
-            // Nothing was asked about conversations.
-            RelayEvent::Conversations(_) | RelayEvent::Piece { .. } => Err(Fault::Unexpected),
             RelayEvent::Pong => Ok(()),
             RelayEvent::Here { devices } => {
                 for device in &devices {
@@ -31,7 +30,15 @@ impl Device {
                 Ok(())
             }
             RelayEvent::People { ask, people, more } => self.asks.people(ask, people, more, now),
-            RelayEvent::Certificate { .. } => self.asks.certificate(event, &self.identity, now),
+            RelayEvent::Conversations(event) => self.conversation(event, now, rng),
+            RelayEvent::Piece { bytes, last } => self.piece(&bytes, last, now, rng),
+            RelayEvent::Certificate { ask, ref extensions, .. } => {
+                let proved = self.converse(now, rng, |conversations, turn| conversations.proved(ask, extensions, turn));
+                if proved.unwrap_or(Ok(false))? {
+                    return Ok(());
+                }
+                self.asks.certificate(event, &self.identity, now)
+            }
             RelayEvent::Generations(generations) => {
                 self.identity.log.hear_generations(generations);
                 Ok(())
@@ -66,6 +73,9 @@ impl Device {
             RelayEvent::Accepted { tunnel } => self.calls.accepted(tunnel, now),
             RelayEvent::Refused { ask, code } => {
                 let ours = self.asks.refused(ask, code, now) || self.approvals.refused(ask, code);
+                let converse =
+                    |conversations: &mut Conversations, turn: &mut Turn<'_>| conversations.refused(ask, code, turn);
+                let ours = ours || self.converse(now, rng, converse).unwrap_or(false);
                 if !ours && !self.renewal_refused(ask, code, now, rng) {
                     self.calls.refused(ask, code, now);
                 }

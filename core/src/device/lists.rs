@@ -1,5 +1,6 @@
 //! A device's revocation lists: heard with each welcome and whenever they change, kept, and said to be gone by.
 
+use super::conversing::News;
 use super::{Device, Event, Identity};
 use crate::fault::Fault;
 use crate::pki::CrlRefusal;
@@ -43,6 +44,7 @@ impl Device {
             Ok(true) => {
                 let lists = lists.clone();
                 self.calls.relisted(&lists, now);
+                self.conversations_news.insert(News::Lists);
                 self.tell(Event::Listed(lists.kept()));
                 Ok(())
             }

@@ -26,7 +26,8 @@ impl Device {
 
     /// Once the calls have ended in good order the relay is told goodbye, too.
     pub(super) fn quit_when_ready(&mut self, now: Now) {
-        if self.quitting && self.calls.is_empty() && !self.done {
+        let is_kept = self.conversations.as_ref().is_none_or(|conversations| conversations.is_idle());
+        if self.quitting && self.calls.is_empty() && is_kept && !self.done {
             self.session.quit(now);
             while let Some(event) = self.session.poll_event() {
                 if let SessionEvent::Parted = event {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use rand_core::CryptoRng;
 use rustls_pki_types::CertificateDer;
 
+use super::conversing::News;
 use super::enrol::{EnrolInput, check_own};
 use super::returning::Returning;
 use super::{Asked, Device, Event, Identity, Output, Wake};
@@ -268,6 +269,7 @@ impl Device {
             let dial = Dial::relay(&self.env, &self.identity.credentials, &self.identity.trust);
             self.session.renewed(dial, not_after);
             self.calls.set_credentials(self.identity.credentials.clone());
+            self.conversations_news.insert(News::Certificate);
         } else {
             // There is none that holds longer yet.
             self.renewing.not_before = Some(now.mono.plus(RENEWAL_LOOK_SPAN));

@@ -59,6 +59,7 @@ impl Device {
             | Input::Listening(..)
             | Input::Accepted(..)
             | Input::Command(_)
+            | Input::Kept(_)
             | Input::Tick => return false,
         };
         machine.handle(&input, now);
@@ -78,6 +79,7 @@ impl Device {
             | Output::FindAddresses(_)
             | Output::Listen(..)
             | Output::Unlisten(_)
+            | Output::Keep(..)
             | Output::Tell(_)) => other,
         })
     }

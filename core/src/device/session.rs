@@ -244,6 +244,7 @@ impl RelaySession {
                 | Wake::Password
                 | Wake::Watch
                 | Wake::Doubt
+                | Wake::Conversations
                 | Wake::Approve
                 | Wake::Renewal => {
                     unreachable!("the calls keep those")

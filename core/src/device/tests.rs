@@ -15,6 +15,7 @@ use crate::wire::Code;
 mod approving;
 mod asking;
 mod bounds;
+mod conversing;
 mod direct;
 mod doubting;
 mod faulty_relay;

@@ -58,6 +58,15 @@ counted! {
     CallId
 }
 
+counted! {
+    /// One message as the user of a device sends it.
+    SendId
+}
+counted! {
+    /// One writing down of what a device keeps of its conversations, answered by its number.
+    KeepId
+}
+
 /// A place in the journal: which life of the server's store, and the how-manieth record in it, from 1.
 ///
 /// The incarnation changes when a server is restored from a backup, so that positions never silently run

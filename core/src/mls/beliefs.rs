@@ -15,10 +15,10 @@ use crate::time::Wall;
 use crate::tls::CertRefusal;
 use crate::tls::verify::{Judged, Lists};
 
-/// Certificates that were found good, and the lists that may say otherwise by now. Cheap to clone.
+/// Certificates that were judged, and the lists that may say otherwise by now. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Beliefs {
-    judged: Arc<BTreeMap<Fingerprint, Judged>>,
+    judged: Arc<BTreeMap<Fingerprint, Result<Judged, CertRefusal>>>,
     lists: Lists,
 }
 
@@ -30,7 +30,17 @@ impl Beliefs {
 
     /// This certificate was found good, its place in the log included.
     pub fn add(&mut self, judged: Judged) {
-        Arc::make_mut(&mut self.judged).insert(judged.certificate, judged);
+        Arc::make_mut(&mut self.judged).insert(judged.certificate, Ok(judged));
+    }
+
+    /// This certificate was found not to be believed, as things stand: until it is found good it is refused.
+    pub fn refuse(&mut self, certificate: Fingerprint, why: CertRefusal) {
+        Arc::make_mut(&mut self.judged).insert(certificate, Err(why));
+    }
+
+    /// Forgets what was refused, so that it is judged again: the log may have it by now.
+    pub fn doubt_refusals(&mut self) {
+        Arc::make_mut(&mut self.judged).retain(|_, judged| judged.is_ok());
     }
 
     /// Newer lists have come.
@@ -39,8 +49,11 @@ impl Beliefs {
     }
 
     /// What is said of a certificate now: `None` if nobody has judged it.
-    pub(super) fn of(&self, certificate: &Fingerprint, now: Wall) -> Option<Result<&Judged, CertRefusal>> {
-        let judged = self.judged.get(certificate)?;
+    pub(crate) fn of(&self, certificate: &Fingerprint, now: Wall) -> Option<Result<&Judged, CertRefusal>> {
+        let judged = match self.judged.get(certificate)? {
+            Ok(judged) => judged,
+            Err(why) => return Some(Err(*why)),
+        };
         let holds = if judged.not_after < now {
             Err(CertRefusal::Expired)
         } else {

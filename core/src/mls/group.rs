@@ -19,7 +19,7 @@ use super::identity::Identities;
 use super::keep::{Saved, SavedTree, Tray};
 use super::lent::Lent;
 use super::member::{Config, Member, MlsFault, at};
-use crate::id::DeviceName;
+use crate::id::{DeviceName, Fingerprint};
 use crate::time::Wall;
 
 /// What came of a call in which others' certificates may be shown.
@@ -159,6 +159,21 @@ impl Group {
         self.inner.roster().members_iter().filter_map(named).collect()
     }
 
+    /// The certificates by which they are in it.
+    pub fn certificates(&self) -> BTreeMap<DeviceName, Fingerprint> {
+        let certificate = |member: mls_rs::group::Member| {
+            let name = self.identities.name(&member.signing_identity).ok()?;
+            let leaf = member.signing_identity.credential.as_x509()?.leaf()?.to_vec();
+            Some((name, Fingerprint::of(&leaf)))
+        };
+        self.inner.roster().members_iter().filter_map(certificate).collect()
+    }
+
+    /// This device's own place in the tree.
+    pub fn own_place(&self) -> u32 {
+        self.inner.current_member_index()
+    }
+
     /// What two members of one epoch have in common, and nobody else (RFC 9420 §8.7).
     pub fn authenticator(&self) -> Result<Vec<u8>, MlsFault> {
         Ok(self.inner.epoch_authenticator()?.to_vec())
@@ -233,6 +248,13 @@ impl Group {
             let heard = self.heard(&next, ReceivedMessage::Commit(commit))?;
             next.unkept(Tree::New, heard)
         })
+    }
+
+    /// The relay has refused this device's commit: it never was.
+    pub fn withdrawn(&self) -> Result<Unkept<()>, MlsFault> {
+        let mut next = self.clone();
+        next.inner.clear_pending_commit();
+        next.unkept(Tree::AsBefore, ())
     }
 
     /// Whether a commit of this device waits for the relay.

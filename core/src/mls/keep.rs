@@ -18,6 +18,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::place::Place;
 use crate::limits::PAST_EPOCHS_KEPT_MAX;
+use crate::time::Wall;
 
 /// A group as it is written down after each call, all but its tree. It holds secrets: its memory is wiped, and `Debug` shows
 /// none.
@@ -137,6 +138,18 @@ pub struct PackageSecrets {
     pub(super) init: ByteBuf,
     pub(super) leaf: ByteBuf,
     pub(super) expires: u64,
+}
+
+impl PackageSecrets {
+    /// The package's reference, by which a Welcome names it.
+    pub fn reference(&self) -> &[u8] {
+        &self.reference
+    }
+
+    /// The last second at which others may add the device by it.
+    pub fn not_after(&self) -> Wall {
+        Wall(self.expires)
+    }
 }
 
 impl Drop for PackageSecrets {

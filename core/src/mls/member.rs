@@ -23,7 +23,7 @@ use super::keep::{Cabinet, Drawer, PackageSecrets, Saved, SavedTree, Tray};
 use super::lent::Lent;
 use super::rules::Rules;
 use super::suite::{Crypto, SUITE};
-use crate::id::Realm;
+use crate::id::{DeviceName, Realm};
 use crate::limits::{KEY_PACKAGE_BEFORE, KEY_PACKAGE_LIFETIME};
 use crate::time::Wall;
 use crate::tls::Credentials;
@@ -122,6 +122,19 @@ impl Member {
         let build = || client.group_builder()?.with_group_id(id.to_vec()).with_now_time(at(now)).build();
         let (group, unjudged) = lent.during(beliefs, rng, build);
         settle(group, unjudged, |group| self.entered(group, lent, tray))
+    }
+
+    /// The device whose key package this is, as its certificate says; whether it is to be believed, a commit finds out.
+    pub fn owner(&self, package: &[u8]) -> Result<DeviceName, MlsFault> {
+        let message = MlsMessage::from_bytes(package)?;
+        let package = message.as_key_package().ok_or(MlsFault::Unexpected)?;
+        self.identities().name(package.signing_identity()).map_err(|_| MlsFault::Unexpected)
+    }
+
+    /// The references of the key packages for which a Welcome was sealed.
+    pub fn welcomed(welcome: &[u8]) -> Result<Vec<Vec<u8>>, MlsFault> {
+        let message = MlsMessage::from_bytes(welcome)?;
+        Ok(message.welcome_key_package_references().into_iter().map(|reference| reference.to_vec()).collect())
     }
 
     /// Joins by a Welcome that was sealed for this package (RFC 9420 §12.4.3.1).

@@ -6,14 +6,15 @@ use serde_bytes::ByteBuf;
 
 use super::follow::{Books, Followers};
 use crate::effect::{Effects, Note, Room};
-use crate::id::{AskId, ConnId, LoadId, UserName};
+use crate::id::{AskId, ConnId, LoadId, Serial, UserName};
 use crate::journal::{Record, State};
+use crate::limits::CONVERSATION_DEVICES_MAX;
 use crate::tlog::keeper::lineage;
 use crate::wire::log::LogProof;
 use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Extensions, Frame};
 
-/// What is being fetched, one ask a connection.
+/// What is being fetched: one person's a connection, and single ones.
 #[derive(Debug, Default)]
 pub(super) struct Fetches {
     loading: BTreeMap<LoadId, Fetch>,
@@ -23,6 +24,8 @@ pub(super) struct Fetches {
 struct Fetch {
     conn: ConnId,
     ask: AskId,
+    /// Whether it is of one certificate, and not of a person's.
+    is_one: bool,
     /// Where the certificates of the devices after this one stand in the journal.
     rest: VecDeque<u64>,
 }
@@ -37,14 +40,32 @@ impl Fetches {
         state: &State,
         out: &mut Effects,
     ) -> Result<(), Code> {
-        if self.loading.values().any(|fetch| fetch.conn == conn) {
+        if self.loading.values().any(|fetch| fetch.conn == conn && !fetch.is_one) {
             return Err(Code::BUSY);
         }
         let devices = &state.users().get(user).ok_or(Code::NO_SUCH_USER)?.devices;
         let issued = |serial| state.progress(serial).and_then(|progress| progress.issued);
         let rest = devices.values().filter_map(|device| issued(device.serial)).map(|issued| issued.n).collect();
         // Somebody who is being enrolled at this moment has none yet.
-        if self.load_next(Fetch { conn, ask, rest }, out) { Ok(()) } else { Err(Code::BUSY) }
+        if self.load_next(Fetch { conn, ask, is_one: false, rest }, out) { Ok(()) } else { Err(Code::BUSY) }
+    }
+
+    /// Begins to answer with one certificate, or says why not. As many of these are answered at one time as a conversation
+    /// can show: whoever reads it asks for all at once.
+    pub(super) fn ask_one(
+        &mut self,
+        conn: ConnId,
+        ask: AskId,
+        serial: Serial,
+        state: &State,
+        out: &mut Effects,
+    ) -> Result<(), Code> {
+        if self.loading.values().filter(|fetch| fetch.conn == conn).count() >= CONVERSATION_DEVICES_MAX {
+            return Err(Code::BUSY);
+        }
+        let issued = state.progress(serial).and_then(|progress| progress.issued).ok_or(Code::NO_CERTIFICATE)?;
+        let rest = VecDeque::from([issued.n]);
+        if self.load_next(Fetch { conn, ask, is_one: true, rest }, out) { Ok(()) } else { Err(Code::BUSY) }
     }
 
     /// The journal gave a record that was asked for.

@@ -80,6 +80,7 @@ impl Town {
                     self.serve(server::Input::Ended(at_server));
                 }
             }
+            device::Output::Keep(id, keep) => self.keep(member, id, keep),
             device::Output::Tell(event) => self.members[member].told.push(event),
         }
     }

@@ -131,7 +131,12 @@ impl Town {
                     None => self.tell_member(member, MemberInput::Unreachable(conn)),
                 }
             }
-            Output::Dial(_) | Output::Write(_) | Output::Shut(_) | Output::Drop(_) | Output::Tell(_) => {
+            Output::Dial(_)
+            | Output::Write(_)
+            | Output::Shut(_)
+            | Output::Drop(_)
+            | Output::Keep(..)
+            | Output::Tell(_) => {
                 unreachable!("not of the streets")
             }
         }

@@ -28,9 +28,10 @@ use crate::fault::Fault;
 use crate::id::{AskId, ConversationId, DeviceName, MessageId, UserName};
 use crate::limits::{
     ACKNOWLEDGED_AT_ONCE_MAX, COMMIT_BYTES_MAX, COMMIT_DEVICES_MAX, CONVERSATION_DEVICES_MAX, KEY_PACKAGE_BYTES_MAX,
-    KEY_PACKAGES_MAX, MESSAGE_SEALED_BYTES_MAX,
+    KEY_PACKAGES_MAX, MESSAGE_SEALED_BYTES_MAX, PIECE_BYTES_MAX,
 };
 use crate::time::Wall;
+use crate::wire::relay::RelayRequest;
 
 /// What a device asks of the delivery service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +212,18 @@ pub enum What {
 }
 
 impl ConversationsRequest {
+    /// The request as it goes to the relay: by itself, or in pieces where it does not fit a frame.
+    pub fn in_frames(self) -> Vec<RelayRequest> {
+        let bytes = postcard::to_stdvec(&self).expect("a message of ours can always be encoded");
+        if bytes.len() <= PIECE_BYTES_MAX {
+            return vec![RelayRequest::Conversations(self)];
+        }
+        let count = bytes.chunks(PIECE_BYTES_MAX).count();
+        let piece =
+            |(n, bytes): (usize, &[u8])| RelayRequest::Piece { bytes: ByteBuf::from(bytes), last: n + 1 == count };
+        bytes.chunks(PIECE_BYTES_MAX).enumerate().map(piece).collect()
+    }
+
     /// Checks the bounds that the types do not hold.
     pub fn check(&self) -> Result<(), Fault> {
         let sound = match self {

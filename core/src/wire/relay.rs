@@ -9,7 +9,7 @@ use super::log::{Generations, Lineage, LogHead, LogPage, LogProof};
 use super::revocation::SignedLists;
 use super::{Code, Extensions};
 use crate::fault::Fault;
-use crate::id::{AskId, DeviceName, Position, TunnelId, UserName};
+use crate::id::{AskId, DeviceName, Position, Serial, TunnelId, UserName};
 use crate::limits::{CERTIFICATE_BYTES_MAX, FORWARD_BYTES_MAX, PIECE_BYTES_MAX, TUNNEL_WINDOW_BYTES, WHO_PAGE_MAX};
 use crate::password::Password;
 use crate::time::Wall;
@@ -117,6 +117,13 @@ pub enum RelayRequest {
         /// Whether it is the last.
         last: bool,
     },
+    /// Asks for one certificate by its number, whosever and however old: the answer is [`RelayEvent::Certificate`].
+    Certificate {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Its number.
+        serial: Serial,
+    },
 }
 
 impl RelayRequest {
@@ -140,6 +147,7 @@ impl RelayRequest {
             | Self::Devices(_)
             | Self::Renew { .. }
             | Self::Listed { .. }
+            | Self::Certificate { .. }
             | Self::Password { .. } => Ok(()),
         }
     }

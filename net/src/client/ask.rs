@@ -191,6 +191,7 @@ impl<'a> Session<'a> {
             | Event::Presence(..)
             | Event::Call(..)
             | Event::Denied(..)
+            | Event::Conversation(_)
             | Event::Done => {}
         }
         Ok(None)
@@ -231,6 +232,7 @@ fn beside(event: Event, stored: &Stored, reactor: &Reactor, world: &World) {
         | Event::ListsRefused(_)
         | Event::Call(..)
         | Event::Denied(..)
+        | Event::Conversation(_)
         | Event::Done => {}
     }
 }

@@ -256,7 +256,7 @@ impl<R: Role> Chat<'_, R> {
             Event::ServerClock(time) => self.compare_clocks(time, reactor),
             Event::Doubted(theirs) => self.keep_or_warn(logbook::doubt(&self.stored.folder, &theirs)),
             Event::Reconciled(theirs) => self.keep_or_warn(logbook::reconciled(&self.stored.folder, &theirs)),
-            Event::Asked(_) | Event::Done => {}
+            Event::Asked(_) | Event::Conversation(_) | Event::Done => {}
         }
     }
 

@@ -202,6 +202,7 @@ impl Reactor {
                     machine.answered(call, Answer::Listening(&at), self.now());
                 }
                 Output::Unlisten(call) => self.listeners.close(call, self.poll.registry()),
+                Output::Keep(..) => unreachable!("this device takes part in no conversations"),
                 Output::Tell(event) => self.told.push_back(event),
             }
         }

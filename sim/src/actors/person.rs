@@ -217,7 +217,8 @@ impl Person {
             | Event::AnotherLog(_)
             | Event::LogRefused(_)
             | Event::Doubted(_)
-            | Event::Reconciled(_) => {}
+            | Event::Reconciled(_)
+            | Event::Conversation(_) => {}
             // As the shell does: what is left is ended in good order.
             Event::GivenUp(reason) => {
                 // Nor is there a way back for whoever was away for too long.

@@ -166,6 +166,7 @@ impl Line {
                         | Output::FindAddresses(_)
                         | Output::Listen(..)
                         | Output::Unlisten(_)
+                        | Output::Keep(..)
                         | Output::Tell(_) => {}
                     }
                 }

@@ -117,6 +117,7 @@ impl Session {
             | Event::Denied(..)
             | Event::Doubted(_)
             | Event::Reconciled(_)
+            | Event::Conversation(_)
             | Event::Done => None,
         };
         told.iter().rev().find_map(of).unwrap_or(Reason::Unmoved)

@@ -64,6 +64,7 @@ impl Oracle for Presence {
                     | Event::LogRefused(_)
                     | Event::Doubted(_)
                     | Event::Reconciled(_)
+                    | Event::Conversation(_)
                     | Event::Renewed(_)
                     | Event::NotRenewed(_)
                     | Event::ServerClock(_)

@@ -196,6 +196,7 @@ impl Progress {
             | Event::Here(_)
             | Event::Doubted(_)
             | Event::Reconciled(_)
+            | Event::Conversation(_)
             | Event::Presence(..)
             | Event::Asked(_)
             | Event::Followed(_)

@@ -200,6 +200,7 @@ kinds! {
         device::Wake::Doubt => "Doubt",
         device::Wake::Approve => "Approve",
         device::Wake::Renewal => "Renewal",
+        device::Wake::Conversations => "Conversations",
     }
 }
 
@@ -288,6 +289,7 @@ kinds! {
         Command::Accept(_) => "accept",
         Command::HangUp(..) => "hang up",
         Command::Say(..) => "say",
+        Command::Send(..) => "send",
         Command::Quit => "quit",
     }
 }

@@ -298,6 +298,7 @@ impl Tally {
             | Event::Denied(..)
             | Event::Doubted(_)
             | Event::Reconciled(_)
+            | Event::Conversation(_)
             | Event::Done => return,
         };
         if let (CloseReason::Fault(_), Some(lie)) = (reason, self.lies.get(&program).copied()) {
@@ -357,6 +358,7 @@ impl Tally {
             Event::Done => self.add("device", "done"),
             Event::Doubted(_) => self.add("log", "doubted"),
             Event::Reconciled(_) => self.add("log", "reconciled"),
+            Event::Conversation(_) => self.add("device", "conversation"),
             Event::Denied(_, denied) => self.add("call denied", kinds::denial(*denied)),
             Event::Call(_, event) => match event {
                 CallEvent::Waiting => self.add("call", "waiting"),

@@ -335,6 +335,7 @@ fn wished(command: &Command) -> Option<String> {
         Command::Recovery => "asks for its recovery code".to_owned(),
         Command::Renew => "wants a new certificate".to_owned(),
         Command::Password(_) => "sets a password".to_owned(),
+        Command::Send(_, to, text) => format!("writes {} bytes to {to}", text.len()),
         Command::Quit => "leaves".to_owned(),
         // Told when the device has taken the line.
         Command::Say(..) => return None,
@@ -394,6 +395,7 @@ fn told(event: &Event) -> String {
         Event::Reconciled(theirs) => {
             format!("is shown that the log of {} entries is one with theirs", theirs.head().size)
         }
+        Event::Conversation(event) => format!("hears of a conversation: {event:?}"),
         Event::Call(call, event) => match event {
             CallEvent::Waiting => format!("waits in call {call}"),
             CallEvent::Ringing(device) => format!("rings at {} (call {call})", device.user),

@@ -139,7 +139,7 @@ pub fn families() -> Vec<Family> {
         Family::all("end of a call", kinds::CALL_ENDS, &[]),
         Family::all("approval", kinds::APPROVALS, &NO_APPROVAL),
         Family::all("call denied", kinds::DENIALS, &NO_DENIAL),
-        Family::all("wish", kinds::WISHES, &[]),
+        Family::all("wish", kinds::WISHES, &NO_WISH),
         // From the catalogues.
         Family::all("forgery refused at", &doors, &[]),
         Family::all("honest one passed at", &doors, &[]),
@@ -199,12 +199,20 @@ const NO_APPROVAL: [(&str, &str); 1] = [(
     "a relay that lies shows members no device that waits, and an honest one carries nonces as they are",
 )];
 
-const NO_WAKE: [(&str, &str); 1] = [(
-    "Doubt",
-    "a relay that lies answers what it is asked about the log, or ends the connection; core's own tests let it be silent",
-)];
+const NO_WAKE: [(&str, &str); 2] = [
+    (
+        "Doubt",
+        "a relay that lies answers what it is asked about the log, or ends the connection; core's own tests let it be silent",
+    ),
+    ("Conversations", CONVERSE),
+];
 
-const NO_CODE: [(&str, &str); 12] = [
+const NO_WISH: [(&str, &str); 1] = [("send", CONVERSE)];
+
+/// Why nothing of conversations is demanded.
+const CONVERSE: &str = "the people of a run call each other and hold no conversations; core's own tests do";
+
+const NO_CODE: [(&str, &str); 22] = [
     ("REVOKED_TOO_MANY", "the lists have room for 400 certificates, and a run has fewer"),
     ("LISTS_UNSIGNED", "the CA can sign lists as long as its clock stands within its own certificate"),
     (
@@ -228,6 +236,16 @@ const NO_CODE: [(&str, &str); 12] = [
     ),
     ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
     ("REALM_FULL", "a run has fewer people than a realm has places"),
+    ("NO_CONVERSATION", CONVERSE),
+    ("CONVERSATION_EXISTS", CONVERSE),
+    ("EPOCH_OVER", CONVERSE),
+    ("CONVERSATION_FULL", CONVERSE),
+    ("NOT_BETWEEN_THEM", CONVERSE),
+    ("KEY_PACKAGES_FULL", CONVERSE),
+    ("POSTED_FULL", CONVERSE),
+    ("NOT_COLLECTING", CONVERSE),
+    ("NOT_CHANGED", CONVERSE),
+    ("NO_CERTIFICATE", CONVERSE),
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
 ];
 

@@ -91,6 +91,7 @@ impl World {
                 device::Output::FindAddresses(call) => self.asked_for_addresses(device, call),
                 device::Output::Listen(call, on) => self.asked_to_listen(device, call, on),
                 device::Output::Unlisten(call) => self.unlisten(device, call),
+                device::Output::Keep(..) => unreachable!("nobody here takes part in conversations"),
                 device::Output::Write(local) => self.at_wire(device, local, Self::write),
                 device::Output::Shut(local) => self.at_wire(device, local, Self::shut),
                 device::Output::Drop(local) => {

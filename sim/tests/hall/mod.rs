@@ -149,6 +149,7 @@ impl Hall {
             | device::Output::FindAddresses(_)
             | device::Output::Listen(..)
             | device::Output::Unlisten(_)
+            | device::Output::Keep(..)
             | device::Output::Tell(_) => panic!("an enrolment tells nothing and knows no peers"),
         }
     }

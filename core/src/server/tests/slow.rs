@@ -228,6 +228,7 @@ fn lines(town: &mut Town, member: usize, call: CallId) -> Vec<String> {
         | Event::Lapsed(_)
         | Event::Doubted(_)
         | Event::Reconciled(_)
+        | Event::Conversation(_)
         | Event::Done => None,
     };
     town.news(member).into_iter().filter_map(line).collect()

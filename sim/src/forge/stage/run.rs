@@ -127,6 +127,7 @@ impl Stage {
                     }
                     device::Output::Listen(call, on) => self.listen(id, call, on),
                     device::Output::Unlisten(call) => self.unlisten(id, call),
+                    device::Output::Keep(..) => unreachable!("nobody here takes part in conversations"),
                     device::Output::Tell(event) => {
                         if let Some(node) = self.devices.get_mut(id.0) {
                             node.told.push(event);
@@ -157,6 +158,7 @@ impl Stage {
                     | device::Output::FindAddresses(_)
                     | device::Output::Listen(..)
                     | device::Output::Unlisten(_)
+                    | device::Output::Keep(..)
                     | device::Output::Tell(_) => unreachable!("an enrolment tells nothing and knows no peers"),
                 }
             }

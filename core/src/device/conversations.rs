@@ -1,0 +1,377 @@
+//! A device's conversations: what it writes, what is posted for it, and who is in them (design 6, protocol §9).
+//!
+//! ```text
+//!  send -> Waiting -> sealed -+                               +-> entries for people
+//!                             +-> Keep -> (kept) -> the relay |
+//!  posted -> opened, in order +-------------------> acknowledged
+//! ```
+//!
+//! | room | decides |
+//! | --- | --- |
+//! | [`contract`] | what people hear, and what the shell keeps |
+//! | `taking` | what comes of what is posted |
+//! | `outgoing` | what becomes of a message until it is posted |
+//! | `founding` | how a conversation of two people begins, and how a commit goes out |
+//! | `refresh` | when this device gives itself new keys, and removes who was revoked |
+//! | `judging` | whom it believes |
+//! | `packages` | its key packages |
+//! | `chain` | whether others have seen the same |
+//! | `content` | what a message says inside of its seal |
+//! | `one` | one conversation |
+//! | `batch` | what has to be durable before anything comes of it |
+//! | `restoring` | what it was, from what was kept |
+//!
+//! What is posted is taken in one after the other; while somebody has to be judged first, the rest waits. Nothing is said before all
+//! that was posted meanwhile is taken in: so nobody writes to somebody who has left, or by keys that are over.
+
+mod batch;
+mod chain;
+mod content;
+pub mod contract;
+mod founding;
+mod judging;
+mod one;
+mod outgoing;
+mod packages;
+mod refresh;
+mod restoring;
+mod taking;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rand_core::CryptoRng;
+
+use super::{Acquaintances, Identity, Wake};
+use crate::fault::Fault;
+use crate::id::{AskId, ConversationId, DeviceName, Fingerprint, KeepId, MessageId, UserName};
+use crate::limits::{CONVERSATIONS_RETRY, POSTED_WAITING_BYTES_MAX};
+use crate::mls::beliefs::Beliefs;
+use crate::mls::member::Member;
+use crate::time::{Deadlines, Instant, Now, Wall};
+use crate::tlog::Founder;
+use crate::tls::Judged;
+use crate::wire::Code;
+use crate::wire::conversations::{ConversationsEvent, ConversationsRequest, Posted, What};
+use crate::wire::relay::RelayRequest;
+
+pub use contract::{ConversationEvent, Entry, Keep, NotSent, Order, Row, Said, Unreadable};
+pub use restoring::Rows;
+
+use batch::{Batch, Then};
+use founding::Gathering;
+use one::Conversation;
+use outgoing::Outgoing;
+use packages::Package;
+use taking::Taken;
+
+/// What is asked here is numbered from here on.
+const FIRST_ASK: u64 = 5 << 60;
+
+/// What the room is lent for the time of one call.
+pub(super) struct Turn<'a> {
+    pub identity: &'a Identity,
+    /// Whom this device has met.
+    pub met: &'a mut Acquaintances,
+    pub now: Now,
+    pub rng: &'a mut dyn CryptoRng,
+}
+
+/// What an ask is about.
+#[derive(Debug)]
+enum Wish {
+    Publish,
+    Take(UserName),
+    Found(ConversationId, UserName),
+    Commit(ConversationId),
+    Send(MessageId),
+    Proof(Box<Judged>),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Conversations {
+    own: DeviceName,
+    /// Nothing where the device's key is of a kind that takes no part.
+    member: Option<Member>,
+    own_certificate: Option<Fingerprint>,
+    own_end: Wall,
+    beliefs: Beliefs,
+    founders: BTreeMap<Fingerprint, Founder>,
+    all: BTreeMap<ConversationId, Conversation>,
+    outgoing: BTreeMap<u64, Outgoing>,
+    packages: BTreeMap<Vec<u8>, Package>,
+    gatherings: BTreeMap<UserName, Gathering>,
+    /// Those that the relay has begun on this connection.
+    founded: BTreeSet<ConversationId>,
+    /// With whom there is one to which this device has no Welcome yet.
+    existing: BTreeSet<UserName>,
+    /// Where somebody is to be removed, and when this device does it.
+    removals: BTreeMap<ConversationId, Instant>,
+    /// What was posted and not taken in.
+    inbox: VecDeque<Posted>,
+    /// Set where more was posted than waits at one time: the rest is asked for again.
+    overflown: bool,
+    /// How many certificates are being judged.
+    judging: usize,
+    asks: BTreeMap<AskId, Wish>,
+    count: u64,
+    online: bool,
+    /// Whether what was posted while this device was away has come.
+    caught_up: bool,
+    /// What was said to the user of it.
+    told_caught_up: bool,
+    batch: Batch,
+    requests: VecDeque<RelayRequest>,
+    fetches: VecDeque<UserName>,
+    events: VecDeque<ConversationEvent>,
+    keeps: VecDeque<(KeepId, Keep)>,
+    deadlines: Deadlines<Wake>,
+    fault: Option<Fault>,
+}
+
+impl Conversations {
+    /// The relay is there.
+    pub(super) fn online(&mut self, turn: &mut Turn<'_>) {
+        self.online = true;
+        self.begin(turn);
+        self.beliefs.doubt_refusals();
+        self.lists_changed(turn);
+        self.forget_packages(turn.now.wall);
+        if self.member.is_some() {
+            self.requests.push_back(RelayRequest::Conversations(ConversationsRequest::Collect));
+        }
+        self.work(turn);
+    }
+
+    /// The relay is lost. What it had not answered is asked again of the next.
+    pub(super) fn offline(&mut self) {
+        self.online = false;
+        self.caught_up = false;
+        self.told_caught_up = false;
+        self.overflown = false;
+        self.judging = 0;
+        self.asks.clear();
+        self.inbox.clear();
+        self.requests.clear();
+        self.fetches.clear();
+        self.gatherings.clear();
+        self.founded.clear();
+        self.existing.clear();
+        self.batch.offline();
+        self.outgoing.values_mut().for_each(Outgoing::offline);
+        self.deadlines.clear(Wake::Conversations);
+    }
+
+    /// The revocation lists are others.
+    pub(super) fn lists_changed(&mut self, turn: &mut Turn<'_>) {
+        self.beliefs.set_lists(turn.identity.lists.clone());
+        self.sweep(turn.now);
+    }
+
+    /// The relay says something about conversations. A fault is its doing.
+    pub(super) fn heard(&mut self, event: ConversationsEvent, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        match event {
+            ConversationsEvent::Done { ask } => {
+                if let Some(Wish::Found(id, _)) = self.asks.remove(&ask) {
+                    self.founded.insert(id);
+                }
+            }
+            ConversationsEvent::KeyPackages { left, last_resort } => {
+                let is_publish = |wish: &Wish| matches!(wish, Wish::Publish);
+                self.asks.retain(|_, wish| !is_publish(wish));
+                self.packages_left(left, last_resort, turn);
+            }
+            ConversationsEvent::Package { ask, device, package, more } => {
+                if let Some(Wish::Take(with)) = self.asks.get(&ask) {
+                    let with = with.clone();
+                    if !more {
+                        self.asks.remove(&ask);
+                    }
+                    self.package(&with, device, package, more);
+                }
+            }
+            ConversationsEvent::Posted(posted) => self.posted(posted),
+            ConversationsEvent::CaughtUp if !self.overflown => {
+                self.caught_up = true;
+                let pending: Vec<ConversationId> =
+                    self.all.iter().filter(|(_, one)| one.known.pending.is_some()).map(|(id, _)| *id).collect();
+                // It may stand in what was posted and is not taken in yet; then the relay refuses it.
+                pending.into_iter().for_each(|id| self.send_pending(id));
+            }
+            ConversationsEvent::CaughtUp => {}
+        }
+        self.work(turn);
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
+    /// What waits is bounded: beyond, the relay is asked again for what was not acknowledged.
+    fn posted(&mut self, posted: Posted) {
+        let waiting: usize = self.inbox.iter().map(size).sum();
+        if self.overflown || waiting + size(&posted) > POSTED_WAITING_BYTES_MAX && !self.inbox.is_empty() {
+            self.overflown = true;
+            self.caught_up = false;
+        } else {
+            self.inbox.push_back(posted);
+        }
+    }
+
+    /// The relay refuses an ask; whether it was one of these.
+    pub(super) fn refused(&mut self, ask: AskId, code: Code, turn: &mut Turn<'_>) -> bool {
+        let Some(wish) = self.asks.remove(&ask) else { return false };
+        if code == Code::BUSY {
+            self.deadlines.set(Wake::Conversations, turn.now.mono.plus(CONVERSATIONS_RETRY));
+        }
+        match wish {
+            Wish::Send(id) => self.send_refused(id, code),
+            Wish::Commit(id) => self.commit_refused(id, code),
+            Wish::Found(id, with) => self.found_refused(id, &with, code),
+            Wish::Take(with) => {
+                self.gatherings.remove(&with);
+                self.give_up_all(&with, NotSent::Refused(code));
+            }
+            Wish::Proof(judged) => self.unproved(&judged),
+            Wish::Publish => {}
+        }
+        self.work(turn);
+        true
+    }
+
+    /// This device's commit was not the first for its epoch, or is not to be.
+    fn commit_refused(&mut self, id: ConversationId, code: Code) {
+        if code == Code::BUSY || code == Code::NOT_COLLECTING {
+            return;
+        }
+        let Some(one) = self.all.get_mut(&id) else { return };
+        // One that stands in what was posted is refused, too, when it is sent again: the place says what it was.
+        if code == Code::EPOCH_OVER {
+            return;
+        }
+        one.known.pending = None;
+        let withdrawn = one.group.as_ref().map(crate::mls::group::Group::withdrawn);
+        if let Some(Ok(unkept)) = withdrawn {
+            let (group, tree, ()) = self.batch.group(id, unkept);
+            one.set_group(group, tree);
+        }
+        if one.known.phase == one::Phase::Founding {
+            self.forget(id);
+            return;
+        }
+        self.keep_known(id);
+    }
+
+    /// What was to be kept is durable: what waited for it leaves.
+    pub(super) fn kept(&mut self, id: KeepId) {
+        let then = self.batch.kept(id);
+        self.leave(then);
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, turn: &mut Turn<'_>) {
+        while let Some(Wake::Conversations) = self.deadlines.take_due(turn.now.mono) {
+            // What was refused for the moment is said again.
+            self.outgoing.values_mut().for_each(Outgoing::offline);
+            if self.caught_up {
+                let pending: Vec<ConversationId> =
+                    self.all.iter().filter(|(_, one)| one.known.pending.is_some()).map(|(id, _)| *id).collect();
+                pending.into_iter().for_each(|id| self.send_pending(id));
+            }
+        }
+        self.work(turn);
+    }
+
+    /// Goes on as far as it can without anybody else.
+    fn work(&mut self, turn: &mut Turn<'_>) {
+        while self.online && self.judging == 0 && self.step(turn) {}
+        if self.online && self.caught_up && self.inbox.is_empty() && !self.told_caught_up {
+            self.told_caught_up = true;
+            self.batch.then().events.push(ConversationEvent::CaughtUp);
+        }
+        let then = self.batch.at_once();
+        self.leave(then);
+        self.keeps.extend(self.batch.close());
+        if !self.deadlines.contains(Wake::Conversations)
+            && self.caught_up
+            && let Some(at) = self.next_due(turn.now)
+        {
+            self.deadlines.set(Wake::Conversations, at.max(turn.now.mono.plus(CONVERSATIONS_RETRY)));
+        }
+    }
+
+    /// One step: what was posted comes first, and what this device wants only after all of it.
+    fn step(&mut self, turn: &mut Turn<'_>) -> bool {
+        if let Some(posted) = self.inbox.pop_front() {
+            match self.take_in(&posted, turn) {
+                Ok(Taken::Done) => return true,
+                Ok(Taken::Waits) => self.inbox.push_front(posted),
+                Err(fault) => {
+                    self.inbox.clear();
+                    self.fault = Some(fault);
+                }
+            }
+            return self.judging == 0 && self.fault.is_none();
+        }
+        if self.overflown {
+            self.overflown = false;
+            self.requests.push_back(RelayRequest::Conversations(ConversationsRequest::Collect));
+            return false;
+        }
+        self.caught_up && (self.refresh_next(turn) || self.found_next(turn) || self.send_next(turn))
+    }
+
+    /// What may leave, leaves.
+    fn leave(&mut self, then: Then) {
+        let acknowledgements = then.acknowledgements();
+        for request in then.requests.into_iter().chain(acknowledgements) {
+            self.requests.extend(request.in_frames());
+        }
+        self.events.extend(then.events);
+    }
+
+    fn ask(&mut self, wish: Wish) -> AskId {
+        self.count += 1;
+        let ask = AskId(FIRST_ASK + self.count);
+        self.asks.insert(ask, wish);
+        ask
+    }
+
+    /// Whether nothing is on its way, neither out nor to the disk.
+    pub(super) fn is_idle(&self) -> bool {
+        self.batch.is_idle() && self.keeps.is_empty() && self.events.is_empty()
+    }
+
+    /// When something is due next.
+    pub(super) fn next_deadline(&self) -> Option<(Instant, Wake)> {
+        self.deadlines.next()
+    }
+
+    /// The next request for the relay.
+    pub(super) fn poll_request(&mut self) -> Option<RelayRequest> {
+        self.requests.pop_front()
+    }
+
+    /// The next person whose certificates are wanted.
+    pub(super) fn poll_fetch(&mut self) -> Option<UserName> {
+        self.fetches.pop_front()
+    }
+
+    /// The next thing to tell the user.
+    pub(super) fn poll_event(&mut self) -> Option<ConversationEvent> {
+        self.events.pop_front()
+    }
+
+    /// What is to be kept next.
+    pub(super) fn poll_keep(&mut self) -> Option<(KeepId, Keep)> {
+        self.keeps.pop_front()
+    }
+}
+
+/// What something that was posted takes up while it waits.
+fn size(posted: &Posted) -> usize {
+    let body = match &posted.what {
+        What::Message { body, .. } => body.len(),
+        What::Commit { commit, .. } => commit.len(),
+        What::Welcome { welcome, .. } => welcome.len(),
+        What::OwnMessage { .. } | What::OwnCommit { .. } | What::Expired => 0,
+    };
+    body + std::mem::size_of::<Posted>()
+}

@@ -1,0 +1,171 @@
+//! What a device's user hears of conversations, and what the shell keeps of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::Met;
+use crate::id::{ConversationId, DeviceName, MessageId, SendId, UserName};
+use crate::time::Wall;
+use crate::wire::Code;
+use crate::wire::conversations::Kind;
+
+/// What the user is told of conversations. All of it is durable here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConversationEvent {
+    /// A message that was to be sent is in the conversation's order, and durable at the relay.
+    Sent(SendId, Entry),
+    /// A message that was to be sent is not, and will not be.
+    NotSent(SendId, NotSent),
+    /// Something else stands in a conversation.
+    Entry(Entry),
+    /// Somebody of this name is in a conversation, and was met for the first time: to be kept.
+    Met(UserName, Met),
+    /// In a conversation is somebody else of this name than the one who was met before.
+    Changed(UserName, Met),
+    /// What is kept until the relay is there again was taken in: all that had come until this device was there.
+    CaughtUp,
+}
+
+/// Why a message is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// It is longer than [`TEXT_BYTES_MAX`](crate::limits::TEXT_BYTES_MAX), or there is nothing in it.
+    Length,
+    /// This device's key was made elsewhere and is of a kind that takes no part in conversations.
+    Key,
+    /// The relay refuses.
+    Refused(Code),
+    /// None of their devices can be written to: each is revoked, or has never come online with a program that converses.
+    Nobody,
+    /// Whoever has the name now is not the one who was met under it, and the change was not accepted.
+    Changed,
+    /// As many messages wait as a device keeps.
+    Full,
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length => f.write_str("a message is 1 byte to 64 KiB of text: send what is longer as a file"),
+            Self::Key => {
+                f.write_str("this device's key is not Ed25519, which conversations take: join with another device")
+            }
+            Self::Refused(code) => code.fmt(f),
+            Self::Nobody => f.write_str("none of their devices can be written to yet: they have to come online once"),
+            Self::Changed => Code::CHANGED.fmt(f),
+            Self::Full => f.write_str("too many messages wait to be sent: try again when the server can be reached"),
+        }
+    }
+}
+
+/// One thing in a conversation, as its history has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where.
+    pub conversation: ConversationId,
+    /// What the conversation is.
+    pub kind: Kind,
+    /// At which place of it.
+    pub place: u64,
+    /// When, by the relay's clock.
+    pub at: Wall,
+    /// Whose doing it is: proved, where it could be opened; otherwise as the relay has it.
+    pub by: DeviceName,
+    /// What.
+    pub what: Said,
+}
+
+/// What stands in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// A message.
+    Text {
+        /// Its number.
+        id: MessageId,
+        /// When it was written, by its sender's clock.
+        written: Wall,
+        /// What.
+        text: String,
+        /// Whether its sender has seen the same before it as this device.
+        order: Order,
+    },
+    /// This device is in from here on.
+    Joined {
+        /// With these, itself included.
+        members: Vec<DeviceName>,
+        /// Whether the relay had said so.
+        declared: bool,
+    },
+    /// Devices have come or gone.
+    Changed {
+        /// Who is there now and was not.
+        came: Vec<DeviceName>,
+        /// Who was there and is no more.
+        went: Vec<DeviceName>,
+        /// Whether the relay had said so.
+        declared: bool,
+    },
+    /// Something that can't be read, and why.
+    Unreadable(Unreadable),
+}
+
+/// Whether the sender of a message has seen the same before it as this device (design 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// The same, up to where they had come.
+    Same,
+    /// Not the same: the relay has withheld something from one of the two, or shown it in another order.
+    Other,
+    /// That can't be compared any more: it was too long ago.
+    Unknown,
+}
+
+/// Why something can't be read. The numbers are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unreadable {
+    /// It is not what its sender sealed, or was sealed with keys that this device does not have.
+    Sealed = 1,
+    /// Somebody is shown in it who is not to be believed.
+    Unbelieved = 2,
+    /// It was opened, and is nothing that this program knows: a newer program wrote it.
+    Newer = 3,
+    /// The time for which the relay keeps what was posted was over.
+    Expired = 4,
+    /// A Welcome that was not sealed for this device, or not into this conversation.
+    Welcome = 5,
+}
+
+/// A row of what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Row {
+    /// What is known of a conversation.
+    Conversation(ConversationId),
+    /// The secrets of its group. Overwritten in place, and nowhere kept twice.
+    Group(ConversationId),
+    /// Its tree.
+    Tree(ConversationId),
+    /// The secrets of a key package, by 16 bytes of its reference.
+    Package([u8; 16]),
+    /// A message that is not posted yet.
+    Outgoing(MessageId),
+    /// A certificate that was found good, by 16 bytes of its hash.
+    Belief([u8; 16]),
+}
+
+/// What is to be kept, all or nothing.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Rows that are other ones from now on, or no more. They hold secrets.
+    pub rows: BTreeMap<Row, Option<Vec<u8>>>,
+    /// What history has besides.
+    pub entries: Vec<Entry>,
+}
+
+impl fmt::Debug for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<&Row> = self.rows.keys().collect();
+        f.debug_struct("Keep").field("rows", &rows).field("entries", &self.entries.len()).finish()
+    }
+}

@@ -1,0 +1,101 @@
+//! One conversation, as a device knows it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::chain::Chain;
+use crate::id::{ConversationId, DeviceName, Fingerprint};
+use crate::mls::group::Group;
+use crate::time::Wall;
+use crate::wire::conversations::{Kind, RosterChange};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    /// What lies on the disk of it besides the group.
+    pub known: Known,
+    /// The group, while this device is in it and can read it.
+    pub group: Option<Group>,
+    /// Who is in it by which certificate: with the tree, so that nobody is looked up in it for each message.
+    pub certificates: BTreeMap<DeviceName, Fingerprint>,
+}
+
+/// What is written down of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// What it is.
+    pub kind: Kind,
+    /// Up to which place it was taken in.
+    pub cursor: u64,
+    /// How far this device is in it.
+    pub phase: Phase,
+    /// What it has seen of the newest epoch.
+    pub chain: Chain,
+    /// This device's own commit that the relay has not answered.
+    pub pending: Option<Pending>,
+    /// When this device next gives itself new keys in it.
+    pub refresh_at: Wall,
+}
+
+/// How far a device is in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Phase {
+    /// It begins it, and nobody else is in it yet.
+    Founding,
+    /// It is in.
+    In,
+    /// It is in no more.
+    Out,
+    /// It is in, and can't follow.
+    Broken,
+}
+
+/// A commit for the relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pending {
+    /// The epoch that it ends.
+    pub epoch: u64,
+    /// What it does to the delivery list.
+    pub change: RosterChange,
+    /// For those who are in.
+    pub commit: ByteBuf,
+    /// For those who come.
+    pub welcome: Option<ByteBuf>,
+}
+
+impl Conversation {
+    /// One with this group.
+    pub(super) fn new(known: Known, group: Group) -> Self {
+        let certificates = group.certificates();
+        Self { known, group: Some(group), certificates }
+    }
+
+    /// The group has changed, and perhaps its tree.
+    pub(super) fn set_group(&mut self, group: Group, tree: bool) {
+        if tree {
+            self.certificates = group.certificates();
+        }
+        self.group = Some(group);
+    }
+
+    /// This device is in it no more, or can't follow: its secrets are of no more use.
+    pub(super) fn leave(&mut self, phase: Phase) {
+        self.known.phase = phase;
+        self.known.pending = None;
+        self.group = None;
+        self.certificates.clear();
+    }
+
+    /// The group, if messages can be sealed in it now.
+    pub(super) fn open(&self) -> Option<&Group> {
+        let is_free = self.known.phase == Phase::In && self.known.pending.is_none();
+        self.group.as_ref().filter(|_| is_free)
+    }
+}
+
+/// The name of a conversation in MLS.
+pub(super) fn id_of(group: &Group) -> Option<ConversationId> {
+    group.id().try_into().ok().map(ConversationId)
+}

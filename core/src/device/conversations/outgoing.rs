@@ -1,0 +1,206 @@
+//! Messages on their way out: kept as soon as they are wished for, sealed when their conversation can be written in, sent once
+//! that is durable, and gone when they are posted.
+//!
+//! ```text
+//! wished -> Waiting -> Sealed in an epoch -> sent -> posted
+//!              ^              |  refused: another epoch has begun
+//!              +--------------+
+//! ```
+//!
+//! A message keeps its number through all of it. What was sent and not answered is sent again on the next connection, unless it
+//! was posted meanwhile: the relay knows it by its number.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::batch::encode;
+use super::content::{Body, Content};
+use super::contract::{ConversationEvent, NotSent, Row};
+use super::{Conversations, Turn, Wish};
+use crate::id::{ConversationId, MessageId, SendId, UserName};
+use crate::limits::{OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_MAX, TEXT_BYTES_MAX};
+use crate::time::Wall;
+use crate::wire::Code;
+use crate::wire::conversations::ConversationsRequest;
+
+/// A message that is not posted yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Outgoing {
+    pub id: MessageId,
+    pub to: UserName,
+    written: Wall,
+    text: String,
+    sealed: Option<Sealed>,
+    /// Which wish it was, while the program runs that was wished.
+    #[serde(skip)]
+    pub send: Option<SendId>,
+    /// Whether it was sent on this connection.
+    #[serde(skip)]
+    sent: bool,
+}
+
+/// How it was sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Sealed {
+    conversation: ConversationId,
+    epoch: u64,
+    body: ByteBuf,
+}
+
+impl Outgoing {
+    /// What was sealed of it.
+    pub(super) fn body(&self) -> Option<&[u8]> {
+        self.sealed.as_ref().map(|sealed| sealed.body.as_slice())
+    }
+
+    /// When it was written, and what it says.
+    pub(super) fn said(&self) -> (Wall, &str) {
+        (self.written, &self.text)
+    }
+
+    /// On a new connection nothing was sent yet.
+    pub(super) fn offline(&mut self) {
+        self.sent = false;
+    }
+}
+
+impl Conversations {
+    /// The user writes to somebody.
+    pub(in crate::device) fn send(&mut self, send: SendId, to: UserName, text: String, turn: &mut Turn<'_>) {
+        let refusal = if self.member.is_none() {
+            Some(NotSent::Key)
+        } else if !(1..=TEXT_BYTES_MAX).contains(&text.len()) {
+            Some(NotSent::Length)
+        } else if self.outgoing.len() >= OUTGOING_MAX {
+            Some(NotSent::Full)
+        } else {
+            None
+        };
+        if let Some(why) = refusal {
+            self.batch.then().events.push(ConversationEvent::NotSent(send, why));
+            return self.work(turn);
+        }
+        let id = MessageId::draw(turn.rng);
+        let outgoing = Outgoing { id, to, written: turn.now.wall, text, sealed: None, send: Some(send), sent: false };
+        let number = self.outgoing.last_key_value().map_or(0, |(number, _)| number + 1);
+        self.keep_outgoing(number, &outgoing);
+        self.outgoing.insert(number, outgoing);
+        self.work(turn);
+    }
+
+    /// Its row has its number with it, since messages go out in the order in which they were written.
+    fn keep_outgoing(&mut self, number: u64, outgoing: &Outgoing) {
+        self.batch.put(Row::Outgoing(outgoing.id), encode(&(number, outgoing)));
+    }
+
+    /// Seals and sends what can be; whether there was anything.
+    pub(super) fn send_next(&mut self, turn: &mut Turn<'_>) -> bool {
+        let in_flight = |one: &Outgoing| if one.sent { one.body().map_or(0, <[u8]>::len) } else { 0 };
+        if self.outgoing.values().map(in_flight).sum::<usize>() >= OUTGOING_IN_FLIGHT_BYTES_MAX {
+            return false;
+        }
+        let ready = |one: &&u64| self.outgoing.get(one).is_some_and(|one| !one.sent && self.writable(one).is_some());
+        let Some(number) = self.outgoing.keys().find(ready).copied() else { return false };
+        let Some(mut outgoing) = self.outgoing.remove(&number) else { return false };
+        if outgoing.sealed.is_none() && !self.seal(&mut outgoing, turn) {
+            self.outgoing.insert(number, outgoing);
+            return true;
+        }
+        if let Some(Sealed { conversation, epoch, body }) = outgoing.sealed.clone() {
+            let id = outgoing.id;
+            let ask = self.ask(Wish::Send(id));
+            self.batch.then().requests.push(ConversationsRequest::Send { ask, conversation, epoch, id, body });
+            outgoing.sent = true;
+        }
+        self.keep_outgoing(number, &outgoing);
+        self.outgoing.insert(number, outgoing);
+        true
+    }
+
+    /// The conversation that a message can go into now; what was written before it to the same person goes first.
+    fn writable(&self, outgoing: &Outgoing) -> Option<ConversationId> {
+        // Nobody writes where somebody is whom nobody may write to.
+        let id = self.direct(&outgoing.to).filter(|id| !self.is_held(id))?;
+        let group = self.all.get(&id)?.open()?;
+        match &outgoing.sealed {
+            // It may have been taken, or will be refused: in either case it says the same as before.
+            Some(sealed) if sealed.conversation == id && sealed.epoch == group.epoch() => Some(id),
+            Some(_) => None,
+            None => Some(id),
+        }
+    }
+
+    /// Whether it was sealed. A conversation in which nothing can be sealed is broken.
+    fn seal(&mut self, outgoing: &mut Outgoing, turn: &mut Turn<'_>) -> bool {
+        let Some(id) = self.direct(&outgoing.to) else { return false };
+        let Some(one) = self.all.get_mut(&id) else { return false };
+        let Some(group) = one.group.as_ref() else { return false };
+        let seen = one.known.chain.seen();
+        let body = Body::Text(outgoing.text.clone());
+        let content = Content { id: outgoing.id, written: outgoing.written, seen, body };
+        match group.say(&content.encode(), Vec::new(), turn.rng) {
+            Ok(unkept) => {
+                let (group, _, body) = self.batch.group(id, unkept);
+                let epoch = group.epoch();
+                one.set_group(group, false);
+                outgoing.sealed = Some(Sealed { conversation: id, epoch, body: ByteBuf::from(body) });
+                true
+            }
+            Err(_) => {
+                self.break_off(id);
+                false
+            }
+        }
+    }
+
+    /// Another epoch has begun: what was sealed in one before and is not posted is sealed anew.
+    pub(super) fn unseal(&mut self, conversation: ConversationId, epoch: u64) {
+        let old = |sealed: &Sealed| sealed.conversation == conversation && sealed.epoch < epoch;
+        for outgoing in self.outgoing.values_mut() {
+            if outgoing.sealed.as_ref().is_some_and(old) {
+                outgoing.sealed = None;
+                outgoing.sent = false;
+            }
+        }
+    }
+
+    /// The relay does not take a message.
+    pub(super) fn send_refused(&mut self, id: MessageId, code: Code) {
+        let number = self.outgoing.iter().find(|(_, one)| one.id == id).map(|(number, _)| *number);
+        match code {
+            // It is sealed anew when the commit has come that was first.
+            Code::EPOCH_OVER => {}
+            // Later may be better, on another connection.
+            Code::BUSY | Code::NOT_COLLECTING => {}
+            _ => {
+                if let Some(number) = number {
+                    self.give_up(number, NotSent::Refused(code));
+                }
+            }
+        }
+    }
+
+    /// A message will not be sent.
+    pub(super) fn give_up(&mut self, number: u64, why: NotSent) {
+        if let Some(outgoing) = self.outgoing.remove(&number) {
+            self.batch.remove(Row::Outgoing(outgoing.id));
+            if let Some(send) = outgoing.send {
+                self.batch.then().events.push(ConversationEvent::NotSent(send, why));
+            }
+        }
+    }
+
+    /// None of what waits for this person will be sent.
+    pub(super) fn give_up_all(&mut self, to: &UserName, why: NotSent) {
+        let numbers: Vec<u64> =
+            self.outgoing.iter().filter(|(_, one)| one.to == *to && one.sealed.is_none()).map(|(n, _)| *n).collect();
+        numbers.into_iter().for_each(|number| self.give_up(number, why));
+    }
+
+    /// One of this device's messages is posted: it is no more on its way.
+    pub(super) fn posted_own(&mut self, id: MessageId) -> Option<Outgoing> {
+        let number = self.outgoing.iter().find(|(_, one)| one.id == id).map(|(number, _)| *number)?;
+        self.batch.remove(Row::Outgoing(id));
+        self.outgoing.remove(&number)
+    }
+}

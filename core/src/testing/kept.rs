@@ -1,0 +1,57 @@
+//! What the devices of a town have on their disks of their conversations.
+
+use crate::device::conversations::{Entry, Keep, Rows};
+use crate::device::{self, Device};
+use crate::id::KeepId;
+use crate::testing::{Town, env};
+
+/// One device's disk.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) rows: Rows,
+    pub(crate) history: Vec<Entry>,
+    /// What the disk has not answered yet; filled while [`Kept::hold`] is set.
+    pub(crate) held: Vec<(KeepId, Keep)>,
+    pub(crate) hold: bool,
+}
+
+impl Kept {
+    fn write(&mut self, keep: Keep) {
+        for (row, bytes) in keep.rows {
+            match bytes {
+                Some(bytes) => drop(self.rows.insert(row, bytes)),
+                None => drop(self.rows.remove(&row)),
+            }
+        }
+        self.history.extend(keep.entries);
+    }
+}
+
+impl Town {
+    /// The device's machine starts, with what its disk has of its conversations.
+    pub(crate) fn join_conversing(&mut self, identity: device::Identity, kept: Kept) -> usize {
+        let machine = Device::new(env(), identity, true).with_conversations(&kept.rows);
+        let member = self.start(machine);
+        self.members[member].kept = kept;
+        self.settle();
+        member
+    }
+
+    pub(super) fn keep(&mut self, member: usize, id: KeepId, keep: Keep) {
+        let disk = &mut self.members[member].kept;
+        if disk.hold {
+            return disk.held.push((id, keep));
+        }
+        disk.write(keep);
+        self.device(member, device::Input::Kept(id));
+    }
+
+    /// The disk answers what it was asked for.
+    pub(crate) fn kept(&mut self, member: usize) {
+        self.members[member].kept.hold = false;
+        for (id, keep) in std::mem::take(&mut self.members[member].kept.held) {
+            self.keep(member, id, keep);
+        }
+        self.settle();
+    }
+}
