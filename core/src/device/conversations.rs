@@ -16,6 +16,7 @@
 //! | `adding` | how further devices of theirs come in |
 //! | `committing` | what becomes of a commit until it is posted |
 //! | `refresh` | when this device gives itself new keys, and removes who was revoked |
+//! | `asking` | what it waits for from the relay |
 //! | `judging` | whom it believes |
 //! | `packages` | its key packages |
 //! | `chain` | whether others have seen the same |
@@ -28,6 +29,7 @@
 //! that was posted meanwhile is taken in: so nobody writes to somebody who has left, or by keys that are over.
 
 mod adding;
+mod asking;
 mod batch;
 mod chain;
 mod committing;
@@ -49,13 +51,12 @@ use rand_core::CryptoRng;
 
 use super::{Acquaintances, Identity, Wake};
 use crate::fault::Fault;
-use crate::id::{AskId, ConversationId, DeviceName, Fingerprint, KeepId, MessageId, UserName};
+use crate::id::{AskId, ConversationId, DeviceName, Fingerprint, KeepId, UserName};
 use crate::limits::{CONVERSATIONS_RETRY, POSTED_WAITING_BYTES_MAX};
 use crate::mls::beliefs::Beliefs;
 use crate::mls::member::Member;
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tlog::Founder;
-use crate::tls::Judged;
 use crate::wire::Code;
 use crate::wire::conversations::{ConversationsEvent, ConversationsRequest, Posted, What};
 use crate::wire::relay::RelayRequest;
@@ -63,15 +64,13 @@ use crate::wire::relay::RelayRequest;
 pub use contract::{ConversationEvent, Entry, Keep, NotSent, Order, Row, Said, Unreadable};
 pub use restoring::Rows;
 
+use asking::{Asks, Wish};
 use batch::{Batch, Then};
 use gathering::{Gathering, Goal};
 use one::Conversation;
 use outgoing::Outgoing;
 use packages::Package;
 use taking::Taken;
-
-/// What is asked here is numbered from here on.
-const FIRST_ASK: u64 = 5 << 60;
 
 /// What the room is lent for the time of one call.
 pub(super) struct Turn<'a> {
@@ -80,17 +79,6 @@ pub(super) struct Turn<'a> {
     pub met: &'a mut Acquaintances,
     pub now: Now,
     pub rng: &'a mut dyn CryptoRng,
-}
-
-/// What an ask is about.
-#[derive(Debug)]
-enum Wish {
-    Publish,
-    Take(Goal),
-    Found(ConversationId, UserName),
-    Commit(ConversationId),
-    Send(MessageId),
-    Proof(Box<Judged>),
 }
 
 /// How what is posted comes to this device.
@@ -138,8 +126,7 @@ pub(super) struct Conversations {
     inbox: VecDeque<Posted>,
     /// How many certificates are being judged.
     judging: usize,
-    asks: BTreeMap<AskId, Wish>,
-    count: u64,
+    asks: Asks,
     stream: Stream,
     batch: Batch,
     requests: VecDeque<RelayRequest>,
@@ -190,20 +177,19 @@ impl Conversations {
     pub(super) fn heard(&mut self, event: ConversationsEvent, turn: &mut Turn<'_>) -> Result<(), Fault> {
         match event {
             ConversationsEvent::Done { ask } => {
-                if let Some(Wish::Found(id, _)) = self.asks.remove(&ask) {
+                if let Some(Wish::Found(id, _)) = self.asks.take(ask) {
                     self.founded.insert(id);
                 }
             }
             ConversationsEvent::KeyPackages { left, last_resort } => {
-                let is_publish = |wish: &Wish| matches!(wish, Wish::Publish);
-                self.asks.retain(|_, wish| !is_publish(wish));
+                self.asks.settle(|wish| matches!(wish, Wish::Publish));
                 self.packages_left(left, last_resort, turn);
             }
             ConversationsEvent::Package { ask, device, package, more } => {
-                if let Some(Wish::Take(goal)) = self.asks.get(&ask) {
+                if let Some(Wish::Take(goal)) = self.asks.get(ask) {
                     let goal = goal.clone();
                     if !more {
-                        self.asks.remove(&ask);
+                        self.asks.take(ask);
                     }
                     self.package(&goal, device, package, more);
                 }
@@ -234,10 +220,10 @@ impl Conversations {
 
     /// The relay refuses an ask; whether it was one of these.
     pub(super) fn refused(&mut self, ask: AskId, code: Code, turn: &mut Turn<'_>) -> bool {
-        let Some(wish) = self.asks.remove(&ask) else { return false };
-        if code == Code::BUSY {
-            self.deadlines.set(Wake::Conversations, turn.now.mono.plus(CONVERSATIONS_RETRY));
+        if code == Code::BUSY && self.ask_later(ask, turn.now) {
+            return true;
         }
+        let Some(wish) = self.asks.take(ask) else { return false };
         match wish {
             Wish::Send(id) => self.send_refused(id, code),
             Wish::Commit(id) => self.commit_refused(id, code),
@@ -259,11 +245,7 @@ impl Conversations {
     /// Does what is due.
     pub(super) fn tick(&mut self, turn: &mut Turn<'_>) {
         while let Some(Wake::Conversations) = self.deadlines.take_due(turn.now.mono) {
-            // What was refused for the moment is said again.
-            self.outgoing.values_mut().for_each(Outgoing::offline);
-            if self.stream.is_caught_up() {
-                self.send_all_pending();
-            }
+            self.ask_again();
         }
         self.work(turn);
     }
@@ -317,13 +299,6 @@ impl Conversations {
         self.events.extend(then.events);
     }
 
-    fn ask(&mut self, wish: Wish) -> AskId {
-        self.count += 1;
-        let ask = AskId(FIRST_ASK + self.count);
-        self.asks.insert(ask, wish);
-        ask
-    }
-
     /// Whether nothing is on its way, neither out nor to the disk.
     pub(super) fn is_idle(&self) -> bool {
         self.batch.is_idle() && self.keeps.is_empty() && self.events.is_empty()
@@ -371,3 +346,6 @@ fn size(posted: &Posted) -> usize {
     };
     body + std::mem::size_of::<Posted>()
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,9 +57,14 @@ impl Conversations {
     fn send_pending(&mut self, conversation: ConversationId) {
         let Some(pending) = self.all.get(&conversation).and_then(|one| one.known.pending.clone()) else { return };
         let Pending { epoch, change, commit, welcome } = pending;
-        let ask = self.ask(Wish::Commit(conversation));
-        let request = ConversationsRequest::Commit { ask, conversation, epoch, change, commit, welcome };
-        self.batch.then().requests.push(request);
+        self.request(Wish::Commit(conversation), |ask| ConversationsRequest::Commit {
+            ask,
+            conversation,
+            epoch,
+            change,
+            commit,
+            welcome,
+        });
     }
 
     /// Sends this device's commits that the relay has not answered, or sends them again.
@@ -75,7 +80,7 @@ impl Conversations {
     pub(super) fn commit_refused(&mut self, id: ConversationId, code: Code) {
         // One that stands in what was posted is refused, too, when it is sent again: its place says what it was. What came
         // first in its stead comes by its place as well.
-        if matches!(code, Code::BUSY | Code::NOT_COLLECTING | Code::EPOCH_OVER) {
+        if matches!(code, Code::NOT_COLLECTING | Code::EPOCH_OVER) {
             return;
         }
         let Some(one) = self.all.get_mut(&id) else { return };

@@ -66,8 +66,7 @@ impl Conversations {
             self.cannot(&goal, if changed { NotSent::Changed } else { NotSent::Nobody });
             return true;
         }
-        let is_asked =
-            |asked: ConversationId| self.asks.values().any(|wish| matches!(wish, Wish::Found(id, _) if *id == asked));
+        let is_asked = |asked: ConversationId| self.asks.has(|wish| matches!(wish, Wish::Found(id, _) if *id == asked));
         match self.direct(with) {
             None => self.found(&goal, with, turn),
             Some(id) if is_asked(id) => return false,
@@ -100,8 +99,7 @@ impl Conversations {
 
     fn ask_found(&mut self, conversation: ConversationId, with: UserName) {
         let kind = between(&self.own.user, &with);
-        let ask = self.ask(Wish::Found(conversation, with));
-        self.batch.then().requests.push(ConversationsRequest::Found { ask, conversation, kind });
+        self.request(Wish::Found(conversation, with), |ask| ConversationsRequest::Found { ask, conversation, kind });
     }
 
     /// The relay has refused to begin it.

@@ -97,8 +97,7 @@ impl Conversations {
             return Progress::Moved;
         }
         gathering.taking = Taking::Asked;
-        let ask = self.ask(Wish::Take(goal.clone()));
-        self.batch.then().requests.push(ConversationsRequest::Take { ask, of });
+        self.request(Wish::Take(goal.clone()), |ask| ConversationsRequest::Take { ask, of });
         Progress::Moved
     }
 

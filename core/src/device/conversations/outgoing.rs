@@ -108,8 +108,7 @@ impl Conversations {
         }
         if let Some(Sealed { conversation, epoch, body }) = outgoing.sealed.clone() {
             let id = outgoing.id;
-            let ask = self.ask(Wish::Send(id));
-            self.batch.then().requests.push(ConversationsRequest::Send { ask, conversation, epoch, id, body });
+            self.request(Wish::Send(id), |ask| ConversationsRequest::Send { ask, conversation, epoch, id, body });
             outgoing.sent = true;
         }
         self.keep_outgoing(number, &outgoing);
@@ -164,8 +163,8 @@ impl Conversations {
     pub(super) fn send_refused(&mut self, id: MessageId, code: Code) {
         let number = self.outgoing.iter().find(|(_, one)| one.id == id).map(|(number, _)| *number);
         match code {
-            // It is sealed anew when the commit has come that was first; or it is sent again a while later.
-            Code::EPOCH_OVER | Code::BUSY | Code::NOT_COLLECTING => {}
+            // It is sealed anew when the commit has come that was first; or it is sent on the connection that takes the place of this one.
+            Code::EPOCH_OVER | Code::NOT_COLLECTING => {}
             _ => {
                 if let Some(number) = number {
                     self.give_up(number, NotSent::Refused(code));
@@ -196,6 +195,7 @@ impl Conversations {
     /// One of this device's messages is posted: it is no more on its way.
     pub(super) fn posted_own(&mut self, id: MessageId) -> Option<Outgoing> {
         let number = self.outgoing.iter().find(|(_, one)| one.id == id).map(|(number, _)| *number)?;
+        self.asks.settle(|wish| matches!(wish, Wish::Send(sent) if *sent == id));
         self.batch.remove(Row::Outgoing(id));
         self.outgoing.remove(&number)
     }

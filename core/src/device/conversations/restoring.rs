@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::asking::Asks;
 use super::batch::Batch;
 use super::judging::Believed;
 use super::one::{Conversation, Known, Phase};
@@ -44,8 +45,7 @@ impl Conversations {
             removals: BTreeMap::new(),
             inbox: VecDeque::new(),
             judging: 0,
-            asks: BTreeMap::new(),
-            count: 0,
+            asks: Asks::default(),
             stream: Stream::Offline,
             batch: Batch::default(),
             requests: VecDeque::new(),

@@ -11,7 +11,7 @@ use super::contract::{ConversationEvent, Entry, Order, Said, Unreadable};
 use super::gathering::Goal;
 use super::one::{Conversation, Known, Phase, id_of};
 use super::refresh::{next_refresh, refresh_after_join};
-use super::{Conversations, Turn};
+use super::{Conversations, Turn, Wish};
 use crate::fault::Fault;
 use crate::id::{ConversationId, DeviceName, MessageId};
 use crate::mls::group::{Heard, Tried, Unkept};
@@ -141,6 +141,7 @@ impl Conversations {
                 return Taken::Waits;
             }
             Some((change, Ok(Tried::Done(unkept)))) => {
+                self.asks.settle(|wish| matches!(wish, Wish::Commit(committed) if *committed == id));
                 let next = next_refresh(turn);
                 if let Some(one) = self.all.get_mut(&id) {
                     one.known.phase = Phase::In;
