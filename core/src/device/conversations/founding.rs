@@ -19,6 +19,7 @@ use super::refresh::next_refresh;
 use super::{Conversations, Turn, Wish};
 use crate::id::{ConversationId, DeviceName, UserName};
 use crate::mls::group::{Change, Tried};
+use crate::mls::policy::Policy;
 use crate::wire::Code;
 use crate::wire::conversations::{ConversationsRequest, Kind, RosterChange};
 
@@ -80,7 +81,9 @@ impl Conversations {
     fn found(&mut self, goal: &Goal, with: &UserName, turn: &mut Turn<'_>) {
         let Some(member) = self.member.clone() else { return };
         let id = ConversationId::draw(turn.rng);
-        let Ok(Tried::Done(unkept)) = member.found(&id.0, &self.beliefs, turn.now.wall, turn.rng) else {
+        let Kind::Direct(one, other) = between(&self.own.user, with) else { return };
+        let policy = Policy::Direct(one, other);
+        let Ok(Tried::Done(unkept)) = member.found(&id.0, &policy, &self.beliefs, turn.now.wall, turn.rng) else {
             return self.cannot(goal, NotSent::Key);
         };
         let (group, _, ()) = self.batch.group(id, unkept);

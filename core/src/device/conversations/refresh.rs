@@ -75,7 +75,7 @@ impl Conversations {
         let is_stale = self.own_certificate.is_some_and(|own| one.certificates.get(&self.own) != Some(&own));
         let renew = self.member.clone().filter(|_| is_stale);
         let roster = RosterChange { add: Vec::new(), remove: remove.clone() };
-        let change = Change { add: Vec::new(), remove, renew };
+        let change = Change { remove, renew, ..Change::default() };
         match self.commit(id, &change, roster, turn) {
             Commit::Sent => true,
             Commit::Waits => false,

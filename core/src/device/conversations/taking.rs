@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::id::{ConversationId, DeviceName, MessageId};
 use crate::mls::group::{Heard, Tried, Unkept};
 use crate::mls::member::{Member, MlsFault};
+use crate::mls::policy::Policy;
 use crate::tls::CertRefusal;
 use crate::wire::conversations::{Kind, Posted, RosterChange, What};
 
@@ -254,9 +255,14 @@ impl Conversations {
         let id = posted.conversation;
         let (group, _, ()) = self.batch.group(id, unkept);
         let members: Vec<DeviceName> = group.members().into_values().collect();
-        let is_fit = match &known.kind {
-            Kind::Direct(one, other) => members.iter().all(|device| device.user == *one || device.user == *other),
-            Kind::Room => true,
+        // What its members have agreed on is what the relay says that it is.
+        let is_fit = match (&known.kind, group.policy()) {
+            (Kind::Direct(one, other), Some(Policy::Direct(first, second))) => {
+                (one, other) == (&first, &second)
+                    && members.iter().all(|device| device.user == *one || device.user == *other)
+            }
+            (Kind::Room, Some(Policy::Room(_))) => true,
+            (Kind::Direct(..) | Kind::Room, _) => false,
         };
         let (true, Some(true), Ok(authenticator)) =
             (is_fit, id_of(&group).map(|named| named == id), group.authenticator())
