@@ -362,6 +362,9 @@ pub const ACKNOWLEDGED_AT_ONCE_MAX: usize = 256;
 pub const POSTED_KEPT: Duration = days(90);
 /// What was posted in one conversation and not acknowledged by all whom it is for.
 pub const POSTED_PER_CONVERSATION_MAX: usize = 20_000;
+/// What was posted in all conversations and not acknowledged by all whom it is for, in number: each takes memory, however
+/// short it is.
+pub const POSTED_MAX: u64 = 1_000_000;
 /// What was posted in all conversations and not acknowledged by all whom it is for, as the sum of its bodies.
 pub const POSTED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 
