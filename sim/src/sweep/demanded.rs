@@ -204,7 +204,21 @@ const NO_WAKE: [(&str, &str); 1] = [(
     "a relay that lies answers what it is asked about the log, or ends the connection; core's own tests let it be silent",
 )];
 
-const NO_CODE: [(&str, &str); 12] = [
+/// Why nobody hears what is said about conversations.
+const NO_CONVERSATIONS: &str = "nobody in a run converses";
+
+const NO_CODE: [(&str, &str); 23] = [
+    ("NO_CONVERSATION", NO_CONVERSATIONS),
+    ("CONVERSATION_EXISTS", NO_CONVERSATIONS),
+    ("EPOCH_OVER", NO_CONVERSATIONS),
+    ("CONVERSATION_FULL", NO_CONVERSATIONS),
+    ("NOT_BETWEEN_THEM", NO_CONVERSATIONS),
+    ("KEY_PACKAGES_FULL", NO_CONVERSATIONS),
+    ("POSTED_FULL", NO_CONVERSATIONS),
+    ("NOT_COLLECTING", NO_CONVERSATIONS),
+    ("NOT_CHANGED", NO_CONVERSATIONS),
+    ("CANNOT_BE_ADDED", NO_CONVERSATIONS),
+    ("KEY_PACKAGES_TOO_OFTEN", NO_CONVERSATIONS),
     ("REVOKED_TOO_MANY", "the lists have room for 400 certificates, and a run has fewer"),
     ("LISTS_UNSIGNED", "the CA can sign lists as long as its clock stands within its own certificate"),
     (
@@ -231,7 +245,11 @@ const NO_CODE: [(&str, &str); 12] = [
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
 ];
 
-const NO_RELAY_WAKE: [(&str, &str); 1] = [("Expiry", "no run lasts as long as a certificate")];
+const NO_RELAY_WAKE: [(&str, &str); 3] = [
+    ("Expiry", "no run lasts as long as a certificate"),
+    ("Acknowledgements", NO_CONVERSATIONS),
+    ("PostedOver", NO_CONVERSATIONS),
+];
 
 const NO_DENIAL: [(&str, &str); 1] = [("TooLong", "people say nothing that is longer than a line may be")];
 
