@@ -212,7 +212,7 @@ const NO_WISH: [(&str, &str); 1] = [("send", CONVERSE)];
 /// Why nothing of conversations is demanded.
 const CONVERSE: &str = "the people of a run call each other and hold no conversations; core's own tests do";
 
-const NO_CODE: [(&str, &str); 22] = [
+const NO_CODE: [(&str, &str); 24] = [
     ("REVOKED_TOO_MANY", "the lists have room for 400 certificates, and a run has fewer"),
     ("LISTS_UNSIGNED", "the CA can sign lists as long as its clock stands within its own certificate"),
     (
@@ -246,10 +246,13 @@ const NO_CODE: [(&str, &str); 22] = [
     ("NOT_COLLECTING", CONVERSE),
     ("NOT_CHANGED", CONVERSE),
     ("NO_CERTIFICATE", CONVERSE),
+    ("CANNOT_BE_ADDED", CONVERSE),
+    ("KEY_PACKAGES_TOO_OFTEN", CONVERSE),
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
 ];
 
-const NO_RELAY_WAKE: [(&str, &str); 1] = [("Expiry", "no run lasts as long as a certificate")];
+const NO_RELAY_WAKE: [(&str, &str); 3] =
+    [("Expiry", "no run lasts as long as a certificate"), ("Acknowledgements", CONVERSE), ("PostedOver", CONVERSE)];
 
 const NO_DENIAL: [(&str, &str); 1] = [("TooLong", "people say nothing that is longer than a line may be")];
 
