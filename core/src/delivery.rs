@@ -146,8 +146,17 @@ impl Delivery {
             ConversationsRequest::Acknowledge { upto } => {
                 self.acks.note(from.device(), &upto, round.state, round.now.mono);
             }
-            request if self.must_wait() => self.wait(from, request, round),
-            request => self.write(from, request, round),
+            request @ (ConversationsRequest::Publish { .. }
+            | ConversationsRequest::Take { .. }
+            | ConversationsRequest::Found { .. }
+            | ConversationsRequest::Commit { .. }
+            | ConversationsRequest::Send { .. }) => {
+                if self.must_wait() {
+                    self.wait(from, request, round);
+                } else {
+                    self.write(from, request, round);
+                }
+            }
         }
     }
 

@@ -134,7 +134,7 @@ fn more_than_the_journal_is_to_do_waits_and_goes_on_in_its_order() {
     assert_eq!(heard.last(), Some(&Heard::Event(ConversationsEvent::Done { ask: ASK })));
     let id = |heard: &Heard| match heard {
         Heard::Event(ConversationsEvent::Posted(Posted { what: What::Message { id, .. }, .. })) => Some(*id),
-        _ => None,
+        Heard::Event(_) | Heard::Refused(_) | Heard::Ended(_) => None,
     };
     assert!(heard.iter().filter_map(id).eq((0..count).map(number)));
 }

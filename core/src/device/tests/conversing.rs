@@ -358,7 +358,7 @@ fn the_package_of_last_resort_is_another_one_before_it_ends() {
     };
     assert_eq!(published(&town), 1);
     let kept = stop(&mut town, alice);
-    town.wait(DEVICE_LIFETIME - LAST_RESORT_RENEWAL - Duration::from_hours(1));
+    town.wait(DEVICE_LIFETIME.saturating_sub(LAST_RESORT_RENEWAL + Duration::from_hours(1)));
     let alice = town.join_conversing(alices.clone(), kept);
     assert_eq!(published(&town), 1);
     let kept = stop(&mut town, alice);
