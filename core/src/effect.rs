@@ -1,6 +1,7 @@
 //! What the server's rooms want done: plain data, in order, carried out by `server.rs` alone.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
@@ -36,6 +37,8 @@ pub enum Room {
     Operator,
     /// Who takes devices back.
     Revoker,
+    /// The delivery service.
+    Delivery,
     /// Nobody waits.
     Nobody,
 }
@@ -49,10 +52,14 @@ pub enum Effect {
     Part(ConnId, Code),
     /// Queue this frame for each device by which a person is present.
     Tell(UserName, Frame),
-    /// Write these records down, all or none.
-    Append(AppendId, Room, Vec<Record>),
+    /// Write these records down, all or none, each with what stands beside it.
+    Append(AppendId, Room, Vec<(Record, Option<Arc<[u8]>>)>),
     /// Read the record at this place of the journal.
     Load(LoadId, Room, u64),
+    /// Read what stands beside the record at this place, for the delivery service.
+    LoadBody(LoadId, u64),
+    /// Nobody needs what stands beside these records.
+    DropBodies(Vec<u64>),
     /// Stretch a password.
     Stretch(StretchId, Stretch),
     /// Answer the operator.
@@ -136,6 +143,11 @@ impl Effects {
 
     /// Queues an append and gives its number.
     pub fn append(&mut self, room: Room, records: Vec<Record>) -> AppendId {
+        self.append_with(room, records.into_iter().map(|record| (record, None)).collect())
+    }
+
+    /// The same, with what stands beside each record.
+    pub fn append_with(&mut self, room: Room, records: Vec<(Record, Option<Arc<[u8]>>)>) -> AppendId {
         self.appends += 1;
         let id = AppendId(self.appends);
         self.push(Effect::Append(id, room, records));
@@ -147,6 +159,14 @@ impl Effects {
         self.loads += 1;
         let id = LoadId(self.loads);
         self.push(Effect::Load(id, room, n));
+        id
+    }
+
+    /// Queues a look for what stands beside a record, and gives its number.
+    pub fn load_body(&mut self, n: u64) -> LoadId {
+        self.loads += 1;
+        let id = LoadId(self.loads);
+        self.push(Effect::LoadBody(id, n));
         id
     }
 

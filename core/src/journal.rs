@@ -12,6 +12,7 @@
 //! an archive that is read by position alone.
 
 mod book;
+pub mod conversations;
 pub mod fold;
 pub mod record;
 pub mod renewal;
@@ -19,6 +20,8 @@ pub mod revoking;
 pub mod snapshot;
 pub mod state;
 
+pub use conversations::Conversations;
+pub use fold::conversations::{ConversationRefusal, Conversed};
 pub use fold::{EnrolRefusal, JournalFault, Outcome, RecoveryRefusal};
 pub use record::{Record, RecordRefusal};
 pub use renewal::{RenewRefusal, Renewal};

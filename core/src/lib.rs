@@ -34,6 +34,7 @@
 //! What is not protected against stands in `SECURITY.md`; the protocol in numbered paragraphs in `docs/protocol.md`.
 
 pub mod ca;
+pub mod delivery;
 pub mod device;
 pub mod effect;
 pub mod fault;

@@ -376,8 +376,23 @@ pub const REMOVAL_TURN: Duration = Duration::from_secs(2);
 pub const LAST_RESORT_RENEWAL: Duration = days(30);
 /// After the relay was busy, a device asks again no sooner than this.
 pub const CONVERSATIONS_RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked for what was kept for longer.
+pub const POSTED_LOOK_SPAN: Duration = Duration::from_secs(60 * 60);
+/// The pause before it is looked again where something was found: there may be more.
+pub const POSTED_LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// Conversations in which something expires with one append.
+pub const EXPIRED_AT_ONCE_MAX: usize = 256;
+/// How long after the first acknowledgement those that have come are written down, all together.
+pub const ACKNOWLEDGE_AFTER: Duration = Duration::from_secs(1);
+/// What is posted to a device and its socket has not taken; the rest waits in the journal.
+pub const STREAM_QUEUED_BYTES: usize = 256 * 1024;
+/// What was posted last and is kept as it was said, for those who are a little behind.
+pub const RECENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What was posted in one conversation and not acknowledged by all whom it is for.
 pub const POSTED_PER_CONVERSATION_MAX: usize = 20_000;
+/// What was posted in all conversations and not acknowledged by all whom it is for, in number: each takes memory, however
+/// short it is.
+pub const POSTED_MAX: u64 = 1_000_000;
 /// What was posted in all conversations and not acknowledged by all whom it is for, as the sum of its bodies.
 pub const POSTED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 
@@ -496,6 +511,9 @@ const _: () = {
         REVOKED_MAX * REVOKED_BYTES + LISTS_MAX * 1024 + 1024 <= FRAME_BYTES_MAX,
         "all lists with their issuers fit a frame, however they share what was revoked",
     );
+    assert!(STREAM_QUEUED_BYTES < OUTBOX_PAUSE_BYTES, "who is posted to is not paused for it");
+    assert!(PIECE_BYTES_MAX + 64 <= FRAME_BYTES_MAX, "a piece fits a frame");
+    assert!(KEY_PACKAGE_BYTES_MAX + 256 <= FRAME_BYTES_MAX, "a key package fits a frame");
     assert!(LIST_SPAN.as_secs() * 2 < LIST_LIFETIME.as_secs(), "a list is replaced well before its end");
     assert!(LIST_KEPT.as_secs() > LIST_SPAN.as_secs(), "whatever was revoked is on a list from after its end");
     assert!(SNAPSHOTS_KEPT >= 2, "a damaged snapshot has one before it");

@@ -22,6 +22,7 @@ mod contract;
 mod desk;
 mod own_devices;
 mod pause;
+mod posting;
 mod revoked;
 pub mod settings;
 mod snapshots;
@@ -36,6 +37,7 @@ use rand_core::CryptoRng;
 use serde_bytes::ByteBuf;
 
 use crate::ca::Ca;
+use crate::delivery::Delivery;
 use crate::effect::{Effect, Effects, Note, Room};
 use crate::id::{AppendId, ConnId, Fingerprint, LoadId, Realm};
 use crate::journal::state::RealmInfo;
@@ -51,7 +53,7 @@ use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tls::{Credentials, Doors, TlsEnv};
 use crate::wire::Code;
 
-pub use contract::{Input, Output, StartRefusal, Wake};
+pub use contract::{Input, Output, StartRefusal, Wake, Written};
 pub use settings::{SettingRefusal, Settings, SignUpBy};
 pub use strangers::{Source, StrangersWork};
 
@@ -72,12 +74,13 @@ pub struct Server {
     relay: Relay,
     operator: Operator,
     revoker: Revoker,
+    delivery: Delivery,
     conns: BTreeMap<ConnId, Conn>,
     /// Connections that were not admitted.
     strangers: Strangers,
     /// What of their work the log has been told, and when.
     strangers_noted: (StrangersWork, Option<Instant>),
-    appending: VecDeque<(AppendId, Room, Vec<Vec<u8>>)>,
+    appending: VecDeque<(AppendId, Room, Vec<Written>)>,
     loading: BTreeMap<LoadId, Room>,
     snapshots: Snapshots,
     effects: Effects,
@@ -122,6 +125,7 @@ impl Server {
             relay: Relay::default(),
             operator: Operator::default(),
             revoker: Revoker::default(),
+            delivery: Delivery::default(),
             conns: BTreeMap::new(),
             strangers: Strangers::new(Settings::default().key_operations_per_second, now.mono),
             strangers_noted: (StrangersWork::default(), None),
@@ -142,6 +146,7 @@ impl Server {
         server.watch_issuing(now);
         server.ca.resume(&server.state, &mut server.effects);
         server.sign_lists(now);
+        server.begin_posting(now);
         server.carry_out(now);
         Ok(server)
     }
@@ -207,11 +212,12 @@ impl Server {
                     Room::Relay => {
                         self.relay.loaded(id, record, &mut self.ca.books(&self.state), &mut self.effects);
                     }
-                    Room::Ca | Room::Operator | Room::Revoker | Room::Nobody => {
+                    Room::Ca | Room::Operator | Room::Revoker | Room::Delivery | Room::Nobody => {
                         self.ca.loaded(id, record, &self.state, &mut self.effects);
                     }
                 }
             }
+            Input::LoadedBody(id, body) => self.delivery.loaded(id, body, &self.state, &mut self.effects),
             Input::Snapshotted(id, written) => self.snapshotted(id, written),
             Input::Stretched(id, stretched) => self.stretched(id, stretched, now, rng),
             Input::Operator(id, command) => self.operate(id, command, now, rng),
@@ -240,7 +246,7 @@ impl Server {
     /// When the server next wants [`Input::Tick`], and why.
     pub fn next_deadline(&self) -> Option<(Instant, Wake)> {
         let ringing = self.relay.next_deadline().map(|(at, _)| (at, Wake::Ringing));
-        self.deadlines.next().into_iter().chain(ringing).min()
+        self.deadlines.next().into_iter().chain(ringing).chain(self.delivery.next_deadline()).min()
     }
 
     /// What a connection's socket should take.
@@ -287,8 +293,8 @@ impl Server {
     fn appended(&mut self, id: AppendId, first: u64, now: Now) {
         let (expected, room, records) = self.appending.pop_front().expect("an append was answered that nobody made");
         assert_eq!(id, expected, "appends were answered out of order");
-        for (n, bytes) in (first..).zip(&records) {
-            let outcome = match self.state.apply(n, bytes) {
+        for (n, written) in (first..).zip(&records) {
+            let outcome = match self.state.apply(n, &written.record) {
                 Ok(outcome) => outcome,
                 Err(refusal) => unreachable!("a record of ours can't be read: {refusal}"),
             };
@@ -299,8 +305,10 @@ impl Server {
                 Room::Ca => self.ca.appended(id, &outcome, &self.state, &mut self.effects),
                 Room::Operator => self.operator.appended(id, &outcome, &mut self.effects),
                 Room::Revoker => self.revoker_appended(id, &outcome, now),
+                Room::Delivery => self.delivery_appended(id, &outcome, written, now),
                 Room::Relay | Room::Nobody => {}
             }
+            self.drop_unneeded();
         }
         self.ask_for_snapshot();
     }
@@ -321,9 +329,11 @@ impl Server {
                 Wake::Issuing => self.watch_issuing(now),
                 Wake::Lists => self.freshen_lists(now),
                 Wake::Ringing => unreachable!("the relay keeps those"),
+                Wake::Acknowledgements | Wake::PostedOver => unreachable!("the delivery service keeps those"),
             }
         }
         self.relay.tick(now, &mut self.effects);
+        self.delivery_tick(now);
         if let Some((next, wake)) = self.next_deadline() {
             assert!(next > now.mono, "the deadline of {wake:?} does not move");
         }
@@ -364,6 +374,7 @@ impl Server {
     fn shutdown(&mut self, now: Now) {
         self.shutting_down = true;
         self.effects.note(Note::Strangers(self.strangers.work()));
+        self.delivery.shutdown(&mut self.effects);
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
             self.part(conn, Code::SHUTTING_DOWN, now);
@@ -382,14 +393,17 @@ impl Server {
                 }
                 Effect::Part(conn, code) => self.part(conn, code, now),
                 Effect::Append(id, room, records) => {
-                    let encoded: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
-                    self.appending.push_back((id, room, encoded.clone()));
-                    self.outputs.push_back(Output::Append(id, encoded));
+                    let written = records.into_iter().map(|(record, body)| Written { record: record.encode(), body });
+                    let written: Vec<Written> = written.collect();
+                    self.appending.push_back((id, room, written.clone()));
+                    self.outputs.push_back(Output::Append(id, written));
                 }
                 Effect::Load(id, room, n) => {
                     self.loading.insert(id, room);
                     self.outputs.push_back(Output::Load(id, n));
                 }
+                Effect::LoadBody(id, n) => self.outputs.push_back(Output::LoadBody(id, n)),
+                Effect::DropBodies(gone) => self.outputs.push_back(Output::DropBodies(gone)),
                 Effect::Stretch(id, stretch) => self.outputs.push_back(Output::Stretch(id, stretch)),
                 Effect::Renewed(conn, renewed) => self.renewed(conn, renewed, now),
                 Effect::Answer(id, answer) => self.outputs.push_back(Output::Answer(id, answer)),

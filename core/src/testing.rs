@@ -101,7 +101,11 @@ pub(crate) struct Town {
     /// The journal as it is on the disk.
     pub(crate) journal: Vec<Vec<u8>>,
     /// Appends that the disk has not answered yet; filled while [`Town::hold`] is set.
-    pub(crate) held: Vec<(AppendId, Vec<Vec<u8>>)>,
+    pub(crate) held: Vec<(AppendId, Vec<server::Written>)>,
+    /// What stands beside the records.
+    pub(crate) bodies: BTreeMap<u64, Arc<[u8]>>,
+    /// How many of them were read.
+    pub(crate) bodies_read: usize,
     pub(crate) hold: bool,
     pub(crate) notes: Vec<Note>,
     /// Which connections the server wanted to be read no more, and again.
@@ -165,6 +169,8 @@ impl Town {
             server,
             journal,
             held: Vec::new(),
+            bodies: BTreeMap::new(),
+            bodies_read: 0,
             hold: false,
             notes: Vec::new(),
             pauses: Vec::new(),
@@ -385,7 +391,7 @@ impl Town {
     }
 
     /// The disk answers one append that was held back.
-    pub(crate) fn held_answered(&mut self, id: AppendId, records: Vec<Vec<u8>>) {
+    pub(crate) fn held_answered(&mut self, id: AppendId, records: Vec<server::Written>) {
         self.durable(id, records);
     }
 
@@ -453,9 +459,12 @@ impl Town {
         }
     }
 
-    fn durable(&mut self, id: AppendId, records: Vec<Vec<u8>>) {
+    fn durable(&mut self, id: AppendId, records: Vec<server::Written>) {
         let first = self.journal.len() as u64 + 1;
-        self.journal.extend(records);
+        for (n, written) in (first..).zip(records) {
+            self.journal.push(written.record);
+            self.bodies.extend(written.body.map(|body| (n, body)));
+        }
         self.serve(server::Input::Appended(id, first));
     }
 

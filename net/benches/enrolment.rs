@@ -289,7 +289,7 @@ impl Hall {
             let Some(output) = output else { return has_moved };
             has_moved = true;
             match output {
-                Output::Append(id, records) => self.journal.append(id.0, records).expect("there is room"),
+                Output::Append(id, records) => self.journal.append_with(id.0, records).expect("there is room"),
                 Output::Load(id, n) => self.journal.load(id.0, n).expect("there is room"),
                 Output::Write(conn) => {
                     let bytes = self.server.outbound(conn).to_vec();
@@ -298,6 +298,7 @@ impl Hall {
                 }
                 Output::Shut(conn) | Output::Drop(conn) => self.tell(conn, &EnrolInput::Ended(ConnId(1))),
                 Output::Answer(id, answer) => drop(self.answers.insert(id, answer)),
+                Output::LoadBody(..) | Output::DropBodies(_) | Output::KeepBodies(_) => panic!("nobody converses"),
                 Output::Snapshot(..) | Output::Stretch(..) | Output::Pause(_) | Output::Resume(_) | Output::Note(_) => {
                 }
             }
@@ -322,7 +323,7 @@ impl Hall {
                 Done::Loaded { id, body } => {
                     self.serve(Input::Loaded(countersign_core::id::LoadId(id), body.as_deref()));
                 }
-                Done::Snapshotted { .. } => {}
+                Done::Snapshotted { .. } | Done::LoadedBody { .. } | Done::Cleared => {}
                 Done::Failed { error } => panic!("{error}"),
             }
         }

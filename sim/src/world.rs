@@ -283,12 +283,16 @@ impl World {
                 self.see(&Seen::Loaded(n, record.as_deref()));
                 self.tell_relay(Input::Loaded(load, record.as_deref()));
             }
+            Event::LoadedBody(life, load, n) if life == self.relay_life => {
+                let body = self.relay.disk.read_body(n).map(<[u8]>::to_vec);
+                self.tell_relay(Input::LoadedBody(load, body.as_deref()));
+            }
             Event::Snapshotted(life) => self.snapshotted(life),
             Event::Stretched(life, id, stretched) if life == self.relay_life => {
                 self.see(&Seen::Look(id, None));
                 self.tell_relay(Input::Stretched(id, stretched.as_ref()));
             }
-            Event::Appended(..) | Event::Loaded(..) | Event::Stretched(..) => {}
+            Event::Appended(..) | Event::Loaded(..) | Event::LoadedBody(..) | Event::Stretched(..) => {}
             Event::Found(program, call) => self.found(program, call),
             Event::Bind(program, call, on) => self.bind(program, call, on),
             Event::DialledPeer(program, local, address) => self.dialled_peer(program, local, address),

@@ -146,6 +146,7 @@ fn a_thousand_random_histories_replay_to_the_live_state() {
                 | Outcome::Reissued(..)
                 | Outcome::PasswordSet(_)
                 | Outcome::Restored
+                | Outcome::Conversed(_)
                 | Outcome::LoggedBefore => {}
             }
         }

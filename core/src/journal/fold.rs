@@ -79,12 +79,13 @@
 //! | PW-02 | a further device's user has a password | `who_has_no_password_has_no_further_device_by_one` | |
 //! | PW-03 | a password is set by a device that its user has, and that was not revoked | `a_password_is_set_by_a_device_that_is_there` | |
 //!
-//! A restoration passes
+//! What is about conversations passes CV-01 to CV-16, whose table stands in `fold/conversations.rs`. A restoration passes
 //!
 //! | check | what | test (`fold/restored/tests.rs`) | forgeries (`sim/src/forge`) |
 //! | --- | --- | --- | --- |
 //! | RS-01 | there was a realm to be restored, in another life of its journal than this one | `nothing_is_restored_that_was_not_there` | |
 
+pub mod conversations;
 mod endorsed;
 mod passwords;
 pub mod recovery;
@@ -105,6 +106,7 @@ use crate::pki::{Grant, LintFailure, Validity, lint};
 use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
 
+use conversations::{packages, posts, roster};
 pub use endorsed::may_wait;
 pub use recovery::{RecoveryRefusal, may_arm, may_recover};
 pub use reissue::may_reissue;
@@ -150,6 +152,8 @@ pub enum Outcome {
     Reissued(Serial, Vec<DeviceName>),
     /// This user's password is another one from now on.
     PasswordSet(UserName),
+    /// What a record about conversations came to.
+    Conversed(conversations::Conversed),
     /// The log has another name from here on, and no invite from before admits anybody.
     Restored,
     /// The log had it before, as the newest of its kind: nothing changes.
@@ -302,6 +306,21 @@ fn fold_record(state: &mut State, rules: u8, record: Record) -> Outcome {
         Record::SignedIn { grant, endorsement } => passwords::signed_in_v4(state, grant, endorsement),
         Record::PasswordSet { by, password, at: _ } => passwords::set_v4(state, &by, password),
         Record::Restored { previous, at } => restored::restored_v4(state, previous, at),
+        Record::KeyPackagePublished { device, last_resort, not_after, at } => {
+            packages::kept_v5(state, device, last_resort, not_after, at).into()
+        }
+        Record::KeyPackagesTaken { by, of, at } => packages::taken_v5(state, &by, &of, at).into(),
+        Record::ConversationFounded { conversation, kind, by, at: _ } => {
+            roster::founded_v5(state, conversation, kind, by).into()
+        }
+        Record::ConversationCommitted { conversation, by, epoch, change, bytes, at } => {
+            roster::committed_v5(state, conversation, by, epoch, &change, (bytes, at)).into()
+        }
+        Record::MessagePosted { conversation, by, epoch, id, bytes, at } => {
+            posts::posted_v5(state, conversation, by, epoch, id, (bytes, at)).into()
+        }
+        Record::Acknowledged { of } => posts::acknowledged_v5(state, &of).into(),
+        Record::PostedExpired { conversation, upto, at } => posts::expired_v5(state, conversation, upto, at).into(),
     }
 }
 

@@ -12,18 +12,19 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::id::{DeviceName, Fingerprint, Realm, Serial, UserName};
+use crate::id::{ConversationId, DeviceName, Fingerprint, MessageId, Realm, Serial, UserName};
 use crate::invite::TokenHash;
 use crate::limits::RECORD_ENCODED_BYTES_MAX;
 use crate::password::Verifier;
 use crate::pki::{Grant, Spki};
 use crate::time::Wall;
 use crate::tlog::{Endorsement, ReasonCode, RecoveryWord};
+use crate::wire::conversations::{Kind, RosterChange};
 
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
 /// The newest rules that this program knows. A record is written with the oldest that decide about it as the newest do.
-pub const RULES: u8 = 4;
+pub const RULES: u8 = 5;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +186,81 @@ pub enum Record {
         /// When.
         at: Wall,
     },
+    /// A device leaves a key package for others (rules 5). Beside it stands the package.
+    KeyPackagePublished {
+        /// Which device.
+        device: DeviceName,
+        /// Whether it is given out when no other is left, again and again.
+        last_resort: bool,
+        /// Its last second.
+        not_after: Wall,
+        /// When.
+        at: Wall,
+    },
+    /// A device takes key packages (rules 5).
+    KeyPackagesTaken {
+        /// Which device.
+        by: DeviceName,
+        /// One of each of these.
+        of: Vec<DeviceName>,
+        /// When.
+        at: Wall,
+    },
+    /// A conversation begins, in which a device is alone (rules 5).
+    ConversationFounded {
+        /// Its number.
+        conversation: ConversationId,
+        /// What it is.
+        kind: Kind,
+        /// By which device.
+        by: DeviceName,
+        /// When.
+        at: Wall,
+    },
+    /// A device ends an epoch of a conversation (rules 5). Beside it stands the commit, with the Welcome of those whom it adds.
+    ConversationCommitted {
+        /// Where.
+        conversation: ConversationId,
+        /// Which device.
+        by: DeviceName,
+        /// The epoch.
+        epoch: u64,
+        /// Who comes and goes.
+        change: RosterChange,
+        /// The length of what stands beside it.
+        bytes: u32,
+        /// When.
+        at: Wall,
+    },
+    /// A device sends a message (rules 5). Beside it stands the message, sealed.
+    MessagePosted {
+        /// Where.
+        conversation: ConversationId,
+        /// Which device.
+        by: DeviceName,
+        /// The epoch in which it was sealed.
+        epoch: u64,
+        /// Its number.
+        id: MessageId,
+        /// The length of what stands beside it.
+        bytes: u32,
+        /// When.
+        at: Wall,
+    },
+    /// Devices have what was posted for them (rules 5).
+    Acknowledged {
+        /// Who, where, and up to which place.
+        of: Vec<(DeviceName, Vec<(ConversationId, u64)>)>,
+    },
+    /// What was posted is kept no longer (rules 5).
+    PostedExpired {
+        /// Where.
+        conversation: ConversationId,
+        /// Up to which place.
+        upto: u64,
+        /// When.
+        at: Wall,
+    },
 }
 
 /// Why stored bytes are no record.
@@ -252,6 +328,13 @@ impl Record {
             | Self::PasswordSet { .. }
             | Self::DeviceWithdrawn { .. }
             | Self::Restored { .. } => 4,
+            Self::KeyPackagePublished { .. }
+            | Self::KeyPackagesTaken { .. }
+            | Self::ConversationFounded { .. }
+            | Self::ConversationCommitted { .. }
+            | Self::MessagePosted { .. }
+            | Self::Acknowledged { .. }
+            | Self::PostedExpired { .. } => 5,
         }
     }
 

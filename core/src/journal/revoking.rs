@@ -166,6 +166,7 @@ pub(super) fn device_v3(state: &mut State, name: &DeviceName, revoked: Revoked, 
     if let Some(device) = device {
         device.revoked = Some(revoked);
     }
+    state.conversations.revoked(name);
     Outcome::DeviceRevoked(name.clone())
 }
 

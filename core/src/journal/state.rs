@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
 use super::book::{Act, Book};
+use super::conversations::Conversations;
 use super::fold::recovery::Recoveries;
 use super::fold::{self, Outcome};
 use super::record::{Record, RecordRefusal};
@@ -45,6 +46,8 @@ pub struct State {
     pub(super) passwords: BTreeMap<UserName, Verifier>,
     /// The relay's newest certificate.
     pub(super) relay: Option<Fingerprint>,
+    /// The conversations, and the key packages for them.
+    pub(super) conversations: Conversations,
 }
 
 /// The realm, from its first record.
@@ -185,6 +188,7 @@ impl State {
             lists: BTreeMap::new(),
             reissues: BTreeMap::new(),
             passwords: BTreeMap::new(),
+            conversations: Conversations::default(),
         }
     }
 
@@ -196,6 +200,7 @@ impl State {
         let (rules, record) = Record::decode(bytes)?;
         assert_eq!(n, self.position.n + 1, "the journal was folded out of order");
         self.position.n = n;
+        self.conversations.begin_record();
         Ok(fold::fold(self, rules, record))
     }
 
@@ -246,6 +251,11 @@ impl State {
     /// What is kept of somebody's password, if they have one.
     pub fn password(&self, user: &UserName) -> Option<&Verifier> {
         self.passwords.get(user)
+    }
+
+    /// The conversations, and the key packages for them.
+    pub fn conversations(&self) -> &Conversations {
+        &self.conversations
     }
 
     /// How many invites are open at `now`.

@@ -24,6 +24,11 @@ impl<Who: Clone + Ord> Rate<Who> {
 
     /// Counts once more, and says whether that is still allowed. A span begins with the first that is counted.
     pub(crate) fn allows(&mut self, who: &Who, now: Instant) -> bool {
+        self.allows_so_many(who, 1, now)
+    }
+
+    /// Counts so many more, or none if they are more than is still allowed.
+    pub(crate) fn allows_so_many(&mut self, who: &Who, more: u32, now: Instant) -> bool {
         while self.begun.front().is_some_and(|(since, _)| now.since(*since) >= self.span) {
             if let Some((_, over)) = self.begun.pop_front() {
                 self.counts.remove(&over);
@@ -33,11 +38,11 @@ impl<Who: Clone + Ord> Rate<Who> {
             self.begun.push_back((now, who.clone()));
         }
         let count = self.counts.entry(who.clone()).or_insert(0);
-        if *count >= self.most {
-            return false;
+        let is_allowed = more <= self.most - *count;
+        if is_allowed {
+            *count += more;
         }
-        *count += 1;
-        true
+        is_allowed
     }
 
     /// How many are remembered.

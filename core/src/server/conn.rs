@@ -11,6 +11,7 @@ use zeroize::Zeroize;
 use super::pause::Pause;
 use super::strangers::Source;
 use super::{Output, Server, Wake};
+use crate::delivery::Round;
 use crate::effect::{Note, Renewed, Turn};
 use crate::fault::{CloseReason, Fault};
 use crate::id::{ConnId, StretchId};
@@ -165,6 +166,7 @@ impl Server {
             known.link.sent(n);
             if known.link.waiting() == 0 {
                 self.turned.insert(conn);
+                self.delivery.drained(conn, &self.state, &mut self.effects);
             }
         }
         self.caught_up(conn, now, rng);
@@ -242,6 +244,14 @@ impl Server {
                     let admitted = admitted.clone();
                     self.own_devices(&admitted, request, now, rng);
                     return Ok(());
+                }
+                let round = &mut Round { state: &self.state, now, out: &mut self.effects };
+                if let RelayRequest::Conversations(request) = request {
+                    self.delivery.request(admitted, request, round);
+                    return Ok(());
+                }
+                if let RelayRequest::Piece { bytes, last } = request {
+                    return self.delivery.piece(admitted, &bytes, last, round);
                 }
                 if let RelayRequest::Renew { ask } = request {
                     let turn = &mut Turn { state: &self.state, now, rng, out: &mut self.effects };
@@ -401,6 +411,7 @@ impl Server {
             Stage::Over => return,
             Stage::Admitted(admitted) => {
                 self.relay.gone(&admitted, &mut self.effects);
+                self.delivery.gone(conn, &mut self.effects);
                 Some(admitted.device().clone())
             }
             // A stranger's place comes free with its socket, not before.

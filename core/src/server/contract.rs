@@ -1,6 +1,7 @@
 //! What the server and its caller say to each other.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::strangers::Source;
 use crate::effect::Note;
@@ -24,6 +25,8 @@ pub enum Input<'a> {
     Appended(AppendId, u64),
     /// A record was read from the journal, if there is one at that place.
     Loaded(LoadId, Option<&'a [u8]>),
+    /// What stands beside a record was read, if there is something.
+    LoadedBody(LoadId, Option<&'a [u8]>),
     /// A snapshot is durable, or else it could not be written down; then there is none of that place.
     Snapshotted(SnapshotId, bool),
     /// A password was stretched, or else it could not be.
@@ -36,14 +39,30 @@ pub enum Input<'a> {
     Shutdown,
 }
 
+/// A record that is to be written down, and what stands beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The record, encoded.
+    pub record: Vec<u8>,
+    /// What is kept by the record's place until [`Output::DropBodies`] names it.
+    pub body: Option<Arc<[u8]>>,
+}
+
 /// What is to be done outside.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Write these encoded records down, all or none, durably; answer by [`Input::Appended`]. An append whose outcome
-    /// is not known must end the process.
-    Append(AppendId, Vec<Vec<u8>>),
+    /// Write these records down with what stands beside them, all or none, durably; answer by [`Input::Appended`]. An append
+    /// whose outcome is not known must end the process.
+    Append(AppendId, Vec<Written>),
     /// Read the record at this place; answer by [`Input::Loaded`].
     Load(LoadId, u64),
+    /// Read what stands beside the record at this place; answer by [`Input::LoadedBody`].
+    LoadBody(LoadId, u64),
+    /// What stands beside the records at these places is needed no more. No answer, and no hurry: what a crash leaves there is
+    /// cleared away by [`Output::KeepBodies`].
+    DropBodies(Vec<u64>),
+    /// Of all that stands beside records nothing is needed but what stands at these places, in order. Said once, at a start.
+    KeepBodies(Vec<u64>),
     /// Keep this snapshot of the state, which is for this place of the journal, durably and as a whole or not at all; and
     /// of those before it so many that [`SNAPSHOTS_KEPT`](crate::limits::SNAPSHOTS_KEPT) are left. Answer by
     /// [`Input::Snapshotted`], whenever that is: nothing waits for it, and a failure ends nothing.
@@ -92,6 +111,10 @@ pub enum Wake {
     Issuing,
     /// The revocation lists are to be signed anew.
     Lists,
+    /// What was acknowledged is to be written down.
+    Acknowledgements,
+    /// It is to be looked for what was kept for too long.
+    PostedOver,
 }
 
 /// Why a server can't start.

@@ -12,6 +12,13 @@ impl Town {
                 let record = self.journal.get(usize::try_from(n).unwrap() - 1).cloned();
                 self.serve(server::Input::Loaded(id, record.as_deref()));
             }
+            server::Output::LoadBody(id, n) => {
+                self.bodies_read += 1;
+                let body = self.bodies.get(&n).cloned();
+                self.serve(server::Input::LoadedBody(id, body.as_deref()));
+            }
+            server::Output::DropBodies(gone) => self.bodies.retain(|n, _| !gone.contains(n)),
+            server::Output::KeepBodies(needed) => self.bodies.retain(|n, _| needed.contains(n)),
             server::Output::Snapshot(id, n, bytes) => self.snapshots.push((id, n, bytes)),
             server::Output::Stretch(id, stretch) if self.hold_stretches => self.stretches.push((id, stretch)),
             server::Output::Stretch(id, stretch) => {

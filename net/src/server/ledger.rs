@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use countersign_core::id::{AppendId, LoadId, SnapshotId};
+use countersign_core::server::Written;
 
 use crate::store::journal::{Done, JournalHandle, NotQueued, Request};
 
@@ -22,8 +23,8 @@ impl Ledger {
         Self { journal, waiting: VecDeque::new() }
     }
 
-    /// Asks for records to be written.
-    pub(super) fn append(&mut self, id: AppendId, records: Vec<Vec<u8>>) {
+    /// Asks for records to be written, with what stands beside them.
+    pub(super) fn append(&mut self, id: AppendId, records: Vec<Written>) {
         self.waiting.push_back(Request::Append { id: id.0, records });
         self.hand_over();
     }
@@ -31,6 +32,24 @@ impl Ledger {
     /// Asks for a record to be read.
     pub(super) fn load(&mut self, id: LoadId, n: u64) {
         self.waiting.push_back(Request::Load { id: id.0, n });
+        self.hand_over();
+    }
+
+    /// Asks for what stands beside a record.
+    pub(super) fn load_body(&mut self, id: LoadId, n: u64) {
+        self.waiting.push_back(Request::LoadBody { id: id.0, n });
+        self.hand_over();
+    }
+
+    /// Lets what stands beside these records go.
+    pub(super) fn drop_bodies(&mut self, gone: Vec<u64>) {
+        self.waiting.push_back(Request::DropBodies { gone });
+        self.hand_over();
+    }
+
+    /// Lets everything go that does not stand beside one of these records.
+    pub(super) fn keep_bodies(&mut self, needed: Vec<u64>) {
+        self.waiting.push_back(Request::KeepBodies { needed });
         self.hand_over();
     }
 
@@ -60,8 +79,11 @@ impl Ledger {
     fn hand_over(&mut self) {
         while let Some(request) = self.waiting.pop_front() {
             let result = match request {
-                Request::Append { id, records } => self.journal.append(id, records),
+                Request::Append { id, records } => self.journal.append_with(id, records),
                 Request::Load { id, n } => self.journal.load(id, n),
+                Request::LoadBody { id, n } => self.journal.load_body(id, n),
+                Request::DropBodies { gone } => self.journal.drop_bodies(gone),
+                Request::KeepBodies { needed } => self.journal.keep_bodies(needed),
                 Request::Snapshot { id, n, body } => self.journal.snapshot(id, n, body),
             };
             // After a failure the request is of no use any more, but the failure itself is still to be taken.
@@ -94,7 +116,7 @@ mod tests {
         // Nothing is taken meanwhile, so the journal's own bound is reached for certain.
         let total = u64::try_from(REQUESTS_MAX).unwrap() + 100;
         for id in 1..total {
-            ledger.append(AppendId(id), vec![vec![1]]);
+            ledger.append(AppendId(id), vec![Written { record: vec![1], body: None }]);
         }
         ledger.load(LoadId(total), 1);
         assert!(ledger.is_behind());
@@ -105,6 +127,7 @@ mod tests {
             match ledger.next() {
                 Some(Done::Appended { id, first, .. }) => assert_eq!((id, first), (next, next)),
                 Some(Done::Loaded { id, body }) => assert_eq!((id, next, body), (total, total, Some(vec![1]))),
+                Some(done @ (Done::LoadedBody { .. } | Done::Cleared)) => panic!("{done:?}: nobody asked for that"),
                 Some(Done::Snapshotted { id, .. }) => panic!("snapshot {id}: nobody asked for one"),
                 Some(Done::Failed { error }) => panic!("{error}"),
                 None => {

@@ -237,6 +237,8 @@ impl Reactor {
             let input = match &done {
                 Done::Appended { id, first, .. } => Input::Appended(AppendId(*id), *first),
                 Done::Loaded { id, body } => Input::Loaded(LoadId(*id), body.as_deref()),
+                Done::LoadedBody { id, bytes } => Input::LoadedBody(LoadId(*id), bytes.as_deref()),
+                Done::Cleared => continue,
                 Done::Snapshotted { id, error } => {
                     if let Some(error) = error {
                         tracing::error!(%error, "a snapshot was not written");
@@ -275,6 +277,9 @@ impl Reactor {
             match output {
                 Output::Append(id, records) => self.ledger.append(id, records),
                 Output::Load(id, n) => self.ledger.load(id, n),
+                Output::LoadBody(id, n) => self.ledger.load_body(id, n),
+                Output::DropBodies(gone) => self.ledger.drop_bodies(gone),
+                Output::KeepBodies(needed) => self.ledger.keep_bodies(needed),
                 Output::Snapshot(id, n, bytes) => self.ledger.snapshot(id, n, bytes),
                 Output::Stretch(id, stretch) => self.stretcher.stretch(id, stretch),
                 Output::Write(conn) => self.write(conn, now),

@@ -16,6 +16,7 @@
 //!   the disk is then unknown, so the process has to end too and start again from what the disk holds.
 //! - A snapshot is written after the records that gathered with it, by itself, and its failure is told and ends nothing.
 
+mod bodies;
 mod commit;
 mod handle;
 mod lives;
@@ -75,6 +76,7 @@ impl Journal {
             create(&mut connection, new_incarnation).map_err(at)?;
         }
         connection.execute_batch(snapshots::TABLE).map_err(at)?;
+        connection.execute_batch(bodies::TABLE).map_err(at)?;
         let (incarnation, last) = read_meta(&connection).map_err(at)?;
         let unsigned = |number: Option<i64>, what| {
             number

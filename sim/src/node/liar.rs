@@ -327,6 +327,8 @@ impl Liar {
                 }
                 Effect::Tell(..)
                 | Effect::Append(..)
+                | Effect::LoadBody(..)
+                | Effect::DropBodies(_)
                 | Effect::Stretch(..)
                 | Effect::Answer(..)
                 | Effect::Renewed(..)

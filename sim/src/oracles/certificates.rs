@@ -136,7 +136,14 @@ impl Certificates {
                 | Record::ReissueCreated { .. }
                 | Record::PasswordSet { .. }
                 | Record::DeviceWithdrawn { .. }
-                | Record::Restored { .. },
+                | Record::Restored { .. }
+                | Record::KeyPackagePublished { .. }
+                | Record::KeyPackagesTaken { .. }
+                | Record::ConversationFounded { .. }
+                | Record::ConversationCommitted { .. }
+                | Record::MessagePosted { .. }
+                | Record::Acknowledged { .. }
+                | Record::PostedExpired { .. },
             ))
             | Err(_) => {}
         }

@@ -179,6 +179,8 @@ kinds! {
         server::Wake::StrangersNote => "StrangersNote",
         server::Wake::Issuing => "Issuing",
         server::Wake::Lists => "Lists",
+        server::Wake::Acknowledgements => "Acknowledgements",
+        server::Wake::PostedOver => "PostedOver",
     }
 }
 

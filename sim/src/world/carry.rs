@@ -25,8 +25,9 @@ impl World {
         while let Some(output) = self.relay.poll_output() {
             match output {
                 Output::Append(append, records) => {
-                    self.see(&Seen::Appending(append, &records));
-                    for record in &records {
+                    let encoded: Vec<Vec<u8>> = records.iter().map(|written| written.record.clone()).collect();
+                    self.see(&Seen::Appending(append, &encoded));
+                    for record in &encoded {
                         weakness::written(record);
                     }
                     let at_us = self.relay.disk.append(append, records, self.now_us);
@@ -36,6 +37,12 @@ impl World {
                     let after_us = self.faults.between(1, self.config.append_max_us.max(1));
                     self.later(after_us, Event::Loaded(self.relay_life, load, n));
                 }
+                Output::LoadBody(load, n) => {
+                    let after_us = self.faults.between(1, self.config.append_max_us.max(1));
+                    self.later(after_us, Event::LoadedBody(self.relay_life, load, n));
+                }
+                Output::DropBodies(gone) => self.relay.disk.drop_bodies(gone),
+                Output::KeepBodies(needed) => self.relay.disk.keep_bodies(&needed),
                 Output::Snapshot(snapshot, n, bytes) => self.write_snapshot(snapshot, n, bytes),
                 Output::Stretch(id, stretch) => {
                     self.see(&Seen::Look(id, Some(stretch.salt)));

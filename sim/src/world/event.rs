@@ -49,6 +49,8 @@ pub enum Event {
     Snapshotted(u64),
     /// The relay's process gets a record that it asked for.
     Loaded(u64, LoadId, u64),
+    /// What stands beside a record was read for that process of the relay.
+    LoadedBody(u64, LoadId, u64),
     /// A password has been stretched beside the relay's process.
     Stretched(u64, StretchId, Option<Stretched>),
     /// A device's shell says which addresses there are, for a call.

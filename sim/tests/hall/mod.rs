@@ -128,6 +128,8 @@ impl Hall {
             Output::Pause(_) | Output::Resume(_) => panic!("nobody is slow here"),
             Output::Snapshot(..) => panic!("nobody asked for snapshots"),
             Output::Stretch(..) => panic!("nobody comes by a password"),
+            Output::DropBodies(_) | Output::KeepBodies(_) => {}
+            Output::LoadBody(..) => panic!("nobody converses here"),
             Output::Load(..) => panic!("nothing is asked for twice here"),
         }
     }

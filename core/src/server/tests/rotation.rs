@@ -129,9 +129,10 @@ fn a_ca_that_no_server_has_taken_signs_from_the_next_start_on() {
     let old = town.founded.issuing.clone();
     let new = made(&town, 50, town.now.wall);
     let mut server = restarted(&town, &new, &[&old], town.now);
+    assert_eq!(server.poll_output(), Some(Output::KeepBodies(Vec::new())));
     let Some(Output::Append(id, records)) = server.poll_output() else { panic!("the log has to hear of it") };
     assert!(matches!(
-        Record::decode(&records[0]),
+        Record::decode(&records[0].record),
         Ok((_, Record::IssuingCertified { der, .. })) if der.as_slice() == new.0
     ));
     let first = town.journal.len() as u64 + 1;
@@ -172,7 +173,7 @@ fn what_was_granted_before_a_rotation_and_never_signed_is_signed_after_it() {
     town.settle();
     let (_, records) = town.held.remove(0);
     // The server dies with the grant on the disk; the operator rotates meanwhile, and starts it again.
-    town.journal.extend(records);
+    town.journal.extend(records.into_iter().map(|written| written.record));
     let old = town.founded.issuing.clone();
     let now = Now { mono: town.now.mono, wall: town.now.wall.plus(DAY) };
     let new = made(&town, 50, now.wall);
@@ -181,7 +182,7 @@ fn what_was_granted_before_a_rotation_and_never_signed_is_signed_after_it() {
     while let Some(output) = server.poll_output() {
         if let Output::Append(_, records) = output {
             for record in &records {
-                if let Ok((_, Record::CertificateIssued { der, .. })) = Record::decode(record) {
+                if let Ok((_, Record::CertificateIssued { der, .. })) = Record::decode(&record.record) {
                     signed = Some(der);
                 }
             }

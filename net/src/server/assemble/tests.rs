@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use countersign_core::id::Fingerprint;
 use countersign_core::limits::ISSUING_LIFETIME;
-use countersign_core::server::Output;
+use countersign_core::server::{Output, Written};
 use countersign_core::time::{Instant as Mono, Wall};
 use mio::{Events, Poll, Token, Waker};
 use tempfile::TempDir;
@@ -60,11 +60,11 @@ impl Place {
     }
 }
 
-fn append(journal: Journal, records: Vec<Vec<u8>>) {
+fn append(journal: Journal, records: Vec<Written>) {
     let mut poll = Poll::new().unwrap();
     let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
     let mut journal = journal.spawn(waker).unwrap();
-    journal.append(1, records).unwrap();
+    journal.append_with(1, records).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     let done = loop {
         if let Some(done) = journal.done() {
@@ -259,7 +259,7 @@ fn a_damaged_record_and_a_newer_one_are_told_apart() {
     ] {
         let place = Place::new();
         place.found();
-        append(Journal::open(&place.folder.file(JOURNAL), 1).unwrap(), vec![record]);
+        append(Journal::open(&place.folder.file(JOURNAL), 1).unwrap(), vec![Written { record, body: None }]);
         let failure = place.refusal();
         assert_eq!(failure.exit, Exit::Failed);
         assert!(failure.sentence.contains(expected), "{failure}");

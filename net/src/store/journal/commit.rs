@@ -1,8 +1,9 @@
 //! Decides what becomes durable together: all that has gathered while the last sync ran, in one transaction.
 
 use super::handle::{Done, Request};
-use super::{BATCH_REQUESTS_MAX, Journal, read_body, snapshots};
+use super::{BATCH_REQUESTS_MAX, Journal, bodies, read_body, snapshots};
 use crate::store::StoreError;
+use countersign_core::server::Written;
 use mio::Waker;
 use rusqlite::{Transaction, TransactionBehavior};
 use std::sync::Arc;
@@ -94,7 +95,10 @@ impl Committer {
         let Journal { connection, path, last, slowed, .. } = &mut self.journal;
         let at = |error| StoreError::from_sqlite(path, error);
         let before = *last;
-        let writes = batch.iter().any(|request| matches!(request, Request::Append { .. }));
+        let is_write = |request: &Request| {
+            matches!(request, Request::Append { .. } | Request::DropBodies { .. } | Request::KeepBodies { .. })
+        };
+        let writes = batch.iter().any(is_write);
         let behavior = if writes { TransactionBehavior::Immediate } else { TransactionBehavior::Deferred };
         let transaction = connection.transaction_with_behavior(behavior).map_err(at)?;
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -106,6 +110,17 @@ impl Committer {
                     Done::Appended { id, first, count: *last + 1 - first }
                 }
                 Request::Load { id, n } => Done::Loaded { id, body: read_body(&transaction, n).map_err(at)? },
+                Request::LoadBody { id, n } => {
+                    Done::LoadedBody { id, bytes: bodies::read(&transaction, n).map_err(at)? }
+                }
+                Request::DropBodies { gone } => {
+                    bodies::discard(&transaction, &gone).map_err(at)?;
+                    Done::Cleared
+                }
+                Request::KeepBodies { needed } => {
+                    bodies::keep(&transaction, &needed).map_err(at)?;
+                    Done::Cleared
+                }
                 // Has a transaction of its own.
                 Request::Snapshot { .. } => continue,
             });
@@ -136,14 +151,17 @@ impl Committer {
 }
 
 /// Puts `records` after number `last`, and returns the last number then.
-fn insert(transaction: &Transaction<'_>, last: u64, records: &[Vec<u8>]) -> rusqlite::Result<u64> {
+fn insert(transaction: &Transaction<'_>, last: u64, records: &[Written]) -> rusqlite::Result<u64> {
     let mut statement = transaction.prepare("INSERT INTO record (n, body) VALUES (?1, ?2)")?;
     let mut n = last;
-    for body in records {
+    for Written { record, body } in records {
         n += 1;
         // Beyond 2^63 records SQLite itself would be at its end.
         let number = i64::try_from(n).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX))?;
-        statement.execute((number, body))?;
+        statement.execute((number, record))?;
+        if let Some(body) = body {
+            bodies::insert(transaction, number, body)?;
+        }
     }
     Ok(n)
 }

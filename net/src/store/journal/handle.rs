@@ -3,6 +3,7 @@
 use super::commit::{Committer, Counters};
 use super::{Journal, REQUESTS_MAX};
 use crate::store::StoreError;
+use countersign_core::server::Written;
 use mio::Waker;
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ pub enum Request {
     Append {
         /// The caller's number for this request.
         id: u64,
-        /// The records' bodies, in order.
-        records: Vec<Vec<u8>>,
+        /// The records, in order, each with what stands beside it.
+        records: Vec<Written>,
     },
     /// Read a record's body.
     Load {
@@ -25,6 +26,23 @@ pub enum Request {
         id: u64,
         /// The record's number.
         n: u64,
+    },
+    /// Read what stands beside a record.
+    LoadBody {
+        /// The caller's number for this request.
+        id: u64,
+        /// The record's number.
+        n: u64,
+    },
+    /// What stands beside these records is needed no more.
+    DropBodies {
+        /// The records' numbers.
+        gone: Vec<u64>,
+    },
+    /// What stands beside any other record is needed no more.
+    KeepBodies {
+        /// The records' numbers.
+        needed: Vec<u64>,
     },
     /// Keep a snapshot, after the records that wait with it.
     Snapshot {
@@ -55,6 +73,15 @@ pub enum Done {
         /// The body, `None` if there is no such record.
         body: Option<Vec<u8>>,
     },
+    /// What stands beside a record was read.
+    LoadedBody {
+        /// The caller's number for the request.
+        id: u64,
+        /// The bytes, `None` if nothing stands there.
+        bytes: Option<Vec<u8>>,
+    },
+    /// What was needed no more is gone.
+    Cleared,
     /// A snapshot is on the disk, or could not be written, and then the file is as it was.
     Snapshotted {
         /// The caller's number for the request.
@@ -137,7 +164,27 @@ pub struct JournalHandle {
 impl JournalHandle {
     /// Asks for `records` to be journalled, all or none, after everything that was asked before.
     pub fn append(&mut self, id: u64, records: Vec<Vec<u8>>) -> Result<(), NotQueued> {
+        self.append_with(id, records.into_iter().map(|record| Written { record, body: None }).collect())
+    }
+
+    /// The same, with what stands beside each record.
+    pub fn append_with(&mut self, id: u64, records: Vec<Written>) -> Result<(), NotQueued> {
         self.queue(Request::Append { id, records })
+    }
+
+    /// Asks for what stands beside record `n`, as it is after everything that was asked before.
+    pub fn load_body(&mut self, id: u64, n: u64) -> Result<(), NotQueued> {
+        self.queue(Request::LoadBody { id, n })
+    }
+
+    /// Lets what stands beside these records go.
+    pub fn drop_bodies(&mut self, gone: Vec<u64>) -> Result<(), NotQueued> {
+        self.queue(Request::DropBodies { gone })
+    }
+
+    /// Lets everything go that does not stand beside one of these records.
+    pub fn keep_bodies(&mut self, needed: Vec<u64>) -> Result<(), NotQueued> {
+        self.queue(Request::KeepBodies { needed })
     }
 
     /// Asks for the body of record `n`, as it is after everything that was asked before.
@@ -226,6 +273,9 @@ impl fmt::Debug for Request {
                 write!(f, "Append {{ id: {id}, {} records }}", records.len())
             }
             Self::Load { id, n } => write!(f, "Load {{ id: {id}, n: {n} }}"),
+            Self::LoadBody { id, n } => write!(f, "LoadBody {{ id: {id}, n: {n} }}"),
+            Self::DropBodies { gone } => write!(f, "DropBodies {{ {} }}", gone.len()),
+            Self::KeepBodies { needed } => write!(f, "KeepBodies {{ {} }}", needed.len()),
             Self::Snapshot { id, n, body } => {
                 write!(f, "Snapshot {{ id: {id}, n: {n}, bytes: {} }}", body.len())
             }
@@ -244,6 +294,11 @@ impl fmt::Debug for Done {
                 let bytes = body.as_ref().map(Vec::len);
                 write!(f, "Loaded {{ id: {id}, bytes: {bytes:?} }}")
             }
+            Self::LoadedBody { id, bytes } => {
+                let bytes = bytes.as_ref().map(Vec::len);
+                write!(f, "LoadedBody {{ id: {id}, bytes: {bytes:?} }}")
+            }
+            Self::Cleared => f.write_str("Cleared"),
             Self::Snapshotted { id, error } => write!(f, "Snapshotted {{ id: {id}, error: {error:?} }}"),
             Self::Failed { error } => write!(f, "Failed {{ error: {error:?} }}"),
         }

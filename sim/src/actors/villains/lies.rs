@@ -212,7 +212,7 @@ impl Lies {
                 self.overheard.extend(self.calls.take_heard());
                 return None;
             }
-            Err(request) => request,
+            Err(request) => *request,
         };
         match request {
             RelayRequest::Introduce { ask, to, extensions } if self.lies(1) => {

@@ -70,7 +70,7 @@ impl Stage {
             match output {
                 server::Output::Append(id, records) => {
                     let first = u64::try_from(self.journal.len()).expect("a short journal") + 1;
-                    self.journal.extend(records);
+                    self.journal.extend(records.into_iter().map(|written| written.record));
                     self.at_relay(server::Input::Appended(id, first));
                 }
                 server::Output::Load(id, n) => {
@@ -78,6 +78,9 @@ impl Stage {
                     let record = index.and_then(|index| self.journal.get(index)).cloned();
                     self.at_relay(server::Input::Loaded(id, record.as_deref()));
                 }
+                server::Output::LoadBody(id, _) => self.at_relay(server::Input::LoadedBody(id, None)),
+                // Nobody converses here.
+                server::Output::DropBodies(_) | server::Output::KeepBodies(_) => {}
                 // Nobody starts anew here, so it is of no use.
                 server::Output::Snapshot(id, ..) => self.at_relay(server::Input::Snapshotted(id, false)),
                 server::Output::Stretch(id, stretch) => {

@@ -5,7 +5,9 @@ use super::*;
 fn written(done: &Done) -> (u64, bool) {
     match done {
         Done::Snapshotted { id, error } => (*id, error.is_none()),
-        Done::Appended { .. } | Done::Loaded { .. } | Done::Failed { .. } => panic!("{done:?}"),
+        Done::Appended { .. } | Done::Loaded { .. } | Done::LoadedBody { .. } | Done::Cleared | Done::Failed { .. } => {
+            panic!("{done:?}")
+        }
     }
 }
 

@@ -151,7 +151,7 @@ impl OwnCalls {
     }
 
     /// A request that is about one of these calls is answered here, and every other one given back.
-    pub(super) fn asked(&mut self, conn: ConnId, request: RelayRequest) -> Result<Words, RelayRequest> {
+    pub(super) fn asked(&mut self, conn: ConnId, request: RelayRequest) -> Result<Words, Box<RelayRequest>> {
         if let RelayRequest::Accept { tunnel }
         | RelayRequest::Forward { tunnel, .. }
         | RelayRequest::Credit { tunnel, .. }
@@ -180,7 +180,7 @@ impl OwnCalls {
                 Ok(Vec::new())
             }
             RelayRequest::Credit { tunnel, .. } if tunnel.0 >= FIRST_OWN => Ok(Vec::new()),
-            request => Err(request),
+            request => Err(Box::new(request)),
         }
     }
 
