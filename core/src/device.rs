@@ -167,6 +167,10 @@ impl Device {
     }
 
     /// Takes one input.
+    ///
+    /// # Panics
+    /// If the caller breaks the contract: what was to be kept answered out of order, a message for a device that takes no part
+    /// in conversations.
     pub fn handle(&mut self, input: Input<'_>, now: Now, rng: &mut dyn CryptoRng) {
         self.env.clock.set(now.wall);
         self.turn = Some(now);

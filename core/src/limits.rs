@@ -344,6 +344,12 @@ pub const COMMIT_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const COMMIT_DEVICES_MAX: usize = 256;
 /// Devices in one conversation.
 pub const CONVERSATION_DEVICES_MAX: usize = 1_024;
+/// A room's name, in bytes of UTF-8.
+pub const ROOM_NAME_BYTES_MAX: usize = 64;
+/// A room's topic, in bytes of UTF-8.
+pub const ROOM_TOPIC_BYTES_MAX: usize = 512;
+/// People in a room who are more than members.
+pub const ROOM_RANKS_MAX: usize = 64;
 /// Conversations that one device is in.
 pub const CONVERSATIONS_PER_DEVICE_MAX: usize = 1_024;
 /// A key package: it holds two certificates.

@@ -7,6 +7,7 @@
 //! | [`group`] | what a group's messages do to it: on a copy, and durable before anything leaves |
 //! | [`beliefs`] | whom the device has judged before |
 //! | [`identity`] | who may be in a group, from that |
+//! | [`policy`] | what a group is, and who may change it |
 //! | [`rules`] | what a commit may hold |
 //! | [`keep`] | what of a group lies on the disk |
 //! | [`lent`] | what `mls-rs` draws from and asks during a call, and at no other time |
@@ -23,5 +24,6 @@ pub mod keep;
 pub mod lent;
 pub mod member;
 mod place;
+pub mod policy;
 pub mod rules;
 pub mod suite;

@@ -90,6 +90,7 @@ impl Member {
 enum Machine {
     Enrolment(Box<Enrolment>),
     Device(Box<Device>),
+    Killed,
 }
 
 /// The server, its journal, and its members.
@@ -267,14 +268,14 @@ impl Town {
     pub(crate) fn enrolment(&mut self, member: usize) -> &mut Enrolment {
         match &mut self.members[member].machine {
             Machine::Enrolment(machine) => machine,
-            Machine::Device(_) => panic!("not an enrolment"),
+            Machine::Device(_) | Machine::Killed => panic!("not an enrolment"),
         }
     }
 
     pub(crate) fn enrolment_result(&self, member: usize) -> Option<EnrolResult> {
         match &self.members[member].machine {
             Machine::Enrolment(machine) => machine.result().cloned(),
-            Machine::Device(_) => panic!("not an enrolment"),
+            Machine::Device(_) | Machine::Killed => panic!("not an enrolment"),
         }
     }
 
@@ -381,6 +382,7 @@ impl Town {
         let of_members = self.members.iter().filter_map(|member| match &member.machine {
             Machine::Enrolment(machine) => machine.next_deadline(),
             Machine::Device(machine) => machine.next_deadline().map(|(at, _)| at),
+            Machine::Killed => None,
         });
         of_members.chain(self.server.next_deadline().map(|(at, _)| at)).min()
     }
@@ -472,6 +474,7 @@ impl Town {
         match &mut self.members[member].machine {
             Machine::Enrolment(machine) => machine.poll_output(),
             Machine::Device(machine) => machine.poll_output(),
+            Machine::Killed => None,
         }
     }
 
@@ -480,6 +483,7 @@ impl Town {
         match &mut self.members[member].machine {
             Machine::Enrolment(machine) => machine.handle(&input.enrol(), now),
             Machine::Device(machine) => machine.handle(input.device(), now, rng),
+            Machine::Killed => {}
         }
     }
 

@@ -11,8 +11,12 @@
 //! | [`contract`] | what people hear, and what the shell keeps |
 //! | `taking` | what comes of what is posted |
 //! | `outgoing` | what becomes of a message until it is posted |
-//! | `founding` | how a conversation of two people begins, and how a commit goes out |
+//! | `gathering` | what it takes to add somebody |
+//! | `founding` | how a conversation of two people begins |
+//! | `adding` | how further devices of theirs come in |
+//! | `committing` | what becomes of a commit until it is posted |
 //! | `refresh` | when this device gives itself new keys, and removes who was revoked |
+//! | `asking` | what it waits for from the relay |
 //! | `judging` | whom it believes |
 //! | `packages` | its key packages |
 //! | `chain` | whether others have seen the same |
@@ -24,11 +28,15 @@
 //! What is posted is taken in one after the other; while somebody has to be judged first, the rest waits. Nothing is said before all
 //! that was posted meanwhile is taken in: so nobody writes to somebody who has left, or by keys that are over.
 
+mod adding;
+mod asking;
 mod batch;
 mod chain;
+mod committing;
 mod content;
 pub mod contract;
 mod founding;
+mod gathering;
 mod judging;
 mod one;
 mod outgoing;
@@ -43,13 +51,12 @@ use rand_core::CryptoRng;
 
 use super::{Acquaintances, Identity, Wake};
 use crate::fault::Fault;
-use crate::id::{AskId, ConversationId, DeviceName, Fingerprint, KeepId, MessageId, UserName};
+use crate::id::{AskId, ConversationId, DeviceName, Fingerprint, KeepId, UserName};
 use crate::limits::{CONVERSATIONS_RETRY, POSTED_WAITING_BYTES_MAX};
 use crate::mls::beliefs::Beliefs;
 use crate::mls::member::Member;
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tlog::Founder;
-use crate::tls::Judged;
 use crate::wire::Code;
 use crate::wire::conversations::{ConversationsEvent, ConversationsRequest, Posted, What};
 use crate::wire::relay::RelayRequest;
@@ -57,15 +64,13 @@ use crate::wire::relay::RelayRequest;
 pub use contract::{ConversationEvent, Entry, Keep, NotSent, Order, Row, Said, Unreadable};
 pub use restoring::Rows;
 
+use asking::{Asks, Wish};
 use batch::{Batch, Then};
-use founding::Gathering;
+use gathering::{Gathering, Goal};
 use one::Conversation;
 use outgoing::Outgoing;
 use packages::Package;
 use taking::Taken;
-
-/// What is asked here is numbered from here on.
-const FIRST_ASK: u64 = 5 << 60;
 
 /// What the room is lent for the time of one call.
 pub(super) struct Turn<'a> {
@@ -76,15 +81,25 @@ pub(super) struct Turn<'a> {
     pub rng: &'a mut dyn CryptoRng,
 }
 
-/// What an ask is about.
-#[derive(Debug)]
-enum Wish {
-    Publish,
-    Take(UserName),
-    Found(ConversationId, UserName),
-    Commit(ConversationId),
-    Send(MessageId),
-    Proof(Box<Judged>),
+/// How what is posted comes to this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    /// There is no relay.
+    Offline,
+    /// What was posted while this device was away comes.
+    Behind,
+    /// More was posted than waits at one time: the rest is asked for again.
+    Overflown,
+    /// All of it has come.
+    CaughtUp,
+    /// All of it was taken in, too, and the user was told.
+    TakenIn,
+}
+
+impl Stream {
+    fn is_caught_up(self) -> bool {
+        matches!(self, Self::CaughtUp | Self::TakenIn)
+    }
 }
 
 /// See the module.
@@ -100,7 +115,7 @@ pub(super) struct Conversations {
     all: BTreeMap<ConversationId, Conversation>,
     outgoing: BTreeMap<u64, Outgoing>,
     packages: BTreeMap<Vec<u8>, Package>,
-    gatherings: BTreeMap<UserName, Gathering>,
+    gatherings: BTreeMap<Goal, Gathering>,
     /// Those that the relay has begun on this connection.
     founded: BTreeSet<ConversationId>,
     /// With whom there is one to which this device has no Welcome yet.
@@ -109,17 +124,10 @@ pub(super) struct Conversations {
     removals: BTreeMap<ConversationId, Instant>,
     /// What was posted and not taken in.
     inbox: VecDeque<Posted>,
-    /// Set where more was posted than waits at one time: the rest is asked for again.
-    overflown: bool,
     /// How many certificates are being judged.
     judging: usize,
-    asks: BTreeMap<AskId, Wish>,
-    count: u64,
-    online: bool,
-    /// Whether what was posted while this device was away has come.
-    caught_up: bool,
-    /// What was said to the user of it.
-    told_caught_up: bool,
+    asks: Asks,
+    stream: Stream,
     batch: Batch,
     requests: VecDeque<RelayRequest>,
     fetches: VecDeque<UserName>,
@@ -132,7 +140,7 @@ pub(super) struct Conversations {
 impl Conversations {
     /// The relay is there.
     pub(super) fn online(&mut self, turn: &mut Turn<'_>) {
-        self.online = true;
+        self.stream = Stream::Behind;
         self.begin(turn);
         self.beliefs.doubt_refusals();
         self.lists_changed(turn);
@@ -145,10 +153,7 @@ impl Conversations {
 
     /// The relay is lost. What it had not answered is asked again of the next.
     pub(super) fn offline(&mut self) {
-        self.online = false;
-        self.caught_up = false;
-        self.told_caught_up = false;
-        self.overflown = false;
+        self.stream = Stream::Offline;
         self.judging = 0;
         self.asks.clear();
         self.inbox.clear();
@@ -172,31 +177,29 @@ impl Conversations {
     pub(super) fn heard(&mut self, event: ConversationsEvent, turn: &mut Turn<'_>) -> Result<(), Fault> {
         match event {
             ConversationsEvent::Done { ask } => {
-                if let Some(Wish::Found(id, _)) = self.asks.remove(&ask) {
+                if let Some(Wish::Found(id, _)) = self.asks.take(ask) {
                     self.founded.insert(id);
                 }
             }
             ConversationsEvent::KeyPackages { left, last_resort } => {
-                let is_publish = |wish: &Wish| matches!(wish, Wish::Publish);
-                self.asks.retain(|_, wish| !is_publish(wish));
+                self.asks.settle(|wish| matches!(wish, Wish::Publish));
                 self.packages_left(left, last_resort, turn);
             }
             ConversationsEvent::Package { ask, device, package, more } => {
-                if let Some(Wish::Take(with)) = self.asks.get(&ask) {
-                    let with = with.clone();
+                if let Some(Wish::Take(goal)) = self.asks.get(ask) {
+                    let goal = goal.clone();
                     if !more {
-                        self.asks.remove(&ask);
+                        self.asks.take(ask);
                     }
-                    self.package(&with, device, package, more);
+                    self.package(&goal, device, package, more);
                 }
             }
             ConversationsEvent::Posted(posted) => self.posted(posted),
-            ConversationsEvent::CaughtUp if !self.overflown => {
-                self.caught_up = true;
-                let pending: Vec<ConversationId> =
-                    self.all.iter().filter(|(_, one)| one.known.pending.is_some()).map(|(id, _)| *id).collect();
-                // It may stand in what was posted and is not taken in yet; then the relay refuses it.
-                pending.into_iter().for_each(|id| self.send_pending(id));
+            ConversationsEvent::Lacking { conversation, devices } => self.lacking(conversation, devices),
+            ConversationsEvent::CaughtUp if self.stream == Stream::Behind => {
+                self.stream = Stream::CaughtUp;
+                // One that stands in what was posted and is not taken in yet the relay refuses.
+                self.send_all_pending();
             }
             ConversationsEvent::CaughtUp => {}
         }
@@ -207,9 +210,9 @@ impl Conversations {
     /// What waits is bounded: beyond, the relay is asked again for what was not acknowledged.
     fn posted(&mut self, posted: Posted) {
         let waiting: usize = self.inbox.iter().map(size).sum();
-        if self.overflown || waiting + size(&posted) > POSTED_WAITING_BYTES_MAX && !self.inbox.is_empty() {
-            self.overflown = true;
-            self.caught_up = false;
+        let is_full = waiting + size(&posted) > POSTED_WAITING_BYTES_MAX && !self.inbox.is_empty();
+        if is_full || self.stream == Stream::Overflown {
+            self.stream = Stream::Overflown;
         } else {
             self.inbox.push_back(posted);
         }
@@ -217,46 +220,20 @@ impl Conversations {
 
     /// The relay refuses an ask; whether it was one of these.
     pub(super) fn refused(&mut self, ask: AskId, code: Code, turn: &mut Turn<'_>) -> bool {
-        let Some(wish) = self.asks.remove(&ask) else { return false };
-        if code == Code::BUSY {
-            self.deadlines.set(Wake::Conversations, turn.now.mono.plus(CONVERSATIONS_RETRY));
+        if code == Code::BUSY && self.ask_later(ask, turn.now) {
+            return true;
         }
+        let Some(wish) = self.asks.take(ask) else { return false };
         match wish {
             Wish::Send(id) => self.send_refused(id, code),
             Wish::Commit(id) => self.commit_refused(id, code),
             Wish::Found(id, with) => self.found_refused(id, &with, code),
-            Wish::Take(with) => {
-                self.gatherings.remove(&with);
-                self.give_up_all(&with, NotSent::Refused(code));
-            }
+            Wish::Take(goal) => self.cannot(&goal, NotSent::Refused(code)),
             Wish::Proof(judged) => self.unproved(&judged),
             Wish::Publish => {}
         }
         self.work(turn);
         true
-    }
-
-    /// This device's commit was not the first for its epoch, or is not to be.
-    fn commit_refused(&mut self, id: ConversationId, code: Code) {
-        if code == Code::BUSY || code == Code::NOT_COLLECTING {
-            return;
-        }
-        let Some(one) = self.all.get_mut(&id) else { return };
-        // One that stands in what was posted is refused, too, when it is sent again: the place says what it was.
-        if code == Code::EPOCH_OVER {
-            return;
-        }
-        one.known.pending = None;
-        let withdrawn = one.group.as_ref().map(crate::mls::group::Group::withdrawn);
-        if let Some(Ok(unkept)) = withdrawn {
-            let (group, tree, ()) = self.batch.group(id, unkept);
-            one.set_group(group, tree);
-        }
-        if one.known.phase == one::Phase::Founding {
-            self.forget(id);
-            return;
-        }
-        self.keep_known(id);
     }
 
     /// What was to be kept is durable: what waited for it leaves.
@@ -268,29 +245,23 @@ impl Conversations {
     /// Does what is due.
     pub(super) fn tick(&mut self, turn: &mut Turn<'_>) {
         while let Some(Wake::Conversations) = self.deadlines.take_due(turn.now.mono) {
-            // What was refused for the moment is said again.
-            self.outgoing.values_mut().for_each(Outgoing::offline);
-            if self.caught_up {
-                let pending: Vec<ConversationId> =
-                    self.all.iter().filter(|(_, one)| one.known.pending.is_some()).map(|(id, _)| *id).collect();
-                pending.into_iter().for_each(|id| self.send_pending(id));
-            }
+            self.ask_again();
         }
         self.work(turn);
     }
 
     /// Goes on as far as it can without anybody else.
     fn work(&mut self, turn: &mut Turn<'_>) {
-        while self.online && self.judging == 0 && self.step(turn) {}
-        if self.online && self.caught_up && self.inbox.is_empty() && !self.told_caught_up {
-            self.told_caught_up = true;
+        while self.stream != Stream::Offline && self.judging == 0 && self.step(turn) {}
+        if self.stream == Stream::CaughtUp && self.inbox.is_empty() {
+            self.stream = Stream::TakenIn;
             self.batch.then().events.push(ConversationEvent::CaughtUp);
         }
         let then = self.batch.at_once();
         self.leave(then);
         self.keeps.extend(self.batch.close());
         if !self.deadlines.contains(Wake::Conversations)
-            && self.caught_up
+            && self.stream.is_caught_up()
             && let Some(at) = self.next_due(turn.now)
         {
             self.deadlines.set(Wake::Conversations, at.max(turn.now.mono.plus(CONVERSATIONS_RETRY)));
@@ -310,12 +281,13 @@ impl Conversations {
             }
             return self.judging == 0 && self.fault.is_none();
         }
-        if self.overflown {
-            self.overflown = false;
+        if self.stream == Stream::Overflown {
+            self.stream = Stream::Behind;
             self.requests.push_back(RelayRequest::Conversations(ConversationsRequest::Collect));
             return false;
         }
-        self.caught_up && (self.refresh_next(turn) || self.found_next(turn) || self.send_next(turn))
+        self.stream.is_caught_up()
+            && (self.refresh_next(turn) || self.add_next(turn) || self.found_next(turn) || self.send_next(turn))
     }
 
     /// What may leave, leaves.
@@ -327,16 +299,15 @@ impl Conversations {
         self.events.extend(then.events);
     }
 
-    fn ask(&mut self, wish: Wish) -> AskId {
-        self.count += 1;
-        let ask = AskId(FIRST_ASK + self.count);
-        self.asks.insert(ask, wish);
-        ask
-    }
-
     /// Whether nothing is on its way, neither out nor to the disk.
     pub(super) fn is_idle(&self) -> bool {
         self.batch.is_idle() && self.keeps.is_empty() && self.events.is_empty()
+    }
+
+    /// The epoch of each in which this device is.
+    #[cfg(test)]
+    pub(super) fn epochs(&self) -> Vec<u64> {
+        self.all.values().filter_map(|one| Some(one.group.as_ref()?.epoch())).collect()
     }
 
     /// When something is due next.
@@ -375,3 +346,6 @@ fn size(posted: &Posted) -> usize {
     };
     body + std::mem::size_of::<Posted>()
 }
+
+#[cfg(test)]
+mod tests;

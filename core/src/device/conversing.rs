@@ -95,4 +95,10 @@ impl Device {
         }
         true
     }
+
+    /// The epochs of its conversations, for tests.
+    #[cfg(test)]
+    pub(crate) fn epochs(&self) -> Vec<u64> {
+        self.conversations.iter().flat_map(|conversations| conversations.epochs()).collect()
+    }
 }

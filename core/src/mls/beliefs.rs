@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mls_rs_core::identity::SigningIdentity;
 use rustls_pki_types::CertificateDer;
 
 use crate::id::Fingerprint;
@@ -46,6 +47,16 @@ impl Beliefs {
     /// Newer lists have come.
     pub fn set_lists(&mut self, lists: Lists) {
         self.lists = lists;
+    }
+
+    /// Whether a member's certificate is on a list, or was refused as revoked.
+    pub(super) fn is_revoked(&self, signing: &SigningIdentity) -> bool {
+        let leaf = signing.credential.as_x509().and_then(|chain| Some(chain.leaf()?.to_vec()));
+        match leaf.and_then(|leaf| self.judged.get(&Fingerprint::of(&leaf))) {
+            Some(Ok(judged)) => self.lists.have(judged.serial),
+            Some(Err(why)) => *why == CertRefusal::Revoked,
+            None => false,
+        }
     }
 
     /// What is said of a certificate now: `None` if nobody has judged it.

@@ -19,6 +19,7 @@ use super::identity::Identities;
 use super::keep::{Saved, SavedTree, Tray};
 use super::lent::Lent;
 use super::member::{Config, Member, MlsFault, at};
+use super::policy::Policy;
 use crate::id::{DeviceName, Fingerprint};
 use crate::time::Wall;
 
@@ -104,6 +105,8 @@ pub struct Change {
     pub remove: Vec<DeviceName>,
     /// The committer's newer certificate.
     pub renew: Option<Member>,
+    /// What the group is from then on.
+    pub becomes: Option<Policy>,
 }
 
 /// A commit of ours that the relay has not accepted yet.
@@ -169,6 +172,11 @@ impl Group {
         self.inner.roster().members_iter().filter_map(certificate).collect()
     }
 
+    /// What it is, and who may change it.
+    pub fn policy(&self) -> Option<Policy> {
+        Policy::of(&self.inner.context().extensions)
+    }
+
     /// This device's own place in the tree.
     pub fn own_place(&self) -> u32 {
         self.inner.current_member_index()
@@ -225,6 +233,9 @@ impl Group {
             }
             for name in &change.remove {
                 builder = builder.remove_member(places.get(name).copied().ok_or(MlsError::MemberNotFound)?)?;
+            }
+            if let Some(policy) = &change.becomes {
+                builder = builder.set_group_context_ext(vec![policy.extension()].into())?;
             }
             if let Some(member) = &change.renew {
                 let (identity, signer) = member.signing();

@@ -21,6 +21,7 @@ use super::group::{Group, Tree, Tried, Unkept, settle};
 use super::identity::Identities;
 use super::keep::{Cabinet, Drawer, PackageSecrets, Saved, SavedTree, Tray};
 use super::lent::Lent;
+use super::policy::{self, Policy};
 use super::rules::Rules;
 use super::suite::{Crypto, SUITE};
 use crate::id::{DeviceName, Realm};
@@ -109,17 +110,21 @@ impl Member {
         drawer.take().map(|secrets| (package, secrets)).ok_or(MlsFault::Unexpected)
     }
 
-    /// Begins a group with this number, in which nobody else is.
+    /// Begins a group with this number, which is this, and in which nobody else is.
     pub fn found(
         &self,
         id: &[u8],
+        policy: &Policy,
         beliefs: &Beliefs,
         now: Wall,
         rng: &mut dyn CryptoRng,
     ) -> Result<Tried<Unkept<()>>, MlsFault> {
         let (lent, tray) = (Lent::default(), Tray::default());
         let client = self.client(&lent, Cabinet::new(tray.clone()), Drawer::default());
-        let build = || client.group_builder()?.with_group_id(id.to_vec()).with_now_time(at(now)).build();
+        let build = || {
+            let builder = client.group_builder()?.with_group_id(id.to_vec());
+            builder.with_group_context_extension(policy.extension()).with_now_time(at(now)).build()
+        };
         let (group, unjudged) = lent.during(beliefs, rng, build);
         settle(group, unjudged, |group| self.entered(group, lent, tray))
     }
@@ -175,14 +180,15 @@ impl Member {
         Identities::new(Lent::default(), self.realm.clone())
     }
 
-    fn client(&self, lent: &Lent, cabinet: Cabinet, drawer: Drawer) -> Client<Config> {
+    pub(super) fn client(&self, lent: &Lent, cabinet: Cabinet, drawer: Drawer) -> Client<Config> {
         let lifetime: Duration = KEY_PACKAGE_LIFETIME + KEY_PACKAGE_BEFORE;
         ClientBuilder::new()
             .crypto_provider(Crypto::new(lent.clone()))
             .identity_provider(Identities::new(lent.clone(), self.realm.clone()))
             .key_package_repo(drawer)
             .group_state_storage(cabinet)
-            .mls_rules(Rules)
+            .mls_rules(Rules::new(lent.clone(), Identities::new(lent.clone(), self.realm.clone())))
+            .extension_type(policy::EXTENSION)
             .key_package_lifetime(lifetime)
             .signing_identity(self.identity.clone(), self.signer.clone(), SUITE)
             .build()

@@ -73,6 +73,7 @@ impl Town {
                 let bytes = match &self.members[member].machine {
                     Machine::Enrolment(machine) => machine.outbound().to_vec(),
                     Machine::Device(machine) => machine.outbound(conn).to_vec(),
+                    Machine::Killed => Vec::new(),
                 };
                 self.tell_member(member, MemberInput::Sent(conn, bytes.len()));
                 if let Some(at_server) = self.server_at(member, conn) {

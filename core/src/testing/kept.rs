@@ -3,7 +3,8 @@
 use crate::device::conversations::{Entry, Keep, Rows};
 use crate::device::{self, Device};
 use crate::id::KeepId;
-use crate::testing::{Town, env};
+use crate::server;
+use crate::testing::{Machine, Member, Town, env};
 
 /// One device's disk.
 #[derive(Debug, Default)]
@@ -46,12 +47,30 @@ impl Town {
         self.device(member, device::Input::Kept(id));
     }
 
-    /// The disk answers what it was asked for.
-    pub(crate) fn kept(&mut self, member: usize) {
-        self.members[member].kept.hold = false;
-        for (id, keep) in std::mem::take(&mut self.members[member].kept.held) {
-            self.keep(member, id, keep);
+    /// The disk answers the oldest of what it was asked for, if it was asked for anything.
+    pub(crate) fn keep_one(&mut self, member: usize) {
+        let disk = &mut self.members[member].kept;
+        if disk.held.is_empty() {
+            return;
+        }
+        let (id, keep) = disk.held.remove(0);
+        disk.write(keep);
+        self.device(member, device::Input::Kept(id));
+        self.settle();
+    }
+
+    /// A device's program is killed: what its disk has is left, and what it had not answered is not.
+    pub(crate) fn kill(&mut self, member: usize) -> Kept {
+        let mut kept = std::mem::take(&mut self.members[member].kept);
+        kept.held.clear();
+        kept.hold = false;
+        let wire = self.members[member].wire.take();
+        self.members.push(Member::new(Machine::Killed));
+        self.members.swap_remove(member);
+        if let Some((at_server, _)) = wire {
+            self.serve(server::Input::Ended(at_server));
         }
         self.settle();
+        kept
     }
 }

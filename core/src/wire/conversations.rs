@@ -150,6 +150,14 @@ pub enum ConversationsEvent {
     Posted(Posted),
     /// What was not acknowledged has been posted; what comes now is new.
     CaughtUp,
+    /// Devices of the two people of a conversation that are not in it, and have key packages: said to those who are in, after
+    /// `CaughtUp` and when one of them has left its first key packages.
+    Lacking {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        devices: Vec<DeviceName>,
+    },
 }
 
 /// Something that stands in a conversation.
@@ -213,6 +221,9 @@ pub enum What {
 
 impl ConversationsRequest {
     /// The request as it goes to the relay: by itself, or in pieces where it does not fit a frame.
+    ///
+    /// # Panics
+    /// Never: a message of ours can always be encoded.
     pub fn in_frames(self) -> Vec<RelayRequest> {
         let bytes = postcard::to_stdvec(&self).expect("a message of ours can always be encoded");
         if bytes.len() <= PIECE_BYTES_MAX {
@@ -251,6 +262,7 @@ impl ConversationsEvent {
     pub fn check(&self) -> Result<(), Fault> {
         let sound = match self {
             Self::Done { .. } | Self::KeyPackages { .. } | Self::CaughtUp => true,
+            Self::Lacking { devices, .. } => devices.len() <= COMMIT_DEVICES_MAX,
             Self::Package { package, .. } => package.as_ref().is_none_or(|bytes| package_fits(bytes)),
             Self::Posted(posted) => match &posted.what {
                 What::Message { body, .. } => message_fits(body),

@@ -102,7 +102,9 @@ impl Chain {
 
 fn hash(parts: &[&[u8]]) -> Link {
     let mut context = digest::Context::new(&digest::SHA256);
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     let mut out = [0; 32];
     out.copy_from_slice(context.finish().as_ref());
     out
@@ -114,7 +116,9 @@ mod tests {
 
     fn chain(sealed: &[&[u8]]) -> Chain {
         let mut chain = Chain::begin(b"epoch");
-        sealed.iter().for_each(|sealed| chain.push(sealed));
+        for sealed in sealed {
+            chain.push(sealed);
+        }
         chain
     }
 

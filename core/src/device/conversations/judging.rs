@@ -63,7 +63,7 @@ impl Conversations {
                 Err(refusal) => self.beliefs.refuse(Fingerprint::of(leaf), refusal),
                 Ok(judged) => {
                     let serial = judged.serial;
-                    let ask = self.ask(Wish::Proof(Box::new(judged)));
+                    let ask = self.asks.number(Wish::Proof(Box::new(judged)));
                     self.judging += 1;
                     self.requests.push_back(RelayRequest::Certificate { ask, serial });
                 }
@@ -78,10 +78,10 @@ impl Conversations {
         extensions: &Extensions,
         turn: &mut Turn<'_>,
     ) -> Result<bool, Fault> {
-        if !matches!(self.asks.get(&ask), Some(Wish::Proof(_))) {
+        if !matches!(self.asks.get(ask), Some(Wish::Proof(_))) {
             return Ok(false);
         }
-        let Some(Wish::Proof(judged)) = self.asks.remove(&ask) else { return Ok(false) };
+        let Some(Wish::Proof(judged)) = self.asks.take(ask) else { return Ok(false) };
         self.judging -= 1;
         let proof: Option<LogProof> = extensions.get(log::PROOF)?;
         let lineage: Lineage = extensions.get(log::LINEAGE)?.unwrap_or_default();

@@ -108,8 +108,7 @@ impl Conversations {
         }
         if let Some(Sealed { conversation, epoch, body }) = outgoing.sealed.clone() {
             let id = outgoing.id;
-            let ask = self.ask(Wish::Send(id));
-            self.batch.then().requests.push(ConversationsRequest::Send { ask, conversation, epoch, id, body });
+            self.request(Wish::Send(id), |ask| ConversationsRequest::Send { ask, conversation, epoch, id, body });
             outgoing.sent = true;
         }
         self.keep_outgoing(number, &outgoing);
@@ -138,19 +137,15 @@ impl Conversations {
         let seen = one.known.chain.seen();
         let body = Body::Text(outgoing.text.clone());
         let content = Content { id: outgoing.id, written: outgoing.written, seen, body };
-        match group.say(&content.encode(), Vec::new(), turn.rng) {
-            Ok(unkept) => {
-                let (group, _, body) = self.batch.group(id, unkept);
-                let epoch = group.epoch();
-                one.set_group(group, false);
-                outgoing.sealed = Some(Sealed { conversation: id, epoch, body: ByteBuf::from(body) });
-                true
-            }
-            Err(_) => {
-                self.break_off(id);
-                false
-            }
-        }
+        let Ok(unkept) = group.say(&content.encode(), Vec::new(), turn.rng) else {
+            self.break_off(id);
+            return false;
+        };
+        let (group, _, body) = self.batch.group(id, unkept);
+        let epoch = group.epoch();
+        one.set_group(group, false);
+        outgoing.sealed = Some(Sealed { conversation: id, epoch, body: ByteBuf::from(body) });
+        true
     }
 
     /// Another epoch has begun: what was sealed in one before and is not posted is sealed anew.
@@ -168,10 +163,8 @@ impl Conversations {
     pub(super) fn send_refused(&mut self, id: MessageId, code: Code) {
         let number = self.outgoing.iter().find(|(_, one)| one.id == id).map(|(number, _)| *number);
         match code {
-            // It is sealed anew when the commit has come that was first.
-            Code::EPOCH_OVER => {}
-            // Later may be better, on another connection.
-            Code::BUSY | Code::NOT_COLLECTING => {}
+            // It is sealed anew when the commit has come that was first; or it is sent on the connection that takes the place of this one.
+            Code::EPOCH_OVER | Code::NOT_COLLECTING => {}
             _ => {
                 if let Some(number) = number {
                     self.give_up(number, NotSent::Refused(code));
@@ -194,12 +187,15 @@ impl Conversations {
     pub(super) fn give_up_all(&mut self, to: &UserName, why: NotSent) {
         let numbers: Vec<u64> =
             self.outgoing.iter().filter(|(_, one)| one.to == *to && one.sealed.is_none()).map(|(n, _)| *n).collect();
-        numbers.into_iter().for_each(|number| self.give_up(number, why));
+        for number in numbers {
+            self.give_up(number, why);
+        }
     }
 
     /// One of this device's messages is posted: it is no more on its way.
     pub(super) fn posted_own(&mut self, id: MessageId) -> Option<Outgoing> {
         let number = self.outgoing.iter().find(|(_, one)| one.id == id).map(|(number, _)| *number)?;
+        self.asks.settle(|wish| matches!(wish, Wish::Send(sent) if *sent == id));
         self.batch.remove(Row::Outgoing(id));
         self.outgoing.remove(&number)
     }

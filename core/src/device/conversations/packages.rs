@@ -25,7 +25,7 @@ impl Conversations {
     pub(super) fn packages_left(&mut self, left: u32, last_resort: Option<Wall>, turn: &mut Turn<'_>) {
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         let ends_soon = last_resort.is_none_or(|ends| ends < turn.now.wall.plus(LAST_RESORT_RENEWAL));
-        if left >= KEY_PACKAGES_LOW && !ends_soon || self.asks.values().any(|wish| matches!(wish, Wish::Publish)) {
+        if left >= KEY_PACKAGES_LOW && !ends_soon || self.asks.has(|wish| matches!(wish, Wish::Publish)) {
             return;
         }
         let Some(member) = self.member.clone() else { return };
@@ -38,9 +38,7 @@ impl Conversations {
         let lacking = KEY_PACKAGES_MAX.saturating_sub(left).min(KEY_PACKAGES_AT_ONCE);
         let packages: Vec<ByteBuf> = (0..lacking).map_while(|_| make(self, false)).collect();
         let not_after = turn.now.wall.plus(KEY_PACKAGE_LIFETIME).min(self.own_end);
-        let ask = self.ask(Wish::Publish);
-        let request = ConversationsRequest::Publish { ask, last_resort, packages, not_after };
-        self.batch.then().requests.push(request);
+        self.request(Wish::Publish, |ask| ConversationsRequest::Publish { ask, last_resort, packages, not_after });
     }
 
     /// The secrets are kept before the package is anybody's.

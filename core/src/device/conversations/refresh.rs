@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::committing::Commit;
 use super::one::{Conversation, Phase};
 use super::{Conversations, Turn};
 use crate::id::{ConversationId, DeviceName};
@@ -17,17 +18,6 @@ use crate::tls::CertRefusal;
 use crate::wire::conversations::RosterChange;
 
 impl Conversations {
-    /// The next time after this one.
-    pub(super) fn next_refresh(&self, turn: &mut Turn<'_>) -> Wall {
-        turn.now.wall.plus(REFRESH_SPAN + part_of(REFRESH_SPAN / 4, turn))
-    }
-
-    /// The first time after a join: not all who are added at once commit at once.
-    pub(super) fn refresh_after_join(&self, members: usize, turn: &mut Turn<'_>) -> Wall {
-        let members = u32::try_from(members).unwrap_or(u32::MAX);
-        turn.now.wall.plus(REFRESH_AFTER_JOIN + part_of(REFRESH_AFTER_JOIN.saturating_mul(members) / 4, turn))
-    }
-
     /// Who is in a conversation and was revoked.
     fn revoked_in(&self, one: &Conversation, now: Wall) -> Vec<DeviceName> {
         let is_out = |certificate| matches!(self.beliefs.of(certificate, now), Some(Err(CertRefusal::Revoked)));
@@ -54,6 +44,13 @@ impl Conversations {
         self.removals.retain(|id, _| self.all.get(id).is_some_and(|one| one.group.is_some()));
     }
 
+    /// Others are in it now: perhaps nobody is whom nobody may write to.
+    pub(super) fn look_at_members(&mut self, id: ConversationId, now: Now) {
+        if self.all.get(&id).is_none_or(|one| self.revoked_in(one, now.wall).is_empty()) {
+            self.removals.remove(&id);
+        }
+    }
+
     /// Whether somebody is in it whom nobody may write to.
     pub(super) fn is_held(&self, id: &ConversationId) -> bool {
         self.removals.contains_key(id)
@@ -72,17 +69,17 @@ impl Conversations {
         });
         let Some((id, one)) = due.map(|(id, one)| (*id, one)) else { return false };
         let remove = self.revoked_in(one, now.wall);
-        if remove.is_empty() {
-            self.removals.remove(&id);
+        if remove.is_empty() && self.removals.remove(&id).is_some() {
+            return true;
         }
         let is_stale = self.own_certificate.is_some_and(|own| one.certificates.get(&self.own) != Some(&own));
         let renew = self.member.clone().filter(|_| is_stale);
         let roster = RosterChange { add: Vec::new(), remove: remove.clone() };
-        let change = Change { add: Vec::new(), remove, renew };
+        let change = Change { remove, renew, ..Change::default() };
         match self.commit(id, &change, roster, turn) {
-            Some(true) => true,
-            Some(false) => false,
-            None => {
+            Commit::Sent => true,
+            Commit::Waits => false,
+            Commit::Failed => {
                 self.break_off(id);
                 true
             }
@@ -110,6 +107,17 @@ impl Conversations {
         };
         self.all.iter().filter_map(of).min()
     }
+}
+
+/// The next time after this one.
+pub(super) fn next_refresh(turn: &mut Turn<'_>) -> Wall {
+    turn.now.wall.plus(REFRESH_SPAN + part_of(REFRESH_SPAN / 4, turn))
+}
+
+/// The first time after a join: not all who are added at once commit at once.
+pub(super) fn refresh_after_join(members: usize, turn: &mut Turn<'_>) -> Wall {
+    let members = u32::try_from(members).unwrap_or(u32::MAX);
+    turn.now.wall.plus(REFRESH_AFTER_JOIN + part_of(REFRESH_AFTER_JOIN.saturating_mul(members) / 4, turn))
 }
 
 /// The most turns that a device waits for others to remove somebody.

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::asking::Asks;
 use super::batch::Batch;
 use super::judging::Believed;
 use super::one::{Conversation, Known, Phase};
 use super::outgoing::Outgoing;
 use super::packages::Package;
-use super::{Conversations, Row, Turn};
+use super::{Conversations, Row, Stream, Turn};
 use crate::device::Identity;
 use crate::id::{ConversationId, Fingerprint};
 use crate::mls::beliefs::Beliefs;
@@ -43,13 +44,9 @@ impl Conversations {
             existing: BTreeSet::new(),
             removals: BTreeMap::new(),
             inbox: VecDeque::new(),
-            overflown: false,
             judging: 0,
-            asks: BTreeMap::new(),
-            count: 0,
-            online: false,
-            caught_up: false,
-            told_caught_up: false,
+            asks: Asks::default(),
+            stream: Stream::Offline,
             batch: Batch::default(),
             requests: VecDeque::new(),
             fetches: VecDeque::new(),
@@ -59,7 +56,9 @@ impl Conversations {
             fault: None,
         };
         conversations.own_is(credentials);
-        rows.iter().for_each(|(row, bytes)| conversations.restore_row(*row, bytes, rows));
+        for (row, bytes) in rows {
+            conversations.restore_row(*row, bytes, rows);
+        }
         conversations
     }
 

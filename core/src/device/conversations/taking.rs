@@ -8,12 +8,15 @@ use std::collections::BTreeSet;
 use super::chain::Chain;
 use super::content::{Body, Content};
 use super::contract::{ConversationEvent, Entry, Order, Said, Unreadable};
+use super::gathering::Goal;
 use super::one::{Conversation, Known, Phase, id_of};
-use super::{Conversations, Turn};
+use super::refresh::{next_refresh, refresh_after_join};
+use super::{Conversations, Turn, Wish};
 use crate::fault::Fault;
 use crate::id::{ConversationId, DeviceName, MessageId};
 use crate::mls::group::{Heard, Tried, Unkept};
 use crate::mls::member::{Member, MlsFault};
+use crate::mls::policy::Policy;
 use crate::tls::CertRefusal;
 use crate::wire::conversations::{Kind, Posted, RosterChange, What};
 
@@ -139,7 +142,8 @@ impl Conversations {
                 return Taken::Waits;
             }
             Some((change, Ok(Tried::Done(unkept)))) => {
-                let next = self.next_refresh(turn);
+                self.asks.settle(|wish| matches!(wish, Wish::Commit(committed) if *committed == id));
+                let next = next_refresh(turn);
                 if let Some(one) = self.all.get_mut(&id) {
                     one.known.phase = Phase::In;
                     one.known.refresh_at = next;
@@ -161,7 +165,7 @@ impl Conversations {
         let (epoch, authenticator) = (group.epoch(), group.authenticator());
         let Some(one) = self.all.get_mut(&id) else { return };
         one.set_group(group, tree);
-        one.known.pending = None;
+        let missed = one.known.pending.take().map(|pending| pending.change.add).unwrap_or_default();
         match heard {
             Heard::Changed { by, came, went } => {
                 if let Ok(authenticator) = authenticator {
@@ -175,6 +179,9 @@ impl Conversations {
                     .collect();
                 let declared = is_same(&came, &declared.add) && is_same(&went, &declared.remove);
                 self.unseal(id, epoch);
+                self.look_at_members(id, turn.now);
+                // Whom this device would have added if it had been first.
+                self.lacking(id, missed);
                 self.meet(newcomers.iter().map(|(name, certificate)| (name, certificate)), turn);
                 // New keys alone are no news to people.
                 if !came.is_empty() || !went.is_empty() || !declared {
@@ -248,9 +255,14 @@ impl Conversations {
         let id = posted.conversation;
         let (group, _, ()) = self.batch.group(id, unkept);
         let members: Vec<DeviceName> = group.members().into_values().collect();
-        let is_fit = match &known.kind {
-            Kind::Direct(one, other) => members.iter().all(|device| device.user == *one || device.user == *other),
-            Kind::Room => true,
+        // What its members have agreed on is what the relay says that it is.
+        let is_fit = match (&known.kind, group.policy()) {
+            (Kind::Direct(one, other), Some(Policy::Direct(first, second))) => {
+                (one, other) == (&first, &second)
+                    && members.iter().all(|device| device.user == *one || device.user == *other)
+            }
+            (Kind::Room, Some(Policy::Room(_))) => true,
+            (Kind::Direct(..) | Kind::Room, _) => false,
         };
         let (true, Some(true), Ok(authenticator)) =
             (is_fit, id_of(&group).map(|named| named == id), group.authenticator())
@@ -260,11 +272,11 @@ impl Conversations {
         };
         known.phase = Phase::In;
         known.chain = Chain::begin(&authenticator);
-        known.refresh_at = self.refresh_after_join(members.len(), turn);
+        known.refresh_at = refresh_after_join(members.len(), turn);
         if let Kind::Direct(one, other) = &known.kind {
             let with = if *one == self.own.user { other } else { one };
             self.existing.remove(with);
-            self.gatherings.remove(with);
+            self.gatherings.remove(&Goal::Found(with.clone()));
         }
         let one = Conversation::new(known, group);
         let with: Vec<_> = one.certificates.iter().map(|(name, certificate)| (name.clone(), *certificate)).collect();

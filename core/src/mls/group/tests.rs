@@ -10,7 +10,9 @@ use rand_chacha::ChaCha20Rng;
 use super::super::keep::PackageSecrets;
 use super::*;
 use crate::device::Identity;
+use crate::id::UserName;
 use crate::limits::DEVICE_LIFETIME;
+use crate::mls::policy::{Rank, Room};
 use crate::testing::{START, Town, rng};
 use crate::tls::CertRefusal;
 use crate::tls::verify::{Side, judge_device};
@@ -55,7 +57,8 @@ impl Round {
     /// The same, all in one group that the first has begun.
     pub(super) fn together(users: &[&str]) -> Self {
         let mut round = Self::of(users);
-        let founded = round.parties[0].member.found(b"a group", &round.beliefs, round.now, &mut round.rng);
+        let founded =
+            round.parties[0].member.found(b"a group", &room(users[0]), &round.beliefs, round.now, &mut round.rng);
         round.keep(0, done(founded.unwrap()));
         for newcomer in 1..users.len() {
             round.add(0, newcomer);
@@ -156,6 +159,12 @@ impl Round {
     ) -> Result<Tried<Unkept<()>>, MlsFault> {
         self.parties[party].member.join(welcome, secrets, &self.beliefs, self.now, &mut self.rng)
     }
+}
+
+/// A room that this one owns, and into which everybody invites.
+pub(super) fn room(owner: &str) -> Policy {
+    let ranks = BTreeMap::from([(UserName::parse(owner).unwrap(), Rank::Owner)]);
+    Policy::Room(Room { name: "ops".into(), topic: String::new(), ranks, invites: Rank::Member })
 }
 
 pub(super) fn party(identity: Identity) -> Party {

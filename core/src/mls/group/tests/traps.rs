@@ -4,6 +4,7 @@ use mls_rs_core::identity::{IdentityProvider, MemberValidationContext};
 
 use super::*;
 use crate::mls::identity::{Identities, IdentityError};
+use crate::mls::keep::{Cabinet, Drawer};
 use crate::operator::{Command, Revoke};
 use crate::tlog::ReasonCode;
 
@@ -123,7 +124,7 @@ fn a_revoked_device_joins_nothing_and_is_added_to_nothing() {
     // Whoever comes after it has the newest lists.
     let carol = round.enrol("carol");
     round.beliefs.set_lists(carol.identity.lists.clone());
-    let founded = round.parties[0].member.found(b"a group", &round.beliefs, round.now, &mut rng(1));
+    let founded = round.parties[0].member.found(b"a group", &room("alice"), &round.beliefs, round.now, &mut rng(1));
     round.keep(0, done(founded.unwrap()));
     let (package, _) = round.package(1);
     let refused = words(round.propose(0, &Change { add: vec![package], ..Change::default() }));
@@ -193,4 +194,37 @@ fn the_length_of_what_is_sealed_tells_a_class_of_sizes() {
     let lengths: std::collections::BTreeSet<usize> =
         (1..=64).map(|length| round.say(0, &vec![b'a'; length]).len()).collect();
     assert!(lengths.len() <= 4, "{lengths:?}");
+}
+
+#[test]
+fn a_commit_that_does_what_its_committer_may_not_is_refused_by_whoever_receives_it() {
+    let mut round = Round::together(&["alice", "bob", "carol"]);
+    let kick = |round: &Round, whom| Change { remove: vec![round.name(whom)], ..Change::default() };
+    // Bob's own program refuses to make it.
+    let (alice, carol) = (kick(&round, 0), kick(&round, 2));
+    assert!(words(round.propose(1, &alice)).contains("what its committer may not do"));
+    assert!(words(round.propose(1, &carol)).contains("what its committer may not do"));
+    // One that was made by another program, which lets everything pass, is refused as well.
+    round.group(1).lent.set_lenient(true);
+    let committed = round.propose(1, &carol).unwrap();
+    assert!(words(round.try_hear(0, &committed.commit)).contains("what its committer may not do"));
+    // The owner may.
+    round.commit(0, &carol);
+}
+
+#[test]
+fn nobody_comes_in_from_outside() {
+    let mut round = Round::together(&["alice", "bob"]);
+    let stranger = round.enrol("carol");
+    round.believe(&stranger.identity);
+    let info = round.group(0).inner.group_info_message_allowing_ext_commit(true).unwrap();
+    let lent = Lent::default();
+    lent.set_lenient(true);
+    let client = stranger.member.client(&lent, Cabinet::default(), Drawer::default());
+    let build = || client.external_commit_builder().unwrap().commit_time(at(START)).build(info);
+    let ((_, commit), _) = {
+        let (built, unjudged) = lent.during(&round.beliefs, &mut round.rng, build);
+        (built.unwrap(), unjudged)
+    };
+    assert!(words(round.try_hear(1, &commit.to_bytes().unwrap())).contains("by somebody who is no member"));
 }

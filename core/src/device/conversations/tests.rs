@@ -1,0 +1,117 @@
+//! The bounds of what waits in a device, and what it does when the relay is too busy.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+
+use rand_chacha::ChaCha20Rng;
+use serde_bytes::ByteBuf;
+
+use super::*;
+use crate::id::{MessageId, SendId};
+use crate::testing::{Town, device_name, rng};
+
+/// A device that is connected and has all that was posted for it, and what it is lent.
+struct Desk {
+    identity: Identity,
+    met: Acquaintances,
+    now: Now,
+    rng: ChaCha20Rng,
+    conversations: Conversations,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let mut town = Town::of(&[]);
+        let identity = town.enrol("alice");
+        let conversations = Conversations::restore(&identity, &Rows::new());
+        let met = Acquaintances::default();
+        let mut desk = Self { identity, met, now: town.now, rng: rng(1), conversations };
+        desk.turn(Conversations::online);
+        desk.hear(ConversationsEvent::CaughtUp);
+        desk.drain();
+        desk
+    }
+
+    fn turn<T>(&mut self, act: impl FnOnce(&mut Conversations, &mut Turn<'_>) -> T) -> T {
+        let Self { identity, met, now, rng, conversations } = self;
+        act(conversations, &mut Turn { identity, met, now: *now, rng })
+    }
+
+    fn hear(&mut self, event: ConversationsEvent) {
+        self.turn(|conversations, turn| conversations.heard(event, turn)).unwrap();
+        self.keep();
+    }
+
+    /// The disk answers at once.
+    fn keep(&mut self) {
+        while let Some((id, _)) = self.conversations.poll_keep() {
+            self.conversations.kept(id);
+        }
+    }
+
+    fn drain(&mut self) -> Vec<RelayRequest> {
+        std::iter::from_fn(|| self.conversations.poll_request()).collect()
+    }
+}
+
+fn posted(place: u64, bytes: usize) -> ConversationsEvent {
+    let what = What::Message { id: MessageId([1; 16]), body: ByteBuf::from(vec![7; bytes]) };
+    let by = device_name("bob", "laptop");
+    ConversationsEvent::Posted(Posted { conversation: ConversationId([9; 16]), place, at: Wall(1), by, what })
+}
+
+#[test]
+fn what_waits_for_a_judgement_is_bounded_and_the_rest_is_asked_for_again() {
+    let mut desk = Desk::new();
+    desk.conversations.judging = 1;
+    let bytes = 64 * 1024;
+    let fits = POSTED_WAITING_BYTES_MAX / bytes;
+    for place in 1..=2 * fits as u64 {
+        desk.hear(posted(place, bytes));
+        let waiting: usize = desk.conversations.inbox.iter().map(size).sum();
+        assert!(waiting <= POSTED_WAITING_BYTES_MAX, "{waiting}");
+    }
+    assert!(desk.conversations.inbox.len() + 2 > fits);
+    assert_eq!(desk.drain(), []);
+    // The relay's word that this is all is of no use now.
+    desk.hear(ConversationsEvent::CaughtUp);
+    desk.conversations.judging = 0;
+    desk.turn(Conversations::tick);
+    assert!(desk.conversations.inbox.is_empty());
+    let collects =
+        |request: &RelayRequest| matches!(request, RelayRequest::Conversations(ConversationsRequest::Collect));
+    assert_eq!(desk.drain().iter().filter(|request| collects(request)).count(), 1);
+    assert_eq!(desk.conversations.stream, Stream::Behind);
+}
+
+#[test]
+fn one_thing_that_is_larger_than_all_that_may_wait_is_taken_in_all_the_same() {
+    let mut desk = Desk::new();
+    desk.conversations.judging = 1;
+    desk.hear(posted(1, POSTED_WAITING_BYTES_MAX));
+    assert_eq!(desk.conversations.inbox.len(), 1);
+}
+
+#[test]
+fn what_the_relay_is_too_busy_for_is_said_again_after_a_while() {
+    let mut desk = Desk::new();
+    let to = desk.identity.name.user.clone();
+    desk.turn(|conversations, turn| conversations.send(SendId(1), to.clone(), "a note".into(), turn));
+    desk.keep();
+    assert_eq!(desk.conversations.poll_fetch(), Some(to.clone()));
+    desk.turn(|conversations, turn| conversations.fetched(&to, &[], turn));
+    desk.keep();
+    let asked = desk.drain();
+    let found = |request: &RelayRequest| {
+        let RelayRequest::Conversations(ConversationsRequest::Found { ask, .. }) = request else { return None };
+        Some(*ask)
+    };
+    let ask = asked.iter().find_map(found).unwrap();
+    assert!(desk.turn(|conversations, turn| conversations.refused(ask, Code::BUSY, turn)));
+    desk.keep();
+    assert_eq!(desk.drain(), []);
+    let (at, _) = desk.conversations.next_deadline().unwrap();
+    assert_eq!(at, desk.now.mono.plus(CONVERSATIONS_RETRY));
+    desk.now.mono = at;
+    desk.turn(Conversations::tick);
+    desk.keep();
+    assert_eq!(desk.drain().iter().filter_map(found).count(), 1);
+}
