@@ -215,7 +215,7 @@ const CONVERSE: &str = "the people of a run call each other and hold no conversa
 /// Why nobody hears what is said about conversations.
 const NO_CONVERSATIONS: &str = "nobody in a run converses";
 
-const NO_CODE: [(&str, &str); 23] = [
+const NO_CODE: [(&str, &str); 24] = [
     ("NO_CONVERSATION", NO_CONVERSATIONS),
     ("CONVERSATION_EXISTS", NO_CONVERSATIONS),
     ("EPOCH_OVER", NO_CONVERSATIONS),
@@ -227,6 +227,7 @@ const NO_CODE: [(&str, &str); 23] = [
     ("NOT_CHANGED", NO_CONVERSATIONS),
     ("CANNOT_BE_ADDED", NO_CONVERSATIONS),
     ("KEY_PACKAGES_TOO_OFTEN", NO_CONVERSATIONS),
+    ("NO_CERTIFICATE", NO_CONVERSATIONS),
     ("REVOKED_TOO_MANY", "the lists have room for 400 certificates, and a run has fewer"),
     ("LISTS_UNSIGNED", "the CA can sign lists as long as its clock stands within its own certificate"),
     (
@@ -250,16 +251,6 @@ const NO_CODE: [(&str, &str); 23] = [
     ),
     ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
     ("REALM_FULL", "a run has fewer people than a realm has places"),
-    ("NO_CONVERSATION", CONVERSE),
-    ("CONVERSATION_EXISTS", CONVERSE),
-    ("EPOCH_OVER", CONVERSE),
-    ("CONVERSATION_FULL", CONVERSE),
-    ("NOT_BETWEEN_THEM", CONVERSE),
-    ("KEY_PACKAGES_FULL", CONVERSE),
-    ("POSTED_FULL", CONVERSE),
-    ("NOT_COLLECTING", CONVERSE),
-    ("NOT_CHANGED", CONVERSE),
-    ("NO_CERTIFICATE", CONVERSE),
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
 ];
 

@@ -24,9 +24,9 @@ fn listening(person: &Person) -> Program {
     listen
 }
 
-fn stop(listen: Program) -> Ended {
+fn stop(listen: Program) {
     listen.signal("TERM");
-    listen.end().done()
+    let _ = listen.end().done();
 }
 
 fn texts(objects: &[Value]) -> Vec<&str> {
