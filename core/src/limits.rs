@@ -471,6 +471,19 @@ pub const ADMIN_REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const ADMIN_PAGE_MAX: usize = 1_000;
 /// Typed lines that wait for the client's loop.
 pub const TYPED_LINES_WAITING_MAX: usize = 64;
+/// Programs of one device that have a message sent by the one that takes part in its conversations; the one who came first
+/// yields.
+pub const LOCAL_VISITORS_MAX: usize = 16;
+/// One wish of such a program, line end included: each byte of the longest text may take six as JSON.
+pub const LOCAL_REQUEST_BYTES_MAX: usize = 6 * TEXT_BYTES_MAX + 1024;
+/// One answer to it.
+pub const LOCAL_REPLY_BYTES_MAX: usize = 8 * 1024;
+/// How long a message that is sent by a program of its own is waited for, until it is said to be kept for later.
+pub const SEND_TIME_MAX: Duration = Duration::from_secs(30);
+/// What a device writes down of its conversations before the log beside the file is taken in and cut off, in writings.
+pub const KEEPS_BETWEEN_CHECKPOINTS_MAX: u32 = 32;
+/// What is read at one time of what stands in conversations and was not shown, in messages.
+pub const UNSHOWN_PAGE_MAX: usize = 64;
 
 const fn days(n: u64) -> Duration {
     Duration::from_secs(n * 24 * 60 * 60)

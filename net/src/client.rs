@@ -3,6 +3,7 @@
 //! ```text
 //! args -> join ------------------------> Enrolment --+
 //!      -> who, listen, call -> chat ----> Device ----+-- reactor -- socket -- server
+//!      -> send ------------------------->   |
 //!      -> cert                              |
 //!                                 notice -> screen (stdout: the conversation; stderr: everything about it)
 //! ```
@@ -10,6 +11,8 @@
 //! - [`args`]: the words of the command line; [`home`]: a device's files; [`outcome`]: the one table of exit codes.
 //! - [`machine`], [`reactor`] and [`lookup`]: the same loop and sockets for enrolment and for everything after it;
 //!   [`addresses`] and [`listeners`]: what direct connections need besides.
+//! - [`holding`], [`local`]: which program of a device takes part in its conversations, and how others send by it; [`send`],
+//!   [`history`], [`spoken`]: how messages go out, are found again, and are told.
 //! - [`renew`], [`renewed`]: another certificate for the same name and key, and where it is kept.
 //! - [`devices`], [`revoke`]: which devices a person has, and which of them no more.
 //! - [`password`]: the password by which further devices join.
@@ -26,11 +29,14 @@ pub mod chat;
 pub mod clean;
 pub mod devices;
 pub mod fetch;
+pub mod history;
+pub mod holding;
 pub mod home;
 pub mod import;
 pub mod join;
 pub mod listbook;
 pub mod listeners;
+pub mod local;
 pub mod log;
 pub mod logbook;
 pub mod lookup;
@@ -45,7 +51,9 @@ pub mod renew;
 pub mod renewed;
 pub mod revoke;
 pub mod screen;
+pub mod send;
 pub mod skew;
+pub mod spoken;
 pub mod typed;
 pub mod verify;
 pub mod who;
@@ -145,9 +153,9 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
             Err(Failure::usage("client cert needs a word more: show, renew, or export DIR"))
         }
         Command::Cert { command: Some(command) } => certificate(command, world),
-        Command::Send(_) => later("send"),
+        Command::Send(args) => send::send(world, args),
         Command::Room(_) => later("room"),
-        Command::History(_) => later("history"),
+        Command::History(args) => history::history(world, &args),
         Command::Sendfile(_) => later("sendfile"),
         Command::Verify { user, accept, json } => verify::verify(world, &user, accept, json),
         Command::Log { command: None } => Err(Failure::usage("client log needs a word more: check")),

@@ -3,6 +3,7 @@
 //! - [`clock`]: the only clocks; [`entropy`]: the only randomness of the operating system.
 //! - [`store`]: what is kept on disk, that is the data folder, the journal, keys and certificates.
 //! - [`socket`]: readiness, budgets and short writes of one connection.
+//! - [`unix_socket`], [`visitor`]: the sockets by which programs of one folder speak.
 //! - `provider`: which crypto there is.
 //! - [`config`]: what the programs run with, from flags, the environment, a file and defaults.
 //! - [`args`]: what both programs read from their arguments; [`exit`]: exit codes and the one sentence of a failure.
@@ -26,3 +27,5 @@ pub mod server;
 pub mod signals;
 pub mod socket;
 pub mod store;
+pub mod unix_socket;
+pub mod visitor;

@@ -68,7 +68,7 @@ pub struct Options {
 /// Runs a server until a signal asks for its end.
 pub fn run(options: &Options) -> Result<(), Failure> {
     let clock = Clock::start();
-    admin::check_path(&options.data_dir.join(admin::SOCKET))?;
+    crate::unix_socket::check_path(&options.data_dir.join(admin::SOCKET))?;
     let folder = Folder::open(&options.data_dir).map_err(Failure::failed)?;
     let _lock = folder.lock("server").map_err(Failure::failed)?;
     let config = &options.config;

@@ -2,6 +2,7 @@
 //!
 //! - [`folder`]: the data folder, its modes, its lock, and files that are written whole or not at all.
 //! - [`journal`]: the one order of events, on `SQLite`.
+//! - [`conversations`]: what a device keeps of its conversations, on `SQLite`, too; `sqlite`: how such a file is opened.
 //! - [`backup`]: what a backup file is.
 //! - [`keys`]: key and certificate files; [`foreign`], [`pbes2`]: keys made elsewhere; [`request`]: certificate requests.
 //!
@@ -9,12 +10,14 @@
 //! program in, and then two programs would each believe that they decide the order of events.
 
 pub mod backup;
+pub mod conversations;
 pub mod folder;
 pub mod foreign;
 pub mod journal;
 pub mod keys;
 pub mod pbes2;
 pub mod request;
+mod sqlite;
 
 use folder::FolderError;
 use rusqlite::ErrorCode;

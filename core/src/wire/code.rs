@@ -122,10 +122,10 @@ codes! {
     KEY_PACKAGES_FULL = 335, "the server keeps no more key packages of this device";
     POSTED_FULL = 336, "too much waits for those who are away: try again when they have come for it";
     NOT_COLLECTING = 337, "this connection does not take what is posted for its device";
-    NO_CERTIFICATE = 349, "the server has not issued that certificate";
     NOT_CHANGED = 338, "that device is in the conversation already, or is not in it";
     CANNOT_BE_ADDED = 339, "nobody of that name is in the realm, or the device was revoked";
     KEY_PACKAGES_TOO_OFTEN = 340, "this device has taken too many key packages: wait, then try again";
+    NO_CERTIFICATE = 341, "the server has not issued that certificate";
 }
 
 impl fmt::Display for Code {

@@ -38,9 +38,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Be present and wait for calls; in a call, each line typed is a line sent
+    /// Be present, show messages and wait for calls; in a call, each line typed is a line sent
     ///
-    /// It goes on until Ctrl-C. In a call on a terminal, Ctrl-D hangs up.
+    /// It begins with the messages that had come while nobody listened, and goes on until Ctrl-C. In a call on a terminal,
+    /// Ctrl-D hangs up.
     Listen {
         /// Print one JSON object a line
         #[arg(long)]
@@ -72,15 +73,16 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<CertCommand>,
     },
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Send(Later),
+    /// Write to somebody, whether they are online or not
+    ///
+    /// It has ended well when the message is durable at the server. Where the server can't be reached the message is kept, and
+    /// goes out at the next contact. While a listen runs on the same folder, the message goes by it.
+    Send(Send),
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Room(Later),
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    History(Later),
+    /// Show what was said with somebody, oldest first, from this device's disk
+    History(History),
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
     Sendfile(Later),
@@ -181,6 +183,34 @@ impl Command {
         let wait = patience.and_then(|patience| Some(format!("{}s", patience.wait?)));
         [(PATH.name, path), (WAIT.name, wait)].into_iter().filter_map(|(name, words)| Some((name, words?))).collect()
     }
+}
+
+/// The words of `client send`.
+#[derive(Debug, clap::Args)]
+pub struct Send {
+    /// Whom: a user
+    pub target: String,
+    /// What; without it, the whole of standard input is one message, up to 64 KiB (after --, a text may begin with a hyphen)
+    pub text: Option<String>,
+    /// Print what was sent as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The words of `client history`.
+#[derive(Debug, clap::Args)]
+pub struct History {
+    /// With whom: a user
+    pub target: String,
+    /// Show the last so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// Show only messages that have all of these words
+    #[arg(long, value_name = "WORDS")]
+    pub search: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The words of `client join`.
@@ -365,9 +395,10 @@ mod tests {
     #[test]
     fn what_is_not_built_yet_is_a_known_word_with_anything_after_it() {
         for line in [
-            "client send bob hello --wait-delivered",
+            "client send bob hello",
+            "client send bob -- -x",
             "client room create book-club",
-            "client history #room",
+            "client history #room --search tea",
             "client sendfile bob -x",
             "client verify bob",
             "client log check",
@@ -377,6 +408,8 @@ mod tests {
             let parsed = Args::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
-        assert!(Args::try_parse_from(["client", "frobnicate"]).is_err());
+        for line in ["client frobnicate", "client send", "client send bob -x", "client history bob --limit 0"] {
+            assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
     }
 }

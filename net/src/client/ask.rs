@@ -1,6 +1,8 @@
 //! Decides how the server is asked: one question or a few, without being present, so that a `listen` of the same device is not
 //! disturbed, and with a goodbye whatever came of it.
 
+mod posting;
+
 use std::io::{self, Write};
 
 use countersign_core::device::approve::Approval;
@@ -9,10 +11,12 @@ use countersign_core::fault::CloseReason;
 use countersign_core::time::Wall;
 use countersign_core::tlog::{NoteName, Unasked};
 
+use super::holding::Hold;
 use super::home::Stored;
+use super::local::protocol::Sent;
 use super::reactor::Reactor;
 use super::typed::{Lines, Typed};
-use super::{World, logbook, outcome, renewed, skew};
+use super::{World, logbook, metbook, outcome, renewed, skew};
 use crate::entropy::OsEntropy;
 use crate::exit::{Exit, Failure, Plain};
 use crate::provider::tls_env;
@@ -36,6 +40,8 @@ pub struct Session<'a> {
     not_renewed: Option<NotRenewed>,
     /// Why the connection is over, if it is.
     ended: Option<CloseReason>,
+    /// What has come of the message that this program is there for.
+    outcome: Option<Result<Sent, Failure>>,
 }
 
 impl<'a> Session<'a> {
@@ -45,7 +51,7 @@ impl<'a> Session<'a> {
         stored: &'a Stored,
         talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        Self::begin(world, stored, None, talk)
+        Self::begin(world, stored, None, None, talk)
     }
 
     /// The same for a person who takes this log for the one that goes on from theirs.
@@ -55,13 +61,14 @@ impl<'a> Session<'a> {
         log: NoteName,
         talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        Self::begin(world, stored, Some(log), talk)
+        Self::begin(world, stored, Some(log), None, talk)
     }
 
     fn begin<T>(
         world: &'a World,
         stored: &'a Stored,
         accepted: Option<NoteName>,
+        hold: Option<Hold>,
         talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut identity = stored.identity(world.now().wall)?;
@@ -69,10 +76,14 @@ impl<'a> Session<'a> {
         if let Some(log) = accepted {
             identity.log.accept(log);
         }
-        let reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
-        let device = Device::new(tls_env(), identity, false);
-        let (known, lines, not_renewed, ended) = (false, None, None, None);
-        let mut session = Self { reactor, device, world, stored, is_silent, known, lines, not_renewed, ended };
+        let mut reactor = Reactor::new(stored.endpoint.clone(), world.clock.clone())?;
+        let mut device = Device::new(tls_env(), identity, false);
+        if let Some(hold) = hold {
+            device = device.with_acquaintances(metbook::load(&stored.folder)?).with_conversations(&*hold.rows()?);
+            reactor = reactor.with_hold(hold)?;
+        }
+        let (known, lines, not_renewed, ended, outcome) = (false, None, None, None, None);
+        let mut session = Self { reactor, device, world, stored, is_silent, known, lines, not_renewed, ended, outcome };
         session.wish(Input::Start);
         let result = talk(&mut session);
         if let Some(why) = session.not_renewed.take()
@@ -81,6 +92,7 @@ impl<'a> Session<'a> {
             warn(&why.to_string());
         }
         session.leave(result.is_ok())?;
+        session.reactor.close()?;
         result
     }
 
@@ -148,6 +160,7 @@ impl<'a> Session<'a> {
     /// What the device tells; the answer, if it is one.
     fn told(&mut self, event: Event) -> Result<Option<Asked>, Failure> {
         let stored = self.stored;
+        self.tell_others(&event);
         match event {
             Event::Asked(Asked::Unanswered) => {
                 return Err(self.not_renewed.map_or_else(
@@ -191,8 +204,8 @@ impl<'a> Session<'a> {
             | Event::Presence(..)
             | Event::Call(..)
             | Event::Denied(..)
-            | Event::Conversation(_)
             | Event::Done => {}
+            Event::Conversation(event) => self.conversation(*event),
         }
         Ok(None)
     }

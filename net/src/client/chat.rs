@@ -1,10 +1,12 @@
 //! Decides how a chat runs: one loop hands events, lines and signals to a role, and the role's wishes to the device.
 //!
-//! The two roles are [`call::Caller`] and [`listen::Listener`]; what a conversation is, is the same for both
-//! ([`talk::Talk`]). A role only decides: it is told values and leaves values on its [`Desk`].
+//! The two roles are [`call::Caller`] and [`listen::Listener`]; what a call is, is the same for both
+//! ([`talk::Talk`]). A role only decides: it is told values and leaves values on its [`Desk`]. Messages are no role's affair
+//! (`messages`).
 
 pub mod call;
 pub mod listen;
+mod messages;
 pub mod talk;
 
 use std::collections::VecDeque;
@@ -22,6 +24,7 @@ use countersign_core::time::Wall;
 use countersign_core::wire::Code;
 use countersign_core::wire::relay::Welcome;
 
+use super::holding::{Hold, errands};
 use super::home::{HomeError, Stored};
 use super::notice::Notice;
 use super::reactor::{Reactor, SIGNAL};
@@ -33,6 +36,8 @@ use crate::entropy::OsEntropy;
 use crate::exit::Failure;
 use crate::provider::tls_env;
 use crate::signals::Signals;
+
+use messages::Messages;
 
 /// When a role takes the next line of input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +89,25 @@ pub enum Saying {
     ForPrograms(Notice),
     /// A hint of little weight, which programs need not know.
     Hint(&'static str),
+    /// A warning that whoever runs the program has to see, also where another program reads what it says.
+    Loud(String),
+}
+
+/// Whether a program takes part in its device's conversations.
+#[derive(Debug)]
+pub enum Part {
+    /// It does not, and need not.
+    None,
+    /// It does, unless another program does already.
+    Listens(Option<Box<Hold>>),
+}
+
+/// How a role runs.
+#[derive(Debug)]
+struct Ways {
+    /// Whether input goes on after its end, as on a terminal.
+    input_again: bool,
+    part: Part,
 }
 
 /// Where a role leaves what it wishes and says.
@@ -137,7 +161,8 @@ impl Desk {
 }
 
 /// Runs a role until it has finished and the server was told goodbye.
-fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, input_again: bool) -> Result<(), Failure> {
+fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, ways: Ways) -> Result<(), Failure> {
+    let Ways { input_again, part } = ways;
     let identity = stored.identity(world.now().wall)?;
     let direct = &world.config.direct;
     let reach = reach(direct, &stored.endpoint);
@@ -147,24 +172,35 @@ fn run(role: &mut impl Role, stored: &Stored, world: &World, screen: Screen, inp
     let mut lines = Lines::start(reactor.waker(), input_again)?;
     let mut device =
         Device::new(tls_env(), identity, true).with_reach(reach).with_acquaintances(metbook::load(&stored.folder)?);
-    let desk = Desk::new(screen.has_typist());
-    let mut chat = Chat { role, stored, desk, screen, known: false, lost: false, warned: false };
+    let mut desk = Desk::new(screen.has_typist());
+    if let Part::Listens(hold) = part {
+        messages::taking_part(hold.as_deref(), &mut desk);
+        if let Some(hold) = hold {
+            device = device.with_conversations(&*hold.rows()?);
+            reactor = reactor.with_hold(*hold)?;
+        }
+    }
+    let messages = if reactor.hold().is_some() { Messages::PerhapsNew } else { Messages::Shown };
+    let mut chat = Chat { role, stored, desk, screen, known: false, lost: false, warned: false, messages };
     device.handle(Input::Start, reactor.now(), &mut OsEntropy);
     loop {
+        chat.show_new(&mut device, &mut reactor)?;
         reactor.turn(&mut device)?;
         while let Some(event) = reactor.told() {
             if event == Event::Done {
                 chat.own_up(&mut lines);
                 chat.carry_out(&mut device, &reactor);
                 chat.screen.leave();
+                reactor.close()?;
                 return chat.desk.end.unwrap_or(Ok(()));
             }
-            chat.event(event, &reactor);
+            chat.event(event, &mut device, &mut reactor)?;
             chat.carry_out(&mut device, &reactor);
         }
         if signals.came() {
             chat.role.interrupted(&mut chat.desk);
         }
+        errands(&mut reactor, &mut device)?;
         chat.carry_out(&mut device, &reactor);
         while let Some(typed) = chat.next_line(&device, &mut lines) {
             chat.role.typed(typed, &mut chat.desk);
@@ -197,10 +233,13 @@ struct Chat<'a, R> {
     lost: bool,
     /// Whether the clock was said to be off.
     warned: bool,
+    /// Whether there are messages to be shown.
+    messages: Messages,
 }
 
 impl<R: Role> Chat<'_, R> {
-    fn event(&mut self, event: Event, reactor: &Reactor) {
+    fn event(&mut self, event: Event, device: &mut Device, reactor: &mut Reactor) -> Result<(), Failure> {
+        self.tell_others(&event, reactor);
         match event {
             Event::Online(welcome) => self.online(&welcome, reactor),
             Event::Offline(reason, wait) => self.offline(reason, Some(wait), reactor),
@@ -256,7 +295,19 @@ impl<R: Role> Chat<'_, R> {
             Event::ServerClock(time) => self.compare_clocks(time, reactor),
             Event::Doubted(theirs) => self.keep_or_warn(logbook::doubt(&self.stored.folder, &theirs)),
             Event::Reconciled(theirs) => self.keep_or_warn(logbook::reconciled(&self.stored.folder, &theirs)),
-            Event::Asked(_) | Event::Conversation(_) | Event::Done => {}
+            Event::Conversation(event) => self.conversation(&event, device, reactor)?,
+            Event::Asked(_) | Event::Done => {}
+        }
+        Ok(())
+    }
+
+    /// Other programs of the device hear what comes of their messages.
+    fn tell_others(&self, event: &Event, reactor: &mut Reactor) {
+        let no_connection = reactor.no_connection().to_owned();
+        if let Some(hold) = reactor.hold() {
+            hold.told(event, |reason| {
+                outcome::of_connection(reason, &self.stored.endpoint, &no_connection, self.known)
+            });
         }
     }
 

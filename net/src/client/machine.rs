@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use countersign_core::device::enrol::{EnrolInput, Enrolment};
 use countersign_core::device::{Device, Input, Output};
-use countersign_core::id::{CallId, ConnId};
+use countersign_core::id::{CallId, ConnId, KeepId};
 use countersign_core::time::{Instant, Now};
 
 use crate::entropy::OsEntropy;
@@ -40,6 +40,9 @@ pub trait Machine {
     /// Takes an answer about a call's direct connection. Only a machine that asks gets any.
     fn answered(&mut self, call: CallId, answer: Answer<'_>, now: Now);
 
+    /// Takes that something is durable that it wanted kept. Only a machine that wants that hears of it.
+    fn kept(&mut self, id: KeepId, now: Now);
+
     /// Takes what happened to a connection.
     fn happened(&mut self, conn: ConnId, what: Happened<'_>, now: Now);
 
@@ -64,6 +67,10 @@ impl Machine for Device {
             Answer::Accepted(conn) => Input::Accepted(call, conn),
         };
         self.handle(input, now, &mut OsEntropy);
+    }
+
+    fn kept(&mut self, id: KeepId, now: Now) {
+        self.handle(Input::Kept(id), now, &mut OsEntropy);
     }
 
     fn happened(&mut self, conn: ConnId, what: Happened<'_>, now: Now) {
@@ -96,6 +103,8 @@ impl Machine for Device {
 
 impl Machine for Enrolment {
     fn answered(&mut self, _: CallId, _: Answer<'_>, _: Now) {}
+
+    fn kept(&mut self, _: KeepId, _: Now) {}
 
     fn happened(&mut self, conn: ConnId, what: Happened<'_>, now: Now) {
         let input = match what {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::clean::clean;
 use super::metbook;
+use super::spoken::Spoken;
 
 /// One thing that a person is told. Its JSON form is what `--json` prints; a text for people is left out of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,8 +95,9 @@ pub enum Notice {
     Changed {
         /// Who.
         user: UserName,
-        /// By which device.
-        device: DeviceLabel,
+        /// By which device, if it was by one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceLabel>,
         /// When the one was met who had the name before.
         met: Wall,
         /// What to do.
@@ -194,6 +196,11 @@ pub enum Notice {
         /// What.
         reason: String,
     },
+    /// All messages that had come until now were told.
+    CaughtUp,
+    /// Something stands in a conversation.
+    #[serde(untagged)]
+    Spoken(Spoken),
 }
 
 /// Why this program declines a call without asking.
@@ -208,9 +215,9 @@ pub enum Declined {
 
 impl Notice {
     /// Somebody is not who they were.
-    pub fn changed(device: DeviceName, before: Met) -> Self {
-        let words = metbook::changed(&device.user, before);
-        Self::Changed { user: device.user, device: device.device, met: before.since, words }
+    pub fn changed(user: UserName, device: Option<DeviceLabel>, before: Met) -> Self {
+        let words = metbook::changed(&user, before);
+        Self::Changed { user, device, met: before.since, words }
     }
 
     /// A presence notice.
@@ -228,6 +235,8 @@ impl Notice {
                 | Self::Path { .. }
                 | Self::Renewed { .. }
                 | Self::Met { .. }
+                | Self::CaughtUp
+                | Self::Spoken(Spoken::Joined { .. } | Spoken::Members { .. })
         )
     }
 }
@@ -301,6 +310,8 @@ impl fmt::Display for Notice {
                 write!(f, "this device's certificate is renewed: it is valid until {not_after}")
             }
             Self::Warning { reason } => write!(f, "warning: {reason}"),
+            Self::CaughtUp => f.write_str("these are all messages that had come until now"),
+            Self::Spoken(spoken) => spoken.fmt(f),
         }
     }
 }

@@ -21,7 +21,9 @@ use mio::net::TcpStream;
 use mio::{Events, Poll, Registry, Token, Waker};
 
 use super::addresses;
+use super::holding::Hold;
 use super::listeners::Listeners;
+use super::local::desk::Wish;
 use super::lookup::Lookup;
 use super::machine::{Answer, Happened, Machine};
 use crate::clock::Clock;
@@ -50,6 +52,10 @@ pub struct Reactor {
     lookup: Lookup,
     slots: Vec<Slot>,
     listeners: Listeners,
+    /// For a device that takes part in conversations.
+    hold: Option<Hold>,
+    /// When the caller wants to be woken, whatever the machine wants.
+    alarm: Option<Instant>,
     last_token: usize,
     /// How many connections the listeners have taken.
     accepted: u64,
@@ -91,6 +97,8 @@ impl Reactor {
             waker,
             slots: Vec::new(),
             listeners: Listeners::new(None),
+            hold: None,
+            alarm: None,
             last_token: FIRST_TOKEN,
             accepted: 0,
             told: VecDeque::new(),
@@ -104,6 +112,36 @@ impl Reactor {
     pub fn with_ports(mut self, ports: Option<RangeInclusive<u16>>) -> Self {
         self.listeners = Listeners::new(ports);
         self
+    }
+
+    /// The same loop for a device that takes part in conversations: what it wants kept is kept there.
+    pub fn with_hold(mut self, mut hold: Hold) -> Result<Self, Failure> {
+        let token = next(&mut self.last_token);
+        hold.register(self.poll.registry(), token).map_err(|error| no_loop(&error))?;
+        self.hold = Some(hold);
+        Ok(self)
+    }
+
+    /// What a device that takes part in conversations has of them.
+    pub fn hold(&mut self) -> Option<&mut Hold> {
+        self.hold.as_mut()
+    }
+
+    /// The loop is over: what was kept of conversations is closed.
+    pub fn close(self) -> Result<(), Failure> {
+        self.hold.map_or(Ok(()), Hold::close)
+    }
+
+    /// What other programs of the device bring.
+    pub fn wishes(&mut self) -> Vec<Wish> {
+        let Some(hold) = &mut self.hold else { return Vec::new() };
+        let last = &mut self.last_token;
+        hold.wishes(self.poll.registry(), &mut || next(last))
+    }
+
+    /// From now on no turn waits for longer than until then.
+    pub fn wake_at(&mut self, alarm: Option<Instant>) {
+        self.alarm = alarm;
     }
 
     /// Something to wake the loop with from another thread. The loop keeps it for longer than any thread lives: a waker
@@ -134,7 +172,7 @@ impl Reactor {
 
     /// One turn. Waits until there is something to do, unless the machine has just told something.
     pub fn turn(&mut self, machine: &mut impl Machine) -> Result<(), Failure> {
-        self.carry_out(machine);
+        self.carry_out(machine)?;
         let wait = self.wait(machine);
         match self.poll.poll(&mut self.events, wait) {
             Ok(()) => {}
@@ -144,7 +182,7 @@ impl Reactor {
         for event in &self.events {
             if let Some(slot) = self.slots.iter_mut().find(|slot| slot.token == event.token()) {
                 slot.socket.event(event);
-            } else {
+            } else if !self.hold.as_mut().is_some_and(|hold| hold.event(event.token())) {
                 self.listeners.event(event.token());
             }
         }
@@ -158,22 +196,26 @@ impl Reactor {
         if machine.next_deadline().is_some_and(|at| at <= now.mono) {
             machine.tick(now);
         }
-        self.carry_out(machine);
-        Ok(())
+        self.carry_out(machine)
     }
 
     /// How long nothing has to be done.
     fn wait(&self, machine: &impl Machine) -> Option<Duration> {
         let at_work = |slot: &Slot| slot.dialling.is_none() && !slot.ended && slot.socket.is_readable();
-        if !self.told.is_empty() || self.listeners.is_knocked() || self.slots.iter().any(at_work) {
+        let has_errands = self.hold.as_ref().is_some_and(Hold::has_work);
+        if has_errands || !self.told.is_empty() || self.listeners.is_knocked() || self.slots.iter().any(at_work) {
             return Some(Duration::ZERO);
         }
         let dialling = self.slots.iter().filter_map(|slot| slot.dialling.as_ref().map(|dialling| dialling.until));
-        let next = machine.next_deadline().into_iter().chain(dialling).min()?;
+        let next = machine.next_deadline().into_iter().chain(dialling).chain(self.alarm).min()?;
         Some(next.since(self.now().mono))
     }
 
-    fn carry_out(&mut self, machine: &mut impl Machine) {
+    /// Does what the machine wants done. Only what is to be kept can fail so that the program has to end.
+    ///
+    /// # Panics
+    /// If the machine takes part in conversations and the loop was not made with what it has of them.
+    pub fn carry_out(&mut self, machine: &mut impl Machine) -> Result<(), Failure> {
         while let Some(output) = machine.poll_output() {
             match output {
                 Output::Dial(conn) => {
@@ -202,10 +244,16 @@ impl Reactor {
                     machine.answered(call, Answer::Listening(&at), self.now());
                 }
                 Output::Unlisten(call) => self.listeners.close(call, self.poll.registry()),
-                Output::Keep(..) => unreachable!("this device takes part in no conversations"),
+                Output::Keep(id, keep) => {
+                    let hold = self.hold.as_mut().expect("a device without conversations has nothing kept of them");
+                    // The disk's turn of a few milliseconds: what is to leave waits for it in any case.
+                    hold.keep(keep)?;
+                    machine.kept(id, self.now());
+                }
                 Output::Tell(event) => self.told.push_back(event),
             }
         }
+        Ok(())
     }
 
     /// Begins to connect.

@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use super::chat::Saying;
 use super::clean::{clean, escape_json};
 use super::notice::Notice;
+use super::spoken::Spoken;
 use crate::exit::{Failure, lost_output};
 
 /// To the line's first column, and nothing after it.
@@ -59,6 +60,10 @@ impl Screen {
                 self.aside(text, true);
                 Ok(())
             }
+            Saying::Loud(warning) => {
+                self.aside(warning, false);
+                Ok(())
+            }
             Saying::ForPrograms(_) | Saying::Hint(_) => Ok(()),
         }
     }
@@ -75,7 +80,7 @@ impl Screen {
             let json = serde_json::to_string(notice).map_err(Failure::failed)?;
             return write_line(&mut io::stdout().lock(), escape_json(&json)).map_err(|error| lost_output(&error));
         }
-        if let Notice::Line { .. } = notice {
+        if let Notice::Line { .. } | Notice::Spoken(Spoken::Message { .. }) = notice {
             let line = self.out.dress(&notice.to_string(), false);
             return write_line(&mut io::stdout().lock(), line).map_err(|error| lost_output(&error));
         }

@@ -3,17 +3,14 @@
 pub mod ask;
 pub mod protocol;
 pub mod views;
-mod visitor;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use countersign_core::id::AdminId;
-use countersign_core::limits::ADMIN_VISITORS_MAX;
+use countersign_core::limits::{ADMIN_REQUEST_BYTES_MAX, ADMIN_VISITORS_MAX};
 use countersign_core::operator::{Answer, Command};
 use mio::net::UnixListener;
 use mio::{Interest, Registry};
@@ -21,9 +18,10 @@ use mio::{Interest, Registry};
 use super::issuing::{self, IssuingFiles};
 use super::place::Place;
 use crate::exit::Failure;
-use crate::store::folder::{Folder, FolderError};
+use crate::store::folder::Folder;
+use crate::unix_socket;
+use crate::visitor::{Said, Visitor};
 use protocol::{Links, Reply, Request};
-use visitor::Visitor;
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "admin.sock";
@@ -50,20 +48,7 @@ impl Desk {
     /// Opens the socket of a folder whose lock the caller holds: whatever socket is there is a dead server's.
     pub(super) fn open(folder: &Folder, links: Links) -> Result<Self, Failure> {
         let path = folder.file(SOCKET);
-        let failed = |error| Failure::failed(FolderError::from_io(&path, error));
-        check_path(&path)?;
-        match fs::symlink_metadata(&path) {
-            Ok(found) if found.file_type().is_socket() => fs::remove_file(&path).map_err(failed)?,
-            Ok(_) => {
-                let path = path.display();
-                return Err(Failure::failed(format_args!("{path} is in the way of the admin socket: move it away")));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let listener = UnixListener::bind(&path).map_err(failed)?;
-        // Until here the folder's own mode kept others out.
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
+        let listener = unix_socket::listen(&path, "the admin socket")?;
         Ok(Self {
             listener,
             path,
@@ -123,15 +108,19 @@ impl Desk {
         for _ in 0..REQUESTS_PER_TURN {
             let Some(number) = self.heard.pop_first() else { break };
             let Some(visitor) = self.visitors.get_mut(&number) else { continue };
-            match visitor.next_line().map(|line| Request::read(&line, self.links.lifetime, newest)) {
+            let read = |said| match said {
+                Said::Line(line) => Request::read(&line, self.links.lifetime, newest),
+                Said::TooLong => Err(format!("a request is at most {ADMIN_REQUEST_BYTES_MAX} bytes long")),
+            };
+            match visitor.next_line().map(read) {
                 Some(Ok(command)) => {
                     self.requests += 1;
                     let id = AdminId(self.requests);
-                    visitor.asked = Some(id);
+                    visitor.asks(id.0);
                     commands.push((id, command));
                 }
                 Some(Err(sentence)) => {
-                    visitor.reply(&Reply::Wrong { sentence });
+                    visitor.reply(&Reply::Wrong { sentence }.to_line());
                     self.heard.insert(number);
                 }
                 None if visitor.is_done() => self.let_out(number, registry),
@@ -143,9 +132,9 @@ impl Desk {
 
     /// Answers a visitor's request. One who has left is not looked for.
     pub(super) fn answer(&mut self, id: AdminId, answer: &Answer) {
-        let asker = self.visitors.iter_mut().find(|(_, visitor)| visitor.asked == Some(id));
+        let asker = self.visitors.iter_mut().find(|(_, visitor)| visitor.asked() == Some(id.0));
         if let Some((number, visitor)) = asker {
-            visitor.reply(&Reply::new(answer, &self.links));
+            visitor.reply(&Reply::new(answer, &self.links).to_line());
             // The next request may be there already, and would not be announced again.
             self.heard.insert(*number);
         }
@@ -164,7 +153,7 @@ impl Desk {
                     self.visits += 1;
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     if registry.register(&mut stream, Place::Visitor(self.visits).token(), interest).is_ok() {
-                        self.visitors.insert(self.visits, Visitor::new(stream));
+                        self.visitors.insert(self.visits, Visitor::new(stream, ADMIN_REQUEST_BYTES_MAX));
                         self.heard.insert(self.visits);
                     }
                     if self.visitors.len() > ADMIN_VISITORS_MAX {
@@ -183,17 +172,6 @@ impl Desk {
             // Closing takes it out of the loop as well.
             let _ = registry.deregister(visitor.stream());
         }
-    }
-}
-
-/// Refuses a path that is too long for a Unix socket, in words that say what to do.
-pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
-    match SocketAddr::from_pathname(path) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Failure::failed(format_args!(
-            "the path {} is too long for a Unix socket: choose a shorter folder with --data-dir",
-            path.display()
-        ))),
     }
 }
 

@@ -27,11 +27,10 @@ pub use lives::read_beside;
 pub use handle::{Done, JournalHandle, JournalStats, NotQueued, Request};
 
 use super::StoreError;
-use super::folder::{FolderError, check_private, create_file, sync_parent};
+use super::sqlite::{Form, Opened};
 use countersign_core::limits;
 use mio::Waker;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
-use std::io::ErrorKind;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,20 +41,8 @@ pub const REQUESTS_MAX: usize = limits::JOURNAL_REQUESTS_MAX;
 /// The most requests in one transaction. It bounds how long the first of them waits for the others' writing.
 pub const BATCH_REQUESTS_MAX: usize = limits::JOURNAL_BATCH_MAX;
 
-/// "Csgn": says in the file's header whose it is, so that `file` and other programs can tell.
-const APPLICATION_ID: i64 = 0x4373_676e;
-const FORMAT: i64 = 1;
-
-/// Syncs each commit. On macOS only `fullfsync` reaches the disk itself; elsewhere it means nothing. After a snapshot the
-/// log gives back all but 16 MiB of its room.
-const SETTINGS: &str = "
-    PRAGMA synchronous = FULL;
-    PRAGMA fullfsync = ON;
-    PRAGMA checkpoint_fullfsync = ON;
-    PRAGMA journal_size_limit = 16777216;
-    PRAGMA trusted_schema = OFF;
-    PRAGMA cell_size_check = ON;
-";
+/// "Csgn". After a snapshot the log gives back all but 16 MiB of its room.
+const FORM: Form = Form { application: 0x4373_676e, format: 1, settings: "PRAGMA journal_size_limit = 16777216" };
 const SCHEMA: &str = "
     CREATE TABLE record (n INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
@@ -83,31 +70,9 @@ impl Journal {
     /// If `new_incarnation` is not below 2^63, which is `SQLite`'s bound.
     pub fn open(path: &Path, new_incarnation: u64) -> Result<Self, StoreError> {
         let new_incarnation = i64::try_from(new_incarnation).expect("an incarnation is below 2^63");
-        // SQLite takes a relative path that starts with "file:" for a URI, and an absolute one never.
-        let path = std::path::absolute(path).map_err(|error| FolderError::from_io(path, error))?;
-        // The file is made here since SQLite would make it for everybody; -wal and -shm take over its mode.
-        match create_file(&path) {
-            Ok(file) => drop(file),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                check_private(&path)?;
-            }
-            Err(error) => return Err(FolderError::from_io(&path, error).into()),
-        }
-        sync_parent(&path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Opened { mut connection, path, is_new } = FORM.open(path)?;
         let at = |error| StoreError::from_sqlite(&path, error);
-        let mut connection = Connection::open_with_flags(&path, flags).map_err(at)?;
-        // What can't be written SQLite opens for reading, without a word.
-        if connection.is_readonly("main").map_err(at)? {
-            return Err(StoreError::ReadOnly { path });
-        }
-        let new = identify(&connection, &path)?;
-        connection.execute_batch(SETTINGS).map_err(at)?;
-        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(at)?;
-        if mode != "wal" {
-            return Err(StoreError::NoWal { path });
-        }
-        if new {
+        if is_new {
             create(&mut connection, new_incarnation).map_err(at)?;
         }
         connection.execute_batch(snapshots::TABLE).map_err(at)?;
@@ -187,27 +152,9 @@ impl Journal {
     }
 }
 
-/// Whether the file is empty and so ours to fill; an error if it isn't ours.
-fn identify(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
-    let number = |sql: &str| -> Result<i64, StoreError> {
-        connection.query_row(sql, [], |row| row.get(0)).map_err(|error| StoreError::from_sqlite(path, error))
-    };
-    let application = number("PRAGMA application_id")?;
-    let format = number("PRAGMA user_version")?;
-    let path = path.to_owned();
-    match (application, format) {
-        (APPLICATION_ID, FORMAT) => Ok(false),
-        (APPLICATION_ID, found) if found > FORMAT => Err(StoreError::Newer { path, found, known: FORMAT }),
-        // New, or a start that ended before the first transaction.
-        (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(true),
-        _ => Err(StoreError::Foreign { path }),
-    }
-}
-
 fn create(connection: &mut Connection, incarnation: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
+    FORM.mark(&transaction)?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute("INSERT INTO meta (key, value) VALUES ('incarnation', ?1)", [incarnation])?;
     transaction.commit()

@@ -7,6 +7,7 @@ mod config_files;
 mod config_obeyed;
 mod config_told;
 mod conversation;
+mod conversations;
 mod crash;
 mod devices;
 mod direct;

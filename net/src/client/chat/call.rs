@@ -14,7 +14,7 @@ use super::super::outcome::{self, Began, CallOutcome};
 use super::super::screen::Screen;
 use super::super::typed::Typed;
 use super::talk::Talk;
-use super::{Desk, Ear, Role, Saying, run};
+use super::{Desk, Ear, Part, Role, Saying, Ways, run};
 use crate::exit::{Exit, Failure};
 
 /// How long somebody is waited for when a person waits.
@@ -36,7 +36,7 @@ pub fn call(world: &World, user: &str, json: bool) -> Result<(), Failure> {
     }
     let usual = if std::io::stdin().is_terminal() { WAIT_ON_TERMINAL } else { WAIT_IN_PIPE };
     let mut caller = Caller::new(user, world.config.wait.unwrap_or(usual));
-    run(&mut caller, &stored, world, Screen::new(json), false)
+    run(&mut caller, &stored, world, Screen::new(json), Ways { input_again: false, part: Part::None })
 }
 
 /// The one who calls.
@@ -83,7 +83,7 @@ impl Role for Caller {
         if let CallEvent::Changed(device, before) = &event
             && id != CALL
         {
-            return desk.tell(Notice::changed(device.clone(), *before));
+            return desk.tell(Notice::changed(device.user.clone(), Some(device.device.clone()), *before));
         }
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.id() == id) else { return };
         match event {
@@ -99,7 +99,7 @@ impl Role for Caller {
             }
             CallEvent::Changed(device, before) => {
                 self.changed = true;
-                desk.tell(Notice::changed(device, before));
+                desk.tell(Notice::changed(device.user, Some(device.device), before));
             }
             CallEvent::Met(user, _) => desk.tell(Notice::Met { user }),
             CallEvent::Open(with, path) => talk.opened(with, path, desk),

@@ -1,4 +1,4 @@
-//! Decides how `client listen` goes: be present, take or decline calls one at a time, and go on until a signal.
+//! Decides how `client listen` goes: be present, show messages, take or decline calls one at a time, and go on until a signal.
 
 use countersign_core::device::Command;
 use countersign_core::device::calls::{CallDenied, CallEvent};
@@ -6,20 +6,22 @@ use countersign_core::id::{CallId, DeviceName};
 use countersign_core::wire::Code;
 
 use super::super::World;
+use super::super::holding::Hold;
 use super::super::notice::{Declined, Notice};
 use super::super::outcome::Began;
 use super::super::screen::Screen;
 use super::super::typed::Typed;
 use super::talk::Talk;
-use super::{Desk, Ear, Role, Saying, run};
+use super::{Desk, Ear, Part, Role, Saying, Ways, run};
 use crate::exit::Failure;
 
 /// Runs `client listen`.
 pub fn listen(world: &World, json: bool, accept: bool) -> Result<(), Failure> {
     let stored = world.stored()?;
     let screen = Screen::new(json);
-    let again = screen.has_typist();
-    run(&mut Listener::new(accept), &stored, world, screen, again)
+    let input_again = screen.has_typist();
+    let part = Part::Listens(Hold::take_to_stay(&stored.folder)?.map(Box::new));
+    run(&mut Listener::new(accept), &stored, world, screen, Ways { input_again, part })
 }
 
 /// The one who is called.
@@ -109,7 +111,7 @@ impl Listener {
 }
 
 impl Role for Listener {
-    const HINT: &'static str = "; waiting for calls (Ctrl-C ends)";
+    const HINT: &'static str = "; waiting for calls and messages (Ctrl-C ends)";
 
     fn is_patient(&self) -> bool {
         true
@@ -122,7 +124,7 @@ impl Role for Listener {
             return self.incoming(id, from, desk);
         }
         if let CallEvent::Changed(device, before) = event {
-            return desk.tell(Notice::changed(device, before));
+            return desk.tell(Notice::changed(device.user, Some(device.device), before));
         }
         // Calls that were declined end, too, and nobody need be told.
         let Some(talk) = self.line.talk().filter(|talk| talk.id() == id) else { return };

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use countersign_core::id::CallId;
+use countersign_core::id::{CallId, KeepId};
 
 use super::*;
 
@@ -39,6 +39,10 @@ impl Machine for Puppet {
             Answer::Listening(at) => self.listening = at.to_vec(),
             Answer::Accepted(conn) => self.came.push(conn),
         }
+    }
+
+    fn kept(&mut self, id: KeepId, _: Now) {
+        self.story.push(format!("kept {id}"));
     }
 
     fn happened(&mut self, _: ConnId, what: Happened<'_>, _: Now) {
@@ -106,7 +110,7 @@ fn bytes_go_both_ways_and_the_end_is_told_once() {
     let (mut reactor, mut puppet, mut stream) = connected();
     puppet.outbound = b"question".to_vec();
     puppet.outputs.extend([Output::Write(CONN), Output::Shut(CONN)]);
-    reactor.carry_out(&mut puppet);
+    reactor.carry_out(&mut puppet).unwrap();
     let mut question = Vec::new();
     stream.read_to_end(&mut question).unwrap();
     assert_eq!(question, b"question");
@@ -121,7 +125,7 @@ fn bytes_go_both_ways_and_the_end_is_told_once() {
     }
     assert_eq!(puppet.story, ["connected", "ended", "tick"]);
     puppet.outputs.push_back(Output::Drop(CONN));
-    reactor.carry_out(&mut puppet);
+    reactor.carry_out(&mut puppet).unwrap();
     assert!(reactor.slots.is_empty());
 }
 
@@ -131,7 +135,7 @@ fn what_a_full_socket_did_not_take_goes_when_there_is_room() {
     let bytes: Vec<u8> = (0..8_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     puppet.outbound.clone_from(&bytes);
     puppet.outputs.push_back(Output::Write(CONN));
-    reactor.carry_out(&mut puppet);
+    reactor.carry_out(&mut puppet).unwrap();
     assert!(!puppet.outbound.is_empty(), "no socket takes that much at once");
     let reader = std::thread::spawn(move || {
         let mut all = Vec::new();
@@ -139,7 +143,7 @@ fn what_a_full_socket_did_not_take_goes_when_there_is_room() {
     });
     turn_until(&mut reactor, &mut puppet, |puppet| puppet.outbound.is_empty());
     puppet.outputs.push_back(Output::Drop(CONN));
-    reactor.carry_out(&mut puppet);
+    reactor.carry_out(&mut puppet).unwrap();
     assert!(reader.join().unwrap().unwrap() == bytes);
 }
 
@@ -175,7 +179,7 @@ fn a_connection_that_is_given_up_while_it_is_made_is_said_to_have_had_no_answer(
     let (_listener, open, _) = ports();
     let mut reactor = reactor(open.port());
     let mut puppet = Puppet { outputs: [Output::Dial(CONN), Output::Drop(CONN)].into(), ..Puppet::default() };
-    reactor.carry_out(&mut puppet);
+    reactor.carry_out(&mut puppet).unwrap();
     assert!(reactor.slots.is_empty());
     assert_eq!(reactor.no_connection(), "no answer");
 }
@@ -185,7 +189,7 @@ fn a_call_listens_on_this_machines_addresses_and_is_reached_at_each() {
     let (_listener, open, _) = ports();
     let mut reactor = reactor(open.port());
     let mut puppet = Puppet { outputs: [Output::FindAddresses(CALL)].into(), ..Puppet::default() };
-    reactor.carry_out(&mut puppet);
+    reactor.carry_out(&mut puppet).unwrap();
     let loopback: Vec<SocketAddr> = puppet.listening.iter().copied().filter(|at| at.ip().is_loopback()).collect();
     assert!(!loopback.is_empty());
     for (n, at) in (0..).zip(&loopback) {
@@ -200,4 +204,33 @@ fn a_call_listens_on_this_machines_addresses_and_is_reached_at_each() {
     puppet.story.clear();
     turn_until(&mut reactor, &mut puppet, |puppet| puppet.told("unreachable"));
     assert_eq!(reactor.no_connection(), "", "that has nothing to do with the server");
+}
+
+#[test]
+fn what_is_to_be_kept_is_on_the_disk_before_the_machine_hears_of_it_and_where_it_can_t_be_the_loop_ends() {
+    use countersign_core::device::conversations::{Keep, Row};
+    use countersign_core::id::ConversationId;
+
+    use super::super::local::protocol::Holder;
+
+    let dir = tempfile::tempdir().unwrap();
+    let folder = crate::store::folder::Folder::open(&dir.path().join("data")).unwrap();
+    let (_listener, open, _) = ports();
+    let hold = Hold::take(folder.path(), Holder::Listen).unwrap().unwrap();
+    let mut reactor = reactor(open.port()).with_hold(hold).unwrap();
+    let row = Row::Group(ConversationId([1; 16]));
+    let keep = || Keep { rows: [(row, Some(b"secret".to_vec()))].into(), entries: Vec::new() };
+    let outputs = [Output::Keep(KeepId(1), keep()), Output::Keep(KeepId(2), Keep::default())];
+    let mut puppet = Puppet { outputs: outputs.into(), ..Puppet::default() };
+    reactor.carry_out(&mut puppet).unwrap();
+    assert_eq!(puppet.story, ["kept 1", "kept 2"]);
+    assert_eq!(reactor.hold().unwrap().rows().unwrap().get(&row), Some(&b"secret".to_vec()));
+
+    // The file is taken away from under it, as a disk may be.
+    let other = rusqlite::Connection::open(folder.path().join("conversations.db")).unwrap();
+    other.execute_batch("DROP TABLE kept").unwrap();
+    puppet.outputs.push_back(Output::Keep(KeepId(3), keep()));
+    let failure = reactor.carry_out(&mut puppet).unwrap_err();
+    assert!(failure.exit == crate::exit::Exit::Failed && failure.sentence.contains("conversations.db"), "{failure}");
+    assert_eq!(puppet.story.len(), 2, "what is not kept is not said to be");
 }

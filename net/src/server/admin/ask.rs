@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use countersign_core::limits::ADMIN_REPLY_BYTES_MAX;
 
+use super::SOCKET;
 use super::protocol::{Reply, Request};
-use super::{SOCKET, check_path};
 use crate::args::command_line;
 use crate::exit::Failure;
 use crate::store::folder::FolderError;
+use crate::unix_socket::check_path;
 
 /// How long the server may take to answer: it syncs a disk, and no more.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{APPLICATION_ID, FORMAT, Journal, read_meta};
+use super::{FORM, Journal, read_meta};
 use crate::store::StoreError;
 use crate::store::folder::check_private;
 
@@ -24,13 +24,13 @@ pub fn read_beside<E: From<StoreError>>(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(absolute, flags).map_err(at)?;
     let number = |connection: &Connection, sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    if number(&connection, "PRAGMA application_id").map_err(at)? != APPLICATION_ID {
+    if number(&connection, "PRAGMA application_id").map_err(at)? != FORM.application {
         return Err(StoreError::Foreign { path: path.to_owned() }.into());
     }
     connection.execute_batch("PRAGMA query_only = ON").map_err(at)?;
     let found = number(&connection, "PRAGMA user_version").map_err(at)?;
-    if found != FORMAT {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT }.into());
+    if found != FORM.format {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: FORM.format }.into());
     }
     // One moment: what is written meanwhile is not seen.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred).map_err(at)?;

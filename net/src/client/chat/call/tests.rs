@@ -98,7 +98,7 @@ fn each_device_that_rings_is_told() {
     }
     let words = desk.sayings.iter().map(|saying| match saying {
         Saying::Notice(notice) => notice.to_string(),
-        Saying::ForPrograms(_) | Saying::Hint(_) => panic!("{saying:?}"),
+        Saying::ForPrograms(_) | Saying::Hint(_) | Saying::Loud(_) => panic!("{saying:?}"),
     });
     assert_eq!(words.collect::<Vec<_>>(), ["ringing bob/laptop ...", "and bob/phone ...", "and bob/tablet ..."]);
 }

@@ -1,40 +1,63 @@
-//! Decides how one visitor of the admin socket is heard: a line at a time, each answered before the next is read.
+//! Decides how one visitor of a Unix socket of ours is heard: a line at a time, each answered before the next is read.
 
 use std::io::{ErrorKind, Read, Write};
 
-use countersign_core::id::AdminId;
-use countersign_core::limits::ADMIN_REQUEST_BYTES_MAX;
 use mio::net::UnixStream;
 
-use super::protocol::Reply;
+/// One read.
+const BUFFER_BYTES: usize = 8 * 1024;
 
-/// A program at the other end of the admin socket.
+/// A program at the other end of a Unix socket.
 #[derive(Debug)]
-pub(super) struct Visitor {
+pub struct Visitor {
     stream: UnixStream,
+    /// The longest line that it may say, line end included.
+    line_bytes_max: usize,
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     /// The request whose answer is awaited.
-    pub(super) asked: Option<AdminId>,
+    asked: Option<u64>,
     /// Whether it will say no more.
     silent: bool,
     /// Whether it can hear no more.
     gone: bool,
 }
 
+/// What a visitor said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A line, without its end.
+    Line(Vec<u8>),
+    /// More than a line may have. It is heard no more.
+    TooLong,
+}
+
 impl Visitor {
-    pub(super) fn new(stream: UnixStream) -> Self {
-        Self { stream, inbox: Vec::new(), outbox: Vec::new(), asked: None, silent: false, gone: false }
+    /// Somebody who has just come.
+    pub fn new(stream: UnixStream, line_bytes_max: usize) -> Self {
+        let (inbox, outbox) = (Vec::new(), Vec::new());
+        Self { stream, line_bytes_max, inbox, outbox, asked: None, silent: false, gone: false }
     }
 
-    pub(super) fn stream(&mut self) -> &mut UnixStream {
+    /// Its socket.
+    pub fn stream(&mut self) -> &mut UnixStream {
         &mut self.stream
     }
 
-    /// The next request, if a whole line is there and the one before it was answered.
+    /// The request whose answer is awaited.
+    pub fn asked(&self) -> Option<u64> {
+        self.asked
+    }
+
+    /// What it said has become this request: the next is read after its answer.
+    pub fn asks(&mut self, request: u64) {
+        self.asked = Some(request);
+    }
+
+    /// The next line, if a whole one is there and the one before it was answered.
     ///
     /// It is read only now, so what waits stays in the system's buffer, and holds up nobody but its sender.
-    pub(super) fn next_line(&mut self) -> Option<Vec<u8>> {
+    pub fn next_line(&mut self) -> Option<Said> {
         if self.asked.is_some() || !self.outbox.is_empty() || self.gone {
             return None;
         }
@@ -42,20 +65,17 @@ impl Visitor {
             if let Some(end) = self.inbox.iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.inbox.drain(..=end).collect();
                 line.pop();
-                return Some(line);
+                return Some(Said::Line(line));
             }
             if self.silent {
                 return None;
             }
-            if self.inbox.len() >= ADMIN_REQUEST_BYTES_MAX {
-                self.reply(&Reply::Wrong {
-                    sentence: format!("a request is at most {ADMIN_REQUEST_BYTES_MAX} bytes long"),
-                });
+            if self.inbox.len() >= self.line_bytes_max {
                 self.silent = true;
-                return None;
+                return Some(Said::TooLong);
             }
-            let mut bytes = [0; ADMIN_REQUEST_BYTES_MAX];
-            let room = bytes.get_mut(..ADMIN_REQUEST_BYTES_MAX - self.inbox.len())?;
+            let mut bytes = [0; BUFFER_BYTES];
+            let room = bytes.get_mut(..BUFFER_BYTES.min(self.line_bytes_max - self.inbox.len()))?;
             match self.stream.read(room) {
                 Ok(0) => self.silent = true,
                 Ok(n) => self.inbox.extend_from_slice(room.get(..n)?),
@@ -70,14 +90,19 @@ impl Visitor {
     }
 
     /// Answers, as far as the socket takes it; the rest goes out when it has room.
-    pub(super) fn reply(&mut self, reply: &Reply) {
+    pub fn reply(&mut self, line: &[u8]) {
         self.asked = None;
-        self.outbox.extend_from_slice(&reply.to_line());
+        self.say(line);
+    }
+
+    /// Says something that is no answer yet.
+    pub fn say(&mut self, line: &[u8]) {
+        self.outbox.extend_from_slice(line);
         self.write();
     }
 
     /// Writes what waits.
-    pub(super) fn write(&mut self) {
+    pub fn write(&mut self) {
         while !self.outbox.is_empty() && !self.gone {
             match self.stream.write(&self.outbox) {
                 Ok(0) => self.gone = true,
@@ -90,7 +115,7 @@ impl Visitor {
     }
 
     /// Whether nothing is left to be done for it.
-    pub(super) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.gone || (self.silent && self.asked.is_none() && self.outbox.is_empty())
     }
 }

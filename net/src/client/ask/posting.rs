@@ -1,0 +1,107 @@
+//! Decides how a program goes that is there for one message: it takes part in the device's conversations until the message is
+//! posted, and sends meanwhile what others bring.
+
+use countersign_core::device::conversations::ConversationEvent;
+use countersign_core::device::{Command, Event, Input};
+use countersign_core::id::{SendId, UserName};
+use countersign_core::limits::SEND_TIME_MAX;
+use countersign_core::time::Instant;
+
+use super::super::holding::{Hold, errands, kept, not_sent};
+use super::super::home::Stored;
+use super::super::local::protocol::Sent;
+use super::super::{World, metbook, outcome};
+use super::{Session, warn};
+use crate::exit::Failure;
+
+/// The message that this program is there for.
+const OWN: SendId = SendId(1);
+
+impl<'a> Session<'a> {
+    /// Goes online as the one that takes part in the device's conversations.
+    pub fn taking_part<T>(
+        world: &'a World,
+        stored: &'a Stored,
+        hold: Hold,
+        talk: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        Self::begin(world, stored, None, Some(hold), talk)
+    }
+
+    /// Sends a message, and gives where it stands. It is kept before anything else is done.
+    pub fn send(&mut self, to: UserName, text: String) -> Result<Sent, Failure> {
+        self.wish(Input::Command(Command::Send(OWN, to, text)));
+        self.reactor.carry_out(&mut self.device)?;
+        let until = self.reactor.now().mono.plus(SEND_TIME_MAX);
+        self.reactor.wake_at(Some(until));
+        let sent = self.outcome(until);
+        if sent.is_ok() {
+            self.finish_for_others(until)?;
+        }
+        self.reactor.wake_at(None);
+        sent
+    }
+
+    fn outcome(&mut self, until: Instant) -> Result<Sent, Failure> {
+        loop {
+            while let Some(event) = self.reactor.told() {
+                let _ = self.told(event).map_err(|failure| kept(&failure))?;
+                if let Some(outcome) = self.outcome.take() {
+                    return outcome;
+                }
+            }
+            errands(&mut self.reactor, &mut self.device)?;
+            if self.reactor.now().mono >= until {
+                let endpoint = &self.stored.endpoint;
+                let late = format!("the server at {endpoint} did not post the message in time");
+                return Err(kept(&Failure::unreachable(late)));
+            }
+            self.reactor.turn(&mut self.device)?;
+        }
+    }
+
+    /// Whoever brought something meanwhile hears what came of it, in the time that is left.
+    fn finish_for_others(&mut self, until: Instant) -> Result<(), Failure> {
+        if let Some(hold) = self.reactor.hold() {
+            hold.close_door();
+        }
+        while self.reactor.hold().is_some_and(|hold| hold.is_awaited()) && self.reactor.now().mono < until {
+            while let Some(event) = self.reactor.told() {
+                if self.told(event).is_err() {
+                    // It is no failure of this program's message. Those who wait are told as it leaves.
+                    return Ok(());
+                }
+            }
+            errands(&mut self.reactor, &mut self.device)?;
+            self.reactor.turn(&mut self.device)?;
+        }
+        Ok(())
+    }
+
+    /// The device tells something of conversations. What others have said is on the disk, and shown by the next `listen`.
+    pub(super) fn conversation(&mut self, event: ConversationEvent) {
+        match event {
+            ConversationEvent::Sent(OWN, entry) => self.outcome = Some(Ok(Sent::of(&entry))),
+            ConversationEvent::NotSent(OWN, why) => self.outcome = Some(Err(not_sent(why))),
+            ConversationEvent::Met(user, met) => {
+                if let Err(error) = metbook::keep(&self.stored.folder, &user, met) {
+                    warn(&error.to_string());
+                }
+            }
+            ConversationEvent::Changed(user, before) => warn(&metbook::changed(&user, before)),
+            ConversationEvent::Sent(..)
+            | ConversationEvent::NotSent(..)
+            | ConversationEvent::Entry(_)
+            | ConversationEvent::CaughtUp => {}
+        }
+    }
+
+    /// Other programs of the device hear what comes of their messages.
+    pub(super) fn tell_others(&mut self, event: &Event) {
+        let no_connection = self.reactor.no_connection().to_owned();
+        let (endpoint, known) = (&self.stored.endpoint, self.known);
+        if let Some(hold) = self.reactor.hold() {
+            hold.told(event, |reason| outcome::of_connection(reason, endpoint, &no_connection, known));
+        }
+    }
+}

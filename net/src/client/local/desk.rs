@@ -1,0 +1,203 @@
+//! Decides whose messages the program sends that takes part in its device's conversations: those of the other programs, and
+//! what each of them is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use countersign_core::id::{SendId, UserName};
+use countersign_core::limits::{LOCAL_REQUEST_BYTES_MAX, LOCAL_VISITORS_MAX};
+use mio::net::UnixListener;
+use mio::{Interest, Registry, Token};
+
+use super::protocol::{Holder, Reply, Request};
+use crate::exit::Failure;
+use crate::unix_socket;
+use crate::visitor::{Said, Visitor};
+
+/// The messages that others bring are numbered from here on.
+const FIRST_SEND: u64 = 1 << 32;
+/// What is taken in one turn of the loop.
+const WISHES_PER_TURN: usize = 16;
+/// What whoever is left is told of a message that was taken.
+pub const KEPT: &str = "the message is kept, and goes out at the next contact with the server";
+
+/// The socket, and who came to it. When it is dropped nobody is left without an answer, and the socket is gone.
+#[derive(Debug)]
+pub struct Desk {
+    listener: UnixListener,
+    path: PathBuf,
+    token: Option<Token>,
+    hello: Vec<u8>,
+    visitors: BTreeMap<Token, Visitor>,
+    /// Visitors who may have said something.
+    heard: BTreeSet<Token>,
+    somebody_waits: bool,
+    /// Whether nothing more is taken.
+    is_closing: bool,
+    sends: u64,
+}
+
+/// A message that another program brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Its number.
+    pub send: SendId,
+    /// For whom.
+    pub to: UserName,
+    /// What.
+    pub text: String,
+}
+
+impl Desk {
+    /// Opens the socket. The caller is the one program that takes part.
+    pub fn open(path: &Path, program: Holder) -> Result<Self, Failure> {
+        Ok(Self {
+            listener: unix_socket::listen(path, "the socket for messages")?,
+            path: path.to_owned(),
+            token: None,
+            hello: Reply::Hello { program }.to_line(),
+            visitors: BTreeMap::new(),
+            heard: BTreeSet::new(),
+            somebody_waits: false,
+            is_closing: false,
+            sends: FIRST_SEND,
+        })
+    }
+
+    /// Puts the socket into the loop.
+    pub fn register(&mut self, registry: &Registry, token: Token) -> std::io::Result<()> {
+        self.token = Some(token);
+        registry.register(&mut self.listener, token, Interest::READABLE)
+    }
+
+    /// Something happened to the socket, or to a visitor's; whether it was one of these.
+    pub fn event(&mut self, token: Token) -> bool {
+        if self.token == Some(token) {
+            self.somebody_waits = true;
+            return true;
+        }
+        let Some(visitor) = self.visitors.get_mut(&token) else { return false };
+        visitor.write();
+        self.heard.insert(token);
+        true
+    }
+
+    /// Whether there is more to do than a turn took, so that the next must not wait for an event.
+    pub fn has_work(&self) -> bool {
+        self.somebody_waits || !self.heard.is_empty()
+    }
+
+    /// Lets visitors in and takes what they bring, as much as a turn takes.
+    pub fn wishes(&mut self, registry: &Registry, next: &mut dyn FnMut() -> Token) -> Vec<Wish> {
+        self.let_in(registry, next);
+        let mut wishes = Vec::new();
+        for _ in 0..WISHES_PER_TURN {
+            let Some(token) = self.heard.pop_first() else { break };
+            let Some(visitor) = self.visitors.get_mut(&token) else { continue };
+            match visitor.next_line().map(|said| read(&said)) {
+                Some(_) if self.is_closing => {
+                    visitor.reply(&Reply::Closing.to_line());
+                    self.heard.insert(token);
+                }
+                Some(Ok(Request::Send { to, text })) => {
+                    self.sends += 1;
+                    visitor.asks(self.sends);
+                    wishes.push(Wish { send: SendId(self.sends), to, text });
+                }
+                Some(Err(failure)) => {
+                    visitor.reply(&Reply::not_sent(failure).to_line());
+                    self.heard.insert(token);
+                }
+                None if visitor.is_done() => {
+                    if let Some(mut visitor) = self.visitors.remove(&token) {
+                        // Closing takes it out of the loop as well.
+                        let _ = registry.deregister(visitor.stream());
+                    }
+                }
+                None => {}
+            }
+        }
+        wishes
+    }
+
+    /// Nothing more is taken.
+    pub fn close_door(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Whether somebody waits for what comes of a message.
+    pub fn is_awaited(&self) -> bool {
+        self.visitors.values().any(|visitor| visitor.asked().is_some())
+    }
+
+    /// A message is kept.
+    pub fn taken(&mut self, send: SendId) {
+        if let Some(visitor) = self.visitors.values_mut().find(|visitor| visitor.asked() == Some(send.0)) {
+            visitor.say(&Reply::Taken.to_line());
+        }
+    }
+
+    /// What came of a message. One who has left is not looked for.
+    pub fn answer(&mut self, send: SendId, reply: &Reply) {
+        let asker = self.visitors.iter_mut().find(|(_, visitor)| visitor.asked() == Some(send.0));
+        if let Some((token, visitor)) = asker {
+            visitor.reply(&reply.to_line());
+            // The next may be there already, and would not be announced again.
+            self.heard.insert(*token);
+        }
+    }
+
+    /// What comes of all messages that are awaited.
+    pub fn answer_all(&mut self, reply: &Reply) {
+        let awaited: Vec<u64> = self.visitors.values().filter_map(Visitor::asked).collect();
+        for send in awaited {
+            self.answer(SendId(send), reply);
+        }
+    }
+
+    fn let_in(&mut self, registry: &Registry, next: &mut dyn FnMut() -> Token) {
+        while self.somebody_waits {
+            match self.listener.accept() {
+                Ok((mut stream, _)) => {
+                    let token = next();
+                    if registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).is_ok() {
+                        let mut visitor = Visitor::new(stream, LOCAL_REQUEST_BYTES_MAX);
+                        visitor.say(&self.hello);
+                        self.visitors.insert(token, visitor);
+                        self.heard.insert(token);
+                    }
+                    if self.visitors.len() > LOCAL_VISITORS_MAX {
+                        self.visitors.pop_first();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Without room for another file there is nothing to be done but to wait for the next to come.
+                Err(_) => self.somebody_waits = false,
+            }
+        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        // If it can't be removed, the next program does it.
+        let _ = fs::remove_file(&self.path);
+        self.answer_all(&Reply::not_sent(Failure::unreachable(KEPT)));
+        for visitor in self.visitors.values_mut() {
+            visitor.say(&Reply::Closing.to_line());
+        }
+    }
+}
+
+fn read(said: &Said) -> Result<Request, Failure> {
+    match said {
+        Said::Line(line) => serde_json::from_slice(line)
+            .map_err(|error| Failure::usage(format_args!("this program does not know what is wished ({error})"))),
+        Said::TooLong => Err(Failure::usage(format_args!("a wish is at most {LOCAL_REQUEST_BYTES_MAX} bytes long"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! What stands in conversations, as people and programs see it.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+
+use countersign_core::id::{ConversationId, DeviceLabel, MessageId};
+
+use super::*;
+
+fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+fn device(user_name: &str, device: &str) -> DeviceName {
+    DeviceName { user: user(user_name), device: DeviceLabel::parse(device).unwrap() }
+}
+
+fn spoken(by: &DeviceName, what: Said) -> Spoken {
+    spoken_in(Kind::Direct(user("alice"), user("bob")), by, what)
+}
+
+fn spoken_in(kind: Kind, by: &DeviceName, what: Said) -> Spoken {
+    let by = by.clone();
+    let entry = Entry { conversation: ConversationId([0xab; 16]), kind, place: 7, at: Wall(1_800_000_000), by, what };
+    Spoken::of(&entry, &user("alice"))
+}
+
+fn text(text: &str, order: Order) -> Said {
+    Said::Text { id: MessageId([2; 16]), written: Wall(9), text: text.to_owned(), order }
+}
+
+fn json(spoken: &Spoken) -> String {
+    let place = format!(r#""conversation":"{}","with":"bob","place":7,"at":1800000000"#, "ab".repeat(16));
+    serde_json::to_string(spoken).unwrap().replace(&place, "PLACE")
+}
+
+#[test]
+fn a_message_names_its_device_and_its_conversation_where_that_is_not_clear() {
+    let (bob, phone) = (device("bob", "laptop"), device("alice", "phone"));
+    let heard = spoken(&bob, text("hello", Order::Same));
+    assert_eq!(heard.to_string(), "[bob/laptop] hello");
+    assert_eq!(heard.in_history(), "2027-01-15 08:00:00 UTC [bob/laptop] hello");
+    let id = "02".repeat(16);
+    assert_eq!(
+        json(&heard),
+        format!(
+            r#"{{"event":"message",PLACE,"from":{{"user":"bob","device":"laptop"}},"own":false,"id":"{id}","written":9,"text":"hello","order":"same"}}"#
+        )
+    );
+    let own = spoken(&phone, text("from the train", Order::Unknown));
+    assert_eq!(own.to_string(), "[alice/phone to bob] from the train");
+    assert_eq!(own.in_history(), "2027-01-15 08:00:00 UTC [alice/phone] from the train");
+    assert!(json(&own).contains(r#""own":true"#) && json(&own).contains(r#""order":"unknown""#));
+    let room = spoken_in(Kind::Room, &bob, text("hello all", Order::Same));
+    assert_eq!(room.to_string(), "[bob/laptop in room abababab] hello all");
+    assert!(serde_json::to_string(&room).unwrap().contains(r#""with":null"#));
+    let itself = spoken_in(Kind::Direct(user("alice"), user("alice")), &phone, text("a note", Order::Same));
+    assert_eq!(itself.to_string(), "[alice/phone to alice] a note");
+}
+
+#[test]
+fn no_text_steers_a_terminal_or_makes_a_line_of_somebody_elses() {
+    let hostile = spoken(&device("bob", "laptop"), text("a\u{1b}[2Jb\r\n[carol/laptop] c\u{202e}\nd", Order::Same));
+    assert_eq!(hostile.to_string(), "[bob/laptop] a[2Jb\n    [carol/laptop] c\n    d");
+    assert!(hostile.in_history().ends_with("a[2Jb\n    [carol/laptop] c\n    d"));
+}
+
+#[test]
+fn who_is_in_a_conversation_is_told_and_a_server_that_says_otherwise_is_warned_of() {
+    let (bob, phone) = (device("bob", "laptop"), device("alice", "phone"));
+    let joined = |declared| spoken(&bob, Said::Joined { members: vec![phone.clone(), bob.clone()], declared });
+    assert_eq!(joined(true).to_string(), "in the conversation with bob are now alice/phone, bob/laptop");
+    assert_eq!(joined(true).warning(), None);
+    assert!(joined(false).warning().unwrap().starts_with("WARNING: who is in the conversation with bob is not who"));
+    assert_eq!(
+        json(&joined(true)),
+        r#"{"event":"joined",PLACE,"members":[{"user":"alice","device":"phone"},{"user":"bob","device":"laptop"}],"declared":true}"#
+    );
+    let changed = |came: &[&DeviceName], went: &[&DeviceName]| {
+        let [came, went] = [came, went].map(|names| names.iter().map(|name| (*name).clone()).collect());
+        spoken(&bob, Said::Changed { came, went, declared: true })
+    };
+    assert_eq!(changed(&[&phone], &[]).to_string(), "in the conversation with bob is now also: alice/phone");
+    assert_eq!(changed(&[], &[&phone]).to_string(), "in the conversation with bob is no more: alice/phone");
+    let both = "in the conversation with bob is now also: alice/phone; and no more: bob/laptop";
+    assert_eq!(changed(&[&phone], &[&bob]).to_string(), both);
+    assert_eq!(
+        json(&changed(&[&phone], &[])),
+        r#"{"event":"members",PLACE,"from":{"user":"bob","device":"laptop"},"came":[{"user":"alice","device":"phone"}],"went":[],"declared":true}"#
+    );
+}
+
+#[test]
+fn another_order_is_warned_of_and_what_can_t_be_read_says_why() {
+    let bob = device("bob", "laptop");
+    let other = spoken(&bob, text("hello", Order::Other));
+    let warning = other.warning().unwrap();
+    assert!(
+        warning.starts_with("WARNING: bob/laptop has not seen the same") && warning.contains("place 7"),
+        "{warning}"
+    );
+    assert!(json(&other).contains(r#""order":"other""#));
+    assert_eq!(spoken(&bob, text("hello", Order::Unknown)).warning(), None);
+    let all = [Unreadable::Sealed, Unreadable::Unbelieved, Unreadable::Newer, Unreadable::Expired, Unreadable::Welcome];
+    for (code, why) in (1..).zip(all) {
+        let unreadable = spoken(&bob, Said::Unreadable(why));
+        let Spoken::Unreadable { code: found, reason, .. } = &unreadable else { panic!("{unreadable:?}") };
+        assert_eq!((*found, unreadable.warning()), (code, None));
+        let words = format!(
+            "something of bob/laptop at place 7 of the conversation with bob can't be read: {reason} (code {code})"
+        );
+        assert_eq!(unreadable.to_string(), words);
+        assert!(json(&unreadable).starts_with(r#"{"event":"unreadable",PLACE,"from""#));
+    }
+}

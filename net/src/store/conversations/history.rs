@@ -1,0 +1,150 @@
+//! Decides how history is written, read and searched: one row for what stands at one place of one conversation, in the order in
+//! which this device took it in.
+//!
+//! What a row says is encoded beside the columns by which it is found; a text stands in its column alone.
+
+use std::path::Path;
+
+use countersign_core::device::conversations::{Entry, Said};
+use countersign_core::id::{ConversationId, DeviceName, UserName};
+use countersign_core::limits::UNSHOWN_PAGE_MAX;
+use countersign_core::time::Wall;
+use countersign_core::wire::conversations::Kind;
+use rusqlite::{Connection, Params, Row, ToSql};
+
+use super::{FILE, FORM};
+use crate::store::StoreError;
+use crate::store::sqlite::Opened;
+
+pub(super) const NO_ENTRY: &str = "it has something in its history that this program can't read";
+const COLUMNS: &str = "n, conversation, place, at, text, what";
+
+/// Something that was not shown yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unshown {
+    n: i64,
+    /// What.
+    pub entry: Entry,
+}
+
+/// The history of a device, to be read whether or not another program writes it.
+#[derive(Debug)]
+pub struct HistoryFile(Opened);
+
+impl HistoryFile {
+    /// Opens the file of a data folder; nothing if this device took part in no conversation yet.
+    pub fn open(folder: &Path) -> Result<Option<Self>, StoreError> {
+        Ok(FORM.read(&folder.join(FILE))?.map(Self))
+    }
+
+    /// The last of what stands in the conversation of these two, at most so many, the oldest first. With words only what
+    /// has all of them.
+    pub fn of(
+        &self,
+        one: &UserName,
+        other: &UserName,
+        words: Option<&str>,
+        max: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let Self(Opened { connection, path, .. }) = self;
+        let (people, max) = (people(one, other), i64::from(max));
+        let found = match words.map(quoted) {
+            None => last(connection, "people = ?1", &[&people, &max]),
+            // That is in nothing.
+            Some(words) if words.is_empty() => return Ok(Vec::new()),
+            Some(words) => {
+                let which = "people = ?1 AND n IN (SELECT rowid FROM said WHERE said MATCH ?3)";
+                last(connection, which, &[&people, &max, &words])
+            }
+        };
+        found
+            .map_err(|error| StoreError::from_sqlite(path, error))?
+            .ok_or_else(|| StoreError::Damaged { path: path.clone(), what: NO_ENTRY })
+    }
+}
+
+fn last(connection: &Connection, which: &str, with: &[&dyn ToSql]) -> rusqlite::Result<Option<Vec<Entry>>> {
+    let sql = format!("SELECT {COLUMNS} FROM entry WHERE {which} ORDER BY n DESC LIMIT ?2");
+    let found = read(connection, &sql, with)?;
+    Ok(found.map(|found| found.into_iter().rev().map(|found| found.entry).collect()))
+}
+
+/// Writes one, unless that place has one.
+pub(super) fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    let Entry { conversation, kind, place, at, by, what } = entry;
+    let people = match kind {
+        Kind::Direct(one, other) => Some(people(one, other)),
+        Kind::Room => None,
+    };
+    let mut what = what.clone();
+    let text = match &mut what {
+        Said::Text { text, .. } => Some(std::mem::take(text)),
+        Said::Joined { .. } | Said::Changed { .. } | Said::Unreadable(_) => None,
+    };
+    let what = postcard::to_stdvec(&(kind, by, &what)).expect("what is said can always be encoded");
+    let put = "INSERT INTO entry (conversation, place, at, by, people, text, what) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        ON CONFLICT (conversation, place) DO NOTHING";
+    // Whatever the relay says that a place or a time is, it comes out as it went in.
+    let (place, at) = (place.cast_signed(), at.0.cast_signed());
+    let values = (conversation.0, place, at, by.to_string(), people, &text, what);
+    let is_new = connection.prepare(put)?.execute(values)? == 1;
+    if let (true, Some(text)) = (is_new, text) {
+        let n = connection.last_insert_rowid();
+        connection.prepare("INSERT INTO said (rowid, text) VALUES (?1, ?2)")?.execute((n, text))?;
+    }
+    Ok(())
+}
+
+/// A page of what was not shown yet. Nothing if it can't be read.
+pub(super) fn unshown(connection: &Connection) -> rusqlite::Result<Option<Vec<Unshown>>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM entry WHERE n > (SELECT value FROM meta WHERE key = 'shown')
+            ORDER BY n LIMIT {UNSHOWN_PAGE_MAX}"
+    );
+    read(connection, &sql, [])
+}
+
+/// What came up to here was shown.
+pub(super) fn shown(connection: &Connection, last: &Unshown) -> rusqlite::Result<()> {
+    connection.prepare("UPDATE meta SET value = ?1 WHERE key = 'shown'")?.execute([last.n])?;
+    Ok(())
+}
+
+fn read(connection: &Connection, sql: &str, with: impl Params) -> rusqlite::Result<Option<Vec<Unshown>>> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(with)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Some(one) = unshown_of(row)? else { return Ok(None) };
+        all.push(one);
+    }
+    Ok(Some(all))
+}
+
+fn unshown_of(row: &Row<'_>) -> rusqlite::Result<Option<Unshown>> {
+    let (n, id, place, at) = (row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?);
+    let column: Option<String> = row.get(4)?;
+    let what = row.get_ref(5)?.as_blob()?;
+    let Ok(((kind, by, mut what), [])) = postcard::take_from_bytes::<(Kind, DeviceName, Said)>(what) else {
+        return Ok(None);
+    };
+    if let (Said::Text { text, .. }, Some(column)) = (&mut what, column) {
+        *text = column;
+    }
+    let (conversation, place, at) = (ConversationId(id), place.cast_unsigned(), Wall(at.cast_unsigned()));
+    Ok(Some(Unshown { n, entry: Entry { conversation, kind, place, at, by, what } }))
+}
+
+/// How the conversation of two people is found, whoever of them asks.
+fn people(one: &UserName, other: &UserName) -> String {
+    let (one, other) = if one <= other { (one, other) } else { (other, one) };
+    format!("{one} {other}")
+}
+
+/// Words as a search for all of them: each in quotes, so that none is one of the searching language.
+fn quoted(words: &str) -> String {
+    let plain = words.replace(char::is_control, " ");
+    let quoted: Vec<String> =
+        plain.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
+    quoted.join(" ")
+}

@@ -1,0 +1,265 @@
+//! What a device's file of conversations promises, shown on files of a real `SQLite`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use countersign_core::device::conversations::{Entry, Order, Said, Unreadable};
+use countersign_core::id::{ConversationId, DeviceLabel, DeviceName, MessageId, UserName};
+use countersign_core::limits::{TEXT_BYTES_MAX, UNSHOWN_PAGE_MAX};
+use countersign_core::time::Wall;
+use countersign_core::wire::conversations::Kind;
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::folder::FolderError;
+
+const TEA: ConversationId = ConversationId([1; 16]);
+
+fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+fn laptop(name: &str) -> DeviceName {
+    DeviceName { user: user(name), device: DeviceLabel::parse("laptop").unwrap() }
+}
+
+fn said(place: u64, text: &str) -> Entry {
+    let what = Said::Text { id: MessageId([2; 16]), written: Wall(7), text: text.to_owned(), order: Order::Same };
+    entry(place, what)
+}
+
+fn entry(place: u64, what: Said) -> Entry {
+    let kind = Kind::Direct(user("alice"), user("bob"));
+    Entry { conversation: TEA, kind, place, at: Wall(1_800_000_000), by: laptop("bob"), what }
+}
+
+fn keep(rows: &[(Row, Option<&[u8]>)], entries: &[Entry]) -> Keep {
+    let rows = rows.iter().map(|(row, bytes)| (*row, bytes.map(<[u8]>::to_vec))).collect();
+    Keep { rows, entries: entries.to_vec() }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn texts(entries: &[Entry]) -> Vec<String> {
+    let text = |entry: &Entry| match &entry.what {
+        Said::Text { text, .. } => text.clone(),
+        other @ (Said::Joined { .. } | Said::Changed { .. } | Said::Unreadable(_)) => format!("{other:?}"),
+    };
+    entries.iter().map(text).collect()
+}
+
+fn search(folder: &TempDir, words: &str) -> Vec<String> {
+    let history = HistoryFile::open(folder.path()).unwrap().unwrap();
+    texts(&history.of(&user("bob"), &user("alice"), Some(words), 50).unwrap())
+}
+
+/// Whether these bytes are in any file of the folder.
+fn is_anywhere(folder: &TempDir, bytes: &[u8]) -> bool {
+    let files = fs::read_dir(folder.path()).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    files.into_iter().any(|file| file.windows(bytes.len()).any(|window| window == bytes))
+}
+
+#[test]
+fn what_was_kept_is_there_at_the_next_start_and_nobody_else_can_read_the_file() {
+    let folder = folder();
+    let (group, tree) = (Row::Group(TEA), Row::Tree(TEA));
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    assert_eq!(*file.rows().unwrap(), BTreeMap::new());
+    file.keep(keep(&[(group, Some(b"one")), (tree, Some(b"leaves"))], &[said(1, "hello")])).unwrap();
+    file.keep(keep(&[(group, Some(b"two")), (tree, None)], &[])).unwrap();
+    // While it is open there are the log and its index, too.
+    for name in [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")] {
+        let mode = fs::metadata(folder.path().join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop(file);
+    let file = ConversationsFile::open(folder.path()).unwrap();
+    assert_eq!(*file.rows().unwrap(), BTreeMap::from([(group, b"two".to_vec())]));
+    assert_eq!(file.unshown().unwrap()[0].entry, said(1, "hello"));
+}
+
+#[test]
+fn all_of_a_writing_is_there_or_nothing() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    // The disk takes the first of it, and not the last.
+    file.connection
+        .execute_batch(
+            "CREATE TRIGGER no BEFORE INSERT ON entry WHEN NEW.place = 2 BEGIN SELECT RAISE (ABORT, 'no'); END",
+        )
+        .unwrap();
+    let both = keep(&[(Row::Group(TEA), Some(b"secret"))], &[said(1, "one"), said(2, "two")]);
+    assert!(file.keep(both).is_err());
+    drop(file);
+    let file = ConversationsFile::open(folder.path()).unwrap();
+    assert_eq!(*file.rows().unwrap(), BTreeMap::new());
+    assert_eq!(file.unshown().unwrap(), []);
+}
+
+#[test]
+fn what_stands_at_a_place_is_written_once() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    file.keep(keep(&[], &[said(1, "first")])).unwrap();
+    file.keep(keep(&[], &[said(1, "again"), said(u64::MAX, "last")])).unwrap();
+    let all: Vec<Entry> = file.unshown().unwrap().into_iter().map(|one| one.entry).collect();
+    assert_eq!(all, [said(1, "first"), said(u64::MAX, "last")]);
+    assert_eq!((search(&folder, "again"), search(&folder, "last")), (vec![], vec!["last".to_owned()]));
+}
+
+#[test]
+fn what_was_shown_is_not_shown_again_and_the_rest_comes_page_by_page() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let all: Vec<Entry> = (0..=UNSHOWN_PAGE_MAX as u64).map(|n| said(n, "x")).collect();
+    file.keep(keep(&[], &all)).unwrap();
+    let page = file.unshown().unwrap();
+    assert_eq!(page.len(), UNSHOWN_PAGE_MAX);
+    file.shown(page.last().unwrap()).unwrap();
+    drop(file);
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let rest = file.unshown().unwrap();
+    assert_eq!(rest.iter().map(|one| one.entry.place).collect::<Vec<_>>(), [UNSHOWN_PAGE_MAX as u64]);
+    file.shown(&rest[0]).unwrap();
+    assert_eq!(file.unshown().unwrap(), []);
+}
+
+#[test]
+fn the_last_of_a_history_are_given_oldest_first_and_only_of_those_two() {
+    let folder = folder();
+    assert!(HistoryFile::open(folder.path()).unwrap().is_none(), "no file, no history");
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let joined = entry(1, Said::Joined { members: vec![laptop("alice"), laptop("bob")], declared: true });
+    let gone = entry(3, Said::Changed { came: vec![], went: vec![laptop("bob")], declared: false });
+    let unreadable = entry(4, Said::Unreadable(Unreadable::Newer));
+    let other = Entry {
+        conversation: ConversationId([9; 16]),
+        kind: Kind::Direct(user("bob"), user("carol")),
+        ..said(1, "not for alice")
+    };
+    let room = Entry { conversation: ConversationId([8; 16]), kind: Kind::Room, ..said(1, "in a room") };
+    let all = [joined.clone(), said(2, "hello"), other, gone.clone(), room, unreadable.clone()];
+    file.keep(keep(&[], &all)).unwrap();
+    // While the other program has the file open.
+    let history = HistoryFile::open(folder.path()).unwrap().unwrap();
+    let of = |max| history.of(&user("bob"), &user("alice"), None, max).unwrap();
+    assert_eq!(of(50), [joined, said(2, "hello"), gone.clone(), unreadable.clone()]);
+    assert_eq!(of(2), [gone, unreadable]);
+    assert_eq!(history.of(&user("alice"), &user("carol"), None, 50).unwrap(), []);
+}
+
+#[test]
+fn no_search_is_one_of_the_searching_language() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let long = "y ".repeat(TEXT_BYTES_MAX / 2);
+    let all = ["Grüße aus Köln", "NOT this AND that", "a \"quoted\" word*", &long];
+    let entries: Vec<Entry> = (1..).zip(all).map(|(n, text)| said(n, text)).collect();
+    file.keep(keep(&[], &entries)).unwrap();
+    assert_eq!(search(&folder, "KÖLN grusse"), Vec::<String>::new());
+    assert_eq!(search(&folder, "KOLN"), [all[0]]);
+    assert_eq!(search(&folder, "that not"), [all[1]]);
+    assert_eq!(search(&folder, "\"quoted"), [all[2]]);
+    assert_eq!(search(&folder, "y"), [long]);
+    for odd in
+        ["text:x", "NEAR(", "*", "\"", "\"\"\"", "-", "a OR", "^x", "(", ")", "{a b}:", "a + b", "\0", "'", "\u{fffd}"]
+    {
+        let _ = search(&folder, odd);
+    }
+}
+
+#[test]
+fn what_was_removed_or_overwritten_is_in_no_file_any_more() {
+    let folder = folder();
+    let secret = |n: usize| format!("the secret of the epoch {n} ").repeat(200).into_bytes();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let group = Row::Group(TEA);
+    file.keep(keep(&[(group, Some(&secret(1)))], &[said(1, "hello")])).unwrap();
+    assert!(is_anywhere(&folder, &secret(1)[..100]), "otherwise this shows nothing");
+    file.keep(keep(&[(group, Some(&secret(2)))], &[])).unwrap();
+    // A removed secret is gone at once, and whatever the log beside the file had of it.
+    file.keep(keep(&[(group, None)], &[])).unwrap();
+    assert!(![1, 2].iter().any(|n| is_anywhere(&folder, &secret(*n)[..100])));
+    // One that was overwritten goes with the log: after so many writings, or at the end.
+    file.keep(keep(&[(group, Some(&secret(3)))], &[])).unwrap();
+    for _ in 0..KEEPS_BETWEEN_CHECKPOINTS_MAX {
+        file.keep(keep(&[(group, Some(&secret(4)))], &[])).unwrap();
+    }
+    assert!(!is_anywhere(&folder, &secret(3)[..100]));
+    file.keep(keep(&[(group, Some(&secret(5)))], &[])).unwrap();
+    file.close().unwrap();
+    assert!(!is_anywhere(&folder, &secret(4)[..100]));
+    assert!(is_anywhere(&folder, &secret(5)[..100]));
+}
+
+#[test]
+fn a_program_that_was_killed_leaves_nothing_in_the_log_for_longer_than_until_the_next_start() {
+    let folder = folder();
+    let file = folder.path().join(FILE);
+    let mut killed = ConversationsFile::open(folder.path()).unwrap();
+    killed.keep(keep(&[(Row::Group(TEA), Some(b"the first of the secrets"))], &[])).unwrap();
+    killed.keep(keep(&[(Row::Group(TEA), Some(b"the other of the secrets"))], &[])).unwrap();
+    // As it is on the disk now, without a close.
+    let copy = tempfile::tempdir().unwrap();
+    for name in [FILE.to_owned(), format!("{FILE}-wal")] {
+        fs::copy(file.with_file_name(&name), copy.path().join(&name)).unwrap();
+    }
+    assert!(is_anywhere(&copy, b"the first of the secrets"));
+    let open = ConversationsFile::open(copy.path()).unwrap();
+    assert!(!is_anywhere(&copy, b"the first of the secrets"));
+    assert_eq!(open.rows().unwrap()[&Row::Group(TEA)], b"the other of the secrets");
+}
+
+#[test]
+fn a_newer_a_foreign_and_a_damaged_file_are_refused_and_left_as_they_are() {
+    let refusal = |sql: &str| {
+        let folder = folder();
+        ConversationsFile::open(folder.path()).unwrap().close().unwrap();
+        Connection::open(folder.path().join(FILE)).unwrap().execute_batch(sql).unwrap();
+        let file = ConversationsFile::open(folder.path());
+        match file {
+            Ok(file) => file.rows().map(|_| ()).and_then(|()| file.unshown().map(|_| ())).unwrap_err(),
+            Err(error) => error,
+        }
+    };
+    assert!(matches!(refusal("PRAGMA user_version = 2"), StoreError::Newer { found: 2, known: 1, .. }));
+    assert!(refusal("PRAGMA user_version = 2").to_string().contains("install a newer version"));
+    assert!(matches!(refusal("PRAGMA application_id = 7"), StoreError::Foreign { .. }));
+    let unknown = "INSERT INTO kept (kind, id, bytes) VALUES (9, zeroblob(16), x'00')";
+    assert!(matches!(refusal(unknown), StoreError::Damaged { .. }));
+    let unreadable = "INSERT INTO entry (conversation, place, at, by, what) VALUES (zeroblob(16), 1, 1, 'x', x'ff')";
+    assert!(matches!(refusal(unreadable), StoreError::Damaged { .. }));
+
+    let folder = folder();
+    let path = folder.path().join(FILE);
+    fs::write(&path, "no database at all, but long enough to look like one".repeat(100)).unwrap();
+    let loose = ConversationsFile::open(folder.path()).unwrap_err();
+    assert!(matches!(loose, StoreError::File(FolderError::LooseMode { .. })), "{loose}");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(ConversationsFile::open(folder.path()).unwrap_err(), StoreError::Foreign { .. }));
+    assert!(fs::read_to_string(&path).unwrap().starts_with("no database"));
+}
+
+/// What is on disks reads back for ever.
+#[test]
+fn the_form_of_history_is_what_it_was() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let all = [
+        said(1, "hello"),
+        entry(2, Said::Joined { members: vec![laptop("bob")], declared: true }),
+        entry(3, Said::Changed { came: vec![], went: vec![laptop("bob")], declared: false }),
+        entry(4, Said::Unreadable(Unreadable::Welcome)),
+    ];
+    file.keep(keep(&[], &all)).unwrap();
+    let mut statement = file.connection.prepare("SELECT hex(what) FROM entry ORDER BY n").unwrap();
+    let found: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let (bob, head) = ("03626F62066C6170746F70", "0005616C69636503626F62");
+    let id = "02".repeat(16);
+    let expected = [format!("00{id}070000"), format!("0101{bob}01"), format!("020001{bob}00"), "0304".to_owned()];
+    assert_eq!(found, expected.map(|what| format!("{head}{bob}{what}")));
+}
