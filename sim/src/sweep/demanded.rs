@@ -204,9 +204,7 @@ const NO_WAKE: [(&str, &str); 1] = [(
     "a relay that lies answers what it is asked about the log, or ends the connection; core's own tests let it be silent",
 )];
 
-/// Why nobody hears what is said about conversations.
 const NO_CONVERSATIONS: &str = "nobody in a run converses";
-
 const NO_CODE: [(&str, &str); 23] = [
     ("NO_CONVERSATION", NO_CONVERSATIONS),
     ("CONVERSATION_EXISTS", NO_CONVERSATIONS),
