@@ -17,6 +17,8 @@
 //! | a reader that is slow holds nobody up, and costs no more than a bound | `line.rs` |
 //! | a body is read for one device at a time, and not at all for who is level | `streams.rs`, `recent.rs` |
 //! | long messages have a bound, each and together | `pieces.rs` |
+//! | what the journal has no time for waits, in its order, up to a bound | `waiting.rs` |
+//! | a conversation of two people hears which of their devices it lacks | `lacking.rs` |
 //! | what is kept for too long goes, and whoever comes for it is told | `expiry.rs` |
 //!
 //! A connection that collects is parted with, code REPLACED, when a newer one of the same device does, as with attendance: it
@@ -25,11 +27,13 @@
 mod acks;
 mod events;
 mod expiry;
+mod lacking;
 mod line;
 mod packages;
 mod pieces;
 mod recent;
 mod streams;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,6 +58,7 @@ use line::Line;
 use packages::Publishing;
 use pieces::{PieceRefusal, Pieces};
 use recent::Recent;
+use waiting::Waiting;
 
 /// What the delivery service is lent for the time of one call.
 pub struct Round<'a> {
@@ -72,6 +77,7 @@ pub struct Delivery {
     /// On which connection each device takes what is posted for it.
     streams: BTreeMap<DeviceName, ConnId>,
     pieces: Pieces,
+    waiting: Waiting,
     asked: BTreeMap<AppendId, Asked>,
     /// The bodies on their way to the journal, all together.
     pending_bytes: usize,
@@ -102,6 +108,7 @@ impl Default for Delivery {
             lines: BTreeMap::new(),
             streams: BTreeMap::new(),
             pieces: Pieces::default(),
+            waiting: Waiting::default(),
             asked: BTreeMap::new(),
             pending_bytes: 0,
             loading: BTreeMap::new(),
@@ -134,12 +141,30 @@ impl Delivery {
 
     /// A device asks something, which was held against the bounds of its kind ([`ConversationsRequest::check`]).
     pub fn request(&mut self, from: &Admitted, request: ConversationsRequest, round: &mut Round<'_>) {
+        match request {
+            ConversationsRequest::Collect => self.collect(from, round),
+            ConversationsRequest::Acknowledge { upto } => {
+                self.acks.note(from.device(), &upto, round.state, round.now.mono);
+            }
+            request @ (ConversationsRequest::Publish { .. }
+            | ConversationsRequest::Take { .. }
+            | ConversationsRequest::Found { .. }
+            | ConversationsRequest::Commit { .. }
+            | ConversationsRequest::Send { .. }) => {
+                if self.must_wait() {
+                    self.wait(from, request, round);
+                } else {
+                    self.write(from, request, round);
+                }
+            }
+        }
+    }
+
+    /// Has written down what a device asks for, or refuses it.
+    fn write(&mut self, from: &Admitted, request: ConversationsRequest, round: &mut Round<'_>) {
         let by = from.device();
         let (ask, done) = match request {
-            ConversationsRequest::Collect => return self.collect(from, round),
-            ConversationsRequest::Acknowledge { upto } => {
-                return self.acks.note(by, &upto, round.state, round.now.mono);
-            }
+            ConversationsRequest::Collect | ConversationsRequest::Acknowledge { .. } => return,
             ConversationsRequest::Publish { ask, last_resort, packages, not_after } => {
                 (ask, self.publish(from, ask, (last_resort, packages), not_after, round))
             }
@@ -276,6 +301,7 @@ impl Delivery {
             }
         }
         self.look_later(round);
+        self.take_turns(round);
     }
 
     /// These bodies are not needed any more.
@@ -286,6 +312,7 @@ impl Delivery {
     /// A connection is over.
     pub fn gone(&mut self, conn: ConnId, out: &mut Effects) {
         self.pieces.forget(conn);
+        self.waiting.forget(conn);
         let Some(line) = self.lines.remove(&conn) else { return };
         self.hand_out_no_more(&line, out);
         if self.streams.get(&line.device) == Some(&conn) {

@@ -330,8 +330,8 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
 /// A message of a person's, in bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
-/// A sealed message: the text, what stands beside it, and at most an eighth of padding.
-pub const MESSAGE_SEALED_BYTES_MAX: usize = 80 * 1024;
+/// A sealed message: the text, what stands beside it, and at most a quarter of padding.
+pub const MESSAGE_SEALED_BYTES_MAX: usize = 84 * 1024;
 /// What one [`Piece`](crate::wire::relay::RelayEvent::Piece) of a long message carries.
 pub const PIECE_BYTES_MAX: usize = 16 * 1024;
 /// A message about conversations, all its pieces together.
@@ -368,6 +368,8 @@ pub const ACKNOWLEDGED_AT_ONCE_MAX: usize = 256;
 pub const POSTED_KEPT: Duration = days(90);
 /// Messages that a device keeps until it can send them.
 pub const OUTGOING_MAX: usize = 1_000;
+/// Messages that a device has sent and that are not posted yet: then it waits.
+pub const OUTGOING_IN_FLIGHT_MAX: usize = 64;
 /// What a device has sent of messages that are not posted yet, as they are sealed: then it waits.
 pub const OUTGOING_IN_FLIGHT_BYTES_MAX: usize = 256 * 1024;
 /// What was posted for a device and waits in it until somebody is judged; beyond, it is asked for again.

@@ -72,10 +72,11 @@ impl Delivery {
             return;
         }
         let Publishing { conn, ask, device, refused, .. } = publishing;
-        match refused {
-            Some(code) => super::refuse(conn, ask, code, round.out),
-            None => tell(conn, &left(&device, round.state, round.now.wall), round.out),
+        if let Some(code) = refused {
+            return super::refuse(conn, ask, code, round.out);
         }
+        tell(conn, &left(&device, round.state, round.now.wall), round.out);
+        self.say_it_lacks(&device, round.state, round.out);
     }
 
     /// A device asks for key packages, one ask a connection.

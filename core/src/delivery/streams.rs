@@ -19,7 +19,8 @@ impl Delivery {
     pub(super) fn collect(&mut self, from: &Admitted, round: &mut Round<'_>) {
         let (conn, device) = (from.conn(), from.device());
         match self.streams.get(device).copied() {
-            Some(same) if same == conn => return,
+            // It has had more than it could hold, and begins again with what it has not acknowledged.
+            Some(same) if same == conn => {}
             // A word that was long on its way.
             Some(newer) if newer > conn => return round.out.push(Effect::Part(conn, Code::REPLACED)),
             Some(older) => {
@@ -39,6 +40,7 @@ impl Delivery {
         let said = events::frames(&left(device, round.state, round.now.wall));
         let line = self.lines.entry(conn).or_insert_with(|| Line::new(device.clone()));
         line.stream = Some(stream);
+        line.loading.take_if(|(_, awaited)| matches!(awaited, Awaited::Post(..)));
         line.say(conn, &said, round.out);
         self.go_on(conn, round.state, round.out);
     }
@@ -107,6 +109,7 @@ impl Delivery {
         if stream.old.is_some_and(|old| first.is_none_or(|(next, _)| is_new(&next, old))) {
             stream.old = None;
             line.say(conn, &events::frames(&ConversationsEvent::CaughtUp), out);
+            self.say_what_lacks(conn, state, out);
             return true;
         }
         let Some((next, id)) = first else { return false };
@@ -143,7 +146,7 @@ impl Delivery {
     pub fn loaded(&mut self, load: LoadId, body: Option<&[u8]>, state: &State, out: &mut Effects) {
         let Some(conn) = self.loading.remove(&load) else { return };
         let Some(line) = self.lines.get_mut(&conn) else { return };
-        match line.loading.take().map(|(_, awaited)| awaited) {
+        match line.loading.take_if(|(awaited, _)| *awaited == load).map(|(_, awaited)| awaited) {
             Some(Awaited::Package(device, taken)) => self.package_loaded(conn, (device, taken), body, out),
             Some(Awaited::Post(id, place)) => post_loaded(line, conn, (id, place), body, state, out),
             None => {}

@@ -90,6 +90,8 @@ enum Stream {
     Behind,
     /// More was posted than waits at one time: the rest is asked for again.
     Overflown,
+    /// It was, and what was on its way still comes: what counts begins with the relay's word about key packages.
+    Restarting,
     /// All of it has come.
     CaughtUp,
     /// All of it was taken in, too, and the user was told.
@@ -115,6 +117,8 @@ pub(super) struct Conversations {
     all: BTreeMap<ConversationId, Conversation>,
     outgoing: BTreeMap<u64, Outgoing>,
     packages: BTreeMap<Vec<u8>, Package>,
+    /// How many of them lie at the relay, and the last second of the one of last resort, as it said on this connection.
+    left: Option<(u32, Option<Wall>)>,
     gatherings: BTreeMap<Goal, Gathering>,
     /// Those that the relay has begun on this connection.
     founded: BTreeSet<ConversationId>,
@@ -154,6 +158,7 @@ impl Conversations {
     /// The relay is lost. What it had not answered is asked again of the next.
     pub(super) fn offline(&mut self) {
         self.stream = Stream::Offline;
+        self.left = None;
         self.judging = 0;
         self.asks.clear();
         self.inbox.clear();
@@ -183,7 +188,11 @@ impl Conversations {
             }
             ConversationsEvent::KeyPackages { left, last_resort } => {
                 self.asks.settle(|wish| matches!(wish, Wish::Publish));
-                self.packages_left(left, last_resort, turn);
+                self.left = Some((left, last_resort));
+                if self.stream == Stream::Restarting {
+                    self.stream = Stream::Behind;
+                }
+                self.packages_left(turn);
             }
             ConversationsEvent::Package { ask, device, package, more } => {
                 if let Some(Wish::Take(goal)) = self.asks.get(ask) {
@@ -211,6 +220,9 @@ impl Conversations {
     fn posted(&mut self, posted: Posted) {
         let waiting: usize = self.inbox.iter().map(size).sum();
         let is_full = waiting + size(&posted) > POSTED_WAITING_BYTES_MAX && !self.inbox.is_empty();
+        if self.stream == Stream::Restarting {
+            return;
+        }
         if is_full || self.stream == Stream::Overflown {
             self.stream = Stream::Overflown;
         } else {
@@ -282,7 +294,7 @@ impl Conversations {
             return self.judging == 0 && self.fault.is_none();
         }
         if self.stream == Stream::Overflown {
-            self.stream = Stream::Behind;
+            self.stream = Stream::Restarting;
             self.requests.push_back(RelayRequest::Conversations(ConversationsRequest::Collect));
             return false;
         }

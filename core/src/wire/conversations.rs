@@ -3,7 +3,7 @@
 //! device has not acknowledged. It reads none of it.
 //!
 //! ```text
-//! Publish -> Done                       key packages for others to add this device by
+//! Publish -> KeyPackages                key packages for others to add this device by
 //! Collect -> KeyPackages, Posted ..., CaughtUp, Posted ...      what this device has not acknowledged, and from then on all
 //! Take -> Package ...                   one of each device that is to be added
 //! Found -> Done                         a conversation in which this device is alone
@@ -215,7 +215,9 @@ pub enum What {
         /// The epoch that it ends.
         epoch: u64,
     },
-    /// The time for which it was kept was over before this device came for it.
+    /// The time for which it was kept was over before this device came for it. Said once for all places of the conversation
+    /// that the device has missed, at the highest of them; [`Posted::at`] is when it went, and [`Posted::by`] the device itself. The
+    /// same is said at the place of something whose body the relay has lost.
     Expired,
 }
 

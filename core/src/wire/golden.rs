@@ -1,6 +1,8 @@
 //! One example of every message, as it stands on the wire since version 1. Added to, never edited.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+mod conversations;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::{ByteArray, ByteBuf};
@@ -112,6 +114,13 @@ fn lists(golden: &mut Golden) -> SignedLists {
     golden.check("event.lists", &RelayEvent::Lists(lists.clone()));
     golden.check("request.lists-before", &RelayRequest::ListsBefore(lists.clone()));
     lists
+}
+
+/// What is said about other things than the relay itself.
+fn in_the_rooms(golden: &mut Golden, ask: AskId) {
+    devices(golden, ask);
+    passwords(golden, ask);
+    conversations::check(golden, ask);
 }
 
 /// What is said about passwords.
@@ -234,8 +243,7 @@ fn every_message_reads_and_writes_as_it_did_in_version_1() {
     golden.check("peer.detach", &PeerMessage::Detach);
     golden.check("peer.checkpoint", &PeerMessage::Checkpoint { note: bytes(3) });
 
-    devices(&mut golden, ask);
-    passwords(&mut golden, ask);
+    in_the_rooms(&mut golden, ask);
     assert!(golden.0.iter().all(|entry| entry.2), "a line of the file is no message any more");
     assert_eq!(to_hex(Frame::goodbye(Code::VERSION, 1).bytes()), "0000000500006a0001");
 }

@@ -212,22 +212,7 @@ const NO_WISH: [(&str, &str); 1] = [("send", CONVERSE)];
 /// Why nothing of conversations is demanded.
 const CONVERSE: &str = "the people of a run call each other and hold no conversations; core's own tests do";
 
-/// Why nobody hears what is said about conversations.
-const NO_CONVERSATIONS: &str = "nobody in a run converses";
-
 const NO_CODE: [(&str, &str); 24] = [
-    ("NO_CONVERSATION", NO_CONVERSATIONS),
-    ("CONVERSATION_EXISTS", NO_CONVERSATIONS),
-    ("EPOCH_OVER", NO_CONVERSATIONS),
-    ("CONVERSATION_FULL", NO_CONVERSATIONS),
-    ("NOT_BETWEEN_THEM", NO_CONVERSATIONS),
-    ("KEY_PACKAGES_FULL", NO_CONVERSATIONS),
-    ("POSTED_FULL", NO_CONVERSATIONS),
-    ("NOT_COLLECTING", NO_CONVERSATIONS),
-    ("NOT_CHANGED", NO_CONVERSATIONS),
-    ("CANNOT_BE_ADDED", NO_CONVERSATIONS),
-    ("KEY_PACKAGES_TOO_OFTEN", NO_CONVERSATIONS),
-    ("NO_CERTIFICATE", NO_CONVERSATIONS),
     ("REVOKED_TOO_MANY", "the lists have room for 400 certificates, and a run has fewer"),
     ("LISTS_UNSIGNED", "the CA can sign lists as long as its clock stands within its own certificate"),
     (
@@ -251,14 +236,23 @@ const NO_CODE: [(&str, &str); 24] = [
     ),
     ("ISSUE_FAILED", "the CA can sign whatever it grants, as long as its clock stands within its own certificate"),
     ("REALM_FULL", "a run has fewer people than a realm has places"),
+    ("NO_CONVERSATION", CONVERSE),
+    ("CONVERSATION_EXISTS", CONVERSE),
+    ("EPOCH_OVER", CONVERSE),
+    ("CONVERSATION_FULL", CONVERSE),
+    ("NOT_BETWEEN_THEM", CONVERSE),
+    ("KEY_PACKAGES_FULL", CONVERSE),
+    ("POSTED_FULL", CONVERSE),
+    ("NOT_COLLECTING", CONVERSE),
+    ("NOT_CHANGED", CONVERSE),
+    ("NO_CERTIFICATE", CONVERSE),
+    ("CANNOT_BE_ADDED", CONVERSE),
+    ("KEY_PACKAGES_TOO_OFTEN", CONVERSE),
     ("TOO_EARLY", "a device attends before it calls: only a program of somebody else's could hear this"),
 ];
 
-const NO_RELAY_WAKE: [(&str, &str); 3] = [
-    ("Expiry", "no run lasts as long as a certificate"),
-    ("Acknowledgements", NO_CONVERSATIONS),
-    ("PostedOver", NO_CONVERSATIONS),
-];
+const NO_RELAY_WAKE: [(&str, &str); 3] =
+    [("Expiry", "no run lasts as long as a certificate"), ("Acknowledgements", CONVERSE), ("PostedOver", CONVERSE)];
 
 const NO_DENIAL: [(&str, &str); 1] = [("TooLong", "people say nothing that is longer than a line may be")];
 

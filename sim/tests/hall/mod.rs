@@ -124,11 +124,10 @@ impl Hall {
                 self.newcomer(whose(conn)).handle(Nudge::Ended(LOCAL), now_us);
             }
             Output::Answer(_, answer) => self.answers.push(answer),
-            Output::Note(_) => {}
+            Output::Note(_) | Output::DropBodies(_) | Output::KeepBodies(_) => {}
             Output::Pause(_) | Output::Resume(_) => panic!("nobody is slow here"),
             Output::Snapshot(..) => panic!("nobody asked for snapshots"),
             Output::Stretch(..) => panic!("nobody comes by a password"),
-            Output::DropBodies(_) | Output::KeepBodies(_) => {}
             Output::LoadBody(..) => panic!("nobody converses here"),
             Output::Load(..) => panic!("nothing is asked for twice here"),
         }

@@ -48,6 +48,8 @@ fn done(out: &mut Effects) -> Vec<Done> {
         other @ (Effect::Append(..)
         | Effect::Stretch(..)
         | Effect::Load(..)
+        | Effect::LoadBody(..)
+        | Effect::DropBodies(_)
         | Effect::Answer(..)
         | Effect::Renewed(..)
         | Effect::Note(_)

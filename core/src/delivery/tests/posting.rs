@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::journal::Record;
-use crate::limits::APPENDS_PENDING_MAX;
+use crate::limits::{APPENDS_PENDING_MAX, LONG_TOTAL_BYTES_MAX, MESSAGE_SEALED_BYTES_MAX};
+use crate::wire::conversations::Posted;
 
 #[test]
 fn two_devices_come_into_a_conversation_and_speak_and_nothing_stays_when_both_have_all() {
@@ -117,20 +118,38 @@ fn a_message_sent_again_is_answered_with_its_place() {
 }
 
 #[test]
-fn more_than_the_journal_is_to_do_is_told_to_come_again() {
+fn more_than_the_journal_is_to_do_waits_and_goes_on_in_its_order() {
     let mut hall = Hall::in_a_room(&["alice", "bob"]);
     hall.town.hold = true;
-    for id in 0..APPENDS_PENDING_MAX {
-        let request = message(1, u8::try_from(id).unwrap(), 10);
-        hall.ask(0, request);
-        assert_eq!(hall.hears(0), []);
+    let count = APPENDS_PENDING_MAX + 40;
+    for n in 0..count {
+        hall.ask(0, numbered(n, 10));
     }
+    assert_eq!(hall.town.held.len(), APPENDS_PENDING_MAX);
     hall.ask(1, found(ConversationId([2; 16]), Kind::Room));
-    assert_eq!(hall.hears(1), [Heard::Refused(Code::BUSY)]);
+    assert_eq!(hall.hears(1), []);
+    hall.town.hold = false;
     hall.town.release();
-    assert_eq!(hall.places(1).len(), APPENDS_PENDING_MAX);
-    hall.ask(1, found(ConversationId([2; 16]), Kind::Room));
-    assert_eq!(hall.hears(1), [Heard::Event(ConversationsEvent::Done { ask: ASK })]);
+    let heard = hall.hears(1);
+    assert_eq!(heard.last(), Some(&Heard::Event(ConversationsEvent::Done { ask: ASK })));
+    let id = |heard: &Heard| match heard {
+        Heard::Event(ConversationsEvent::Posted(Posted { what: What::Message { id, .. }, .. })) => Some(*id),
+        Heard::Event(_) | Heard::Refused(_) | Heard::Ended(_) => None,
+    };
+    assert!(heard.iter().filter_map(id).eq((0..count).map(number)));
+}
+
+#[test]
+fn what_waits_for_the_journal_has_a_bound_and_whoever_is_beyond_it_says_it_again() {
+    let mut hall = Hall::in_a_room(&["alice", "bob"]);
+    hall.town.hold = true;
+    let ended = |hall: &mut Hall| hall.hears(0).contains(&Heard::Ended(Code::BUSY));
+    let most = 2 * LONG_TOTAL_BYTES_MAX / MESSAGE_SEALED_BYTES_MAX + 1;
+    let count = (0..most).take_while(|id| {
+        hall.ask(0, numbered(*id, MESSAGE_SEALED_BYTES_MAX));
+        !ended(&mut hall)
+    });
+    assert!(count.count() < most);
 }
 
 #[test]
@@ -151,4 +170,12 @@ fn what_the_state_refuses_is_not_written_down() {
     hall.ask(0, message(1, 1, 1));
     let record = Record::decode(hall.town.journal.last().unwrap());
     assert!(matches!(record, Ok((5, Record::MessagePosted { bytes: 1, .. }))), "{record:?}");
+}
+
+fn number(n: usize) -> MessageId {
+    MessageId((n as u128).to_be_bytes())
+}
+
+fn numbered(n: usize, length: usize) -> ConversationsRequest {
+    ConversationsRequest::Send { ask: ASK, conversation: ROOM, epoch: 1, id: number(n), body: bytes(length) }
 }

@@ -18,7 +18,7 @@ use super::content::{Body, Content};
 use super::contract::{ConversationEvent, NotSent, Row};
 use super::{Conversations, Turn, Wish};
 use crate::id::{ConversationId, MessageId, SendId, UserName};
-use crate::limits::{OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_MAX, TEXT_BYTES_MAX};
+use crate::limits::{OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_IN_FLIGHT_MAX, OUTGOING_MAX, TEXT_BYTES_MAX};
 use crate::time::Wall;
 use crate::wire::Code;
 use crate::wire::conversations::ConversationsRequest;
@@ -95,8 +95,10 @@ impl Conversations {
 
     /// Seals and sends what can be; whether there was anything.
     pub(super) fn send_next(&mut self, turn: &mut Turn<'_>) -> bool {
-        let in_flight = |one: &Outgoing| if one.sent { one.body().map_or(0, <[u8]>::len) } else { 0 };
-        if self.outgoing.values().map(in_flight).sum::<usize>() >= OUTGOING_IN_FLIGHT_BYTES_MAX {
+        let in_flight = self.outgoing.values().filter(|one| one.sent);
+        let (count, bytes) =
+            in_flight.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.body().map_or(0, <[u8]>::len)));
+        if count >= OUTGOING_IN_FLIGHT_MAX || bytes >= OUTGOING_IN_FLIGHT_BYTES_MAX {
             return false;
         }
         let ready = |one: &&u64| self.outgoing.get(one).is_some_and(|one| !one.sent && self.writable(one).is_some());

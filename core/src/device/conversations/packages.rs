@@ -21,10 +21,13 @@ pub(super) struct Package {
 }
 
 impl Conversations {
-    /// So many are left at the relay: if they are few, more are left there.
-    pub(super) fn packages_left(&mut self, left: u32, last_resort: Option<Wall>, turn: &mut Turn<'_>) {
+    /// Leaves more at the relay if few are left there.
+    pub(super) fn packages_left(&mut self, turn: &mut Turn<'_>) {
+        let Some((left, last_resort)) = self.left else { return };
         let left = usize::try_from(left).unwrap_or(usize::MAX);
-        let ends_soon = last_resort.is_none_or(|ends| ends < turn.now.wall.plus(LAST_RESORT_RENEWAL));
+        // One that could not hold longer is not made anew.
+        let enough = turn.now.wall.plus(LAST_RESORT_RENEWAL).min(self.own_end);
+        let ends_soon = last_resort.is_none_or(|ends| ends < enough);
         if left >= KEY_PACKAGES_LOW && !ends_soon || self.asks.has(|wish| matches!(wish, Wish::Publish)) {
             return;
         }

@@ -39,6 +39,7 @@ impl Conversations {
             all: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             packages: BTreeMap::new(),
+            left: None,
             gatherings: BTreeMap::new(),
             founded: BTreeSet::new(),
             existing: BTreeSet::new(),
@@ -130,6 +131,7 @@ impl Conversations {
         self.own_is(&credentials);
         self.begin(turn);
         self.refresh_all(turn);
+        self.packages_left(turn);
         self.work(turn);
     }
 }

@@ -79,6 +79,11 @@ fn what_waits_for_a_judgement_is_bounded_and_the_rest_is_asked_for_again() {
     let collects =
         |request: &RelayRequest| matches!(request, RelayRequest::Conversations(ConversationsRequest::Collect));
     assert_eq!(desk.drain().iter().filter(|request| collects(request)).count(), 1);
+    // What was on its way still comes, and the relay begins anew then.
+    desk.hear(posted(2 * fits as u64, 1));
+    desk.hear(ConversationsEvent::CaughtUp);
+    assert!(desk.conversations.inbox.is_empty());
+    desk.hear(ConversationsEvent::KeyPackages { left: 32, last_resort: Some(Wall(u64::MAX)) });
     assert_eq!(desk.conversations.stream, Stream::Behind);
 }
 

@@ -4,7 +4,11 @@ use super::*;
 use crate::device::Identity;
 use crate::device::conversations::{ConversationEvent, Entry, NotSent, Order, Said};
 use crate::id::SendId;
-use crate::limits::{REFRESH_AFTER_JOIN, TEXT_BYTES_MAX};
+use crate::journal::Record;
+use crate::limits::{
+    DEVICE_LIFETIME, LAST_RESORT_RENEWAL, OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_MAX, REFRESH_AFTER_JOIN, REFRESH_SPAN,
+    REMOVAL_TURN, TEXT_BYTES_MAX,
+};
 use crate::operator::{Command as Operator, Revoke};
 use crate::testing::kept::Kept;
 use crate::tlog::ReasonCode;
@@ -87,7 +91,7 @@ fn a_text_of_the_greatest_length_arrives() {
     let (mut town, members) = town(&["alice", "bob"]);
     let text = "x".repeat(TEXT_BYTES_MAX);
     write(&mut town, members[0].1, "bob", &text);
-    assert_eq!(history(&town, members[1].1), lines(&[("alice", &text)]));
+    assert!(history(&town, members[1].1) == lines(&[("alice", &text)]));
 }
 
 #[test]
@@ -247,4 +251,118 @@ fn a_revoked_device_is_removed_before_anybody_writes() {
     let went =
         |entry: &Entry| matches!(&entry.what, Said::Changed { went, .. } if *went == [device_name("bob", "phone")]);
     assert!(town.members[alice].kept.history.iter().any(went));
+}
+
+#[test]
+fn a_further_device_comes_into_its_persons_conversations_by_itself() {
+    let mut town = Town::of(&[]);
+    let laptop = town.enrol("alice");
+    let phone = town.further(&laptop, "phone");
+    let bobs = town.enrol("bob");
+    let [laptop, bob] = [laptop, bobs].map(|one| town.join_conversing(one, Kept::default()));
+    write(&mut town, laptop, "bob", "before the phone");
+    let phone = town.join_conversing(phone, Kept::default());
+    town.wait(Duration::from_secs(5));
+    write(&mut town, bob, "alice", "to both");
+    write(&mut town, phone, "bob", "from the phone");
+    let said = history(&town, laptop);
+    assert_eq!(said.len(), 3);
+    assert_eq!(history(&town, bob), said);
+    assert_eq!(history(&town, phone), said[1..]);
+}
+
+#[test]
+fn so_many_messages_wait_for_the_relay_and_no_more_and_all_of_them_go_out_in_their_order() {
+    let (mut town, members) = town(&["alice", "bob"]);
+    let [(_, alice), (_, bob)] = members[..] else { panic!("two") };
+    town.unreachable = true;
+    town.cut(alice);
+    for n in 0..OUTGOING_MAX {
+        town.device(alice, crate::device::Input::Command(Command::Send(SendId(1), user("bob"), format!("{n}"))));
+    }
+    town.settle();
+    town.news(alice);
+    write(&mut town, alice, "bob", "one more");
+    assert_eq!(told(&town.news(alice)), [ConversationEvent::NotSent(SendId(1), NotSent::Full)]);
+    town.unreachable = false;
+    town.wait(Duration::from_secs(60));
+    let said = history(&town, bob);
+    let wished: Vec<String> = (0..OUTGOING_MAX).map(|n| n.to_string()).collect();
+    assert!(said.iter().map(|(_, text)| text).eq(&wished));
+}
+
+#[test]
+fn what_is_sent_and_not_posted_yet_is_bounded() {
+    let (mut town, members) = town(&["alice", "bob"]);
+    let [(_, alice), (_, bob)] = members[..] else { panic!("two") };
+    write(&mut town, alice, "bob", "first");
+    town.hold = true;
+    let text = "x".repeat(TEXT_BYTES_MAX);
+    for _ in 0..10 {
+        write(&mut town, alice, "bob", &text);
+    }
+    let most = OUTGOING_IN_FLIGHT_BYTES_MAX / TEXT_BYTES_MAX + 1;
+    assert!((2..=most).contains(&town.held.len()), "{}", town.held.len());
+    town.release();
+    town.wait(Duration::from_secs(1));
+    assert_eq!(history(&town, bob).len(), 11);
+}
+
+#[test]
+fn every_so_often_a_device_gives_itself_new_keys() {
+    let (mut town, members) = town(&["alice", "bob"]);
+    let [(ref alices, alice), (_, bob)] = members[..] else { panic!("two") };
+    write(&mut town, alice, "bob", "first");
+    town.wait(REFRESH_AFTER_JOIN * 3);
+    let before = town.machine(alice).epochs();
+    let (kept, _) = (stop(&mut town, alice), stop(&mut town, bob));
+    town.wait(REFRESH_SPAN * 3 / 2);
+    let alice = town.join_conversing(alices.clone(), kept);
+    town.wait(Duration::from_secs(5));
+    assert_eq!(town.machine(alice).epochs(), [before[0] + 1]);
+}
+
+#[test]
+fn the_first_who_can_removes_a_revoked_device_and_the_next_waits_its_turn() {
+    let mut town = Town::of(&[]);
+    let (alices, bobs) = (town.enrol("alice"), town.enrol("bob"));
+    let phone = town.further(&bobs, "phone");
+    let all = [alices, bobs, phone].map(|one| town.join_conversing(one, Kept::default()));
+    let [alice, bob, phone] = all;
+    write(&mut town, alice, "bob", "to all three");
+    town.wait(REFRESH_AFTER_JOIN * 4);
+    // Alice stands first in the tree, and is away.
+    stop(&mut town, alice);
+    let _ = phone;
+    let before = town.machine(bob).epochs();
+    let (device, reason) = (Some(device_name("bob", "phone").device), ReasonCode::new(1).unwrap());
+    town.operator(&Operator::Revoke(Revoke { user: user("bob"), device, reason, force: false }));
+    town.wait(REMOVAL_TURN / 2);
+    assert_eq!(town.machine(bob).epochs(), before);
+    write(&mut town, bob, "alice", "held back");
+    assert_eq!(history(&town, bob).len(), 1, "nobody writes to a revoked device");
+    town.wait(REMOVAL_TURN);
+    assert_eq!(town.machine(bob).epochs(), [before[0] + 1]);
+    assert_eq!(history(&town, bob).len(), 2);
+}
+
+#[test]
+fn the_package_of_last_resort_is_another_one_before_it_ends() {
+    let (mut town, members) = town(&["alice"]);
+    let [(ref alices, alice)] = members[..] else { panic!("one") };
+    let published = |town: &Town| {
+        let is_last = |record: &&Vec<u8>| {
+            matches!(Record::decode(record), Ok((_, Record::KeyPackagePublished { last_resort: true, .. })))
+        };
+        town.journal.iter().filter(is_last).count()
+    };
+    assert_eq!(published(&town), 1);
+    let kept = stop(&mut town, alice);
+    town.wait(DEVICE_LIFETIME.saturating_sub(LAST_RESORT_RENEWAL + Duration::from_hours(1)));
+    let alice = town.join_conversing(alices.clone(), kept);
+    assert_eq!(published(&town), 1);
+    let kept = stop(&mut town, alice);
+    town.wait(Duration::from_hours(2));
+    town.join_conversing(alices.clone(), kept);
+    assert_eq!(published(&town), 2);
 }

@@ -79,8 +79,6 @@ impl Stage {
                     self.at_relay(server::Input::Loaded(id, record.as_deref()));
                 }
                 server::Output::LoadBody(id, _) => self.at_relay(server::Input::LoadedBody(id, None)),
-                // Nobody converses here.
-                server::Output::DropBodies(_) | server::Output::KeepBodies(_) => {}
                 // Nobody starts anew here, so it is of no use.
                 server::Output::Snapshot(id, ..) => self.at_relay(server::Input::Snapshotted(id, false)),
                 server::Output::Stretch(id, stretch) => {
@@ -92,8 +90,11 @@ impl Stage {
                     self.send(End::Relay(conn), Parcel::Bytes(bytes));
                 }
                 server::Output::Shut(conn) | server::Output::Drop(conn) => self.send(End::Relay(conn), Parcel::End),
-                // Here everything that is sent is taken at once, so nothing piles up.
-                server::Output::Pause(_) | server::Output::Resume(_) => {}
+                // Here everything that is sent is taken at once, so nothing piles up; and nobody converses.
+                server::Output::Pause(_)
+                | server::Output::Resume(_)
+                | server::Output::DropBodies(_)
+                | server::Output::KeepBodies(_) => {}
                 server::Output::Answer(id, answer) => {
                     self.answers.insert(id, answer);
                 }
