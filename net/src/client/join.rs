@@ -263,7 +263,8 @@ pub(super) fn say(identity: &Identity, world: &World) -> Result<(), Failure> {
     let until = Facts::read(&identity.credentials.leaf)
         .map_or_else(String::new, |facts| format!("; the certificate is valid until {}", facts.not_after));
     print_line(format_args!("{} has joined {}{until}", identity.name, identity.trust.realm()))?;
-    print_line(format_args!("to wait for calls: {}", world.folder.command("listen")))?;
+    print_line(format_args!("to wait for messages and calls: {}", world.folder.command("listen")))?;
+    print_line(format_args!("to write to somebody: {}", world.folder.command("send USER TEXT")))?;
     print_line(format_args!("to call somebody: {}", world.folder.command("call USER")))
 }
 

@@ -212,8 +212,18 @@ fn no_input_of_one_use_of_a_key_is_one_of_another() {
     let reason = crate::tlog::ReasonCode::new(1).unwrap();
     let withdrawal = crate::pki::withdrawal::withdrawal_message(&alice.realm, &alice.name, reason);
     let handshakes = [client.as_bytes(), server.as_bytes()];
+    // RFC 9420 §5.1.2, with its labels' lengths as §2.1.2 has them.
+    let mls = ["LeafNodeTBS", "KeyPackageTBS", "GroupInfoTBS", "FramedContentTBS"].map(|label| {
+        let label = format!("MLS 1.0 {label}");
+        [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat()
+    });
     let words = [&binding[..], &renewal, &word, &arming, &recovery, &withdrawal];
-    let uses: Vec<&[u8]> = [request, note.as_bytes()].into_iter().chain(handshakes).chain(words).collect();
+    let uses: Vec<&[u8]> = [request, note.as_bytes()]
+        .into_iter()
+        .chain(handshakes)
+        .chain(words)
+        .chain(mls.iter().map(Vec::as_slice))
+        .collect();
     for (n, one) in uses.iter().enumerate() {
         for other in uses.iter().skip(n + 1) {
             let common = one.len().min(other.len());

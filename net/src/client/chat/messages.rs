@@ -37,7 +37,7 @@ impl<R: Role> Chat<'_, R> {
             ConversationEvent::Entry(_) => self.messages = Messages::PerhapsNew,
             ConversationEvent::CaughtUp => {
                 self.show(device, reactor)?;
-                self.desk.tell(Notice::CaughtUp);
+                self.desk.say(Saying::ForPrograms(Notice::CaughtUp));
             }
             ConversationEvent::Met(user, met) => {
                 self.keep_or_warn(metbook::keep(&self.stored.folder, user, *met));
