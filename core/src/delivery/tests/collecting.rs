@@ -106,7 +106,10 @@ fn what_was_acknowledged_is_not_posted_again_on_another_connection_written_down_
     hall.ask(third, ConversationsRequest::Collect);
     assert_eq!(hall.places(third), [4], "while it is written");
     hall.town.release();
-    hall.ask(third, acknowledge(4));
+    hall.town.serve(crate::server::Input::Ended(hall.hands[third].conn));
+    // Any connection of the device may say so.
+    let other = hall.connect(1);
+    hall.ask(other, acknowledge(4));
     hall.town.serve(crate::server::Input::Shutdown);
     hall.town.settle();
     hall.restart();
