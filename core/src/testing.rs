@@ -461,15 +461,6 @@ impl Town {
         }
     }
 
-    fn durable(&mut self, id: AppendId, records: Vec<server::Written>) {
-        let first = self.journal.len() as u64 + 1;
-        for (n, written) in (first..).zip(records) {
-            self.journal.push(written.record);
-            self.bodies.extend(written.body.map(|body| (n, body)));
-        }
-        self.serve(server::Input::Appended(id, first));
-    }
-
     fn poll_member(&mut self, member: usize) -> Option<device::Output> {
         match &mut self.members[member].machine {
             Machine::Enrolment(machine) => machine.poll_output(),

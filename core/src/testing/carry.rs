@@ -4,6 +4,16 @@ use super::{FIRST_DIALLED, Machine, MemberInput, Town};
 use crate::{device, server};
 
 impl Town {
+    /// The disk has an append.
+    pub(super) fn durable(&mut self, id: crate::id::AppendId, records: Vec<server::Written>) {
+        let first = self.journal.len() as u64 + 1;
+        for (n, written) in (first..).zip(records) {
+            self.journal.push(written.record);
+            self.bodies.extend(written.body.map(|body| (n, body)));
+        }
+        self.serve(server::Input::Appended(id, first));
+    }
+
     pub(super) fn carry_out_server(&mut self, output: server::Output) {
         match output {
             server::Output::Append(id, records) if self.hold => self.held.push((id, records)),
