@@ -11,6 +11,7 @@
 
 mod carry;
 mod further;
+mod hex;
 mod input;
 pub(crate) mod kept;
 pub(crate) mod log;
@@ -42,6 +43,7 @@ use crate::tls::TlsEnv;
 
 mod streets;
 
+pub(crate) use hex::{from_hex, to_hex};
 use input::MemberInput;
 pub(crate) use streets::Streets;
 
@@ -494,16 +496,4 @@ impl Town {
         let reason = |note: &Note| if let Note::Closed(_, _, reason) = note { Some(*reason) } else { None };
         self.notes.iter().filter_map(reason).collect()
     }
-}
-
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-pub(crate) fn from_hex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap()).collect()
 }
