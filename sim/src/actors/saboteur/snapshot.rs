@@ -4,14 +4,18 @@ use countersign_core::id::Fingerprint;
 
 /// What stands before the state: two versions and a hash.
 const HEADER_BYTES: usize = 2 + 32;
-/// What stands last: that there is a newest certificate of the relay, and its hash.
+/// What stands before the conversations: that there is a newest certificate of the relay, and its hash.
 const RELAY_BYTES: usize = 1 + 32;
+
+/// What stands last: seven things about conversations, of which a run has none.
+const CONVERSATIONS: [u8; 7] = [0; 7];
 
 /// A snapshot of the same state but for the relay's newest certificate, which it does not know.
 pub(super) fn forgetful(bytes: &[u8]) -> Option<Vec<u8>> {
     let body = bytes.get(HEADER_BYTES..)?;
-    let (known, _) = body.split_at_checked(body.len().checked_sub(RELAY_BYTES)?)?;
-    framed(bytes, &[known, &[0]].concat())
+    let (known, relay) = body.strip_suffix(&CONVERSATIONS)?.split_last_chunk::<RELAY_BYTES>()?;
+    let is_known = relay.first() == Some(&1);
+    is_known.then(|| framed(bytes, &[known, &[0], &CONVERSATIONS[..]].concat()))?
 }
 
 /// A snapshot that says it is of the record after its own.
@@ -61,8 +65,11 @@ mod tests {
             next.apply(n + 1, &founded.encode()).expect("a record");
             assert_eq!(State::restore(&spoilt), Ok(next), "the same but for its place");
         }
-        // A state that does not know the relay ends with that, and with nothing before it that could be cut off.
+        // A state that does not know the relay ends with that and with the conversations.
         let body = state.encode();
-        assert!(body.ends_with(&[0, 0]), "the form of a state has changed: spoil another part of it");
+        assert!(
+            body.ends_with(&[[0, 0].as_slice(), &CONVERSATIONS].concat()),
+            "its form has changed: spoil another part"
+        );
     }
 }
