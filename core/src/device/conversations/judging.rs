@@ -112,8 +112,14 @@ impl Conversations {
     /// Those of somebody's devices that can be written to: found good, and the ones of the person who was met.
     pub(super) fn believe_fetched(&mut self, fetched: &[Fetched], turn: &mut Turn<'_>) -> (Vec<DeviceName>, bool) {
         let (mut good, mut changed) = (Vec::new(), false);
+        let is_own = |one: &&Fetched| one.verdict.as_ref().is_ok_and(|judged| judged.device == self.own);
+        let own_founder = fetched.iter().find(is_own).and_then(|own| own.founder);
         for one in fetched {
             let (Ok(judged), Some(founder)) = (&one.verdict, one.founder) else { continue };
+            // Nobody meets themselves: whoever else has their name is let in by the operator, and enters nothing by itself.
+            if judged.device.user == self.own.user && own_founder.is_none_or(|own| own.key != founder.key) {
+                continue;
+            }
             match turn.met.standing(&judged.device.user, founder) {
                 Standing::Changed(_) => changed = true,
                 Standing::New | Standing::Known(_) => {

@@ -1,12 +1,14 @@
 //! The bounds of what waits in a device, and what it does when the relay is too busy.
-#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 use rand_chacha::ChaCha20Rng;
 use serde_bytes::ByteBuf;
 
 use super::*;
-use crate::id::{MessageId, SendId};
+use crate::device::Fetched;
+use crate::id::{KeyId, MessageId, SendId};
 use crate::testing::{Town, device_name, rng};
+use crate::tls::{Judged, Side, judge_device};
 
 /// A device that is connected and has all that was posted for it, and what it is lent.
 struct Desk {
@@ -119,4 +121,24 @@ fn what_the_relay_is_too_busy_for_is_said_again_after_a_while() {
     desk.turn(Conversations::tick);
     desk.keep();
     assert_eq!(desk.drain().iter().filter_map(found).count(), 1);
+}
+
+#[test]
+fn a_device_that_was_let_in_under_ones_own_name_by_the_operator_is_not_one_of_ones_own() {
+    let mut desk = Desk::new();
+    let (trust, own) = (desk.identity.trust.clone(), desk.identity.credentials.clone());
+    let issuing = std::slice::from_ref(&own.issuing);
+    let laptop = judge_device(&trust, &own.leaf, issuing, Side::Client, desk.now.wall, None).unwrap();
+    let fetched = |device: &str, certificate: u8, founder: u8| {
+        let (device, certificate) = (device_name("alice", device), Fingerprint([certificate; 32]));
+        let verdict = Ok(Judged { device, certificate, ..laptop.clone() });
+        let founder = Some(Founder { key: KeyId([founder; 32]), reissued: None });
+        Fetched { leaf: own.leaf.clone(), issuing: own.issuing.clone(), verdict, founder }
+    };
+    let all = [fetched("laptop", 1, 7), fetched("phone", 2, 7), fetched("fridge", 3, 8)];
+    let (good, _) = desk.turn(|conversations, turn| conversations.believe_fetched(&all, turn));
+    assert_eq!(good, [device_name("alice", "laptop"), device_name("alice", "phone")]);
+    // Where this device itself is not shown, nobody is known to be its person's.
+    let (good, _) = desk.turn(|conversations, turn| conversations.believe_fetched(&all[1..], turn));
+    assert_eq!(good, []);
 }
