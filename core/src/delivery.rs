@@ -18,7 +18,7 @@
 //! | a body is read for one device at a time, and not at all for who is level | `streams.rs`, `recent.rs` |
 //! | long messages have a bound, each and together | `pieces.rs` |
 //! | what the journal has no time for waits, in its order, up to a bound | `waiting.rs` |
-//! | a conversation of two people hears which of their devices it lacks | `lacking.rs` |
+//! | a conversation hears which devices of its people it lacks | `lacking.rs` |
 //! | what is kept for too long goes, and whoever comes for it is told | `expiry.rs` |
 //!
 //! A connection that collects is parted with, code REPLACED, when a newer one of the same device does, as with attendance: it

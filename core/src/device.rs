@@ -294,6 +294,10 @@ impl Device {
                 let done = self.converse(now, rng, |conversations, turn| conversations.send(send, to, text, turn));
                 assert!(done.is_some(), "a device that takes no part in conversations was to send");
             }
+            Command::Run(send, errand) => {
+                let done = self.converse(now, rng, |conversations, turn| conversations.run(send, errand, turn));
+                assert!(done.is_some(), "a device that takes no part in conversations was to change a room");
+            }
             Command::Quit => {
                 self.quitting = true;
                 self.calls.quit(now);

@@ -5,7 +5,7 @@
 pub mod name;
 pub mod number;
 
-pub use name::{DeviceLabel, DeviceName, NameRefusal, Realm, UserName};
+pub use name::{DeviceLabel, DeviceName, NameRefusal, Realm, RoomName, UserName};
 pub use number::{
     AdminId, AppendId, AskId, CallId, ConnId, ConversationId, Fingerprint, IssuerId, KeepId, KeyId, LoadId, MessageId,
     Position, SendId, Serial, SnapshotId, StretchId, TunnelId,

@@ -344,8 +344,6 @@ pub const COMMIT_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const COMMIT_DEVICES_MAX: usize = 256;
 /// Devices in one conversation.
 pub const CONVERSATION_DEVICES_MAX: usize = 1_024;
-/// A room's name, in bytes of UTF-8.
-pub const ROOM_NAME_BYTES_MAX: usize = 64;
 /// A room's topic, in bytes of UTF-8.
 pub const ROOM_TOPIC_BYTES_MAX: usize = 512;
 /// People in a room who are more than members.
@@ -368,6 +366,8 @@ pub const ACKNOWLEDGED_AT_ONCE_MAX: usize = 256;
 pub const POSTED_KEPT: Duration = days(90);
 /// Messages that a device keeps until it can send them.
 pub const OUTGOING_MAX: usize = 1_000;
+/// What is wished of rooms and not done: beyond, it is refused.
+pub const ERRANDS_MAX: usize = 64;
 /// Messages that a device has sent and that are not posted yet: then it waits.
 pub const OUTGOING_IN_FLIGHT_MAX: usize = 64;
 /// What a device has sent of messages that are not posted yet, as they are sealed: then it waits.

@@ -1,4 +1,4 @@
-//! Which devices a conversation of two people lacks: those of theirs that have key packages and are not in it. Whoever is in is
+//! Which devices a conversation lacks: those of its people that have key packages and are not in it. Whoever is in is
 //! told, and adds them; this room adds nobody.
 
 use std::collections::BTreeSet;
@@ -7,6 +7,7 @@ use super::{Delivery, events};
 use crate::effect::Effects;
 use crate::id::{ConnId, ConversationId, DeviceName, UserName};
 use crate::journal::State;
+use crate::journal::conversations::Conversation;
 use crate::limits::COMMIT_DEVICES_MAX;
 use crate::wire::conversations::{ConversationsEvent, Kind};
 
@@ -32,7 +33,7 @@ impl Delivery {
             own.iter().flat_map(|device| state.conversations().seats_of(device)).collect();
         for conversation in conversations {
             let Some(known) = state.conversations().get(conversation) else { continue };
-            if known.has(device) || !matches!(known.kind(), Kind::Direct(..)) {
+            if known.has(device) || !people(known).contains(&device.user) {
                 continue;
             }
             let lacks = ConversationsEvent::Lacking { conversation, devices: vec![device.clone()] };
@@ -50,11 +51,17 @@ impl Delivery {
 /// What a conversation lacks, if this device is in it.
 fn lacking(id: ConversationId, member: &DeviceName, state: &State) -> Vec<DeviceName> {
     let Some(known) = state.conversations().get(id).filter(|known| known.has(member)) else { return Vec::new() };
-    let Kind::Direct(one, other) = known.kind() else { return Vec::new() };
-    let of = |user| devices_of(user, state);
-    let theirs = of(one).into_iter().chain(of(other).into_iter().filter(|_| one != other));
+    let theirs = people(known).into_iter().flat_map(|user| devices_of(user, state));
     let lacks = theirs.filter(|device| !known.has(device) && state.conversations().packages(device).is_some());
     lacks.take(COMMIT_DEVICES_MAX).collect()
+}
+
+/// Whose devices belong in a conversation: those of the two whom it is between, or in a room of everybody who is in it.
+fn people(known: &Conversation) -> BTreeSet<&UserName> {
+    match known.kind() {
+        Kind::Direct(one, other) => BTreeSet::from([one, other]),
+        Kind::Room => known.roster().map(|device| &device.user).collect(),
+    }
 }
 
 /// Somebody's devices that were not revoked.

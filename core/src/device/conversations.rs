@@ -10,10 +10,14 @@
 //! | --- | --- |
 //! | [`contract`] | what people hear, and what the shell keeps |
 //! | `taking` | what comes of what is posted |
+//! | `changing` | what comes of a commit that is posted |
+//! | `joining` | how this device comes in |
 //! | `outgoing` | what becomes of a message until it is posted |
 //! | `gathering` | what it takes to add somebody |
 //! | `founding` | how a conversation of two people begins |
 //! | `adding` | how further devices of theirs come in |
+//! | `errands` | what somebody wants done with a room |
+//! | `rooms` | what a room is to people |
 //! | `committing` | what becomes of a commit until it is posted |
 //! | `refresh` | when this device gives itself new keys, and removes who was revoked |
 //! | `asking` | what it waits for from the relay |
@@ -32,17 +36,21 @@ mod adding;
 mod asking;
 mod batch;
 mod chain;
+mod changing;
 mod committing;
 mod content;
 pub mod contract;
+mod errands;
 mod founding;
 mod gathering;
+mod joining;
 mod judging;
 mod one;
 mod outgoing;
 mod packages;
 mod refresh;
 mod restoring;
+mod rooms;
 mod taking;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -61,11 +69,16 @@ use crate::wire::Code;
 use crate::wire::conversations::{ConversationsEvent, ConversationsRequest, Posted, What};
 use crate::wire::relay::RelayRequest;
 
-pub use contract::{ConversationEvent, Entry, Keep, NotSent, Order, Row, Said, Unreadable};
+pub use crate::mls::policy::Rank;
+pub use contract::{
+    Alteration, ConversationEvent, Entry, Keep, NotSent, Order, RoomChange, RoomErrand, RoomView, Row, Said, Seated,
+    Target, Unreadable,
+};
 pub use restoring::Rows;
 
 use asking::{Asks, Wish};
 use batch::{Batch, Then};
+use errands::Waiting;
 use gathering::{Gathering, Goal};
 use one::Conversation;
 use outgoing::Outgoing;
@@ -120,6 +133,8 @@ pub(super) struct Conversations {
     /// How many of them lie at the relay, and the last second of the one of last resort, as it said on this connection.
     left: Option<(u32, Option<Wall>)>,
     gatherings: BTreeMap<Goal, Gathering>,
+    /// What is wished of rooms, and not done.
+    errands: BTreeMap<u64, Waiting>,
     /// Those that the relay has begun on this connection.
     founded: BTreeSet<ConversationId>,
     /// With whom there is one to which this device has no Welcome yet.
@@ -239,7 +254,7 @@ impl Conversations {
         match wish {
             Wish::Send(id) => self.send_refused(id, code),
             Wish::Commit(id) => self.commit_refused(id, code),
-            Wish::Found(id, with) => self.found_refused(id, &with, code),
+            Wish::Found(id, goal) => self.found_refused(id, &goal, code),
             Wish::Take(goal) => self.cannot(&goal, NotSent::Refused(code)),
             Wish::Proof(judged) => self.unproved(&judged),
             Wish::Publish => {}
@@ -299,7 +314,11 @@ impl Conversations {
             return false;
         }
         self.stream.is_caught_up()
-            && (self.refresh_next(turn) || self.add_next(turn) || self.found_next(turn) || self.send_next(turn))
+            && (self.refresh_next(turn)
+                || self.add_next(turn)
+                || self.found_next(turn)
+                || self.errand_next(turn)
+                || self.send_next(turn))
     }
 
     /// What may leave, leaves.

@@ -23,6 +23,7 @@ mod leaving;
 mod recovering;
 mod renewal;
 mod restored;
+mod rooms;
 mod several;
 mod signing_up;
 mod withdrawing;

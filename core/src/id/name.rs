@@ -114,6 +114,12 @@ label! {
     |_| Ok(())
 }
 
+label! {
+    /// What the people of a room call it, by one label: `book-club`.
+    RoomName,
+    |_| Ok(())
+}
+
 impl UserName {
     /// What the name looks like at a glance: characters and pairs that are easily taken for each other become one.
     /// Two names with the same skeleton cannot both be given out (design 4: nobody is taken for somebody else).

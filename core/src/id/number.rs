@@ -93,6 +93,21 @@ macro_rules! drawn {
                 rng.fill_bytes(&mut bytes);
                 Self(bytes)
             }
+
+            /// Reads one as it is shown: 32 digits and small letters.
+            pub fn parse(text: &str) -> Option<Self> {
+                let digit = |byte: u8| match byte {
+                    b'0'..=b'9' => Some(byte - b'0'),
+                    b'a'..=b'f' => Some(byte - b'a' + 10),
+                    _ => None,
+                };
+                let mut digits = text.bytes().map(digit);
+                let mut bytes = [0; 16];
+                for byte in &mut bytes {
+                    *byte = digits.next()?? << 4 | digits.next()??;
+                }
+                digits.next().is_none().then_some(Self(bytes))
+            }
         }
 
         impl fmt::Debug for $name {

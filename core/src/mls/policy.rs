@@ -9,9 +9,13 @@
 //! | who | in a conversation of two people | in a room |
 //! | --- | --- | --- |
 //! | adds a device | a member, of those two people alone | a member, of somebody who is in; of others whoever may invite |
-//! | removes a device | a member, their own person's; anybody, one that was revoked | as there; and whoever stands above its person |
-//! | changes this | nobody | an owner; a moderator the topic |
+//! | removes a device | a member, their own person's; anybody, one that was revoked | as there; anybody, of somebody who leaves; and whoever stands above its person |
+//! | changes this | nobody | an owner; a moderator the topic; everybody that they leave |
 //! | comes in from outside | nobody | nobody |
+//!
+//! - Nobody can take themselves out of a group (RFC 9420 §12.4). Whoever leaves a room says so in here, where it holds for those
+//!   too who come later, and whoever is in removes their devices.
+//! - A room in which no owner is any more belongs to those who stand highest in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +23,8 @@ use mls_rs::{Extension, ExtensionList};
 use mls_rs_core::extension::ExtensionType;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeviceName, UserName};
-use crate::limits::{ROOM_NAME_BYTES_MAX, ROOM_RANKS_MAX, ROOM_TOPIC_BYTES_MAX};
+use crate::id::{DeviceName, RoomName, UserName};
+use crate::limits::{ROOM_RANKS_MAX, ROOM_TOPIC_BYTES_MAX};
 
 /// The extension's number, of those that are for private use (RFC 9420 §17.3).
 pub(super) const EXTENSION: ExtensionType = ExtensionType::new(0xf0c5);
@@ -40,13 +44,15 @@ pub enum Policy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
     /// What its people call it.
-    pub name: String,
+    pub name: RoomName,
     /// What it is about.
     pub topic: String,
     /// Those who are more than members.
     pub ranks: BTreeMap<UserName, Rank>,
     /// Who may add people.
     pub invites: Rank,
+    /// Those who leave: whoever is in removes their devices.
+    pub leaving: BTreeSet<UserName>,
 }
 
 /// What somebody is in a room; later ones stand above earlier ones.
@@ -78,34 +84,56 @@ impl Policy {
     /// Whether `by`, who is in, may do that.
     pub fn allows(&self, by: &DeviceName, deed: &Deed) -> bool {
         let adds = deed.adds.iter().all(|device| self.adds(by, device, deed));
-        let removes = deed.removes.iter().all(|(device, revoked)| *revoked || self.removes(by, device));
+        let removes = deed.removes.iter().all(|(device, revoked)| *revoked || self.removes(by, device, deed));
         adds && removes && deed.becomes.as_ref().is_none_or(|next| self.becomes(by, next, deed))
     }
 
     fn adds(&self, by: &DeviceName, device: &DeviceName, deed: &Deed) -> bool {
         match self {
             Self::Direct(one, other) => device.user == *one || device.user == *other,
-            Self::Room(room) => {
-                deed.members.iter().any(|member| member.user == device.user) || room.rank(&by.user) >= room.invites
-            }
+            Self::Room(room) if room.leaving.contains(&device.user) => false,
+            Self::Room(room) => has(&deed.members, &device.user) || room.standing(by, deed) >= room.invites,
         }
     }
 
-    fn removes(&self, by: &DeviceName, device: &DeviceName) -> bool {
+    fn removes(&self, by: &DeviceName, device: &DeviceName, deed: &Deed) -> bool {
         match self {
             _ if by.user == device.user => true,
             Self::Direct(..) => false,
-            Self::Room(room) => room.rank(&by.user) > room.rank(&device.user),
+            Self::Room(room) => {
+                room.leaving.contains(&device.user) || room.standing(by, deed) > room.rank(&device.user)
+            }
         }
     }
 
     fn becomes(&self, by: &DeviceName, next: &Self, deed: &Deed) -> bool {
         let (Self::Room(room), Self::Room(next)) = (self, next) else { return false };
-        match room.rank(&by.user) {
-            Rank::Member => false,
-            Rank::Moderator => *next == Room { topic: next.topic.clone(), ..room.clone() } && next.is_sound(),
-            // Somebody who is in has to own it.
-            Rank::Owner => next.is_sound() && deed.members.iter().any(|member| next.rank(&member.user) == Rank::Owner),
+        if !next.is_sound() {
+            return false;
+        }
+        // Who leaves is each one's own affair, and over when they are out.
+        let after = deed.after();
+        let is_own = |user: &UserName| *user == by.user || room.leaving.contains(user);
+        let is_over = |user: &UserName| next.leaving.contains(user) || !has(&after, user);
+        if !next.leaving.iter().all(is_own) || !room.leaving.iter().all(is_over) {
+            return false;
+        }
+        let mut may_be = Room { leaving: next.leaving.clone(), ..room.clone() };
+        // Whoever leaves or is put out need not be anything any more.
+        let is_put_out = |user: &UserName| {
+            let is_theirs = |(device, revoked): &(DeviceName, bool)| device.user == *user && !revoked;
+            deed.removes.iter().any(is_theirs) && !has(&after, user)
+        };
+        let gone = |user: &UserName| next.leaving.contains(user) || room.leaving.contains(user) || is_put_out(user);
+        may_be.ranks.retain(|user, _| !gone(user) || next.ranks.contains_key(user));
+        match room.standing(by, deed) {
+            Rank::Member => *next == may_be,
+            Rank::Moderator => *next == Room { topic: next.topic.clone(), ..may_be },
+            // Somebody who stays in has to own it.
+            Rank::Owner => {
+                let owns = |member: &DeviceName| next.rank(&member.user) == Rank::Owner;
+                *next == may_be || after.iter().any(owns)
+            }
         }
     }
 
@@ -140,9 +168,27 @@ impl Room {
     }
 
     fn is_sound(&self) -> bool {
-        let name = (1..=ROOM_NAME_BYTES_MAX).contains(&self.name.len());
-        name && self.topic.len() <= ROOM_TOPIC_BYTES_MAX && self.ranks.len() <= ROOM_RANKS_MAX
+        self.topic.len() <= ROOM_TOPIC_BYTES_MAX && self.ranks.len() <= ROOM_RANKS_MAX
     }
+
+    /// What somebody may do in it who is in it with these: as an owner, if nobody in it stands higher and no owner is left.
+    fn standing(&self, by: &DeviceName, deed: &Deed) -> Rank {
+        let highest = deed.members.iter().map(|member| self.rank(&member.user)).max().unwrap_or_default();
+        let own = self.rank(&by.user);
+        if own == highest { Rank::Owner } else { own }
+    }
+}
+
+impl Deed {
+    /// Who is in when it is done.
+    fn after(&self) -> BTreeSet<DeviceName> {
+        let stays = |member: &&DeviceName| !self.removes.iter().any(|(device, _)| device == *member);
+        self.members.iter().filter(stays).chain(&self.adds).cloned().collect()
+    }
+}
+
+fn has(devices: &BTreeSet<DeviceName>, user: &UserName) -> bool {
+    devices.iter().any(|device| device.user == *user)
 }
 
 #[cfg(test)]

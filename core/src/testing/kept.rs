@@ -1,8 +1,10 @@
 //! What the devices of a town have on their disks of their conversations.
 
-use crate::device::conversations::{Entry, Keep, Rows};
+use std::collections::BTreeMap;
+
+use crate::device::conversations::{Entry, Keep, RoomView, Rows};
 use crate::device::{self, Device};
-use crate::id::KeepId;
+use crate::id::{ConversationId, KeepId};
 use crate::server;
 use crate::testing::{Machine, Member, Town, env};
 
@@ -11,6 +13,7 @@ use crate::testing::{Machine, Member, Town, env};
 pub(crate) struct Kept {
     pub(crate) rows: Rows,
     pub(crate) history: Vec<Entry>,
+    pub(crate) rooms: BTreeMap<ConversationId, Option<RoomView>>,
     /// What the disk has not answered yet; filled while [`Kept::hold`] is set.
     pub(crate) held: Vec<(KeepId, Keep)>,
     pub(crate) hold: bool,
@@ -25,6 +28,7 @@ impl Kept {
             }
         }
         self.history.extend(keep.entries);
+        self.rooms.extend(keep.rooms);
     }
 }
 

@@ -150,7 +150,7 @@ pub enum ConversationsEvent {
     Posted(Posted),
     /// What was not acknowledged has been posted; what comes now is new.
     CaughtUp,
-    /// Devices of the two people of a conversation that are not in it, and have key packages: said to those who are in, after
+    /// Devices of the people of a conversation that are not in it, and have key packages: said to those who are in, after
     /// `CaughtUp` and when one of them has left its first key packages.
     Lacking {
         /// Where.

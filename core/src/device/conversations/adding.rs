@@ -1,4 +1,4 @@
-//! Devices that a conversation of two people lacks: a further device of theirs is added by one that is in, as soon as the relay
+//! Devices that a conversation lacks: a further device of its people is added by one that is in, as soon as the relay
 //! says that it can be. Whether it is theirs, its certificate shows and not the relay.
 
 use std::collections::BTreeSet;
@@ -16,8 +16,13 @@ impl Conversations {
     /// The relay says that these could be added.
     pub(super) fn lacking(&mut self, id: ConversationId, devices: Vec<DeviceName>) {
         let Some(one) = self.all.get(&id) else { return };
-        let Kind::Direct(first, second) = &one.known.kind else { return };
-        let is_theirs = |device: &DeviceName| device.user == *first || device.user == *second;
+        let is_theirs = |device: &DeviceName| match (&one.known.kind, &one.room) {
+            (Kind::Direct(first, second), _) => device.user == *first || device.user == *second,
+            (Kind::Room, Some(room)) => {
+                !room.leaving.contains(&device.user) && one.certificates.keys().any(|member| member.user == device.user)
+            }
+            (Kind::Room, None) => false,
+        };
         let lacks = |device: &DeviceName| is_theirs(device) && !one.certificates.contains_key(device);
         let only: BTreeSet<DeviceName> = devices.into_iter().filter(lacks).take(COMMIT_DEVICES_MAX).collect();
         let goal = Goal::Add(id);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Conversations;
 use super::gathering::Goal;
 use crate::device::Wake;
-use crate::id::{AskId, ConversationId, MessageId, UserName};
+use crate::id::{AskId, ConversationId, MessageId};
 use crate::limits::CONVERSATIONS_RETRY;
 use crate::time::Now;
 use crate::tls::Judged;
@@ -21,8 +21,8 @@ pub(super) enum Wish {
     Publish,
     /// To have those of others.
     Take(Goal),
-    /// To begin a conversation with this person.
-    Found(ConversationId, UserName),
+    /// To begin a conversation.
+    Found(ConversationId, Goal),
     /// To change one.
     Commit(ConversationId),
     /// To say something.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::contract::{ConversationEvent, Entry, Keep, Row};
+use super::contract::{ConversationEvent, Entry, Keep, RoomView, Row};
 use crate::id::{ConversationId, KeepId};
 use crate::limits::ACKNOWLEDGED_AT_ONCE_MAX;
 use crate::mls::group::{Group, Unkept};
@@ -63,6 +63,11 @@ impl Batch {
         }
         let (group, then) = unkept.kept();
         (group, is_new, then)
+    }
+
+    /// A room is seen so from now on.
+    pub(super) fn room(&mut self, id: ConversationId, view: Option<RoomView>) {
+        self.keep.rooms.insert(id, view);
     }
 
     /// History has one more.

@@ -2,6 +2,7 @@
 
 use serde_bytes::ByteBuf;
 
+use super::contract::NotSent;
 use super::one::{Pending, Phase};
 use super::{Conversations, Turn, Wish};
 use crate::id::ConversationId;
@@ -83,6 +84,7 @@ impl Conversations {
         if matches!(code, Code::NOT_COLLECTING | Code::EPOCH_OVER) {
             return;
         }
+        self.errands_refused(id, &NotSent::Refused(code));
         let Some(one) = self.all.get_mut(&id) else { return };
         one.known.pending = None;
         if one.known.phase == Phase::Founding {

@@ -1,12 +1,13 @@
 //! What a device's user hears of conversations, and what the shell keeps of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::device::Met;
-use crate::id::{ConversationId, DeviceName, MessageId, SendId, UserName};
+use crate::id::{ConversationId, DeviceLabel, DeviceName, MessageId, RoomName, SendId, UserName};
+use crate::mls::policy::Rank;
 use crate::time::Wall;
 use crate::wire::Code;
 use crate::wire::conversations::Kind;
@@ -14,9 +15,9 @@ use crate::wire::conversations::Kind;
 /// What the user is told of conversations. All of it is durable here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConversationEvent {
-    /// A message that was to be sent is in the conversation's order, and durable at the relay.
+    /// A message that was to be sent, or a change that was to be made, is in the conversation's order, and durable at the relay.
     Sent(SendId, Entry),
-    /// A message that was to be sent is not, and will not be.
+    /// A message that was to be sent is not, and will not be; or a change was not made.
     NotSent(SendId, NotSent),
     /// Something else stands in a conversation.
     Entry(Entry),
@@ -28,8 +29,60 @@ pub enum ConversationEvent {
     CaughtUp,
 }
 
-/// Why a message is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a message goes, as its writer names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To somebody, whether they were written to before or not.
+    User(UserName),
+    /// Into a room that this device is in, by its name or by its number.
+    Room(RoomName),
+}
+
+impl From<UserName> for Target {
+    fn from(user: UserName) -> Self {
+        Self::User(user)
+    }
+}
+
+/// What somebody wants done with a room: it is done when the relay has it in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomErrand {
+    /// To begin a room, which is theirs.
+    Create {
+        /// What its people call it.
+        name: RoomName,
+        /// What it is about, at most [`ROOM_TOPIC_BYTES_MAX`](crate::limits::ROOM_TOPIC_BYTES_MAX).
+        topic: String,
+        /// Who may add people.
+        invites: Rank,
+        /// Who is in it from the beginning.
+        people: BTreeSet<UserName>,
+    },
+    /// To change one.
+    Change(RoomName, Alteration),
+}
+
+/// How a room is to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alteration {
+    /// These people come in, with all their devices.
+    Invite(BTreeSet<UserName>),
+    /// Somebody is put out.
+    Kick(UserName),
+    /// Whoever wants it is in it no more.
+    Leave,
+    /// Somebody is this in it from then on.
+    Rank(UserName, Rank),
+    /// It is about this.
+    Topic(String),
+    /// It is called this.
+    Name(RoomName),
+    /// These may add people.
+    Invites(Rank),
+}
+
+/// Why a message is not sent, or a room not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotSent {
     /// It is longer than [`TEXT_BYTES_MAX`](crate::limits::TEXT_BYTES_MAX), or there is nothing in it.
     Length,
@@ -43,6 +96,20 @@ pub enum NotSent {
     Changed,
     /// As many messages wait as a device keeps.
     Full,
+    /// This device is in no room of this name.
+    NoRoom,
+    /// It is in several.
+    Ambiguous,
+    /// A room's topic is longer than [`ROOM_TOPIC_BYTES_MAX`](crate::limits::ROOM_TOPIC_BYTES_MAX).
+    Topic,
+    /// The room does not let them do this.
+    NotAllowed,
+    /// Who is meant is not in the room.
+    NotThere,
+    /// It is so already.
+    Unchanged,
+    /// It is because of one of several people.
+    Of(UserName, Box<NotSent>),
 }
 
 impl fmt::Display for NotSent {
@@ -56,6 +123,19 @@ impl fmt::Display for NotSent {
             Self::Nobody => f.write_str("none of their devices can be written to yet: they have to come online once"),
             Self::Changed => Code::CHANGED.fmt(f),
             Self::Full => f.write_str("too many messages wait to be sent: try again when the server can be reached"),
+            Self::NoRoom => {
+                f.write_str("this device is in no room of this name: client room list shows those it is in")
+            }
+            Self::Ambiguous => {
+                f.write_str("there are several rooms of this name: take the number that client room list shows")
+            }
+            Self::Topic => f.write_str("a topic is at most 512 bytes of text"),
+            Self::NotAllowed => {
+                f.write_str("this takes a higher rank in the room: client room members shows who has it")
+            }
+            Self::NotThere => f.write_str("they are not in the room: client room members shows who is"),
+            Self::Unchanged => f.write_str("it is so already"),
+            Self::Of(user, why) => write!(f, "{user}: {why}"),
         }
     }
 }
@@ -67,6 +147,8 @@ pub struct Entry {
     pub conversation: ConversationId,
     /// What the conversation is.
     pub kind: Kind,
+    /// What its people call it, if it is a room and this device still knows.
+    pub room: Option<RoomName>,
     /// At which place of it.
     pub place: u64,
     /// When, by the relay's clock.
@@ -109,6 +191,54 @@ pub enum Said {
     },
     /// Something that can't be read, and why.
     Unreadable(Unreadable),
+    /// A room is another than before, and devices may have come or gone with that.
+    Altered {
+        /// Who is there now and was not.
+        came: Vec<DeviceName>,
+        /// Who was there and is no more.
+        went: Vec<DeviceName>,
+        /// Whether the relay had said so.
+        declared: bool,
+        /// What is other.
+        changes: Vec<RoomChange>,
+    },
+}
+
+/// One thing of a room that is other than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomChange {
+    /// It is called this.
+    Name(RoomName),
+    /// It is about this.
+    Topic(String),
+    /// These may add people.
+    Invites(Rank),
+    /// Somebody is this in it.
+    Rank(UserName, Rank),
+    /// Somebody leaves it.
+    Leaves(UserName),
+}
+
+/// A room, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomView {
+    /// What its people call it.
+    pub name: RoomName,
+    /// What it is about.
+    pub topic: String,
+    /// Who may add people.
+    pub invites: Rank,
+    /// Who is in it.
+    pub people: BTreeMap<UserName, Seated>,
+}
+
+/// Somebody who is in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seated {
+    /// What they are in it.
+    pub rank: Rank,
+    /// By which devices they are in it.
+    pub devices: Vec<DeviceLabel>,
 }
 
 /// Whether the sender of a message has seen the same before it as this device (design 3).
@@ -161,11 +291,17 @@ pub struct Keep {
     pub rows: BTreeMap<Row, Option<Vec<u8>>>,
     /// What history has besides.
     pub entries: Vec<Entry>,
+    /// Rooms that are seen otherwise from now on; nothing of one in which this device is no more, or which it can't follow.
+    pub rooms: BTreeMap<ConversationId, Option<RoomView>>,
 }
 
 impl fmt::Debug for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<&Row> = self.rows.keys().collect();
-        f.debug_struct("Keep").field("rows", &rows).field("entries", &self.entries.len()).finish()
+        f.debug_struct("Keep")
+            .field("rows", &rows)
+            .field("entries", &self.entries.len())
+            .field("rooms", &self.rooms.len())
+            .finish()
     }
 }

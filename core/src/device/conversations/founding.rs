@@ -15,6 +15,7 @@ use super::committing::Commit;
 use super::contract::{NotSent, Row};
 use super::gathering::{Goal, Progress};
 use super::one::{Conversation, Known, Phase};
+use super::outgoing::{Outgoing, To};
 use super::refresh::next_refresh;
 use super::{Conversations, Turn, Wish};
 use crate::id::{ConversationId, DeviceName, UserName};
@@ -44,8 +45,8 @@ impl Conversations {
             None => !self.existing.contains(to),
             Some(one) => one.known.phase == Phase::Founding && one.known.pending.is_none(),
         };
-        let wanted: BTreeSet<UserName> =
-            self.outgoing.values().map(|one| &one.to).filter(|to| lacks(to)).cloned().collect();
+        let user = |one: &Outgoing| if let To::User(user) = &one.to { Some(user.clone()) } else { None };
+        let wanted: BTreeSet<UserName> = self.outgoing.values().filter_map(user).filter(|to| lacks(to)).collect();
         wanted.into_iter().any(|with| self.found_with(&with, turn))
     }
 
@@ -67,28 +68,39 @@ impl Conversations {
             self.cannot(&goal, if changed { NotSent::Changed } else { NotSent::Nobody });
             return true;
         }
-        let is_asked = |asked: ConversationId| self.asks.has(|wish| matches!(wish, Wish::Found(id, _) if *id == asked));
+        let kind = between(&self.own.user, with);
+        let Kind::Direct(one, other) = kind.clone() else { return false };
         match self.direct(with) {
-            None => self.found(&goal, with, turn),
-            Some(id) if is_asked(id) => return false,
+            None => drop(self.found(&goal, kind, &Policy::Direct(one, other), turn)),
+            Some(id) if self.is_founding(id) => return false,
             Some(id) if self.founded.contains(&id) => return self.add_all(id, &goal, turn),
-            Some(id) => self.ask_found(id, with.clone()),
+            Some(id) => self.ask_found(id, kind, goal),
         }
         true
     }
 
+    /// Whether the relay was asked to begin it.
+    pub(super) fn is_founding(&self, id: ConversationId) -> bool {
+        self.asks.has(|wish| matches!(wish, Wish::Found(asked, _) if *asked == id))
+    }
+
     /// Begins the group.
-    fn found(&mut self, goal: &Goal, with: &UserName, turn: &mut Turn<'_>) {
-        let Some(member) = self.member.clone() else { return };
+    pub(super) fn found(
+        &mut self,
+        goal: &Goal,
+        kind: Kind,
+        policy: &Policy,
+        turn: &mut Turn<'_>,
+    ) -> Option<ConversationId> {
+        let member = self.member.clone()?;
         let id = ConversationId::draw(turn.rng);
-        let Kind::Direct(one, other) = between(&self.own.user, with) else { return };
-        let policy = Policy::Direct(one, other);
-        let Ok(Tried::Done(unkept)) = member.found(&id.0, &policy, &self.beliefs, turn.now.wall, turn.rng) else {
-            return self.cannot(goal, NotSent::Key);
+        let Ok(Tried::Done(unkept)) = member.found(&id.0, policy, &self.beliefs, turn.now.wall, turn.rng) else {
+            self.cannot(goal, NotSent::Key);
+            return None;
         };
         let (group, _, ()) = self.batch.group(id, unkept);
         let known = Known {
-            kind: between(&self.own.user, with),
+            kind: kind.clone(),
             cursor: 0,
             phase: Phase::Founding,
             chain: Chain::begin(&group.authenticator().unwrap_or_default()),
@@ -97,24 +109,24 @@ impl Conversations {
         };
         self.all.insert(id, Conversation::new(known, group));
         self.keep_known(id);
-        self.ask_found(id, with.clone());
+        self.ask_found(id, kind, goal.clone());
+        Some(id)
     }
 
-    fn ask_found(&mut self, conversation: ConversationId, with: UserName) {
-        let kind = between(&self.own.user, &with);
-        self.request(Wish::Found(conversation, with), |ask| ConversationsRequest::Found { ask, conversation, kind });
+    pub(super) fn ask_found(&mut self, conversation: ConversationId, kind: Kind, goal: Goal) {
+        self.request(Wish::Found(conversation, goal), |ask| ConversationsRequest::Found { ask, conversation, kind });
     }
 
     /// The relay has refused to begin it.
-    pub(super) fn found_refused(&mut self, id: ConversationId, with: &UserName, code: Code) {
+    pub(super) fn found_refused(&mut self, id: ConversationId, goal: &Goal, code: Code) {
         self.forget(id);
-        let goal = Goal::Found(with.clone());
-        if code == Code::CONVERSATION_EXISTS {
-            // Both have begun, or another device of this user has: its Welcome comes, or came.
-            self.gatherings.remove(&goal);
-            self.existing.insert(with.clone());
-        } else {
-            self.cannot(&goal, NotSent::Refused(code));
+        match goal {
+            Goal::Found(with) if code == Code::CONVERSATION_EXISTS => {
+                // Both have begun, or another device of this user has: its Welcome comes, or came.
+                self.gatherings.remove(goal);
+                self.existing.insert(with.clone());
+            }
+            Goal::Found(_) | Goal::Add(_) | Goal::Errand(_) => self.cannot(goal, NotSent::Refused(code)),
         }
     }
 

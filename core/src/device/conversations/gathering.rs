@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_bytes::ByteBuf;
 
 use super::contract::NotSent;
+use super::outgoing::To;
 use super::{Conversations, Turn, Wish};
 use crate::device::Fetched;
 use crate::id::{ConversationId, DeviceName, UserName};
@@ -23,6 +24,8 @@ pub(super) enum Goal {
     Found(UserName),
     /// To add to this conversation what it lacks.
     Add(ConversationId),
+    /// To do what is wished of a room.
+    Errand(u64),
 }
 
 /// What has come of it so far.
@@ -122,7 +125,10 @@ impl Conversations {
         let fetches = self.gatherings.iter().filter(|(_, one)| one.fetching.contains(user));
         let whom: Vec<Goal> = fetches.map(|(goal, _)| goal.clone()).collect();
         for goal in &whom {
-            self.cannot(goal, NotSent::Refused(code));
+            let why = NotSent::Refused(code);
+            // Of several people, who it is.
+            let why = if matches!(goal, Goal::Errand(_)) { NotSent::Of(user.clone(), Box::new(why)) } else { why };
+            self.cannot(goal, why);
         }
         self.work(turn);
     }
@@ -145,8 +151,10 @@ impl Conversations {
     /// A goal can't be reached, and whatever waited for it neither.
     pub(super) fn cannot(&mut self, goal: &Goal, why: NotSent) {
         self.gatherings.remove(goal);
-        if let Goal::Found(with) = goal {
-            self.give_up_all(with, why);
+        match goal {
+            Goal::Found(with) => self.give_up_all(&To::User(with.clone()), &why),
+            Goal::Errand(number) => self.fail(*number, why),
+            Goal::Add(_) => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_bytes::ByteBuf;
 use super::chain::Chain;
 use crate::id::{ConversationId, DeviceName, Fingerprint};
 use crate::mls::group::Group;
+use crate::mls::policy::{Policy, Room};
 use crate::time::Wall;
 use crate::wire::conversations::{Kind, RosterChange};
 
@@ -20,6 +21,8 @@ pub(super) struct Conversation {
     pub group: Option<Group>,
     /// Who is in it by which certificate: with the tree, so that nobody is looked up in it for each message.
     pub certificates: BTreeMap<DeviceName, Fingerprint>,
+    /// What the room is, if it is one; of one that this device has left, what it was.
+    pub room: Option<Room>,
 }
 
 /// What is written down of a conversation.
@@ -68,14 +71,20 @@ pub(super) struct Pending {
 impl Conversation {
     /// One with this group.
     pub(super) fn new(known: Known, group: Group) -> Self {
-        let certificates = group.certificates();
-        Self { known, group: Some(group), certificates }
+        let (certificates, room) = (group.certificates(), room_of(&group));
+        Self { known, group: Some(group), certificates, room }
+    }
+
+    /// One that this device can't follow, or is not in.
+    pub(super) fn without_group(known: Known) -> Self {
+        Self { known, group: None, certificates: BTreeMap::new(), room: None }
     }
 
     /// The group has changed, and perhaps its tree.
     pub(super) fn set_group(&mut self, group: Group, tree: bool) {
         if tree {
             self.certificates = group.certificates();
+            self.room = room_of(&group);
         }
         self.group = Some(group);
     }
@@ -92,6 +101,14 @@ impl Conversation {
     pub(super) fn open(&self) -> Option<&Group> {
         let is_free = self.known.phase == Phase::In && self.known.pending.is_none();
         self.group.as_ref().filter(|_| is_free)
+    }
+}
+
+/// What the group's members have agreed that their room is.
+fn room_of(group: &Group) -> Option<Room> {
+    match group.policy()? {
+        Policy::Room(room) => Some(room),
+        Policy::Direct(..) => None,
     }
 }
 

@@ -15,7 +15,7 @@ use serde_bytes::ByteBuf;
 
 use super::batch::encode;
 use super::content::{Body, Content};
-use super::contract::{ConversationEvent, NotSent, Row};
+use super::contract::{ConversationEvent, NotSent, Row, Target};
 use super::{Conversations, Turn, Wish};
 use crate::id::{ConversationId, MessageId, SendId, UserName};
 use crate::limits::{OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_IN_FLIGHT_MAX, OUTGOING_MAX, TEXT_BYTES_MAX};
@@ -23,11 +23,42 @@ use crate::time::Wall;
 use crate::wire::Code;
 use crate::wire::conversations::ConversationsRequest;
 
+/// Whom a message is for. It is written down as a text: a user's name, or `#` and a room's number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) enum To {
+    /// Somebody, in the one conversation with them.
+    User(UserName),
+    /// Everybody in this room.
+    Room(ConversationId),
+}
+
+impl TryFrom<String> for To {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let unknown = "a message is for nobody whom this program knows";
+        match text.strip_prefix('#') {
+            None => UserName::try_from(text).map(Self::User).map_err(|_| unknown),
+            Some(number) => ConversationId::parse(number).map(Self::Room).ok_or(unknown),
+        }
+    }
+}
+
+impl From<To> for String {
+    fn from(to: To) -> Self {
+        match to {
+            To::User(user) => user.into(),
+            To::Room(id) => format!("#{id}"),
+        }
+    }
+}
+
 /// A message that is not posted yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Outgoing {
     pub id: MessageId,
-    pub to: UserName,
+    pub to: To,
     written: Wall,
     text: String,
     sealed: Option<Sealed>,
@@ -66,7 +97,11 @@ impl Outgoing {
 
 impl Conversations {
     /// The user writes to somebody.
-    pub(in crate::device) fn send(&mut self, send: SendId, to: UserName, text: String, turn: &mut Turn<'_>) {
+    pub(in crate::device) fn send(&mut self, send: SendId, to: Target, text: String, turn: &mut Turn<'_>) {
+        let resolved = match to {
+            Target::User(user) => Ok(To::User(user)),
+            Target::Room(name) => self.room_named(&name).map(To::Room),
+        };
         let refusal = if self.member.is_none() {
             Some(NotSent::Key)
         } else if !(1..=TEXT_BYTES_MAX).contains(&text.len()) {
@@ -76,10 +111,13 @@ impl Conversations {
         } else {
             None
         };
-        if let Some(why) = refusal {
-            self.batch.then().events.push(ConversationEvent::NotSent(send, why));
-            return self.work(turn);
-        }
+        let to = match refusal.map_or(resolved, Err) {
+            Ok(to) => to,
+            Err(why) => {
+                self.batch.then().events.push(ConversationEvent::NotSent(send, why));
+                return self.work(turn);
+            }
+        };
         let id = MessageId::draw(turn.rng);
         let outgoing = Outgoing { id, to, written: turn.now.wall, text, sealed: None, send: Some(send), sent: false };
         let number = self.outgoing.last_key_value().map_or(0, |(number, _)| number + 1);
@@ -118,10 +156,18 @@ impl Conversations {
         true
     }
 
+    /// The conversation that a message is for, if there is one by now.
+    fn conversation_of(&self, to: &To) -> Option<ConversationId> {
+        match to {
+            To::User(user) => self.direct(user),
+            To::Room(id) => Some(*id),
+        }
+    }
+
     /// The conversation that a message can go into now; what was written before it to the same person goes first.
     fn writable(&self, outgoing: &Outgoing) -> Option<ConversationId> {
         // Nobody writes where somebody is whom nobody may write to.
-        let id = self.direct(&outgoing.to).filter(|id| !self.is_held(id))?;
+        let id = self.conversation_of(&outgoing.to).filter(|id| !self.is_held(id))?;
         let group = self.all.get(&id)?.open()?;
         match &outgoing.sealed {
             // It may have been taken, or will be refused: in either case it says the same as before.
@@ -133,7 +179,7 @@ impl Conversations {
 
     /// Whether it was sealed. A conversation in which nothing can be sealed is broken.
     fn seal(&mut self, outgoing: &mut Outgoing, turn: &mut Turn<'_>) -> bool {
-        let Some(id) = self.direct(&outgoing.to) else { return false };
+        let Some(id) = self.conversation_of(&outgoing.to) else { return false };
         let Some(one) = self.all.get_mut(&id) else { return false };
         let Some(group) = one.group.as_ref() else { return false };
         let seen = one.known.chain.seen();
@@ -185,12 +231,12 @@ impl Conversations {
         }
     }
 
-    /// None of what waits for this person will be sent.
-    pub(super) fn give_up_all(&mut self, to: &UserName, why: NotSent) {
+    /// None of what waits for them will be sent.
+    pub(super) fn give_up_all(&mut self, to: &To, why: &NotSent) {
         let numbers: Vec<u64> =
             self.outgoing.iter().filter(|(_, one)| one.to == *to && one.sealed.is_none()).map(|(n, _)| *n).collect();
         for number in numbers {
-            self.give_up(number, why);
+            self.give_up(number, why.clone());
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::committing::Commit;
 use super::one::{Conversation, Phase};
-use super::{Conversations, Turn};
+use super::{Conversations, Turn, rooms};
 use crate::id::{ConversationId, DeviceName};
 use crate::limits::{REFRESH_AFTER_JOIN, REFRESH_SPAN, REMOVAL_TURN};
 use crate::mls::group::Change;
@@ -18,37 +18,34 @@ use crate::tls::CertRefusal;
 use crate::wire::conversations::RosterChange;
 
 impl Conversations {
-    /// Who is in a conversation and was revoked.
-    fn revoked_in(&self, one: &Conversation, now: Wall) -> Vec<DeviceName> {
-        let is_out = |certificate| matches!(self.beliefs.of(certificate, now), Some(Err(CertRefusal::Revoked)));
-        let revoked = one.certificates.iter().filter(|(_, certificate)| is_out(certificate));
-        revoked.map(|(name, _)| name.clone()).collect()
+    /// Who is in a conversation and was revoked, or leaves it.
+    fn unwelcome_in(&self, one: &Conversation, now: Wall) -> Vec<DeviceName> {
+        let is_revoked = |certificate| matches!(self.beliefs.of(certificate, now), Some(Err(CertRefusal::Revoked)));
+        let leaves = |user| one.room.as_ref().is_some_and(|room| room.leaving.contains(user));
+        let unwelcome = one.certificates.iter().filter(|(name, one)| is_revoked(*one) || leaves(&name.user));
+        unwelcome.map(|(name, _)| name.clone()).collect()
     }
 
     /// Looks for those who were revoked: from now on nothing is sealed where there are any.
     pub(super) fn sweep(&mut self, now: Now) {
-        let revoked: Vec<(ConversationId, Vec<DeviceName>)> = self
-            .all
-            .iter()
-            .map(|(id, one)| (*id, self.revoked_in(one, now.wall)))
-            .filter(|(_, revoked)| !revoked.is_empty())
-            .collect();
-        for (id, names) in revoked {
-            let Some(one) = self.all.get(&id) else { continue };
-            let Some(group) = &one.group else { continue };
-            let own = group.own_place();
-            let before = group.members().iter().filter(|(place, name)| **place < own && !names.contains(name)).count();
-            let turns = u32::try_from(before).unwrap_or(u32::MAX).min(REMOVAL_TURNS_MAX);
-            self.removals.entry(id).or_insert_with(|| now.mono.plus(REMOVAL_TURN * turns));
+        let ids: Vec<ConversationId> = self.all.keys().copied().collect();
+        for id in ids {
+            self.look_at_members(id, now);
         }
-        self.removals.retain(|id, _| self.all.get(id).is_some_and(|one| one.group.is_some()));
     }
 
-    /// Others are in it now: perhaps nobody is whom nobody may write to.
+    /// Others are in it now, or believed: whether nobody is in it whom nobody may write to, and when this device removes them.
     pub(super) fn look_at_members(&mut self, id: ConversationId, now: Now) {
-        if self.all.get(&id).is_none_or(|one| self.revoked_in(one, now.wall).is_empty()) {
+        let Some(one) = self.all.get(&id) else { return };
+        let names = self.unwelcome_in(one, now.wall);
+        let Some(group) = one.group.as_ref().filter(|_| !names.is_empty()) else {
             self.removals.remove(&id);
-        }
+            return;
+        };
+        let own = group.own_place();
+        let before = group.members().iter().filter(|(place, name)| **place < own && !names.contains(name)).count();
+        let turns = u32::try_from(before).unwrap_or(u32::MAX).min(REMOVAL_TURNS_MAX);
+        self.removals.entry(id).or_insert_with(|| now.mono.plus(REMOVAL_TURN * turns));
     }
 
     /// Whether somebody is in it whom nobody may write to.
@@ -68,14 +65,15 @@ impl Conversations {
             is_free && is_due(id, one)
         });
         let Some((id, one)) = due.map(|(id, one)| (*id, one)) else { return false };
-        let remove = self.revoked_in(one, now.wall);
+        let remove = self.unwelcome_in(one, now.wall);
         if remove.is_empty() && self.removals.remove(&id).is_some() {
             return true;
         }
         let is_stale = self.own_certificate.is_some_and(|own| one.certificates.get(&self.own) != Some(&own));
         let renew = self.member.clone().filter(|_| is_stale);
         let roster = RosterChange { add: Vec::new(), remove: remove.clone() };
-        let change = Change { remove, renew, ..Change::default() };
+        let becomes = one.room.as_ref().and_then(|room| rooms::without_left(room, &one.certificates, &remove));
+        let change = Change { remove, renew, becomes, ..Change::default() };
         match self.commit(id, &change, roster, turn) {
             Commit::Sent => true,
             Commit::Waits => false,

@@ -21,6 +21,7 @@ use crate::mls::member::Member;
 use crate::pki::Facts;
 use crate::time::{Deadlines, Wall};
 use crate::tls::Credentials;
+use crate::wire::conversations::Kind;
 
 /// The rows that were kept.
 pub type Rows = BTreeMap<Row, Vec<u8>>;
@@ -41,6 +42,7 @@ impl Conversations {
             packages: BTreeMap::new(),
             left: None,
             gatherings: BTreeMap::new(),
+            errands: BTreeMap::new(),
             founded: BTreeSet::new(),
             existing: BTreeSet::new(),
             removals: BTreeMap::new(),
@@ -60,6 +62,7 @@ impl Conversations {
         for (row, bytes) in rows {
             conversations.restore_row(*row, bytes, rows);
         }
+        conversations.forget_unbegun();
         conversations
     }
 
@@ -96,12 +99,22 @@ impl Conversations {
         let group = self.load(id, rows).filter(|_| matches!(known.phase, Phase::Founding | Phase::In));
         let mut one = match group {
             Some(group) => Conversation::new(known, group),
-            None => Conversation { known, group: None, certificates: BTreeMap::new() },
+            None => Conversation::without_group(known),
         };
         if one.group.is_none() && matches!(one.known.phase, Phase::Founding | Phase::In) {
             one.known.phase = Phase::Broken;
         }
         self.all.insert(id, one);
+    }
+
+    /// Whoever wished for a room that was not begun has heard that it was not.
+    fn forget_unbegun(&mut self) {
+        let is_unbegun = |one: &Conversation| {
+            one.known.kind == Kind::Room && one.known.phase == Phase::Founding && one.known.pending.is_none()
+        };
+        let unbegun: Vec<ConversationId> =
+            self.all.iter().filter(|(_, one)| is_unbegun(one)).map(|(id, _)| *id).collect();
+        unbegun.into_iter().for_each(|id| self.forget(id));
     }
 
     fn load(&self, id: ConversationId, rows: &Rows) -> Option<Group> {

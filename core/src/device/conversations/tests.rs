@@ -101,7 +101,7 @@ fn one_thing_that_is_larger_than_all_that_may_wait_is_taken_in_all_the_same() {
 fn what_the_relay_is_too_busy_for_is_said_again_after_a_while() {
     let mut desk = Desk::new();
     let to = desk.identity.name.user.clone();
-    desk.turn(|conversations, turn| conversations.send(SendId(1), to.clone(), "a note".into(), turn));
+    desk.turn(|conversations, turn| conversations.send(SendId(1), to.clone().into(), "a note".into(), turn));
     desk.keep();
     assert_eq!(desk.conversations.poll_fetch(), Some(to.clone()));
     desk.turn(|conversations, turn| conversations.fetched(&to, &[], turn));

@@ -14,17 +14,17 @@ use crate::testing::kept::Kept;
 use crate::tlog::ReasonCode;
 
 /// What somebody was told of conversations.
-fn told(events: &[Event]) -> Vec<ConversationEvent> {
+pub(super) fn told(events: &[Event]) -> Vec<ConversationEvent> {
     let of = |event: &Event| if let Event::Conversation(event) = event { Some((**event).clone()) } else { None };
     events.iter().filter_map(of).collect()
 }
 
 /// The texts of a history, with who wrote them.
-fn texts(history: &[Entry]) -> Vec<(String, String)> {
+pub(super) fn texts(history: &[Entry]) -> Vec<(String, String)> {
     let text = |entry: &Entry| match &entry.what {
         Said::Text { text, order: Order::Same, .. } => Some((entry.by.to_string(), text.clone())),
         Said::Text { order: Order::Other | Order::Unknown, .. } | Said::Unreadable(_) => panic!("{entry:?}"),
-        Said::Joined { declared, .. } | Said::Changed { declared, .. } => {
+        Said::Joined { declared, .. } | Said::Changed { declared, .. } | Said::Altered { declared, .. } => {
             assert!(declared, "{entry:?}");
             None
         }
@@ -32,12 +32,12 @@ fn texts(history: &[Entry]) -> Vec<(String, String)> {
     history.iter().filter_map(text).collect()
 }
 
-fn lines(of: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(super) fn lines(of: &[(&str, &str)]) -> Vec<(String, String)> {
     of.iter().map(|(by, text)| (format!("{by}/laptop"), (*text).to_owned())).collect()
 }
 
 /// A town in which these people take part in conversations.
-fn town(names: &[&str]) -> (Town, Vec<(Identity, usize)>) {
+pub(super) fn town(names: &[&str]) -> (Town, Vec<(Identity, usize)>) {
     let mut town = Town::of(&[]);
     let join = |name: &&str| {
         let identity = town.enrol(name);
@@ -47,17 +47,17 @@ fn town(names: &[&str]) -> (Town, Vec<(Identity, usize)>) {
     (town, members)
 }
 
-fn write(town: &mut Town, member: usize, to: &str, text: &str) {
-    town.command(member, Command::Send(SendId(1), user(to), text.to_owned()));
+pub(super) fn write(town: &mut Town, member: usize, to: &str, text: &str) {
+    town.command(member, Command::Send(SendId(1), user(to).into(), text.to_owned()));
 }
 
 /// The program ends, and what its disk has is left.
-fn stop(town: &mut Town, member: usize) -> Kept {
+pub(super) fn stop(town: &mut Town, member: usize) -> Kept {
     town.command(member, Command::Quit);
     std::mem::take(&mut town.members[member].kept)
 }
 
-fn history(town: &Town, member: usize) -> Vec<(String, String)> {
+pub(super) fn history(town: &Town, member: usize) -> Vec<(String, String)> {
     texts(&town.members[member].kept.history)
 }
 
@@ -67,7 +67,7 @@ fn what_is_too_long_or_nothing_is_not_sent_and_the_user_is_told_at_once() {
     let alice = members[0].1;
     for (n, text) in [(1, String::new()), (2, "x".repeat(TEXT_BYTES_MAX + 1))] {
         town.news(alice);
-        town.command(alice, Command::Send(SendId(n), user("bob"), text));
+        town.command(alice, Command::Send(SendId(n), user("bob").into(), text));
         assert_eq!(told(&town.news(alice)), [ConversationEvent::NotSent(SendId(n), NotSent::Length)]);
     }
 }
@@ -128,8 +128,8 @@ fn somebody_who_has_never_met_is_written_to_while_they_are_away() {
 fn both_write_first_at_once_and_there_is_one_conversation() {
     let (mut town, members) = town(&["alice", "bob"]);
     let [(_, alice), (_, bob)] = members[..] else { panic!("two") };
-    town.device(alice, super::super::Input::Command(Command::Send(SendId(1), user("bob"), "from alice".into())));
-    town.device(bob, super::super::Input::Command(Command::Send(SendId(1), user("alice"), "from bob".into())));
+    town.device(alice, super::super::Input::Command(Command::Send(SendId(1), user("bob").into(), "from alice".into())));
+    town.device(bob, super::super::Input::Command(Command::Send(SendId(1), user("alice").into(), "from bob".into())));
     town.settle();
     let said = history(&town, alice);
     assert_eq!(history(&town, bob), said);
@@ -278,7 +278,7 @@ fn so_many_messages_wait_for_the_relay_and_no_more_and_all_of_them_go_out_in_the
     town.unreachable = true;
     town.cut(alice);
     for n in 0..OUTGOING_MAX {
-        town.device(alice, crate::device::Input::Command(Command::Send(SendId(1), user("bob"), format!("{n}"))));
+        town.device(alice, crate::device::Input::Command(Command::Send(SendId(1), user("bob").into(), format!("{n}"))));
     }
     town.settle();
     town.news(alice);

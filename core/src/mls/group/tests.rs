@@ -3,6 +3,7 @@
 
 mod traps;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
@@ -10,7 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use super::super::keep::PackageSecrets;
 use super::*;
 use crate::device::Identity;
-use crate::id::UserName;
+use crate::id::{RoomName, UserName};
 use crate::limits::DEVICE_LIFETIME;
 use crate::mls::policy::{Rank, Room};
 use crate::testing::{START, Town, rng};
@@ -164,7 +165,8 @@ impl Round {
 /// A room that this one owns, and into which everybody invites.
 pub(super) fn room(owner: &str) -> Policy {
     let ranks = BTreeMap::from([(UserName::parse(owner).unwrap(), Rank::Owner)]);
-    Policy::Room(Room { name: "ops".into(), topic: String::new(), ranks, invites: Rank::Member })
+    let name = RoomName::parse("ops").unwrap();
+    Policy::Room(Room { name, topic: String::new(), ranks, invites: Rank::Member, leaving: BTreeSet::new() })
 }
 
 pub(super) fn party(identity: Identity) -> Party {

@@ -7,6 +7,10 @@ fn user(name: &str) -> UserName {
     device_name(name, "laptop").user
 }
 
+fn name(name: &str) -> RoomName {
+    RoomName::try_from(name.to_owned()).expect("a label")
+}
+
 fn laptop(name: &str) -> DeviceName {
     device_name(name, "laptop")
 }
@@ -30,7 +34,8 @@ fn direct() -> Policy {
 /// Alice owns it, bob moderates, everybody else is a member.
 fn room() -> Room {
     let ranks = BTreeMap::from([(user("alice"), Rank::Owner), (user("bob"), Rank::Moderator)]);
-    Room { name: "ops".into(), topic: "what is up".into(), ranks, invites: Rank::Moderator }
+    let leaving = BTreeSet::new();
+    Room { name: name("ops"), topic: "what is up".into(), ranks, invites: Rank::Moderator, leaving }
 }
 
 fn becomes(next: Room) -> Deed {
@@ -81,7 +86,7 @@ fn in_a_room_only_whoever_stands_above_somebody_removes_them() {
 #[test]
 fn a_rooms_topic_is_a_moderators_and_all_of_it_an_owners_and_it_is_always_owned() {
     let (now, topic) = (Policy::Room(room()), Room { topic: "another".into(), ..room() });
-    let name = Room { name: "dev".into(), ..room() };
+    let name = Room { name: name("dev"), ..room() };
     let promoted = Room { ranks: BTreeMap::from([(user("bob"), Rank::Owner)]), ..room() };
     for (next, by, may) in [
         (&topic, "alice", true),
@@ -103,6 +108,68 @@ fn a_rooms_topic_is_a_moderators_and_all_of_it_an_owners_and_it_is_always_owned(
     assert!(!now.allows(&laptop("alice"), &Deed { becomes: Some(direct()), ..deed() }));
 }
 
+/// Carol, a member, leaves; alice, who owns it, leaves; and what is left then.
+#[test]
+fn whoever_leaves_says_so_for_themselves_and_is_removed_by_anybody_and_is_nothing_any_more() {
+    let leaves = |room: &Room, who: &str| {
+        let (mut leaving, mut ranks) = (room.leaving.clone(), room.ranks.clone());
+        leaving.insert(user(who));
+        ranks.remove(&user(who));
+        Room { leaving, ranks, ..room.clone() }
+    };
+    for who in ["alice", "bob", "carol"] {
+        for by in ["alice", "bob", "carol"] {
+            let next = becomes(leaves(&room(), who));
+            assert_eq!(Policy::Room(room()).allows(&laptop(by), &next), by == who, "{by} {who}");
+        }
+    }
+    let leaving = leaves(&room(), "carol");
+    let now = Policy::Room(leaving.clone());
+    assert!(
+        now.allows(&laptop("dave"), &removes("carol", false)) && !now.allows(&laptop("dave"), &removes("bob", false))
+    );
+    // With their last device, and not before, they are no more among those who leave.
+    assert!(now.allows(&laptop("dave"), &Deed { becomes: Some(Policy::Room(room())), ..removes("carol", false) }));
+    let mut further = removes("carol", false);
+    further.members.insert(device_name("carol", "phone"));
+    assert!(!now.allows(&laptop("dave"), &Deed { becomes: Some(Policy::Room(room())), ..further }));
+    assert!(!now.allows(&laptop("dave"), &becomes(room())) && !now.allows(&laptop("carol"), &becomes(room())));
+    // Nobody adds a device of theirs meanwhile.
+    assert!(!now.allows(&laptop("alice"), &adds("carol", "phone")));
+    // In the same step nothing else changes.
+    let mut more = leaves(&room(), "carol");
+    more.topic = "another".into();
+    assert!(!Policy::Room(room()).allows(&laptop("carol"), &becomes(more)));
+}
+
+#[test]
+fn a_room_that_its_owner_has_left_belongs_to_those_who_stand_highest() {
+    let gone = |who: &[&str]| {
+        let members = ["alice", "bob", "carol", "dave"].into_iter().filter(|name| !who.contains(name));
+        Deed { members: members.map(laptop).collect(), ..Deed::default() }
+    };
+    let promote = |who: &[&str], whom: &str| Deed {
+        becomes: Some(Policy::Room(Room { ranks: BTreeMap::from([(user(whom), Rank::Owner)]), ..room() })),
+        ..gone(who)
+    };
+    let now = Policy::Room(room());
+    assert!(now.allows(&laptop("bob"), &promote(&["alice"], "bob")));
+    assert!(!now.allows(&laptop("carol"), &promote(&["alice"], "carol")));
+    assert!(now.allows(&laptop("carol"), &promote(&["alice", "bob"], "carol")));
+    assert!(!now.allows(&laptop("carol"), &promote(&[], "carol")));
+}
+
+#[test]
+fn whoever_is_put_out_takes_their_rank_with_them() {
+    let mut ranks = room().ranks;
+    ranks.remove(&user("bob"));
+    let next = Room { ranks, ..room() };
+    let puts_out = |revoked| Deed { becomes: Some(Policy::Room(next.clone())), ..removes("bob", revoked) };
+    assert!(Policy::Room(room()).allows(&laptop("alice"), &puts_out(false)));
+    // A device that was revoked says nothing about its person: they come back with another.
+    assert!(!Policy::Room(room()).allows(&laptop("carol"), &puts_out(true)));
+}
+
 #[test]
 fn a_policy_reads_back_and_what_is_too_long_cut_or_newer_is_none() {
     let list = |extension: Extension| ExtensionList::from(vec![extension]);
@@ -116,11 +183,9 @@ fn a_policy_reads_back_and_what_is_too_long_cut_or_newer_is_none() {
         let newer = [vec![VERSION + 1], bytes.iter().skip(1).copied().collect()].concat();
         assert_eq!(Policy::of(&list(Extension::new(EXTENSION, newer))), None);
     }
-    let long = |name: usize, topic: usize| Room { name: "x".repeat(name), topic: "x".repeat(topic), ..room() };
-    assert!(Policy::of(&list(Policy::Room(long(ROOM_NAME_BYTES_MAX, ROOM_TOPIC_BYTES_MAX)).extension())).is_some());
-    for bad in [long(0, 0), long(ROOM_NAME_BYTES_MAX + 1, 0), long(1, ROOM_TOPIC_BYTES_MAX + 1)] {
-        assert_eq!(Policy::of(&list(Policy::Room(bad).extension())), None);
-    }
+    let long = |topic: usize| Policy::Room(Room { topic: "x".repeat(topic), ..room() });
+    assert!(Policy::of(&list(long(ROOM_TOPIC_BYTES_MAX).extension())).is_some());
+    assert_eq!(Policy::of(&list(long(ROOM_TOPIC_BYTES_MAX + 1).extension())), None);
     let many = (0..=ROOM_RANKS_MAX).map(|n| (user(&format!("u{n}")), Rank::Moderator)).collect();
     assert_eq!(Policy::of(&list(Policy::Room(Room { ranks: many, ..room() }).extension())), None);
     assert_eq!(Policy::of(&list(Policy::Direct(user("bob"), user("alice")).extension())), None);
