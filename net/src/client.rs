@@ -50,6 +50,7 @@ pub mod recover;
 pub mod renew;
 pub mod renewed;
 pub mod revoke;
+pub mod room;
 pub mod screen;
 pub mod send;
 pub mod skew;
@@ -154,7 +155,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
         }
         Command::Cert { command: Some(command) } => certificate(command, world),
         Command::Send(args) => send::send(world, args),
-        Command::Room(_) => later("room"),
+        Command::Room { command } => room::room(world, command),
         Command::History(args) => history::history(world, &args),
         Command::Sendfile(_) => later("sendfile"),
         Command::Verify { user, accept, json } => verify::verify(world, &user, accept, json),

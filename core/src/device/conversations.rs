@@ -318,6 +318,7 @@ impl Conversations {
                 || self.add_next(turn)
                 || self.found_next(turn)
                 || self.errand_next(turn)
+                || self.name_next()
                 || self.send_next(turn))
     }
 

@@ -28,6 +28,12 @@ impl Device {
         self
     }
 
+    /// Whether others can write to this device: its key packages lie at the relay, as it has said on this connection. Of one that
+    /// takes no part nothing more is to be expected.
+    pub fn can_be_written_to(&self) -> bool {
+        self.conversations.as_ref().is_none_or(|conversations| conversations.can_be_added())
+    }
+
     /// Does something in the conversations, if this device takes part.
     pub(super) fn converse<T>(
         &mut self,

@@ -4,6 +4,10 @@
 //! To believe a certificate takes a proof from the realm's log, which may have to be fetched; `mls-rs` wants to know at once.
 //! So nothing is judged inside of a call: the device judges first (V-01 to V-14), and what it has found good stands here. A
 //! certificate that does not is noted as [`Unjudged`]: the device drops what came of the call, has it judged, and calls again.
+//!
+//! What others have done with a group is followed whoever has been revoked since, and whose time is over: it was right when it was
+//! done, and everybody else has followed it. Whether a certificate still holds is asked where something is sealed or somebody
+//! added ([`Beliefs::of`]), and of what was said.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +15,7 @@ use std::sync::Arc;
 use mls_rs_core::identity::SigningIdentity;
 use rustls_pki_types::CertificateDer;
 
+use super::identity::IdentityError;
 use crate::id::Fingerprint;
 use crate::time::Wall;
 use crate::tls::CertRefusal;
@@ -21,12 +26,14 @@ use crate::tls::verify::{Judged, Lists};
 pub struct Beliefs {
     judged: Arc<BTreeMap<Fingerprint, Result<Judged, CertRefusal>>>,
     lists: Lists,
+    /// Whether it is asked of what others have done.
+    of_deeds: bool,
 }
 
 impl Beliefs {
     /// Nobody is known; these are the newest lists.
     pub fn new(lists: Lists) -> Self {
-        Self { judged: Arc::default(), lists }
+        Self { judged: Arc::default(), lists, of_deeds: false }
     }
 
     /// This certificate was found good, its place in the log included.
@@ -57,6 +64,29 @@ impl Beliefs {
             Some(Err(why)) => *why == CertRefusal::Revoked,
             None => false,
         }
+    }
+
+    /// The same, for following what others have done.
+    pub(super) fn of_deeds(&self) -> Self {
+        Self { of_deeds: true, ..self.clone() }
+    }
+
+    /// Whether somebody may be in a group by this certificate: `None` if nobody has judged it. Without a time nobody is valid,
+    /// except in what others have done.
+    pub(super) fn of_member(&self, certificate: &Fingerprint, now: Option<Wall>) -> Option<Result<(), IdentityError>> {
+        let refused = |refusal| Err(IdentityError::Refused(refusal));
+        if self.of_deeds {
+            let judged = self.judged.get(certificate)?;
+            return Some(judged.as_ref().map_or_else(|refusal| refused(*refusal), |_| Ok(())));
+        }
+        let Some(now) = now else { return Some(Err(IdentityError::NoTime)) };
+        Some(self.of(certificate, now)?.map_or_else(refused, |_| Ok(())))
+    }
+
+    /// When this certificate was revoked, as the lists say; `None` if it was not.
+    pub(crate) fn revoked_since(&self, certificate: &Fingerprint) -> Option<Wall> {
+        let judged = self.judged.get(certificate)?.as_ref().ok()?;
+        self.lists.since(judged.serial)
     }
 
     /// What is said of a certificate now: `None` if nobody has judged it.

@@ -202,13 +202,12 @@ impl Group {
         &self,
         message: &[u8],
         beliefs: &Beliefs,
-        now: Wall,
         rng: &mut dyn CryptoRng,
     ) -> Result<Tried<Unkept<Heard>>, MlsFault> {
         let message = MlsMessage::from_bytes(message)?;
         let mut next = self.clone();
-        let open = || next.inner.process_incoming_message_with_time(message, at(now));
-        let (opened, unjudged) = self.lent.during(beliefs, rng, open);
+        let open = || next.inner.process_incoming_message(message);
+        let (opened, unjudged) = self.lent.during(&beliefs.of_deeds(), rng, open);
         settle(opened, unjudged, |opened| {
             let heard = self.heard(&next, opened)?;
             let tree = if matches!(heard, Heard::Said { .. }) { Tree::AsBefore } else { Tree::New };

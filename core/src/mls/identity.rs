@@ -2,7 +2,7 @@
 //!
 //! - A credential is the X.509 chain of a device of the realm, leaf and issuing CA, and the leaf's own key signs (§5.3.3).
 //! - Who it is in the group is the device's name: one device has one leaf.
-//! - Without a time nobody is valid: `None` is no leave to skip the question.
+//! - Without a time nobody is valid: `None` is no leave to skip the question, except in what others have done ([`super::beliefs`]).
 //! - There are no senders from outside (§12.1.8.1).
 
 use mls_rs_core::error::IntoAnyError;
@@ -92,17 +92,15 @@ impl IdentityProvider for Identities {
         at: Option<MlsTime>,
         _: MemberValidationContext<'_>,
     ) -> Result<(), IdentityError> {
-        let now = Wall(at.ok_or(IdentityError::NoTime)?.seconds_since_epoch());
+        let now = at.map(|at| Wall(at.seconds_since_epoch()));
         let [leaf, issuing] = chain(signing)?;
         self.name(signing)?;
-        let judgement = self.lent.ask(|beliefs, unjudged| match beliefs.of(&Fingerprint::of(&leaf), now) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(refusal)) => Err(IdentityError::Refused(refusal)),
-            // For this call alone, of which nothing may come.
-            None => {
+        let judgement = self.lent.ask(|beliefs, unjudged| {
+            beliefs.of_member(&Fingerprint::of(&leaf), now).unwrap_or_else(|| {
+                // For this call alone, of which nothing may come.
                 unjudged.note(leaf, issuing);
                 Ok(())
-            }
+            })
         });
         judgement.unwrap_or(Err(IdentityError::NoBeliefs))
     }

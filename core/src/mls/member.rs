@@ -148,13 +148,13 @@ impl Member {
         welcome: &[u8],
         secrets: PackageSecrets,
         beliefs: &Beliefs,
-        now: Wall,
         rng: &mut dyn CryptoRng,
     ) -> Result<Tried<Unkept<()>>, MlsFault> {
         let (lent, tray) = (Lent::default(), Tray::default());
         let client = self.client(&lent, Cabinet::new(tray.clone()), Drawer::of(secrets));
         let welcome = MlsMessage::from_bytes(welcome)?;
-        let (joined, unjudged) = lent.during(beliefs, rng, || client.join_group(None, &welcome, Some(at(now))));
+        // Whoever is in it already may be in it by what is over: others have let them.
+        let (joined, unjudged) = lent.during(&beliefs.of_deeds(), rng, || client.join_group(None, &welcome, None));
         settle(joined, unjudged, |(group, _)| self.entered(group, lent, tray))
     }
 

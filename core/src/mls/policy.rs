@@ -57,6 +57,7 @@ pub struct Room {
 
 /// What somebody is in a room; later ones stand above earlier ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rank {
     /// Somebody who is in.
     #[default]

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use countersign_core::device::conversations::Rank;
 use countersign_core::tlog::ReasonCode;
 
+use super::room::rank;
 use crate::config::client::{PATH, WAIT};
 use crate::config::layers::Flags;
 use crate::reason::reason;
@@ -73,15 +75,18 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<CertCommand>,
     },
-    /// Write to somebody, whether they are online or not
+    /// Write to somebody or into a room, whether anybody is online or not
     ///
     /// It has ended well when the message is durable at the server. Where the server can't be reached the message is kept, and
     /// goes out at the next contact. While a listen runs on the same folder, the message goes by it.
     Send(Send),
-    /// Not built yet.
-    #[command(hide = true, disable_help_flag = true)]
-    Room(Later),
-    /// Show what was said with somebody, oldest first, from this device's disk
+    /// Rooms: make one, invite people, leave it, change it, and see who is in
+    Room {
+        /// What to do with one.
+        #[command(subcommand)]
+        command: RoomCommand,
+    },
+    /// Show what was said with somebody or in a room, oldest first, from this device's disk
     History(History),
     /// Not built yet.
     #[command(hide = true, disable_help_flag = true)]
@@ -188,7 +193,7 @@ impl Command {
 /// The words of `client send`.
 #[derive(Debug, clap::Args)]
 pub struct Send {
-    /// Whom: a user
+    /// Where to: a user, or a room as "#tea" or room:tea
     pub target: String,
     /// What; without it, the whole of standard input is one message, up to 64 KiB (after --, a text may begin with a hyphen)
     pub text: Option<String>,
@@ -197,10 +202,97 @@ pub struct Send {
     pub json: bool,
 }
 
+/// The words of `client room`.
+#[derive(Debug, Subcommand)]
+pub enum RoomCommand {
+    /// Make a room; it is yours
+    Create {
+        /// What it is called: small letters, digits and hyphens
+        room: String,
+        /// Who is in it from the beginning
+        users: Vec<String>,
+        /// What it is about
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        topic: String,
+        /// Who may invite: member (everybody in it), moderator or owner
+        #[arg(long, value_name = "RANK", default_value = "member", value_parser = rank)]
+        invites: Rank,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let people in: they see what is said from then on
+    Invite {
+        /// Where
+        room: String,
+        /// Whom
+        #[arg(required = true)]
+        users: Vec<String>,
+    },
+    /// Put somebody out whose rank is below yours
+    Kick {
+        /// Where
+        room: String,
+        /// Whom
+        user: String,
+    },
+    /// Be in it no more, with all your devices
+    Leave {
+        /// What
+        room: String,
+    },
+    /// Make somebody a member, a moderator or an owner
+    Rank {
+        /// Where
+        room: String,
+        /// Whom
+        user: String,
+        /// What: member, moderator or owner
+        #[arg(value_parser = rank)]
+        rank: Rank,
+    },
+    /// Say what it is about
+    Topic {
+        /// What
+        room: String,
+        /// About what; nothing takes the topic away
+        topic: String,
+    },
+    /// Call it something else
+    Rename {
+        /// What
+        room: String,
+        /// What from now on
+        new: String,
+    },
+    /// Say who may invite
+    Invites {
+        /// Where
+        room: String,
+        /// Who: member (everybody in it), moderator or owner
+        #[arg(value_parser = rank)]
+        rank: Rank,
+    },
+    /// List the rooms that this device is in, as far as it has heard: name, people, number, topic
+    List {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// List who is in a room, as far as this device has heard: user, rank, devices
+    Members {
+        /// Which
+        room: String,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// The words of `client history`.
 #[derive(Debug, clap::Args)]
 pub struct History {
-    /// With whom: a user
+    /// Of what: a user, or a room as "#tea" or room:tea
     pub target: String,
     /// Show the last so many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
@@ -397,7 +489,9 @@ mod tests {
         for line in [
             "client send bob hello",
             "client send bob -- -x",
-            "client room create book-club",
+            "client room create book-club bob carol --topic tea --invites moderator",
+            "client room rank #tea bob moderator",
+            "client room members tea --json",
             "client history #room --search tea",
             "client sendfile bob -x",
             "client verify bob",
@@ -408,7 +502,15 @@ mod tests {
             let parsed = Args::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
-        for line in ["client frobnicate", "client send", "client send bob -x", "client history bob --limit 0"] {
+        for line in [
+            "client room",
+            "client room invite tea",
+            "client room rank tea bob king",
+            "client frobnicate",
+            "client send",
+            "client send bob -x",
+            "client history bob --limit 0",
+        ] {
             assert!(Args::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

@@ -12,13 +12,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use countersign_core::device::conversations::{ConversationEvent, Keep, NotSent};
-use countersign_core::device::{Command, Device, Event, Input};
+use countersign_core::device::{Device, Event, Input};
 use countersign_core::fault::CloseReason;
 use countersign_core::limits::SEND_TIME_MAX;
 use mio::{Registry, Token};
 
 use super::local::ask::{Who, wait_for_end};
-use super::local::desk::{Desk, KEPT, Wish};
+use super::local::desk::{Desk, Wish};
 use super::local::place::place;
 use super::local::protocol::{Holder, Reply, Sent};
 use super::reactor::Reactor;
@@ -130,7 +130,7 @@ impl Hold {
     pub fn wishes(&mut self, registry: &Registry, next: &mut dyn FnMut() -> Token) -> Vec<Wish> {
         let Some(desk) = &mut self.desk else { return Vec::new() };
         if let Server::Away(failure) = &self.server {
-            desk.answer_all(&Reply::not_sent(kept(failure)));
+            desk.send_home(Some(failure));
         }
         desk.wishes(registry, next)
     }
@@ -147,7 +147,7 @@ impl Hold {
                     desk.answer(*send, &Reply::Sent(Sent::of(entry)));
                 }
                 (Some(desk), ConversationEvent::NotSent(send, why)) => {
-                    desk.answer(*send, &Reply::not_sent(not_sent(*why)));
+                    desk.answer(*send, &Reply::not_sent(not_sent(why)));
                 }
                 _ => {}
             },
@@ -165,13 +165,15 @@ impl Hold {
 
 /// Sends what other programs of the device bring.
 pub fn errands(reactor: &mut Reactor, device: &mut Device) -> Result<(), Failure> {
-    for Wish { send, to, text } in reactor.wishes() {
-        device.handle(Input::Command(Command::Send(send, to, text)), reactor.now(), &mut OsEntropy);
+    for Wish { send, what } in reactor.wishes() {
+        let is_kept = what.is_kept();
+        device.handle(Input::Command(what.command(send)), reactor.now(), &mut OsEntropy);
         // With this it is kept.
         let kept = reactor.carry_out(device);
         if let Some(desk) = reactor.hold().and_then(|hold| hold.desk.as_mut()) {
             match &kept {
-                Ok(()) => desk.taken(send),
+                Ok(()) if is_kept => desk.taken(send),
+                Ok(()) => {}
                 Err(failure) => desk.answer(send, &Reply::not_sent(failure.clone())),
             }
         }
@@ -180,20 +182,19 @@ pub fn errands(reactor: &mut Reactor, device: &mut Device) -> Result<(), Failure
     Ok(())
 }
 
-/// How a program ends whose message is not sent.
-pub fn not_sent(why: NotSent) -> Failure {
+/// How a program ends whose message is not sent, or whose room not changed.
+pub fn not_sent(why: &NotSent) -> Failure {
     let exit = match why {
-        NotSent::Length => Exit::Usage,
-        NotSent::Full => Exit::Failed,
-        NotSent::Key | NotSent::Refused(_) | NotSent::Nobody | NotSent::Changed => Exit::Refused,
+        NotSent::Length | NotSent::Topic => Exit::Usage,
+        NotSent::Full | NotSent::NoRoom | NotSent::Ambiguous | NotSent::NotThere | NotSent::Unchanged => Exit::Failed,
+        NotSent::Key
+        | NotSent::Refused(_)
+        | NotSent::Nobody
+        | NotSent::Changed
+        | NotSent::NotAllowed
+        | NotSent::Of(..) => Exit::Refused,
     };
     Failure::new(exit, why)
-}
-
-/// The same end of a program whose message is kept: what came of it is that there was no connection for long enough.
-pub fn kept(failure: &Failure) -> Failure {
-    let exit = if failure.exit == Exit::Failed { Exit::Unreachable } else { failure.exit };
-    Failure { exit, sentence: format!("{}; {KEPT}", failure.sentence) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use countersign_core::pki::DeviceKey;
 use super::World;
 use super::bundle::Bundle;
 use super::home::{Joining, Stored, has_joined};
-use super::join::{say, taken};
+use super::join::{say, settle_in, taken};
 use crate::exit::{Failure, Plain};
 use crate::passphrase::passphrase;
 use crate::store::foreign::{ForeignKey, ForeignKeyError};
@@ -24,7 +24,9 @@ pub fn import(world: &World, key: &Path, bundle: &Path, passphrase_file: Option<
     let joining = Joining::open(&world.folder)?;
     joining.take(&identity.credentials.key)?;
     joining.keep(&identity, &bundle.link.endpoint, None)?;
-    say(&identity, world)
+    say(&identity, world)?;
+    settle_in(world);
+    Ok(())
 }
 
 /// The key in a file, its passphrase asked for only once everything else about it is in order.

@@ -11,7 +11,10 @@ use countersign_core::pki::Facts;
 use countersign_core::tls::CertRefusal;
 
 use super::args::{Join, Paper};
+use super::ask::Session;
+use super::holding::Hold;
 use super::home::{Joining, Stored, has_joined};
+use super::local::protocol::Holder;
 use super::reactor::Reactor;
 use super::recover::{after_joining, read_code};
 use super::{World, outcome, skew};
@@ -116,6 +119,7 @@ pub(super) fn enter(entrant: Entrant<'_>, paper: &Paper, world: &World) -> Resul
     joining.keep(&identity, &link.endpoint, Some(incarnation))?;
     drop(joining);
     say(&identity, world)?;
+    settle_in(world);
     after_joining(enrolment.basis(), paper, world)
 }
 
@@ -256,6 +260,20 @@ fn bad_certificate(refusal: CertRefusal, link: &ServerLink) -> Failure {
         "the certificate that {} sent is not believed ({refusal}): ask the operator for a new link",
         link.endpoint
     ))
+}
+
+/// Leaves at the server what others need to write to this device. Where that fails, the first `listen` or `send` does it.
+pub(super) fn settle_in(world: &World) {
+    let settle = || {
+        let stored = world.stored()?;
+        let Some(hold) = Hold::take(&stored.folder, Holder::Send)? else { return Ok(()) };
+        Session::taking_part(world, &stored, hold, Session::settle_in)
+    };
+    let settled: Result<(), Failure> = settle();
+    if let Err(failure) = settled {
+        let words = format!("warning: others can write to you once client listen has run ({failure})");
+        let _ = writeln!(io::stderr().lock(), "{}", Plain(&words));
+    }
 }
 
 /// Says who has joined, and what they can do now.

@@ -1,11 +1,11 @@
-//! Decides how `client send` goes: by the program that takes part in the device's conversations, or, where none does, by itself.
+//! Decides how `client send` goes, and how anything is posted: by the program that takes part in the device's conversations, or,
+//! where none does, by itself.
 
 use std::io::Read;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use countersign_core::device::conversations::NotSent;
-use countersign_core::id::UserName;
+use countersign_core::device::conversations::{NotSent, Target};
 use countersign_core::limits::{SEND_TIME_MAX, TEXT_BYTES_MAX};
 use serde::Serialize;
 
@@ -14,9 +14,10 @@ use super::args::Send;
 use super::ask::Session;
 use super::clean::escape_json;
 use super::holding::{Hold, not_sent};
-use super::local::ask::{Asked, send as send_by};
+use super::home::Stored;
+use super::local::ask::{Asked, ask};
 use super::local::place::place;
-use super::local::protocol::{Holder, Sent};
+use super::local::protocol::{Holder, Request, Sent};
 use crate::exit::{Failure, print_line};
 
 /// Between a program's taking the lock and its opening the socket, and the other way round at its end.
@@ -24,19 +25,25 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs `client send`.
 pub fn send(world: &World, args: Send) -> Result<(), Failure> {
-    let to = person(&args.target)?;
+    let to = target(&args.target)?;
     let stored = world.stored()?;
     let text = match args.text {
         Some(text) => text,
         None => read(&mut std::io::stdin().lock())?,
     };
     if !(1..=TEXT_BYTES_MAX).contains(&text.len()) {
-        return Err(not_sent(NotSent::Length));
+        return Err(not_sent(&NotSent::Length));
     }
+    let sent = post(world, &stored, &Request::Send { to: to.clone(), text })?;
+    print(&to, &sent, args.json)
+}
+
+/// Has something posted: by the program that takes part in the device's conversations, or by this one.
+pub fn post(world: &World, stored: &Stored, request: &Request) -> Result<Sent, Failure> {
     let until = Instant::now() + SEND_TIME_MAX;
-    let sent = loop {
+    loop {
         if let Some(hold) = Hold::take(&stored.folder, Holder::Send)? {
-            break Session::taking_part(world, &stored, hold, |session| session.send(to.clone(), text))?;
+            return Session::taking_part(world, stored, hold, |session| session.post(request.clone()));
         }
         let socket = place(&stored.folder).ok_or_else(|| {
             Failure::failed(
@@ -44,8 +51,8 @@ pub fn send(world: &World, args: Send) -> Result<(), Failure> {
                  its socket: end that program, or choose a shorter folder with --data-dir",
             )
         })?;
-        match send_by(&socket, to.clone(), text.clone(), until) {
-            Asked::Outcome(outcome) => break outcome?,
+        match ask(&socket, request, until) {
+            Asked::Outcome(outcome) => return outcome,
             Asked::Gone if Instant::now() < until => sleep(PAUSE),
             Asked::Gone => {
                 return Err(Failure::failed(
@@ -53,19 +60,15 @@ pub fn send(world: &World, args: Send) -> Result<(), Failure> {
                 ));
             }
         }
-    };
-    print(&to, &sent, args.json)
+    }
 }
 
-/// Whom a target means.
-pub fn person(target: &str) -> Result<UserName, Failure> {
-    if target.starts_with('#') || target.starts_with("room:") {
-        return Err(Failure::usage(format_args!(
-            "{target:?} would be a room, and rooms do not exist yet: name a user"
-        )));
-    }
-    UserName::parse(target)
-        .map_err(|why| Failure::usage(format_args!("{target:?} can't be anybody's user name: {why}")))
+/// Whom a target means: somebody, or a room.
+pub fn target(text: &str) -> Result<Target, Failure> {
+    Target::parse(text).map_err(|why| {
+        let what = if text.starts_with('#') || text.starts_with("room:") { "a room's" } else { "anybody's user" };
+        Failure::usage(format_args!("{text:?} can't be {what} name: {why}"))
+    })
 }
 
 /// The whole of standard input as one message, without the end of its last line.
@@ -88,11 +91,11 @@ fn read(input: &mut impl Read) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn print(to: &UserName, sent: &Sent, json: bool) -> Result<(), Failure> {
+fn print(to: &Target, sent: &Sent, json: bool) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Line<'a> {
         event: &'static str,
-        to: &'a UserName,
+        to: &'a Target,
         #[serde(flatten)]
         sent: &'a Sent,
     }
@@ -124,12 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_a_user_and_a_room_says_that_there_are_none_yet() {
-        assert_eq!(person("bob").unwrap().as_str(), "bob");
-        for (target, part) in
-            [("#tea", "rooms do not exist yet"), ("room:bob", "rooms do not exist yet"), ("Bob", "lower case")]
+    fn a_target_is_a_user_or_a_room_and_says_what_is_wrong_with_it() {
+        for (text, shown) in [("bob", "bob"), ("#tea", "#tea"), ("room:tea", "#tea")] {
+            assert_eq!(target(text).unwrap().to_string(), shown);
+        }
+        for (text, part) in
+            [("Bob", "anybody's user name: names are lower case"), ("#", "a room's name: a name can't be empty")]
         {
-            let failure = person(target).unwrap_err();
+            let failure = target(text).unwrap_err();
             assert!(failure.exit == Exit::Usage && failure.sentence.contains(part), "{failure}");
         }
     }

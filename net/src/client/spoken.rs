@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use countersign_core::device::conversations::{Entry, Order, Said, Unreadable};
-use countersign_core::id::{DeviceName, UserName};
+use countersign_core::device::conversations::{Entry, Order, Rank, RoomChange, Said, Unreadable};
+use countersign_core::id::{DeviceName, RoomName, UserName};
 use countersign_core::time::Wall;
 use countersign_core::wire::conversations::Kind;
 use serde::Serialize;
@@ -61,6 +61,22 @@ pub enum Spoken {
         /// Whether the server had said so.
         declared: bool,
     },
+    /// A room is another than before.
+    Room {
+        /// Where it stands.
+        #[serde(flatten)]
+        place: Place,
+        /// Whose doing it is.
+        from: DeviceName,
+        /// What is other.
+        changes: Vec<RoomChange>,
+        /// Who came.
+        came: Vec<DeviceName>,
+        /// Who is gone.
+        went: Vec<DeviceName>,
+        /// Whether the server had said so.
+        declared: bool,
+    },
     /// Something that can't be read.
     Unreadable {
         /// Where it stands.
@@ -82,6 +98,8 @@ pub struct Place {
     pub conversation: String,
     /// Whose conversation it is besides one's own; nobody's, if it is a room.
     pub with: Option<UserName>,
+    /// What its people call it, if it is a room.
+    pub room: Option<RoomName>,
     /// At which place of it.
     pub place: u64,
     /// When, by the server's clock.
@@ -91,12 +109,12 @@ pub struct Place {
 impl Spoken {
     /// An entry of the history of `own`.
     pub fn of(entry: &Entry, own: &UserName) -> Self {
-        let Entry { conversation, kind, place, at, by, what } = entry;
+        let Entry { conversation, kind, room, place, at, by, what } = entry;
         let with = match kind {
             Kind::Direct(one, other) => Some(if one == own { other } else { one }.clone()),
             Kind::Room => None,
         };
-        let place = Place { conversation: conversation.to_string(), with, place: *place, at: *at };
+        let place = Place { conversation: conversation.to_string(), with, room: room.clone(), place: *place, at: *at };
         let from = by.clone();
         match what {
             Said::Text { id, written, text, order } => {
@@ -112,6 +130,10 @@ impl Spoken {
             Said::Changed { came, went, declared } => {
                 Self::Members { place, from, came: came.clone(), went: went.clone(), declared: *declared }
             }
+            Said::Altered { came, went, declared, changes } => {
+                let (changes, came, went) = (changes.clone(), came.clone(), went.clone());
+                Self::Room { place, from, changes, came, went, declared: *declared }
+            }
             Said::Unreadable(why) => Self::Unreadable { place, from, code: *why as u8, reason: reason(*why) },
         }
     }
@@ -124,13 +146,17 @@ impl Spoken {
                  kept something from one of you, or shown it in another order; compare by another way what you have",
                 place.place
             )),
-            Self::Joined { place, declared: false, .. } | Self::Members { place, declared: false, .. } => {
-                Some(format!(
-                    "WARNING: who is in {place} is not who the server says (place {}): tell the others, and ask the operator",
-                    place.place
-                ))
-            }
-            Self::Message { .. } | Self::Joined { .. } | Self::Members { .. } | Self::Unreadable { .. } => None,
+            Self::Joined { place, declared: false, .. }
+            | Self::Members { place, declared: false, .. }
+            | Self::Room { place, declared: false, .. } => Some(format!(
+                "WARNING: who is in {place} is not who the server says (place {}): tell the others, and ask the operator",
+                place.place
+            )),
+            Self::Message { .. }
+            | Self::Joined { .. }
+            | Self::Members { .. }
+            | Self::Room { .. }
+            | Self::Unreadable { .. } => None,
         }
     }
 
@@ -139,7 +165,9 @@ impl Spoken {
         let at = self.place().at;
         match self {
             Self::Message { from, text, .. } => format!("{at} [{from}] {}", set_in(text)),
-            Self::Joined { .. } | Self::Members { .. } | Self::Unreadable { .. } => format!("{at} {self}"),
+            Self::Joined { .. } | Self::Members { .. } | Self::Room { .. } | Self::Unreadable { .. } => {
+                format!("{at} {self}")
+            }
         }
     }
 
@@ -148,6 +176,7 @@ impl Spoken {
             Self::Message { place, .. }
             | Self::Joined { place, .. }
             | Self::Members { place, .. }
+            | Self::Room { place, .. }
             | Self::Unreadable { place, .. } => place,
         }
     }
@@ -167,13 +196,12 @@ impl fmt::Display for Spoken {
             }
             Self::Joined { place, members, .. } => write!(f, "in {place} are now {}", names(members)),
             Self::Members { place, came, went, .. } => {
-                write!(f, "in {place}")?;
-                match (came.as_slice(), went.as_slice()) {
-                    ([], []) => write!(f, " nothing has changed"),
-                    ([], went) => write!(f, " is no more: {}", names(went)),
-                    (came, []) => write!(f, " is now also: {}", names(came)),
-                    (came, went) => write!(f, " is now also: {}; and no more: {}", names(came), names(went)),
-                }
+                write!(f, "in {place}{}", moved(came, went).unwrap_or_else(|| " nothing has changed".to_owned()))
+            }
+            Self::Room { place, from, changes, came, went, .. } => {
+                let changes: Vec<String> = changes.iter().map(change).collect();
+                write!(f, "in {place} {from} has changed: {}", changes.join("; "))?;
+                moved(came, went).map_or(Ok(()), |moved| write!(f, "; there{moved}"))
             }
             Self::Unreadable { place, from, code, reason } => write!(
                 f,
@@ -188,8 +216,51 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.with {
             Some(with) => write!(f, "the conversation with {with}"),
-            None => write!(f, "room {}", self.conversation.get(..8).unwrap_or_default()),
+            None => match &self.room {
+                Some(room) => write!(f, "#{room}"),
+                None => write!(f, "room {}", self.conversation.get(..8).unwrap_or_default()),
+            },
         }
+    }
+}
+
+/// Who has come and gone.
+fn moved(came: &[DeviceName], went: &[DeviceName]) -> Option<String> {
+    match (came, went) {
+        ([], []) => None,
+        ([], went) => Some(format!(" is no more: {}", names(went))),
+        (came, []) => Some(format!(" is now also: {}", names(came))),
+        (came, went) => Some(format!(" is now also: {}; and no more: {}", names(came), names(went))),
+    }
+}
+
+fn change(change: &RoomChange) -> String {
+    match change {
+        RoomChange::Name(name) => format!("it is called #{name} now"),
+        RoomChange::Topic(topic) if topic.is_empty() => "it has no topic any more".to_owned(),
+        RoomChange::Topic(topic) => format!("it is about \"{}\"", clean(topic)),
+        RoomChange::Invites(Rank::Member) => "everybody in it may invite".to_owned(),
+        RoomChange::Invites(rank) => format!("{} may invite", rank_words(*rank)),
+        RoomChange::Rank(user, rank) => format!("{user} is {} now", rank_word(*rank)),
+        RoomChange::Leaves(user) => format!("{user} leaves"),
+    }
+}
+
+/// Somebody of this rank.
+fn rank_word(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Member => "a member",
+        Rank::Moderator => "a moderator",
+        Rank::Owner => "an owner",
+    }
+}
+
+/// Those of this rank and above.
+fn rank_words(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Member => "members",
+        Rank::Moderator => "moderators and owners",
+        Rank::Owner => "owners",
     }
 }
 

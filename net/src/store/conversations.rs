@@ -1,7 +1,7 @@
 //! Decides what of a device's conversations is on its disk, and that what was taken from there is not.
 //!
 //! One file, `conversations.db`, holds the rows of the device's machine (`kept`, secrets among them), the history that people
-//! read (`entry`, and `said` for finding words in it), and up to where that was shown. What the machine wants kept is one
+//! read (`entry`, and `said` for finding words in it), the rooms (`room`), and up to where history was shown. What the machine wants kept is one
 //! transaction. A failure of any kind ends the process: whether the last transaction is on the disk is then unknown.
 //!
 //! - `secure_delete`: what is overwritten or removed is zeroed in the file.
@@ -11,6 +11,7 @@
 //! - One program at a time writes (`client/holding.rs`); any reads.
 
 mod history;
+mod rooms;
 mod rows;
 
 use std::ops::Deref;
@@ -25,6 +26,7 @@ use super::StoreError;
 use super::sqlite::{Form, Opened};
 
 pub use history::{HistoryFile, Unshown};
+pub use rooms::KnownRoom;
 
 /// The file's name in the data folder.
 pub const FILE: &str = "conversations.db";
@@ -52,6 +54,10 @@ const SCHEMA: &str = "
     CREATE VIRTUAL TABLE said USING fts5 (text, content = 'entry', content_rowid = 'n');
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
     INSERT INTO meta (key, value) VALUES ('shown', 0);
+";
+/// What was not there from the beginning, and is added to a file that lacks it.
+const ADDED: &str = "
+    CREATE TABLE IF NOT EXISTS room (conversation BLOB PRIMARY KEY, name TEXT NOT NULL, view TEXT) STRICT;
 ";
 
 /// What is kept of a device's conversations, open to be written.
@@ -88,6 +94,7 @@ impl ConversationsFile {
         if is_new {
             create(&mut connection).map_err(|error| StoreError::from_sqlite(&path, error))?;
         }
+        connection.execute_batch(ADDED).map_err(|error| StoreError::from_sqlite(&path, error))?;
         let mut file = Self { connection, path, keeps: 0 };
         // A program that was killed may have left something there.
         file.checkpoint()?;
@@ -131,6 +138,9 @@ impl ConversationsFile {
         }
         for entry in &keep.entries {
             history::write(&transaction, entry)?;
+        }
+        for (id, view) in &keep.rooms {
+            rooms::write(&transaction, *id, view.as_ref())?;
         }
         transaction.commit()
     }

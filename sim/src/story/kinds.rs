@@ -292,6 +292,7 @@ kinds! {
         Command::HangUp(..) => "hang up",
         Command::Say(..) => "say",
         Command::Send(..) => "send",
+        Command::Run(..) => "run",
         Command::Quit => "quit",
     }
 }

@@ -336,6 +336,7 @@ fn wished(command: &Command) -> Option<String> {
         Command::Renew => "wants a new certificate".to_owned(),
         Command::Password(_) => "sets a password".to_owned(),
         Command::Send(_, to, text) => format!("writes {} bytes to {to}", text.len()),
+        Command::Run(_, errand) => format!("wishes of a room: {errand:?}"),
         Command::Quit => "leaves".to_owned(),
         // Told when the device has taken the line.
         Command::Say(..) => return None,

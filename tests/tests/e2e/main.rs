@@ -28,6 +28,7 @@ mod openssl_tls;
 mod recover;
 mod renew;
 mod revoke;
+mod rooms;
 mod root_key;
 mod rotate;
 mod shutdown;

@@ -21,7 +21,7 @@ impl Conversations {
     ) -> Taken {
         let id = posted.conversation;
         let Some(one) = self.all.get(&id) else { return Taken::Done };
-        let opened = one.group.as_ref().map(|group| group.hear(commit, &self.beliefs, turn.now.wall, turn.rng));
+        let opened = one.group.as_ref().map(|group| group.hear(commit, &self.beliefs, turn.rng));
         match opened {
             Some(Ok(Tried::Unjudged(unjudged))) => {
                 self.judge(&unjudged, turn);

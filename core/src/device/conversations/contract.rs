@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Met;
-use crate::id::{ConversationId, DeviceLabel, DeviceName, MessageId, RoomName, SendId, UserName};
+use crate::id::{ConversationId, DeviceLabel, DeviceName, MessageId, NameRefusal, RoomName, SendId, UserName};
 use crate::mls::policy::Rank;
 use crate::time::Wall;
 use crate::wire::Code;
@@ -29,8 +29,9 @@ pub enum ConversationEvent {
     CaughtUp,
 }
 
-/// Where a message goes, as its writer names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a message goes, as its writer names it: `bob`, or `#tea` or `room:tea`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Target {
     /// To somebody, whether they were written to before or not.
     User(UserName),
@@ -44,8 +45,42 @@ impl From<UserName> for Target {
     }
 }
 
+impl Target {
+    /// Reads one.
+    pub fn parse(text: &str) -> Result<Self, NameRefusal> {
+        match text.strip_prefix('#').or_else(|| text.strip_prefix("room:")) {
+            Some(room) => RoomName::parse(room).map(Self::Room),
+            None => UserName::parse(text).map(Self::User),
+        }
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = NameRefusal;
+
+    fn try_from(text: String) -> Result<Self, NameRefusal> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.to_string()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => user.fmt(f),
+            Self::Room(room) => write!(f, "#{room}"),
+        }
+    }
+}
+
 /// What somebody wants done with a room: it is done when the relay has it in its order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RoomErrand {
     /// To begin a room, which is theirs.
     Create {
@@ -63,7 +98,8 @@ pub enum RoomErrand {
 }
 
 /// How a room is to change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Alteration {
     /// These people come in, with all their devices.
     Invite(BTreeSet<UserName>),
@@ -206,6 +242,7 @@ pub enum Said {
 
 /// One thing of a room that is other than before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RoomChange {
     /// It is called this.
     Name(RoomName),

@@ -15,7 +15,7 @@ use super::contract::{Alteration, ConversationEvent, Entry, NotSent, RoomErrand}
 use super::gathering::{Goal, Progress};
 use super::one::Phase;
 use super::{Conversations, Turn};
-use crate::id::{ConversationId, DeviceName, SendId, UserName};
+use crate::id::{ConversationId, DeviceName, RoomName, SendId, UserName};
 use crate::limits::{COMMIT_DEVICES_MAX, ERRANDS_MAX, ROOM_TOPIC_BYTES_MAX};
 use crate::mls::group::Change;
 use crate::mls::policy::{Deed, Policy, Rank, Room};
@@ -35,7 +35,7 @@ pub(super) struct Waiting {
 #[derive(Clone, Debug)]
 enum What {
     Create(Room, BTreeSet<UserName>),
-    Change(Alteration),
+    Change(RoomName, Alteration),
 }
 
 /// What it takes to do it.
@@ -66,21 +66,21 @@ impl Conversations {
             return Err(NotSent::Full);
         }
         let fits = |topic: &String| if topic.len() > ROOM_TOPIC_BYTES_MAX { Err(NotSent::Topic) } else { Ok(()) };
-        let (what, room) = match errand {
+        let what = match errand {
             RoomErrand::Create { name, topic, invites, mut people } => {
                 fits(&topic)?;
                 people.remove(&self.own.user);
                 let ranks = BTreeMap::from([(self.own.user.clone(), Rank::Owner)]);
-                (What::Create(Room { name, topic, ranks, invites, leaving: BTreeSet::new() }, people), None)
+                What::Create(Room { name, topic, ranks, invites, leaving: BTreeSet::new() }, people)
             }
             RoomErrand::Change(name, alteration) => {
                 if let Alteration::Topic(topic) = &alteration {
                     fits(topic)?;
                 }
-                (What::Change(alteration), Some(self.room_named(&name)?))
+                What::Change(name, alteration)
             }
         };
-        Ok(Waiting { send, what, room, is_committed: false })
+        Ok(Waiting { send, what, room: None, is_committed: false })
     }
 
     /// Goes one step on with what is wished of rooms; whether there was one to go.
@@ -94,8 +94,18 @@ impl Conversations {
         let Some(Waiting { what, room, .. }) = self.errands.get(&number) else { return false };
         match (what.clone(), *room) {
             (What::Create(room, people), id) => self.create(number, id, room, people, turn),
-            (What::Change(alteration), Some(id)) => self.alter(number, id, &alteration, turn),
-            (What::Change(_), None) => false,
+            (What::Change(_, alteration), Some(id)) => self.alter(number, id, &alteration, turn),
+            (What::Change(name, _), None) => {
+                match self.room_named(&name) {
+                    Err(why) => self.fail(number, why),
+                    Ok(id) => {
+                        if let Some(waiting) = self.errands.get_mut(&number) {
+                            waiting.room = Some(id);
+                        }
+                    }
+                }
+                true
+            }
         }
     }
 

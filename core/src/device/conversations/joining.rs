@@ -27,9 +27,7 @@ impl Conversations {
             references.into_iter().find_map(|reference| self.packages.get(&reference).map(|one| one.secrets.clone()))
         });
         let joined = match (&self.member, package.clone()) {
-            (Some(member), Some(secrets)) => {
-                Some(member.join(welcome, secrets, &self.beliefs, turn.now.wall, turn.rng))
-            }
+            (Some(member), Some(secrets)) => Some(member.join(welcome, secrets, &self.beliefs, turn.rng)),
             _ => None,
         };
         let unkept = match joined {
@@ -97,6 +95,7 @@ impl Conversations {
         self.all.insert(id, one);
         self.meet(with.iter().map(|(name, certificate)| (name, certificate)), turn);
         self.keep_room(id);
+        self.look_at_members(id, turn.now);
         // Who else is in it, and that it is what the relay has said.
         let declared = is_same(&members, roster);
         self.entry(posted, posted.by.clone(), Said::Joined { members, declared });

@@ -11,6 +11,7 @@ use crate::device::{Fetched, LogRefusal, Met, Standing};
 use crate::fault::Fault;
 use crate::id::{AskId, DeviceName, Fingerprint, IssuerId, KeyId, Serial};
 use crate::mls::beliefs::Unjudged;
+use crate::pki::Facts;
 use crate::time::Wall;
 use crate::tlog::Founder;
 use crate::tls::{CertRefusal, Judged, Side, judge_device};
@@ -59,7 +60,9 @@ impl Conversations {
     pub(super) fn judge(&mut self, unjudged: &Unjudged, turn: &mut Turn<'_>) {
         for [leaf, issuing] in unjudged.chains() {
             let trust = &turn.identity.trust;
-            match judge_device(trust, leaf, std::slice::from_ref(issuing), Side::Client, turn.now.wall, None) {
+            // Of one whose time is over it is asked whether it was good in its time.
+            let at = Facts::read(leaf).map_or(turn.now.wall, |facts| turn.now.wall.min(facts.not_after));
+            match judge_device(trust, leaf, std::slice::from_ref(issuing), Side::Client, at, None) {
                 Err(refusal) => self.beliefs.refuse(Fingerprint::of(leaf), refusal),
                 Ok(judged) => {
                     let serial = judged.serial;

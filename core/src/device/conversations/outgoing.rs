@@ -16,14 +16,14 @@ use serde_bytes::ByteBuf;
 use super::batch::encode;
 use super::content::{Body, Content};
 use super::contract::{ConversationEvent, NotSent, Row, Target};
-use super::{Conversations, Turn, Wish};
-use crate::id::{ConversationId, MessageId, SendId, UserName};
+use super::{Conversations, Stream, Turn, Wish};
+use crate::id::{ConversationId, MessageId, RoomName, SendId, UserName};
 use crate::limits::{OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_IN_FLIGHT_MAX, OUTGOING_MAX, TEXT_BYTES_MAX};
 use crate::time::Wall;
 use crate::wire::Code;
 use crate::wire::conversations::ConversationsRequest;
 
-/// Whom a message is for. It is written down as a text: a user's name, or `#` and a room's number.
+/// Whom a message is for. It is written down as a text: a user's name, `#` and a room's number, or `?` and its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) enum To {
@@ -31,6 +31,8 @@ pub(super) enum To {
     User(UserName),
     /// Everybody in this room.
     Room(ConversationId),
+    /// Everybody in the room of this name, once all was taken in that may tell of it.
+    Named(RoomName),
 }
 
 impl TryFrom<String> for To {
@@ -38,9 +40,12 @@ impl TryFrom<String> for To {
 
     fn try_from(text: String) -> Result<Self, &'static str> {
         let unknown = "a message is for nobody whom this program knows";
-        match text.strip_prefix('#') {
-            None => UserName::try_from(text).map(Self::User).map_err(|_| unknown),
-            Some(number) => ConversationId::parse(number).map(Self::Room).ok_or(unknown),
+        if let Some(number) = text.strip_prefix('#') {
+            ConversationId::parse(number).map(Self::Room).ok_or(unknown)
+        } else if let Some(name) = text.strip_prefix('?') {
+            RoomName::parse(name).map(Self::Named).map_err(|_| unknown)
+        } else {
+            UserName::try_from(text).map(Self::User).map_err(|_| unknown)
         }
     }
 }
@@ -50,6 +55,7 @@ impl From<To> for String {
         match to {
             To::User(user) => user.into(),
             To::Room(id) => format!("#{id}"),
+            To::Named(name) => format!("?{name}"),
         }
     }
 }
@@ -100,7 +106,11 @@ impl Conversations {
     pub(in crate::device) fn send(&mut self, send: SendId, to: Target, text: String, turn: &mut Turn<'_>) {
         let resolved = match to {
             Target::User(user) => Ok(To::User(user)),
-            Target::Room(name) => self.room_named(&name).map(To::Room),
+            Target::Room(name) => match self.room_named(&name) {
+                // Perhaps this device was added to it, and has not heard of it yet.
+                Err(NotSent::NoRoom) if self.stream != Stream::TakenIn => Ok(To::Named(name)),
+                found => found.map(To::Room),
+            },
         };
         let refusal = if self.member.is_none() {
             Some(NotSent::Key)
@@ -129,6 +139,26 @@ impl Conversations {
     /// Its row has its number with it, since messages go out in the order in which they were written.
     fn keep_outgoing(&mut self, number: u64, outgoing: &Outgoing) {
         self.batch.put(Row::Outgoing(outgoing.id), encode(&(number, outgoing)));
+    }
+
+    /// Finds the rooms of which only the name was known, now that all was taken in; whether there was one.
+    pub(super) fn name_next(&mut self) -> bool {
+        let named = |(number, one): (&u64, &Outgoing)| match &one.to {
+            To::Named(name) => Some((*number, name.clone())),
+            To::User(_) | To::Room(_) => None,
+        };
+        let Some((number, name)) = self.outgoing.iter().find_map(named) else { return false };
+        match self.room_named(&name) {
+            Err(why) => self.give_up(number, why),
+            Ok(id) => {
+                if let Some(mut outgoing) = self.outgoing.remove(&number) {
+                    outgoing.to = To::Room(id);
+                    self.keep_outgoing(number, &outgoing);
+                    self.outgoing.insert(number, outgoing);
+                }
+            }
+        }
+        true
     }
 
     /// Seals and sends what can be; whether there was anything.
@@ -161,6 +191,7 @@ impl Conversations {
         match to {
             To::User(user) => self.direct(user),
             To::Room(id) => Some(*id),
+            To::Named(_) => None,
         }
     }
 

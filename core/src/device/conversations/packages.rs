@@ -21,6 +21,11 @@ pub(super) struct Package {
 }
 
 impl Conversations {
+    /// Whether others can add this device; of one whose key takes no part nothing more is to be expected.
+    pub(in crate::device) fn can_be_added(&self) -> bool {
+        self.member.is_none() || self.left.is_some_and(|(_, last_resort)| last_resort.is_some())
+    }
+
     /// Leaves more at the relay if few are left there.
     pub(super) fn packages_left(&mut self, turn: &mut Turn<'_>) {
         let Some((left, last_resort)) = self.left else { return };

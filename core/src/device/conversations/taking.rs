@@ -8,11 +8,10 @@ use std::collections::BTreeSet;
 use super::content::{Body, Content};
 use super::contract::{ConversationEvent, Entry, Order, Said, Unreadable};
 use super::one::{Conversation, Phase};
-use super::{Conversations, Turn};
+use super::{Conversations, Stream, Turn};
 use crate::fault::Fault;
 use crate::id::{ConversationId, DeviceName, MessageId};
 use crate::mls::group::{Heard, Tried};
-use crate::tls::CertRefusal;
 use crate::wire::conversations::{Posted, What};
 
 /// Whether something was taken in.
@@ -67,7 +66,7 @@ impl Conversations {
     fn message(&mut self, posted: &Posted, body: &[u8], turn: &mut Turn<'_>) {
         let id = posted.conversation;
         let Some(one) = self.all.get_mut(&id) else { return };
-        let opened = one.group.as_ref().map(|group| group.hear(body, &self.beliefs, turn.now.wall, turn.rng));
+        let opened = one.group.as_ref().map(|group| group.hear(body, &self.beliefs, turn.rng));
         let (by, said) = match opened {
             Some(Ok(Tried::Done(unkept))) => {
                 let (group, tree, heard) = self.batch.group(id, unkept);
@@ -84,9 +83,10 @@ impl Conversations {
             Some(Ok(Tried::Unjudged(_)) | Err(_)) | None => (posted.by.clone(), Said::Unreadable(Unreadable::Sealed)),
         };
         one.known.chain.push(body);
-        // Whoever was revoked since is not believed any more, although the group has them yet (design 6).
-        let believed = one.certificates.get(&by).and_then(|certificate| self.beliefs.of(certificate, turn.now.wall));
-        let said = if matches!(believed, Some(Err(CertRefusal::Revoked))) {
+        // Whoever was revoked before is not believed any more, although the group has them yet (design 6). Of what was posted while
+        // this device was away the relay says when; what comes now is said now.
+        let revoked = one.certificates.get(&by).and_then(|certificate| self.beliefs.revoked_since(certificate));
+        let said = if revoked.is_some_and(|since| since < posted.at || self.stream == Stream::TakenIn) {
             Said::Unreadable(Unreadable::Unbelieved)
         } else {
             said

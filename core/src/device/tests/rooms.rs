@@ -392,3 +392,80 @@ fn a_direct_conversation_goes_on_beside_a_room_of_the_same_people() {
     assert_eq!(kinds, BTreeSet::from([None, Some(name("tea"))]));
     assert_eq!(words(&town, alice), ["for you", "for all"]);
 }
+
+#[test]
+fn somebody_who_was_added_while_away_writes_into_the_room_with_the_first_thing_they_do() {
+    let (mut town, members) = town(&["alice", "bob"]);
+    let [alice, bob] = ids(&members)[..] else { panic!("two") };
+    let kept = stop(&mut town, bob);
+    create(&mut town, alice, "tea", &["bob"]).unwrap();
+    town.unreachable = true;
+    let bob = town.join_conversing(members[1].0.clone(), kept);
+    say(&mut town, bob, "tea", "hello all");
+    say(&mut town, bob, "coffee", "nobody there");
+    assert_eq!(told(&town.news(bob)), []);
+    // Not even a new start of the program makes it forget where they were to go.
+    let kept = town.kill(bob);
+    let bob = town.join_conversing(members[1].0.clone(), kept);
+    town.unreachable = false;
+    town.wait(Duration::from_secs(60));
+    assert_eq!(words(&town, alice), ["hello all"]);
+    let waits = |row: &crate::device::conversations::Row| matches!(row, crate::device::conversations::Row::Outgoing(_));
+    assert!(!town.members[bob].kept.rows.keys().any(waits));
+}
+
+/// Erin says something, and is revoked; dave, who was added before and has never come, reads it all, and what she said then too.
+#[test]
+fn what_was_done_before_somebody_was_revoked_is_followed_by_who_comes_after_it() {
+    let (mut town, members) = town(&["alice", "bob", "dave", "erin"]);
+    let [alice, bob, dave, erin] = ids(&members)[..] else { panic!("four") };
+    let kept = stop(&mut town, dave);
+    create(&mut town, alice, "tea", &["bob", "dave", "erin"]).unwrap();
+    say(&mut town, erin, "tea", "from erin");
+    town.wait(REFRESH_AFTER_JOIN * 8);
+    let reason = ReasonCode::new(1).unwrap();
+    town.operator(&Operator::Revoke(Revoke { user: user("erin"), device: None, reason, force: true }));
+    town.wait(Duration::from_secs(30));
+    say(&mut town, bob, "tea", "without erin");
+    let dave = town.join_conversing(members[2].0.clone(), kept);
+    say(&mut town, dave, "tea", "here I am");
+    for member in [alice, bob, dave] {
+        assert_eq!(words(&town, member), ["from erin", "without erin", "here I am"]);
+        assert_eq!(who_is_in(&town, member), ["alice", "bob", "dave"]);
+    }
+}
+
+/// The same where nobody has removed her yet: whoever comes does, before they write.
+#[test]
+fn whoever_comes_into_a_room_with_a_revoked_device_removes_it_before_they_write() {
+    let (mut town, members) = town(&["alice", "dave", "erin"]);
+    let [alice, dave, erin] = ids(&members)[..] else { panic!("three") };
+    let kept = stop(&mut town, dave);
+    create(&mut town, alice, "tea", &["dave", "erin"]).unwrap();
+    stop(&mut town, alice);
+    let reason = ReasonCode::new(1).unwrap();
+    town.operator(&Operator::Revoke(Revoke { user: user("erin"), device: None, reason, force: true }));
+    let dave = town.join_conversing(members[1].0.clone(), kept);
+    say(&mut town, dave, "tea", "without erin");
+    town.wait(REMOVAL_TURN * 4);
+    assert_eq!(words(&town, dave), ["without erin"]);
+    assert_eq!(who_is_in(&town, dave), ["alice", "dave"]);
+    assert_eq!(words(&town, erin), Vec::<String>::new());
+}
+
+#[test]
+fn whoever_comes_after_somebodys_certificate_has_ended_follows_what_they_did_and_comes_in() {
+    let (mut town, members) = town(&["alice", "bob", "carol"]);
+    let [alice, bob, carol] = ids(&members)[..] else { panic!("three") };
+    create(&mut town, alice, "tea", &["bob"]).unwrap();
+    say(&mut town, bob, "tea", "early");
+    let (kept_bob, kept_carol) = (stop(&mut town, bob), stop(&mut town, carol));
+    drop((kept_bob, kept_carol));
+    // Alice stays, and renews; bob never comes again.
+    town.wait(crate::limits::DEVICE_LIFETIME + Duration::from_hours(24));
+    let newcomer = town.enrol("dave");
+    let dave = town.join_conversing(newcomer, Kept::default());
+    assert!(alter(&mut town, alice, "tea", Alteration::Invite(people(&["dave"]))).is_ok());
+    say(&mut town, dave, "tea", "late");
+    assert_eq!(words(&town, alice), ["early", "late"]);
+}

@@ -104,7 +104,7 @@ impl Round {
 
     pub(super) fn try_hear(&mut self, party: usize, message: &[u8]) -> Result<Heard, MlsFault> {
         let group = self.parties[party].group.as_ref().unwrap();
-        let unkept = done(group.hear(message, &self.beliefs, self.now, &mut self.rng)?);
+        let unkept = done(group.hear(message, &self.beliefs, &mut self.rng)?);
         Ok(self.keep(party, unkept))
     }
 
@@ -158,7 +158,7 @@ impl Round {
         welcome: &[u8],
         secrets: PackageSecrets,
     ) -> Result<Tried<Unkept<()>>, MlsFault> {
-        self.parties[party].member.join(welcome, secrets, &self.beliefs, self.now, &mut self.rng)
+        self.parties[party].member.join(welcome, secrets, &self.beliefs, &mut self.rng)
     }
 }
 
@@ -208,7 +208,7 @@ fn people_in_a_group_hear_what_each_of_them_says_and_nobody_else_does() {
 fn a_group_that_was_written_down_goes_on_where_it_was() {
     let mut round = Round::together(&["alice", "bob"]);
     let (first, second) = (round.say(0, b"one"), round.say(0, b"two"));
-    let unkept = done(round.group(1).hear(&second, &round.beliefs, round.now, &mut rng(1)).unwrap());
+    let unkept = done(round.group(1).hear(&second, &round.beliefs, &mut rng(1)).unwrap());
     let bytes = postcard::to_stdvec(unkept.saved()).unwrap();
     let saved: Saved = postcard::from_bytes(&bytes).unwrap();
     let Party { member, tree, .. } = &round.parties[1];
@@ -232,7 +232,7 @@ fn what_is_stolen_from_a_device_opens_nothing_from_before_few_epochs_and_nothing
     round.commit(1, &Change::default());
     let new = round.say(0, b"later");
     let hear = |group: &Group, message: &[u8]| {
-        group.hear(message, &round.beliefs, round.now, &mut rng(1)).is_ok_and(|tried| matches!(tried, Tried::Done(_)))
+        group.hear(message, &round.beliefs, &mut rng(1)).is_ok_and(|tried| matches!(tried, Tried::Done(_)))
     };
     assert!(!hear(&thief, &old) && !hear(&thief, &new));
     assert!(hear(round.group(1), &new), "its owner reads on");

@@ -137,6 +137,12 @@ impl Lists {
         }
     }
 
+    /// When this certificate was revoked, by the list that says the earliest; `None` if none has it.
+    pub fn since(&self, serial: Serial) -> Option<Wall> {
+        let lists = self.0.values().flat_map(|known| std::iter::once(&known.list).chain(&known.before));
+        lists.filter_map(|list| Some(list.revoked(serial)?.at)).min()
+    }
+
     /// Whether any list has this certificate.
     pub fn have(&self, serial: Serial) -> bool {
         self.0.values().any(|known| known.has(serial))

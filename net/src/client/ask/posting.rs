@@ -1,20 +1,21 @@
-//! Decides how a program goes that is there for one message: it takes part in the device's conversations until the message is
-//! posted, and sends meanwhile what others bring.
+//! Decides how a program goes that is there for one message, or for one change of a room: it takes part in the device's
+//! conversations until that is posted, and does meanwhile what others bring.
 
 use countersign_core::device::conversations::ConversationEvent;
-use countersign_core::device::{Command, Event, Input};
-use countersign_core::id::{SendId, UserName};
+use countersign_core::device::{Event, Input};
+use countersign_core::id::SendId;
 use countersign_core::limits::SEND_TIME_MAX;
 use countersign_core::time::Instant;
 
-use super::super::holding::{Hold, errands, kept, not_sent};
+use super::super::holding::{Hold, errands, not_sent};
 use super::super::home::Stored;
-use super::super::local::protocol::Sent;
+use super::super::local::desk::{KEPT, UNKEPT, with_rest};
+use super::super::local::protocol::{Request, Sent};
 use super::super::{World, metbook, outcome};
 use super::{Session, warn};
 use crate::exit::Failure;
 
-/// The message that this program is there for.
+/// What this program is there for.
 const OWN: SendId = SendId(1);
 
 impl<'a> Session<'a> {
@@ -28,13 +29,14 @@ impl<'a> Session<'a> {
         Self::begin(world, stored, None, Some(hold), talk)
     }
 
-    /// Sends a message, and gives where it stands. It is kept before anything else is done.
-    pub fn send(&mut self, to: UserName, text: String) -> Result<Sent, Failure> {
-        self.wish(Input::Command(Command::Send(OWN, to, text)));
+    /// Sends a message or changes a room, and gives where it stands. A message is kept before anything else is done.
+    pub fn post(&mut self, request: Request) -> Result<Sent, Failure> {
+        let rest = if request.is_kept() { KEPT } else { UNKEPT };
+        self.wish(Input::Command(request.command(OWN)));
         self.reactor.carry_out(&mut self.device)?;
         let until = self.reactor.now().mono.plus(SEND_TIME_MAX);
         self.reactor.wake_at(Some(until));
-        let sent = self.outcome(until);
+        let sent = self.outcome(until, rest);
         if sent.is_ok() {
             self.finish_for_others(until)?;
         }
@@ -42,10 +44,27 @@ impl<'a> Session<'a> {
         sent
     }
 
-    fn outcome(&mut self, until: Instant) -> Result<Sent, Failure> {
+    /// Stays until others can write to this device.
+    pub fn settle_in(&mut self) -> Result<(), Failure> {
+        let until = self.reactor.now().mono.plus(SEND_TIME_MAX);
+        self.reactor.wake_at(Some(until));
+        while !self.device.can_be_written_to() {
+            if self.reactor.now().mono >= until {
+                return Err(Failure::unreachable(format_args!("{} did not answer in time", self.stored.endpoint)));
+            }
+            self.reactor.turn(&mut self.device)?;
+            while let Some(event) = self.reactor.told() {
+                let _ = self.told(event)?;
+            }
+        }
+        self.reactor.wake_at(None);
+        Ok(())
+    }
+
+    fn outcome(&mut self, until: Instant, rest: &str) -> Result<Sent, Failure> {
         loop {
             while let Some(event) = self.reactor.told() {
-                let _ = self.told(event).map_err(|failure| kept(&failure))?;
+                let _ = self.told(event).map_err(|failure| with_rest(&failure, rest))?;
                 if let Some(outcome) = self.outcome.take() {
                     return outcome;
                 }
@@ -53,8 +72,8 @@ impl<'a> Session<'a> {
             errands(&mut self.reactor, &mut self.device)?;
             if self.reactor.now().mono >= until {
                 let endpoint = &self.stored.endpoint;
-                let late = format!("the server at {endpoint} did not post the message in time");
-                return Err(kept(&Failure::unreachable(late)));
+                let late = format!("the server at {endpoint} did not post it in time");
+                return Err(with_rest(&Failure::unreachable(late), rest));
             }
             self.reactor.turn(&mut self.device)?;
         }
@@ -82,7 +101,7 @@ impl<'a> Session<'a> {
     pub(super) fn conversation(&mut self, event: ConversationEvent) {
         match event {
             ConversationEvent::Sent(OWN, entry) => self.outcome = Some(Ok(Sent::of(&entry))),
-            ConversationEvent::NotSent(OWN, why) => self.outcome = Some(Err(not_sent(why))),
+            ConversationEvent::NotSent(OWN, why) => self.outcome = Some(Err(not_sent(&why))),
             ConversationEvent::Met(user, met) => {
                 if let Err(error) = metbook::keep(&self.stored.folder, &user, met) {
                     warn(&error.to_string());

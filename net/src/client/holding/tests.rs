@@ -8,11 +8,13 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread;
 
+use countersign_core::id::UserName;
 use countersign_core::wire::Code;
 use mio::{Events, Poll};
 use tempfile::TempDir;
 
 use super::*;
+use crate::client::local::desk::{KEPT, with_rest};
 
 fn folder() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -102,10 +104,17 @@ fn a_message_that_is_not_sent_ends_a_program_by_whose_doing_it_is() {
         NotSent::Nobody,
         NotSent::Changed,
         NotSent::Full,
+        NotSent::NoRoom,
+        NotSent::Ambiguous,
+        NotSent::Topic,
+        NotSent::NotAllowed,
+        NotSent::NotThere,
+        NotSent::Unchanged,
+        NotSent::Of(UserName::parse("bob").unwrap(), Box::new(NotSent::Nobody)),
     ];
-    assert_eq!(all.map(|why| not_sent(why).exit.number()), [2, 3, 3, 3, 3, 1]);
-    assert!(all.iter().all(|why| not_sent(*why).sentence == why.to_string()));
+    assert_eq!(all.each_ref().map(|why| not_sent(why).exit.number()), [2, 3, 3, 3, 3, 1, 1, 1, 2, 3, 1, 1, 3]);
+    assert!(all.iter().all(|why| not_sent(why).sentence == why.to_string()));
     // What is kept was not refused: there was no connection for long enough.
-    assert_eq!(kept(&Failure::failed("lost")).exit, Exit::Unreachable);
-    assert_eq!(kept(&Failure::refused("revoked")).exit, Exit::Refused);
+    assert_eq!(with_rest(&Failure::failed("lost"), KEPT).exit, Exit::Unreachable);
+    assert_eq!(with_rest(&Failure::refused("revoked"), KEPT).exit, Exit::Refused);
 }

@@ -1,21 +1,20 @@
-//! Decides how a program has its message sent by the one that takes part in its device's conversations.
+//! Decides how a program has its message sent, or a room changed, by the one that takes part in its device's conversations.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
 
-use countersign_core::id::UserName;
 use countersign_core::limits::LOCAL_REPLY_BYTES_MAX;
 
-use super::desk::KEPT;
+use super::desk::{KEPT, UNKEPT};
 use super::protocol::{Holder, Reply, Request, Sent, failure};
 use crate::exit::Failure;
 
 /// What came of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The message was taken, and this has come of it; or it can't be taken.
+    /// It was taken, and this has come of it; or it can't be taken.
     Outcome(Result<Sent, Failure>),
     /// Nobody took anything: the other program has just gone, or is about to.
     Gone,
@@ -30,8 +29,8 @@ pub enum Who {
     Gone,
 }
 
-/// Has a message sent, and waits until then for what comes of it.
-pub fn send(path: &Path, to: UserName, text: String, until: Instant) -> Asked {
+/// Has it done, and waits until then for what comes of it.
+pub fn ask(path: &Path, request: &Request, until: Instant) -> Asked {
     let Ok(mut talk) = Talk::begin(path, until) else { return Asked::Gone };
     // Whoever says no Hello has taken nothing.
     match talk.hear() {
@@ -40,7 +39,7 @@ pub fn send(path: &Path, to: UserName, text: String, until: Instant) -> Asked {
         Err(error) if error.kind() == ErrorKind::InvalidData => return Asked::Outcome(Err(stranger())),
         Err(_) => return Asked::Gone,
     }
-    if talk.say(&Request::Send { to, text }).is_err() {
+    if talk.say(request).is_err() {
         // What was cut off is no line, and nothing is made of it.
         return Asked::Gone;
     }
@@ -52,7 +51,7 @@ pub fn send(path: &Path, to: UserName, text: String, until: Instant) -> Asked {
             Ok(Reply::NotSent { exit, sentence }) => return Asked::Outcome(Err(failure(exit, sentence))),
             Ok(Reply::Closing) if !is_taken => return Asked::Gone,
             Ok(Reply::Hello { .. } | Reply::Closing) => return Asked::Outcome(Err(stranger())),
-            Err(error) => return Asked::Outcome(Err(silence(&error, is_taken))),
+            Err(error) => return Asked::Outcome(Err(silence(&error, is_taken, request))),
         }
     }
 }
@@ -111,7 +110,10 @@ fn stranger() -> Failure {
 }
 
 /// No outcome came.
-fn silence(error: &io::Error, is_taken: bool) -> Failure {
+fn silence(error: &io::Error, is_taken: bool, request: &Request) -> Failure {
+    if !request.is_kept() && error.kind() != ErrorKind::InvalidData {
+        return Failure::unreachable(format_args!("the room was not changed in time: {UNKEPT}"));
+    }
     if is_taken {
         return Failure::unreachable(format_args!("the message was not sent in time: {KEPT}"));
     }

@@ -1,27 +1,30 @@
-//! Decides whose messages the program sends that takes part in its device's conversations: those of the other programs, and
-//! what each of them is told.
+//! Decides what the program does for others that takes part in its device's conversations: it sends their messages and changes
+//! rooms for them, and says to each what came of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use countersign_core::id::{SendId, UserName};
+use countersign_core::id::SendId;
 use countersign_core::limits::{LOCAL_REQUEST_BYTES_MAX, LOCAL_VISITORS_MAX};
 use mio::net::UnixListener;
 use mio::{Interest, Registry, Token};
 
 use super::protocol::{Holder, Reply, Request};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::unix_socket;
 use crate::visitor::{Said, Visitor};
 
-/// The messages that others bring are numbered from here on.
+/// What others bring is numbered from here on.
 const FIRST_SEND: u64 = 1 << 32;
 /// What is taken in one turn of the loop.
 const WISHES_PER_TURN: usize = 16;
 /// What whoever is left is told of a message that was taken.
 pub const KEPT: &str = "the message is kept, and goes out at the next contact with the server";
+/// What whoever is left is told of anything else.
+pub const UNKEPT: &str =
+    "what was wished of the room is not kept: client history shows whether it was done; if not, try again";
 
 /// The socket, and who came to it. When it is dropped nobody is left without an answer, and the socket is gone.
 #[derive(Debug)]
@@ -37,17 +40,17 @@ pub struct Desk {
     /// Whether nothing more is taken.
     is_closing: bool,
     sends: u64,
+    /// Those that are messages, which are kept.
+    kept: BTreeSet<u64>,
 }
 
-/// A message that another program brought.
+/// Something that another program brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// Its number.
     pub send: SendId,
-    /// For whom.
-    pub to: UserName,
     /// What.
-    pub text: String,
+    pub what: Request,
 }
 
 impl Desk {
@@ -63,6 +66,7 @@ impl Desk {
             somebody_waits: false,
             is_closing: false,
             sends: FIRST_SEND,
+            kept: BTreeSet::new(),
         })
     }
 
@@ -101,10 +105,13 @@ impl Desk {
                     visitor.reply(&Reply::Closing.to_line());
                     self.heard.insert(token);
                 }
-                Some(Ok(Request::Send { to, text })) => {
+                Some(Ok(what)) => {
                     self.sends += 1;
                     visitor.asks(self.sends);
-                    wishes.push(Wish { send: SendId(self.sends), to, text });
+                    if what.is_kept() {
+                        self.kept.insert(self.sends);
+                    }
+                    wishes.push(Wish { send: SendId(self.sends), what });
                 }
                 Some(Err(failure)) => {
                     visitor.reply(&Reply::not_sent(failure).to_line());
@@ -127,7 +134,7 @@ impl Desk {
         self.is_closing = true;
     }
 
-    /// Whether somebody waits for what comes of a message.
+    /// Whether somebody waits for what comes of something.
     pub fn is_awaited(&self) -> bool {
         self.visitors.values().any(|visitor| visitor.asked().is_some())
     }
@@ -139,8 +146,9 @@ impl Desk {
         }
     }
 
-    /// What came of a message. One who has left is not looked for.
+    /// What came of it. One who has left is not looked for.
     pub fn answer(&mut self, send: SendId, reply: &Reply) {
+        self.kept.remove(&send.0);
         let asker = self.visitors.iter_mut().find(|(_, visitor)| visitor.asked() == Some(send.0));
         if let Some((token, visitor)) = asker {
             visitor.reply(&reply.to_line());
@@ -149,11 +157,13 @@ impl Desk {
         }
     }
 
-    /// What comes of all messages that are awaited.
-    pub fn answer_all(&mut self, reply: &Reply) {
+    /// Nobody who waits is to wait any longer, and why.
+    pub fn send_home(&mut self, why: Option<&Failure>) {
         let awaited: Vec<u64> = self.visitors.values().filter_map(Visitor::asked).collect();
         for send in awaited {
-            self.answer(SendId(send), reply);
+            let left = if self.kept.contains(&send) { KEPT } else { UNKEPT };
+            let failure = why.map_or_else(|| Failure::unreachable(left), |why| with_rest(why, left));
+            self.answer(SendId(send), &Reply::not_sent(failure));
         }
     }
 
@@ -184,11 +194,18 @@ impl Drop for Desk {
     fn drop(&mut self) {
         // If it can't be removed, the next program does it.
         let _ = fs::remove_file(&self.path);
-        self.answer_all(&Reply::not_sent(Failure::unreachable(KEPT)));
+        self.send_home(None);
         for visitor in self.visitors.values_mut() {
             visitor.say(&Reply::Closing.to_line());
         }
     }
+}
+
+/// The same end of a program, with what has become of what it wished: what came of it is that there was no connection for long
+/// enough.
+pub fn with_rest(failure: &Failure, rest: &str) -> Failure {
+    let exit = if failure.exit == Exit::Failed { Exit::Unreachable } else { failure.exit };
+    Failure { exit, sentence: format!("{}; {rest}", failure.sentence) }
 }
 
 fn read(said: &Said) -> Result<Request, Failure> {

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! <- Hello             which program it is that takes part
-//! -> Send              a message
-//! <- Taken             it is kept: whatever happens now, it goes out
+//! -> Send | Run        a message, or something to be done with a room
+//! <- Taken             the message is kept: whatever happens now, it goes out
 //! <- Sent | NotSent    what came of it
 //! <- Closing           in place of all that: nothing was taken, and this program is about to end
 //! ```
 
-use countersign_core::device::conversations::{Entry, Said};
-use countersign_core::id::UserName;
+use countersign_core::device::Command;
+use countersign_core::device::conversations::{Entry, RoomErrand, Said, Target};
+use countersign_core::id::SendId;
 use countersign_core::time::Wall;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ use crate::exit::{Exit, Failure};
 pub enum Holder {
     /// `client listen`: it stays.
     Listen,
-    /// `client send`: it will have gone soon.
+    /// `client send` or `client room`: it will have gone soon.
     Send,
 }
 
@@ -32,9 +33,14 @@ pub enum Request {
     /// A message.
     Send {
         /// For whom.
-        to: UserName,
+        to: Target,
         /// What.
         text: String,
+    },
+    /// Something to be done with a room.
+    Run {
+        /// What.
+        errand: RoomErrand,
     },
 }
 
@@ -71,7 +77,7 @@ pub struct Sent {
     pub place: u64,
     /// When, by the relay's clock.
     pub at: Wall,
-    /// The message's number.
+    /// The message's number; nothing if it is none.
     pub id: String,
 }
 
@@ -80,7 +86,7 @@ impl Sent {
     pub fn of(entry: &Entry) -> Self {
         let id = match &entry.what {
             Said::Text { id, .. } => id.to_string(),
-            Said::Joined { .. } | Said::Changed { .. } | Said::Unreadable(_) => String::new(),
+            Said::Joined { .. } | Said::Changed { .. } | Said::Altered { .. } | Said::Unreadable(_) => String::new(),
         };
         Self { conversation: entry.conversation.to_string(), place: entry.place, at: entry.at, id }
     }
@@ -99,6 +105,19 @@ impl Reply {
 }
 
 impl Request {
+    /// As the device's machine is told.
+    pub fn command(self, send: SendId) -> Command {
+        match self {
+            Self::Send { to, text } => Command::Send(send, to, text),
+            Self::Run { errand } => Command::Run(send, errand),
+        }
+    }
+
+    /// Whether it is kept from when it was taken until it is done.
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Send { .. })
+    }
+
     /// Its line.
     pub fn to_line(&self) -> Vec<u8> {
         line(self)
@@ -121,6 +140,8 @@ fn line(said: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
+    use countersign_core::device::conversations::Alteration;
+    use countersign_core::id::{RoomName, UserName};
     use countersign_core::limits::{LOCAL_REPLY_BYTES_MAX, LOCAL_REQUEST_BYTES_MAX, TEXT_BYTES_MAX};
 
     use super::*;
@@ -128,9 +149,15 @@ mod tests {
     #[test]
     fn what_is_said_is_what_programs_of_other_versions_know() {
         let text = |said: Vec<u8>| String::from_utf8(said).unwrap();
-        let to = UserName::parse("bob").unwrap();
-        let wish = Request::Send { to, text: "a\nb".into() };
+        let target = |text: &str| Target::parse(text).unwrap();
+        let wish = Request::Send { to: target("bob"), text: "a\nb".into() };
         assert_eq!(text(wish.to_line()), "{\"wish\":\"send\",\"to\":\"bob\",\"text\":\"a\\nb\"}\n");
+        let wish = Request::Send { to: target("room:tea"), text: "a".into() };
+        assert_eq!(text(wish.to_line()), "{\"wish\":\"send\",\"to\":\"#tea\",\"text\":\"a\"}\n");
+        let (room, bob) = (RoomName::parse("tea").unwrap(), UserName::parse("bob").unwrap());
+        let invite = RoomErrand::Change(room, Alteration::Invite([bob].into()));
+        let expected = r#"{"wish":"run","errand":{"change":["tea",{"invite":["bob"]}]}}"#;
+        assert_eq!(text(Request::Run { errand: invite }.to_line()), format!("{expected}\n"));
         let sent = Sent { conversation: "c".into(), place: 2, at: Wall(3), id: "d".into() };
         for (reply, expected) in [
             (Reply::Hello { program: Holder::Listen }, r#"{"answer":"hello","program":"listen"}"#),
@@ -149,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_longest_text_fits_a_line_whatever_is_in_it() {
-        let to = UserName::parse(&"b".repeat(32)).unwrap();
+        let to = Target::parse(&format!("#{}", "b".repeat(32))).unwrap();
         let longest = Request::Send { to, text: "\u{1}".repeat(TEXT_BYTES_MAX) }.to_line();
         assert!(longest.len() <= LOCAL_REQUEST_BYTES_MAX && longest.len() > 6 * TEXT_BYTES_MAX);
         let sentence = "s".repeat(2000);

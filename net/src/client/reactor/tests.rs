@@ -219,7 +219,7 @@ fn what_is_to_be_kept_is_on_the_disk_before_the_machine_hears_of_it_and_where_it
     let hold = Hold::take(folder.path(), Holder::Listen).unwrap().unwrap();
     let mut reactor = reactor(open.port()).with_hold(hold).unwrap();
     let row = Row::Group(ConversationId([1; 16]));
-    let keep = || Keep { rows: [(row, Some(b"secret".to_vec()))].into(), entries: Vec::new() };
+    let keep = || Keep { rows: [(row, Some(b"secret".to_vec()))].into(), entries: Vec::new(), rooms: [].into() };
     let outputs = [Output::Keep(KeepId(1), keep()), Output::Keep(KeepId(2), Keep::default())];
     let mut puppet = Puppet { outputs: outputs.into(), ..Puppet::default() };
     reactor.carry_out(&mut puppet).unwrap();

@@ -19,7 +19,9 @@ fn spoken(by: &DeviceName, what: Said) -> Spoken {
 
 fn spoken_in(kind: Kind, by: &DeviceName, what: Said) -> Spoken {
     let by = by.clone();
-    let entry = Entry { conversation: ConversationId([0xab; 16]), kind, place: 7, at: Wall(1_800_000_000), by, what };
+    let room = (kind == Kind::Room).then(|| RoomName::parse("tea").unwrap());
+    let entry =
+        Entry { conversation: ConversationId([0xab; 16]), kind, room, place: 7, at: Wall(1_800_000_000), by, what };
     Spoken::of(&entry, &user("alice"))
 }
 
@@ -28,7 +30,7 @@ fn text(text: &str, order: Order) -> Said {
 }
 
 fn json(spoken: &Spoken) -> String {
-    let place = format!(r#""conversation":"{}","with":"bob","place":7,"at":1800000000"#, "ab".repeat(16));
+    let place = format!(r#""conversation":"{}","with":"bob","room":null,"place":7,"at":1800000000"#, "ab".repeat(16));
     serde_json::to_string(spoken).unwrap().replace(&place, "PLACE")
 }
 
@@ -50,7 +52,7 @@ fn a_message_names_its_device_and_its_conversation_where_that_is_not_clear() {
     assert_eq!(own.in_history(), "2027-01-15 08:00:00 UTC [alice/phone] from the train");
     assert!(json(&own).contains(r#""own":true"#) && json(&own).contains(r#""order":"unknown""#));
     let room = spoken_in(Kind::Room, &bob, text("hello all", Order::Same));
-    assert_eq!(room.to_string(), "[bob/laptop in room abababab] hello all");
+    assert_eq!(room.to_string(), "[bob/laptop in #tea] hello all");
     assert!(serde_json::to_string(&room).unwrap().contains(r#""with":null"#));
     let itself = spoken_in(Kind::Direct(user("alice"), user("alice")), &phone, text("a note", Order::Same));
     assert_eq!(itself.to_string(), "[alice/phone to alice] a note");
@@ -110,4 +112,43 @@ fn another_order_is_warned_of_and_what_can_t_be_read_says_why() {
         assert_eq!(unreadable.to_string(), words);
         assert!(json(&unreadable).starts_with(r#"{"event":"unreadable",PLACE,"from""#));
     }
+}
+
+#[test]
+fn what_changes_of_a_room_is_said_in_words_and_as_an_object() {
+    let bob = device("bob", "laptop");
+    let altered = |changes: Vec<RoomChange>, went: Vec<DeviceName>| {
+        spoken_in(Kind::Room, &bob, Said::Altered { came: Vec::new(), went, declared: true, changes })
+    };
+    for (change, words) in [
+        (RoomChange::Name(RoomName::parse("tea").unwrap()), "it is called #tea now"),
+        (RoomChange::Topic("\u{1b}[2Jgreen".into()), "it is about \"[2Jgreen\""),
+        (RoomChange::Topic(String::new()), "it has no topic any more"),
+        (RoomChange::Invites(Rank::Member), "everybody in it may invite"),
+        (RoomChange::Invites(Rank::Moderator), "moderators and owners may invite"),
+        (RoomChange::Invites(Rank::Owner), "owners may invite"),
+        (RoomChange::Rank(user("carol"), Rank::Owner), "carol is an owner now"),
+        (RoomChange::Leaves(user("carol")), "carol leaves"),
+    ] {
+        assert_eq!(altered(vec![change], Vec::new()).to_string(), format!("in #tea bob/laptop has changed: {words}"));
+    }
+    let several = vec![RoomChange::Rank(user("carol"), Rank::Member), RoomChange::Topic("green".into())];
+    let several = altered(several, vec![device("carol", "phone")]);
+    assert_eq!(
+        several.to_string(),
+        "in #tea bob/laptop has changed: carol is a member now; it is about \"green\"; there is no more: carol/phone"
+    );
+    let json = serde_json::to_string(&several).unwrap();
+    for part in [
+        r#""event":"room""#,
+        r#""room":"tea""#,
+        r#""changes":[{"rank":["carol","member"]},{"topic":"green"}]"#,
+        r#""went":[{"user":"carol","device":"phone"}]"#,
+        r#""declared":true"#,
+    ] {
+        assert!(json.contains(part), "{json}");
+    }
+    assert_eq!(several.warning(), None);
+    let undeclared = Said::Altered { came: Vec::new(), went: Vec::new(), declared: false, changes: Vec::new() };
+    assert!(spoken_in(Kind::Room, &bob, undeclared).warning().is_some_and(|words| words.contains("#tea")));
 }

@@ -12,6 +12,7 @@ use countersign_core::time::Wall;
 use countersign_core::wire::conversations::Kind;
 use rusqlite::{Connection, Params, Row, ToSql};
 
+use super::rooms::{self, KnownRoom, NO_ROOM};
 use super::{FILE, FORM};
 use crate::store::StoreError;
 use crate::store::sqlite::Opened;
@@ -46,15 +47,32 @@ impl HistoryFile {
         words: Option<&str>,
         max: u32,
     ) -> Result<Vec<Entry>, StoreError> {
+        self.last("people", &people(one, other), words, max)
+    }
+
+    /// The same of a room.
+    pub fn of_room(&self, room: ConversationId, words: Option<&str>, max: u32) -> Result<Vec<Entry>, StoreError> {
+        self.last("conversation", &room.0, words, max)
+    }
+
+    /// The rooms that this device knows, in the order of their names.
+    pub fn rooms(&self) -> Result<Vec<KnownRoom>, StoreError> {
         let Self(Opened { connection, path, .. }) = self;
-        let (people, max) = (people(one, other), i64::from(max));
+        rooms::all(connection)
+            .map_err(|error| StoreError::from_sqlite(path, error))?
+            .ok_or_else(|| StoreError::Damaged { path: path.clone(), what: NO_ROOM })
+    }
+
+    fn last(&self, column: &str, is: &dyn ToSql, words: Option<&str>, max: u32) -> Result<Vec<Entry>, StoreError> {
+        let Self(Opened { connection, path, .. }) = self;
+        let max = i64::from(max);
         let found = match words.map(quoted) {
-            None => last(connection, "people = ?1", &[&people, &max]),
+            None => last(connection, &format!("{column} = ?1"), &[is, &max]),
             // That is in nothing.
             Some(words) if words.is_empty() => return Ok(Vec::new()),
             Some(words) => {
-                let which = "people = ?1 AND n IN (SELECT rowid FROM said WHERE said MATCH ?3)";
-                last(connection, which, &[&people, &max, &words])
+                let which = format!("{column} = ?1 AND n IN (SELECT rowid FROM said WHERE said MATCH ?3)");
+                last(connection, &which, &[is, &max, &words])
             }
         };
         found
@@ -71,7 +89,7 @@ fn last(connection: &Connection, which: &str, with: &[&dyn ToSql]) -> rusqlite::
 
 /// Writes one, unless that place has one.
 pub(super) fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
-    let Entry { conversation, kind, place, at, by, what } = entry;
+    let Entry { conversation, kind, room: _, place, at, by, what } = entry;
     let people = match kind {
         Kind::Direct(one, other) => Some(people(one, other)),
         Kind::Room => None,
@@ -79,7 +97,7 @@ pub(super) fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<
     let mut what = what.clone();
     let text = match &mut what {
         Said::Text { text, .. } => Some(std::mem::take(text)),
-        Said::Joined { .. } | Said::Changed { .. } | Said::Unreadable(_) => None,
+        Said::Joined { .. } | Said::Changed { .. } | Said::Altered { .. } | Said::Unreadable(_) => None,
     };
     let what = postcard::to_stdvec(&(kind, by, &what)).expect("what is said can always be encoded");
     let put = "INSERT INTO entry (conversation, place, at, by, people, text, what) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -115,7 +133,10 @@ fn read(connection: &Connection, sql: &str, with: impl Params) -> rusqlite::Resu
     let mut rows = statement.query(with)?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let Some(one) = unshown_of(row)? else { return Ok(None) };
+        let Some(mut one) = unshown_of(row)? else { return Ok(None) };
+        if one.entry.kind == Kind::Room {
+            one.entry.room = rooms::name(connection, one.entry.conversation)?;
+        }
         all.push(one);
     }
     Ok(Some(all))
@@ -132,7 +153,7 @@ fn unshown_of(row: &Row<'_>) -> rusqlite::Result<Option<Unshown>> {
         *text = column;
     }
     let (conversation, place, at) = (ConversationId(id), place.cast_unsigned(), Wall(at.cast_unsigned()));
-    Ok(Some(Unshown { n, entry: Entry { conversation, kind, place, at, by, what } }))
+    Ok(Some(Unshown { n, entry: Entry { conversation, kind, room: None, place, at, by, what } }))
 }
 
 /// How the conversation of two people is found, whoever of them asks.

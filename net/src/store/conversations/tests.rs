@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use countersign_core::device::conversations::{Entry, Order, Said, Unreadable};
-use countersign_core::id::{ConversationId, DeviceLabel, DeviceName, MessageId, UserName};
+use countersign_core::device::conversations::{Entry, Order, Rank, RoomView, Said, Seated, Unreadable};
+use countersign_core::id::{ConversationId, DeviceLabel, DeviceName, MessageId, RoomName, UserName};
 use countersign_core::limits::{TEXT_BYTES_MAX, UNSHOWN_PAGE_MAX};
 use countersign_core::time::Wall;
 use countersign_core::wire::conversations::Kind;
@@ -32,12 +32,12 @@ fn said(place: u64, text: &str) -> Entry {
 
 fn entry(place: u64, what: Said) -> Entry {
     let kind = Kind::Direct(user("alice"), user("bob"));
-    Entry { conversation: TEA, kind, place, at: Wall(1_800_000_000), by: laptop("bob"), what }
+    Entry { conversation: TEA, kind, room: None, place, at: Wall(1_800_000_000), by: laptop("bob"), what }
 }
 
 fn keep(rows: &[(Row, Option<&[u8]>)], entries: &[Entry]) -> Keep {
     let rows = rows.iter().map(|(row, bytes)| (*row, bytes.map(<[u8]>::to_vec))).collect();
-    Keep { rows, entries: entries.to_vec() }
+    Keep { rows, entries: entries.to_vec(), rooms: [].into() }
 }
 
 fn folder() -> TempDir {
@@ -47,7 +47,9 @@ fn folder() -> TempDir {
 fn texts(entries: &[Entry]) -> Vec<String> {
     let text = |entry: &Entry| match &entry.what {
         Said::Text { text, .. } => text.clone(),
-        other @ (Said::Joined { .. } | Said::Changed { .. } | Said::Unreadable(_)) => format!("{other:?}"),
+        other @ (Said::Joined { .. } | Said::Changed { .. } | Said::Altered { .. } | Said::Unreadable(_)) => {
+            format!("{other:?}")
+        }
     };
     entries.iter().map(text).collect()
 }
@@ -262,4 +264,67 @@ fn the_form_of_history_is_what_it_was() {
     let id = "02".repeat(16);
     let expected = [format!("00{id}070000"), format!("0101{bob}01"), format!("020001{bob}00"), "0304".to_owned()];
     assert_eq!(found, expected.map(|what| format!("{head}{bob}{what}")));
+}
+
+fn view(name: &str, topic: &str) -> RoomView {
+    let bob = Seated { rank: Rank::Owner, devices: vec![laptop("bob").device] };
+    let people = [(user("bob"), bob)].into();
+    RoomView { name: RoomName::parse(name).unwrap(), topic: topic.to_owned(), invites: Rank::Member, people }
+}
+
+fn room_keep(id: u8, view: Option<RoomView>, entries: &[Entry]) -> Keep {
+    Keep { rooms: [(ConversationId([id; 16]), view)].into(), ..keep(&[], entries) }
+}
+
+#[test]
+fn a_room_is_what_it_was_last_and_keeps_its_name_and_history_when_it_is_left() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let in_room = |place, text: &str| Entry { kind: Kind::Room, ..said(place, text) };
+    file.keep(room_keep(1, Some(view("tea", "")), &[in_room(1, "hello")])).unwrap();
+    file.keep(room_keep(2, Some(view("books", "")), &[])).unwrap();
+    file.keep(room_keep(1, Some(view("coffee", "black \" white")), &[])).unwrap();
+    let history = || HistoryFile::open(folder.path()).unwrap().unwrap();
+    let rooms = |history: &HistoryFile| {
+        let rooms = history.rooms().unwrap().into_iter();
+        rooms.map(|room| (room.name.to_string(), room.view.map(|view| view.topic))).collect::<Vec<_>>()
+    };
+    let topic = |topic: &str| Some(topic.to_owned());
+    assert_eq!(rooms(&history()), [("books".to_owned(), topic("")), ("coffee".to_owned(), topic("black \" white"))]);
+    file.keep(room_keep(1, None, &[])).unwrap();
+    // Of one that was never known there is nothing to forget.
+    file.keep(room_keep(3, None, &[])).unwrap();
+    assert_eq!(rooms(&history()), [("books".to_owned(), topic("")), ("coffee".to_owned(), None)]);
+    let of_room = history().of_room(TEA, None, 50).unwrap();
+    assert_eq!(of_room.len(), 1);
+    assert_eq!(of_room[0].room, RoomName::parse("coffee").ok());
+    assert_eq!(file.unshown().unwrap()[0].entry.room, RoomName::parse("coffee").ok());
+    assert_eq!(texts(&history().of_room(TEA, Some("HELLO"), 50).unwrap()), ["hello"]);
+    assert_eq!(history().of_room(ConversationId([2; 16]), None, 50).unwrap(), []);
+}
+
+#[test]
+fn a_file_from_before_there_were_rooms_is_read_and_goes_on() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    file.keep(keep(&[], &[said(1, "hello"), Entry { kind: Kind::Room, ..said(2, "all") }])).unwrap();
+    file.connection.execute_batch("DROP TABLE room").unwrap();
+    file.close().unwrap();
+    let history = HistoryFile::open(folder.path()).unwrap().unwrap();
+    assert_eq!(history.rooms().unwrap(), []);
+    assert_eq!(texts(&history.of_room(TEA, None, 50).unwrap()), ["hello", "all"]);
+    drop(history);
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    file.keep(room_keep(1, Some(view("tea", "")), &[])).unwrap();
+    assert_eq!(HistoryFile::open(folder.path()).unwrap().unwrap().rooms().unwrap().len(), 1);
+}
+
+#[test]
+fn a_room_that_can_not_be_read_is_said_to_be_damaged() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    file.keep(room_keep(1, Some(view("tea", "")), &[])).unwrap();
+    file.connection.execute("UPDATE room SET view = '{'", []).unwrap();
+    let error = HistoryFile::open(folder.path()).unwrap().unwrap().rooms().unwrap_err();
+    assert!(error.to_string().contains("a room that this program can't read"), "{error}");
 }

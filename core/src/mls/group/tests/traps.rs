@@ -45,7 +45,7 @@ fn what_was_not_written_down_has_not_happened() {
     let committed = round.propose(0, &Change::default()).unwrap();
     for _ in 0..2 {
         // The disk is full, and the state that was to be written is dropped.
-        drop(done(round.group(1).hear(&committed.commit, &round.beliefs, round.now, &mut rng(1)).unwrap()));
+        drop(done(round.group(1).hear(&committed.commit, &round.beliefs, &mut rng(1)).unwrap()));
         assert_eq!(round.group(1).epoch(), before);
     }
     round.hear(1, &committed.commit);
@@ -70,10 +70,10 @@ fn whoever_was_not_judged_is_named_and_nothing_comes_of_the_call() {
     // Who comes knows nobody, and is told of all at once.
     let member = &dave.member;
     let (welcome, nobody) = (committed.welcome.unwrap(), Beliefs::new(lists));
-    let tried = member.join(&welcome, secrets.clone(), &nobody, round.now, &mut rng(1)).unwrap();
+    let tried = member.join(&welcome, secrets.clone(), &nobody, &mut rng(1)).unwrap();
     let Tried::Unjudged(unjudged) = tried else { panic!("{tried:?}") };
     assert_eq!(unjudged.chains().count(), 4);
-    let (group, ()) = done(member.join(&welcome, secrets, &round.beliefs, round.now, &mut rng(1)).unwrap()).kept();
+    let (group, ()) = done(member.join(&welcome, secrets, &round.beliefs, &mut rng(1)).unwrap()).kept();
     assert_eq!(group.members().len(), 4);
 }
 
@@ -92,7 +92,7 @@ fn nobody_is_valid_without_a_time_or_outside_of_a_call() {
 }
 
 #[test]
-fn an_expired_member_lets_nobody_join_until_it_has_renewed() {
+fn an_expired_member_stands_in_nobodys_way_and_is_added_to_nothing() {
     let mut round = Round::together(&["alice", "bob"]);
     // A certificate that begins when the others are nearly over.
     round.town.wait(DEVICE_LIFETIME.checked_sub(Duration::from_secs(86_400)).unwrap());
@@ -105,11 +105,16 @@ fn an_expired_member_lets_nobody_join_until_it_has_renewed() {
         let change = Change { add: vec![package], ..Change::default() };
         let committed = round.group(0).commit(&change, &round.beliefs, now, &mut rng(2))?;
         let welcome = done(committed).kept().1.welcome.unwrap();
-        carol.member.join(&welcome, secrets, &round.beliefs, now, &mut rng(3))
+        carol.member.join(&welcome, secrets, &round.beliefs, &mut rng(3))
     };
     drop(done(add(&round, round.now).unwrap()));
     let later = round.now.plus(Duration::from_secs(2 * 86_400));
-    assert!(words(add(&round, later)).contains("Expired"));
+    drop(done(add(&round, later).unwrap()));
+    // Nobody adds one whose time is over.
+    let bob = round.parties.remove(1);
+    let (package, _) = bob.member.key_package(later, &mut rng(4)).unwrap();
+    let change = Change { add: vec![package], remove: vec![bob.identity.name], ..Change::default() };
+    assert!(words(round.group(0).commit(&change, &round.beliefs, later, &mut rng(5))).contains("Expired"));
 }
 
 #[test]

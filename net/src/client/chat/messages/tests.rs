@@ -15,7 +15,8 @@ fn device(user: &str, device: &str) -> DeviceName {
 fn told(by: &DeviceName, what: Said) -> Vec<String> {
     let own = device("alice", "laptop");
     let kind = Kind::Direct(own.user.clone(), UserName::parse("bob").unwrap());
-    let entry = Entry { conversation: ConversationId([1; 16]), kind, place: 1, at: Wall(1), by: by.clone(), what };
+    let entry =
+        Entry { conversation: ConversationId([1; 16]), kind, room: None, place: 1, at: Wall(1), by: by.clone(), what };
     let mut desk = Desk::new(false);
     tell(&entry, &own, &mut desk);
     let words = |saying| match saying {

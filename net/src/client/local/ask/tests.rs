@@ -10,6 +10,8 @@ use std::time::Duration;
 use countersign_core::time::Wall;
 use tempfile::TempDir;
 
+use countersign_core::device::conversations::Target;
+
 use super::*;
 use crate::exit::Exit;
 
@@ -47,7 +49,8 @@ fn soon() -> Instant {
 }
 
 fn asked(path: &Path, until: Instant) -> Asked {
-    send(path, UserName::parse("bob").unwrap(), "hello".into(), until)
+    let to = Target::parse("bob").unwrap();
+    ask(path, &Request::Send { to, text: "hello".into() }, until)
 }
 
 fn asked_of(says: &[&str], stays: bool, until: Instant) -> Asked {

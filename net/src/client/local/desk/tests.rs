@@ -73,6 +73,14 @@ fn send(to: &str, text: &str) -> String {
     format!("{{\"wish\":\"send\",\"to\":\"{to}\",\"text\":\"{text}\"}}\n")
 }
 
+/// To whom a wish is, and what it says.
+fn said(wish: &Wish) -> (String, String) {
+    match &wish.what {
+        Request::Send { to, text } => (to.to_string(), text.clone()),
+        Request::Run { errand } => panic!("{errand:?}"),
+    }
+}
+
 fn hear(visitor: &mut BufReader<UnixStream>) -> Option<Reply> {
     let mut line = String::new();
     visitor.read_line(&mut line).unwrap();
@@ -113,7 +121,7 @@ fn two_send_at_one_time_and_each_hears_of_its_own_message() {
     let mut office = Office::new();
     let (mut one, mut other) = (office.visit(&send("bob", "hello")), office.visit(&send("carol", "hi")));
     let wishes = office.turn_until(|_, wishes| wishes.len() == 2);
-    let send_to = |name: &str| wishes.iter().find(|wish| wish.to.as_str() == name).unwrap().send;
+    let send_to = |name: &str| wishes.iter().find(|wish| said(wish).0 == name).unwrap().send;
     let (to_bob, to_carol) = (send_to("bob"), send_to("carol"));
     office.desk.taken(to_carol);
     office.desk.answer(to_carol, &sent(7));
@@ -130,7 +138,7 @@ fn what_comes_behind_a_message_waits_for_its_outcome_and_what_is_no_wish_is_said
     let mut office = Office::new();
     let mut visitor = office.visit(&format!("{}nonsense\n{}", send("bob", "one"), send("Bob", "two")));
     let wish = office.wish();
-    assert_eq!((wish.to.as_str(), wish.text.as_str()), ("bob", "one"));
+    assert_eq!(said(&wish), ("bob".to_owned(), "one".to_owned()));
     assert!(office.desk.is_awaited());
     office.desk.answer(wish.send, &sent(1));
     visitor.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
