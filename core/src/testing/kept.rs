@@ -28,7 +28,7 @@ impl Kept {
             }
         }
         self.history.extend(keep.entries);
-        self.rooms.extend(keep.rooms);
+        self.rooms.extend(keep.rooms.into_iter().map(|(id, (_, view))| (id, view)));
     }
 }
 

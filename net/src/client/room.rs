@@ -115,7 +115,6 @@ fn known(world: &World) -> Result<Vec<KnownRoom>, Failure> {
 #[derive(Serialize)]
 struct Row<'a> {
     conversation: String,
-    room: &'a RoomName,
     #[serde(flatten)]
     view: &'a RoomView,
 }
@@ -124,7 +123,7 @@ fn list(world: &World, json: bool) -> Result<(), Failure> {
     for room in known(world)? {
         let Some(view) = &room.view else { continue };
         if json {
-            let row = Row { conversation: room.id.to_string(), room: &room.name, view };
+            let row = Row { conversation: room.id.to_string(), view };
             print_line(escape_json(&serde_json::to_string(&row).map_err(Failure::failed)?))?;
             continue;
         }

@@ -139,8 +139,8 @@ impl ConversationsFile {
         for entry in &keep.entries {
             history::write(&transaction, entry)?;
         }
-        for (id, view) in &keep.rooms {
-            rooms::write(&transaction, *id, view.as_ref())?;
+        for (id, (name, view)) in &keep.rooms {
+            rooms::write(&transaction, *id, name, view.as_ref())?;
         }
         transaction.commit()
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::contract::{ConversationEvent, Entry, Keep, RoomView, Row};
-use crate::id::{ConversationId, KeepId};
+use crate::id::{ConversationId, KeepId, RoomName};
 use crate::limits::ACKNOWLEDGED_AT_ONCE_MAX;
 use crate::mls::group::{Group, Unkept};
 use crate::wire::conversations::ConversationsRequest;
@@ -66,8 +66,8 @@ impl Batch {
     }
 
     /// A room is seen so from now on.
-    pub(super) fn room(&mut self, id: ConversationId, view: Option<RoomView>) {
-        self.keep.rooms.insert(id, view);
+    pub(super) fn room(&mut self, id: ConversationId, name: RoomName, view: Option<RoomView>) {
+        self.keep.rooms.insert(id, (name, view));
     }
 
     /// History has one more.

@@ -260,6 +260,7 @@ pub enum RoomChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomView {
     /// What its people call it.
+    #[serde(rename = "room")]
     pub name: RoomName,
     /// What it is about.
     pub topic: String,
@@ -328,8 +329,9 @@ pub struct Keep {
     pub rows: BTreeMap<Row, Option<Vec<u8>>>,
     /// What history has besides.
     pub entries: Vec<Entry>,
-    /// Rooms that are seen otherwise from now on; nothing of one in which this device is no more, or which it can't follow.
-    pub rooms: BTreeMap<ConversationId, Option<RoomView>>,
+    /// Rooms that are seen otherwise from now on, with their names; nothing else of one in which this device is no more, or which
+    /// it can't follow.
+    pub rooms: BTreeMap<ConversationId, (RoomName, Option<RoomView>)>,
 }
 
 impl fmt::Debug for Keep {

@@ -32,7 +32,8 @@ impl Conversations {
         if let Some(one) = self.all.get(&id) {
             let is_in = matches!(one.known.phase, Phase::In);
             if let Some(room) = &one.room {
-                self.batch.room(id, is_in.then(|| view(room, one.certificates.keys())));
+                let view = is_in.then(|| view(room, one.certificates.keys()));
+                self.batch.room(id, room.name.clone(), view);
             }
         }
     }

@@ -19,15 +19,16 @@ pub struct KnownRoom {
 }
 
 /// A room is this from now on, or this device is in it no more.
-pub(super) fn write(connection: &Connection, id: ConversationId, view: Option<&RoomView>) -> rusqlite::Result<()> {
-    let Some(view) = view else {
-        connection.prepare("UPDATE room SET view = NULL WHERE conversation = ?1")?.execute([id.0])?;
-        return Ok(());
-    };
-    let json = serde_json::to_string(view).expect("what is seen of a room is plain data");
+pub(super) fn write(
+    connection: &Connection,
+    id: ConversationId,
+    name: &RoomName,
+    view: Option<&RoomView>,
+) -> rusqlite::Result<()> {
+    let json = |view| serde_json::to_string(view).expect("what is seen of a room is plain data");
     let put = "INSERT INTO room (conversation, name, view) VALUES (?1, ?2, ?3)
         ON CONFLICT (conversation) DO UPDATE SET name = excluded.name, view = excluded.view";
-    connection.prepare(put)?.execute((id.0, view.name.as_str(), json))?;
+    connection.prepare(put)?.execute((id.0, name.as_str(), view.map(json)))?;
     Ok(())
 }
 

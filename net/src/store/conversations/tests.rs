@@ -272,8 +272,9 @@ fn view(name: &str, topic: &str) -> RoomView {
     RoomView { name: RoomName::parse(name).unwrap(), topic: topic.to_owned(), invites: Rank::Member, people }
 }
 
-fn room_keep(id: u8, view: Option<RoomView>, entries: &[Entry]) -> Keep {
-    Keep { rooms: [(ConversationId([id; 16]), view)].into(), ..keep(&[], entries) }
+fn room_keep(id: u8, name: &str, view: Option<RoomView>, entries: &[Entry]) -> Keep {
+    let room = (RoomName::parse(name).unwrap(), view);
+    Keep { rooms: [(ConversationId([id; 16]), room)].into(), ..keep(&[], entries) }
 }
 
 #[test]
@@ -281,9 +282,9 @@ fn a_room_is_what_it_was_last_and_keeps_its_name_and_history_when_it_is_left() {
     let folder = folder();
     let mut file = ConversationsFile::open(folder.path()).unwrap();
     let in_room = |place, text: &str| Entry { kind: Kind::Room, ..said(place, text) };
-    file.keep(room_keep(1, Some(view("tea", "")), &[in_room(1, "hello")])).unwrap();
-    file.keep(room_keep(2, Some(view("books", "")), &[])).unwrap();
-    file.keep(room_keep(1, Some(view("coffee", "black \" white")), &[])).unwrap();
+    file.keep(room_keep(1, "tea", Some(view("tea", "")), &[in_room(1, "hello")])).unwrap();
+    file.keep(room_keep(2, "books", Some(view("books", "")), &[])).unwrap();
+    file.keep(room_keep(1, "coffee", Some(view("coffee", "black \" white")), &[])).unwrap();
     let history = || HistoryFile::open(folder.path()).unwrap().unwrap();
     let rooms = |history: &HistoryFile| {
         let rooms = history.rooms().unwrap().into_iter();
@@ -291,10 +292,11 @@ fn a_room_is_what_it_was_last_and_keeps_its_name_and_history_when_it_is_left() {
     };
     let topic = |topic: &str| Some(topic.to_owned());
     assert_eq!(rooms(&history()), [("books".to_owned(), topic("")), ("coffee".to_owned(), topic("black \" white"))]);
-    file.keep(room_keep(1, None, &[])).unwrap();
-    // Of one that was never known there is nothing to forget.
-    file.keep(room_keep(3, None, &[])).unwrap();
-    assert_eq!(rooms(&history()), [("books".to_owned(), topic("")), ("coffee".to_owned(), None)]);
+    file.keep(room_keep(1, "coffee", None, &[])).unwrap();
+    // One that was come into and left at once has its name, too.
+    file.keep(room_keep(3, "short", None, &[])).unwrap();
+    let three = [("books".to_owned(), topic("")), ("coffee".to_owned(), None), ("short".to_owned(), None)];
+    assert_eq!(rooms(&history()), three);
     let of_room = history().of_room(TEA, None, 50).unwrap();
     assert_eq!(of_room.len(), 1);
     assert_eq!(of_room[0].room, RoomName::parse("coffee").ok());
@@ -315,7 +317,7 @@ fn a_file_from_before_there_were_rooms_is_read_and_goes_on() {
     assert_eq!(texts(&history.of_room(TEA, None, 50).unwrap()), ["hello", "all"]);
     drop(history);
     let mut file = ConversationsFile::open(folder.path()).unwrap();
-    file.keep(room_keep(1, Some(view("tea", "")), &[])).unwrap();
+    file.keep(room_keep(1, "tea", Some(view("tea", "")), &[])).unwrap();
     assert_eq!(HistoryFile::open(folder.path()).unwrap().unwrap().rooms().unwrap().len(), 1);
 }
 
@@ -323,7 +325,7 @@ fn a_file_from_before_there_were_rooms_is_read_and_goes_on() {
 fn a_room_that_can_not_be_read_is_said_to_be_damaged() {
     let folder = folder();
     let mut file = ConversationsFile::open(folder.path()).unwrap();
-    file.keep(room_keep(1, Some(view("tea", "")), &[])).unwrap();
+    file.keep(room_keep(1, "tea", Some(view("tea", "")), &[])).unwrap();
     file.connection.execute("UPDATE room SET view = '{'", []).unwrap();
     let error = HistoryFile::open(folder.path()).unwrap().unwrap().rooms().unwrap_err();
     assert!(error.to_string().contains("a room that this program can't read"), "{error}");
