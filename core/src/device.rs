@@ -290,8 +290,8 @@ impl Device {
             Command::Accept(call) => self.calls.accept(call, now),
             Command::HangUp(call, code) => self.calls.hang_up(call, code, now),
             Command::Say(call, text) => self.calls.say(call, &text, now),
-            Command::Send(send, to, text) => {
-                let done = self.converse(now, rng, |conversations, turn| conversations.send(send, to, text, turn));
+            Command::Send(send, to, saying) => {
+                let done = self.converse(now, rng, |conversations, turn| conversations.send(send, to, saying, turn));
                 assert!(done.is_some(), "a device that takes no part in conversations was to send");
             }
             Command::Run(send, errand) => {

@@ -366,6 +366,8 @@ pub const ACKNOWLEDGED_AT_ONCE_MAX: usize = 256;
 pub const POSTED_KEPT: Duration = days(90);
 /// Messages that a device keeps until it can send them.
 pub const OUTGOING_MAX: usize = 1_000;
+/// A reaction, in bytes of UTF-8.
+pub const REACTION_BYTES_MAX: usize = 64;
 /// What is wished of rooms and not done: beyond, it is refused.
 pub const ERRANDS_MAX: usize = 64;
 /// Messages that a device has sent and that are not posted yet: then it waits.

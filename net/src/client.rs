@@ -154,7 +154,7 @@ fn obey(command: Command, world: &World) -> Result<(), Failure> {
             Err(Failure::usage("client cert needs a word more: show, renew, or export DIR"))
         }
         Command::Cert { command: Some(command) } => certificate(command, world),
-        Command::Send(args) => send::send(world, args),
+        Command::Send(args) => send::send(world, &args),
         Command::Room { command } => room::room(world, command),
         Command::History(args) => history::history(world, &args),
         Command::Sendfile(_) => later("sendfile"),

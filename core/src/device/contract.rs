@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Asked, Followed, LogRefusal, NotRenewed, Renewed};
 use crate::device::calls::{CallDenied, CallEvent};
-use crate::device::conversations::{ConversationEvent, Keep, RoomErrand, Target};
+use crate::device::conversations::{ConversationEvent, Keep, RoomErrand, Saying, Target};
 use crate::fault::CloseReason;
 use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, KeepId, SendId, UserName};
 use crate::password::Password;
@@ -86,7 +86,7 @@ pub enum Command {
     Say(CallId, String),
     /// Writes to somebody, whether they are there or not, by a number of the user's choosing: answered by
     /// [`ConversationEvent::Sent`] once it is durable at the relay. For a device with [`super::Device::with_conversations`].
-    Send(SendId, Target, String),
+    Send(SendId, Target, Saying),
     /// Has something done with a room: answered by [`ConversationEvent::Sent`] as well. It is forgotten with the program.
     Run(SendId, RoomErrand),
     /// Ends everything in good order; [`Event::Done`] says when.

@@ -25,6 +25,7 @@
 //! | `packages` | its key packages |
 //! | `chain` | whether others have seen the same |
 //! | `content` | what a message says inside of its seal |
+//! | [`saying`] | what can be said |
 //! | `one` | one conversation |
 //! | `batch` | what has to be durable before anything comes of it |
 //! | `restoring` | what it was, from what was kept |
@@ -51,6 +52,7 @@ mod packages;
 mod refresh;
 mod restoring;
 mod rooms;
+pub mod saying;
 mod taking;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -75,6 +77,7 @@ pub use contract::{
     Target, Unreadable,
 };
 pub use restoring::Rows;
+pub use saying::Saying;
 
 use asking::{Asks, Wish};
 use batch::{Batch, Then};

@@ -24,6 +24,7 @@ mod recovering;
 mod renewal;
 mod restored;
 mod rooms;
+mod rooms_meanwhile;
 mod several;
 mod signing_up;
 mod withdrawing;

@@ -206,6 +206,10 @@ impl Group {
     ) -> Result<Tried<Unkept<Heard>>, MlsFault> {
         let message = MlsMessage::from_bytes(message)?;
         let mut next = self.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what others have done is followed whatever the time is: `Beliefs::of_deeds`"
+        )]
         let open = || next.inner.process_incoming_message(message);
         let (opened, unjudged) = self.lent.during(&beliefs.of_deeds(), rng, open);
         settle(opened, unjudged, |opened| {

@@ -1,16 +1,18 @@
 //! Decides which words the command line of `client` has (design 8). What isn't built yet is a known word all the same.
 
+mod conversations;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use countersign_core::device::conversations::Rank;
 use countersign_core::tlog::ReasonCode;
 
-use super::room::rank;
 use crate::config::client::{PATH, WAIT};
 use crate::config::layers::Flags;
 use crate::reason::reason;
+
+pub use conversations::{History, RoomCommand, Send};
 
 /// Chat in which every person is who their certificate says they are
 #[derive(Debug, Parser)]
@@ -188,121 +190,6 @@ impl Command {
         let wait = patience.and_then(|patience| Some(format!("{}s", patience.wait?)));
         [(PATH.name, path), (WAIT.name, wait)].into_iter().filter_map(|(name, words)| Some((name, words?))).collect()
     }
-}
-
-/// The words of `client send`.
-#[derive(Debug, clap::Args)]
-pub struct Send {
-    /// Where to: a user, or a room as "#tea" or room:tea
-    pub target: String,
-    /// What; without it, the whole of standard input is one message, up to 64 KiB (after --, a text may begin with a hyphen)
-    pub text: Option<String>,
-    /// Print what was sent as one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The words of `client room`.
-#[derive(Debug, Subcommand)]
-pub enum RoomCommand {
-    /// Make a room; it is yours
-    Create {
-        /// What it is called: small letters, digits and hyphens
-        room: String,
-        /// Who is in it from the beginning
-        users: Vec<String>,
-        /// What it is about
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        topic: String,
-        /// Who may invite: member (everybody in it), moderator or owner
-        #[arg(long, value_name = "RANK", default_value = "member", value_parser = rank)]
-        invites: Rank,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Let people in: they see what is said from then on
-    Invite {
-        /// Where
-        room: String,
-        /// Whom
-        #[arg(required = true)]
-        users: Vec<String>,
-    },
-    /// Put somebody out whose rank is below yours
-    Kick {
-        /// Where
-        room: String,
-        /// Whom
-        user: String,
-    },
-    /// Be in it no more, with all your devices
-    Leave {
-        /// What
-        room: String,
-    },
-    /// Make somebody a member, a moderator or an owner
-    Rank {
-        /// Where
-        room: String,
-        /// Whom
-        user: String,
-        /// What: member, moderator or owner
-        #[arg(value_parser = rank)]
-        rank: Rank,
-    },
-    /// Say what it is about
-    Topic {
-        /// What
-        room: String,
-        /// About what; nothing takes the topic away
-        topic: String,
-    },
-    /// Call it something else
-    Rename {
-        /// What
-        room: String,
-        /// What from now on
-        new: String,
-    },
-    /// Say who may invite
-    Invites {
-        /// Where
-        room: String,
-        /// Who: member (everybody in it), moderator or owner
-        #[arg(value_parser = rank)]
-        rank: Rank,
-    },
-    /// List the rooms that this device is in, as far as it has heard: name, people, number, topic
-    List {
-        /// Print one JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
-    /// List who is in a room, as far as this device has heard: user, rank, devices
-    Members {
-        /// Which
-        room: String,
-        /// Print one JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// The words of `client history`.
-#[derive(Debug, clap::Args)]
-pub struct History {
-    /// Of what: a user, or a room as "#tea" or room:tea
-    pub target: String,
-    /// Show the last so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
-    /// Show only messages that have all of these words
-    #[arg(long, value_name = "WORDS")]
-    pub search: Option<String>,
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// The words of `client join`.
@@ -489,6 +376,8 @@ mod tests {
         for line in [
             "client send bob hello",
             "client send bob -- -x",
+            "client send bob yes --reply 1a2b",
+            "client send bob --redact 1a2b",
             "client room create book-club bob carol --topic tea --invites moderator",
             "client room rank #tea bob moderator",
             "client room members tea --json",
@@ -503,6 +392,8 @@ mod tests {
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
         for line in [
+            "client send bob x --reply 1a2b --edit 1a2b",
+            "client send bob x --redact 1a2b",
             "client room",
             "client room invite tea",
             "client room rank tea bob king",

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use countersign_core::device::conversations::Target;
+use countersign_core::id::UserName;
 
 use super::World;
 use super::args::History;
@@ -12,7 +13,7 @@ use super::room::only;
 use super::send::target;
 use super::spoken::Spoken;
 use crate::exit::{Failure, print_line};
-use crate::store::conversations::HistoryFile;
+use crate::store::conversations::{HistoryFile, Of};
 
 /// Runs `client history`.
 pub fn history(world: &World, args: &History) -> Result<(), Failure> {
@@ -20,31 +21,39 @@ pub fn history(world: &World, args: &History) -> Result<(), Failure> {
     let stored = world.stored()?;
     let own = &stored.name.user;
     let words = args.search.as_deref();
-    let entries = match HistoryFile::open(&stored.folder).map_err(Failure::failed)? {
-        Some(file) => match &of {
-            Target::User(with) => file.of(own, with, words, args.limit).map_err(Failure::failed)?,
-            Target::Room(name) => {
-                let room = only(name, file.rooms().map_err(Failure::failed)?)?;
-                file.of_room(room.id, words, args.limit).map_err(Failure::failed)?
-            }
-        },
+    let lines = match HistoryFile::open(&stored.folder).map_err(Failure::failed)? {
+        Some(file) => {
+            let of = conversation(&file, own, &of)?;
+            file.of(&of, words, args.limit).map_err(Failure::failed)?
+        }
         None => Vec::new(),
     };
-    if entries.is_empty() && !args.json {
+    if lines.is_empty() && !args.json {
         let place = if matches!(of, Target::User(_)) { "with" } else { "in" };
         let found = if words.is_some() { "nothing of that was" } else { "nothing was" };
         let _ = writeln!(io::stderr().lock(), "{found} said {place} {of}, as far as this device has it");
     }
-    for entry in &entries {
-        let spoken = Spoken::of(entry, own);
+    for line in &lines {
+        let spoken = Spoken::of(line, own);
         if args.json {
             print_line(escape_json(&serde_json::to_string(&spoken).map_err(Failure::failed)?))?;
             continue;
         }
-        print_line(spoken.in_history())?;
+        match spoken.id().filter(|_| args.ids).and_then(|id| id.get(..8)) {
+            Some(id) => print_line(format_args!("{id} {}", spoken.in_history()))?,
+            None => print_line(spoken.in_history())?,
+        }
         if let Some(warning) = spoken.warning() {
             let _ = writeln!(io::stderr().lock(), "{warning}");
         }
     }
     Ok(())
+}
+
+/// The conversation that a target means, as far as this device has it.
+pub(super) fn conversation(file: &HistoryFile, own: &UserName, target: &Target) -> Result<Of, Failure> {
+    match target {
+        Target::User(with) => Ok(Of::People(own.clone(), with.clone())),
+        Target::Room(name) => Ok(Of::Room(only(name, file.rooms().map_err(Failure::failed)?)?.id)),
+    }
 }

@@ -185,7 +185,7 @@ pub fn errands(reactor: &mut Reactor, device: &mut Device) -> Result<(), Failure
 /// How a program ends whose message is not sent, or whose room not changed.
 pub fn not_sent(why: &NotSent) -> Failure {
     let exit = match why {
-        NotSent::Length | NotSent::Topic => Exit::Usage,
+        NotSent::Length | NotSent::Topic | NotSent::Reaction => Exit::Usage,
         NotSent::Full | NotSent::NoRoom | NotSent::Ambiguous | NotSent::NotThere | NotSent::Unchanged => Exit::Failed,
         NotSent::Key
         | NotSent::Refused(_)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use countersign_core::device::conversations::{Alteration, Rank, RoomErrand, RoomView};
-use countersign_core::id::{RoomName, UserName};
+use countersign_core::id::{DeviceLabel, RoomName, UserName};
 use serde::Serialize;
 
 use super::World;
@@ -144,7 +144,7 @@ fn members(world: &World, name: &RoomName, json: bool) -> Result<(), Failure> {
     }
     let room = only(name, known(world)?.into_iter().filter(|room| room.view.is_some()).collect())?;
     for (user, seated) in room.view.iter().flat_map(|view| &view.people) {
-        let devices: Vec<&str> = seated.devices.iter().map(|device| device.as_str()).collect();
+        let devices: Vec<&str> = seated.devices.iter().map(DeviceLabel::as_str).collect();
         if json {
             let member = Member { user, rank: seated.rank, devices };
             print_line(escape_json(&serde_json::to_string(&member).map_err(Failure::failed)?))?;

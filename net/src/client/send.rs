@@ -5,7 +5,8 @@ use std::io::Read;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use countersign_core::device::conversations::{NotSent, Target};
+use countersign_core::device::conversations::{Saying, Target};
+use countersign_core::id::MessageId;
 use countersign_core::limits::{SEND_TIME_MAX, TEXT_BYTES_MAX};
 use serde::Serialize;
 
@@ -13,29 +14,82 @@ use super::World;
 use super::args::Send;
 use super::ask::Session;
 use super::clean::escape_json;
+use super::history::conversation;
 use super::holding::{Hold, not_sent};
 use super::home::Stored;
 use super::local::ask::{Asked, ask};
 use super::local::place::place;
 use super::local::protocol::{Holder, Request, Sent};
 use crate::exit::{Failure, print_line};
+use crate::store::conversations::HistoryFile;
 
 /// Between a program's taking the lock and its opening the socket, and the other way round at its end.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs `client send`.
-pub fn send(world: &World, args: Send) -> Result<(), Failure> {
+pub fn send(world: &World, args: &Send) -> Result<(), Failure> {
     let to = target(&args.target)?;
     let stored = world.stored()?;
-    let text = match args.text {
+    let about = about(args).map(|digits| message(&stored, &to, digits)).transpose()?;
+    let text = match args.text.clone() {
         Some(text) => text,
+        None if args.redact.is_some() => String::new(),
         None => read(&mut std::io::stdin().lock())?,
     };
-    if !(1..=TEXT_BYTES_MAX).contains(&text.len()) {
-        return Err(not_sent(&NotSent::Length));
-    }
-    let sent = post(world, &stored, &Request::Send { to: to.clone(), text })?;
+    let saying = saying(args, about, text);
+    saying.fits().map_err(|why| not_sent(&why))?;
+    let request = match saying {
+        Saying::Text(text) => Request::Send { to: to.clone(), text },
+        saying @ (Saying::Reply { .. } | Saying::Edit { .. } | Saying::Redact { .. } | Saying::React { .. }) => {
+            Request::Say { to: to.clone(), saying }
+        }
+    };
+    let sent = post(world, &stored, &request)?;
     print(&to, &sent, args.json)
+}
+
+/// The number of the message that something is about, as it was given.
+fn about(args: &Send) -> Option<&String> {
+    [&args.reply, &args.edit, &args.redact, &args.react, &args.unreact].into_iter().find_map(Option::as_ref)
+}
+
+fn saying(args: &Send, about: Option<MessageId>, text: String) -> Saying {
+    match about {
+        None => Saying::Text(text),
+        Some(to) if args.reply.is_some() => Saying::Reply { to, text },
+        Some(of) if args.edit.is_some() => Saying::Edit { of, text },
+        Some(of) if args.redact.is_some() => Saying::Redact { of },
+        Some(to) => Saying::React { to, with: text, on: args.react.is_some() },
+    }
+}
+
+/// Fewer digits say too little of a number.
+const DIGITS_MIN: usize = 4;
+
+/// The message of a conversation whose number begins so.
+fn message(stored: &Stored, to: &Target, digits: &str) -> Result<MessageId, Failure> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if !(DIGITS_MIN..=32).contains(&digits.len()) || !digits.bytes().all(is_digit) {
+        return Err(Failure::usage(format_args!(
+            "{digits:?} is no beginning of a message's number, which has at least 4 of the digits that client history --ids shows"
+        )));
+    }
+    let found = match HistoryFile::open(&stored.folder).map_err(Failure::failed)? {
+        Some(file) => {
+            let of = conversation(&file, &stored.name.user, to)?;
+            file.numbered(&of, digits).map_err(Failure::failed)?
+        }
+        None => Vec::new(),
+    };
+    match found[..] {
+        [only] => Ok(only),
+        [] => Err(Failure::failed(format_args!(
+            "no message to {to} has a number that begins with {digits}: client history --ids shows those that are here"
+        ))),
+        [..] => Err(Failure::failed(format_args!(
+            "several messages have a number that begins with {digits}: give more of it"
+        ))),
+    }
 }
 
 /// Has something posted: by the program that takes part in the device's conversations, or by this one.

@@ -2,15 +2,17 @@
 //!
 //! A text of several lines is one message: its further lines are set in, so that none looks like somebody else's.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use countersign_core::device::conversations::{Entry, Order, Rank, RoomChange, Said, Unreadable};
-use countersign_core::id::{DeviceName, RoomName, UserName};
+use countersign_core::device::conversations::{Entry, Order, Rank, RoomChange, Said, Saying, Unreadable};
+use countersign_core::id::{DeviceName, MessageId, RoomName, UserName};
 use countersign_core::time::Wall;
 use countersign_core::wire::conversations::Kind;
 use serde::Serialize;
 
 use super::clean::clean;
+use crate::store::conversations::{Fate, Line, State};
 
 /// What further lines of a message begin with.
 const SET_IN: &str = "\n    ";
@@ -35,6 +37,68 @@ pub enum Spoken {
         /// What.
         text: String,
         /// Whether its sender has seen the same before it: `same`, `other`, or `unknown`.
+        order: &'static str,
+        /// The message that it answers.
+        reply_to: Option<Quoted>,
+        /// Whether somebody of another device or person names one in it, as `@alice`.
+        mentioned: bool,
+        /// Whether it says something else than at first.
+        edited: bool,
+        /// Whether it was taken back: then nothing is left of it.
+        taken_back: bool,
+        /// The signs at it, and whose each is.
+        reactions: BTreeMap<String, Vec<UserName>>,
+    },
+    /// A message says something else from now on.
+    Edit {
+        /// Where this stands.
+        #[serde(flatten)]
+        place: Place,
+        /// Who says so.
+        from: DeviceName,
+        /// Whether it is of a device of one's own.
+        own: bool,
+        /// Which message.
+        of: Quoted,
+        /// What.
+        text: String,
+        /// Whether it is theirs to change, and here.
+        holds: bool,
+        /// As of a message.
+        order: &'static str,
+    },
+    /// A message was taken back.
+    Redaction {
+        /// Where this stands.
+        #[serde(flatten)]
+        place: Place,
+        /// Who says so.
+        from: DeviceName,
+        /// Whether it is of a device of one's own.
+        own: bool,
+        /// Which message.
+        of: Quoted,
+        /// Whether it is theirs to take back, and here.
+        holds: bool,
+        /// As of a message.
+        order: &'static str,
+    },
+    /// A sign at a message, or one that is there no more.
+    Reaction {
+        /// Where this stands.
+        #[serde(flatten)]
+        place: Place,
+        /// Whose.
+        from: DeviceName,
+        /// Whether it is of a device of one's own.
+        own: bool,
+        /// At which message.
+        to: Quoted,
+        /// Which sign.
+        with: String,
+        /// Whether it was put there, or taken away.
+        on: bool,
+        /// As of a message.
         order: &'static str,
     },
     /// This device is in from here on.
@@ -91,6 +155,17 @@ pub enum Spoken {
     },
 }
 
+/// Another message, as something is about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quoted {
+    /// Its number.
+    pub id: String,
+    /// Who wrote it; nobody, if this device does not have it.
+    pub from: Option<UserName>,
+    /// What it says.
+    pub text: String,
+}
+
 /// Where something stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
@@ -107,9 +182,9 @@ pub struct Place {
 }
 
 impl Spoken {
-    /// An entry of the history of `own`.
-    pub fn of(entry: &Entry, own: &UserName) -> Self {
-        let Entry { conversation, kind, room, place, at, by, what } = entry;
+    /// What stands in the history of `own`.
+    pub fn of(line: &Line, own: &UserName) -> Self {
+        let Entry { conversation, kind, room, place, at, by, what } = &line.entry;
         let with = match kind {
             Kind::Direct(one, other) => Some(if one == own { other } else { one }.clone()),
             Kind::Room => None,
@@ -118,13 +193,12 @@ impl Spoken {
         let from = by.clone();
         match what {
             Said::Text { id, written, text, order } => {
-                let order = match order {
-                    Order::Same => "same",
-                    Order::Other => "other",
-                    Order::Unknown => "unknown",
-                };
-                let (own, id, written, text) = (by.user == *own, id.to_string(), *written, text.clone());
-                Self::Message { place, from, own, id, written, text, order }
+                let saying = Saying::Text(text.clone());
+                Self::said(place, from, Words { id: *id, written: *written, saying, order: *order }, &line.fate, own)
+            }
+            Said::More { id, written, saying, order } => {
+                let words = Words { id: *id, written: *written, saying: saying.clone(), order: *order };
+                Self::said(place, from, words, &line.fate, own)
             }
             Said::Joined { members, declared } => Self::Joined { place, members: members.clone(), declared: *declared },
             Said::Changed { came, went, declared } => {
@@ -138,10 +212,42 @@ impl Spoken {
         }
     }
 
+    fn said(place: Place, from: DeviceName, words: Words, fate: &Fate, user: &UserName) -> Self {
+        let Words { id, written, saying, order } = words;
+        let order = match order {
+            Order::Same => "same",
+            Order::Other => "other",
+            Order::Unknown => "unknown",
+        };
+        let own = from.user == *user;
+        let holds = fate.about.as_ref().is_some_and(|about| about.holds);
+        let quoted = |id: MessageId| {
+            let about = fate.about.as_ref();
+            let text = about.map(|about| about.text.clone()).unwrap_or_default();
+            Quoted { id: id.to_string(), from: about.and_then(|about| about.user.clone()), text }
+        };
+        let (text, reply_to) = match saying {
+            Saying::Text(text) => (text, None),
+            Saying::Reply { to, text } => (text, Some(quoted(to))),
+            Saying::Edit { of, text } => return Self::Edit { place, from, own, of: quoted(of), text, holds, order },
+            Saying::Redact { of } => return Self::Redaction { place, from, own, of: quoted(of), holds, order },
+            Saying::React { to, with, on } => {
+                return Self::Reaction { place, from, own, to: quoted(to), with, on, order };
+            }
+        };
+        let mentioned = !own && mentions(&text, user);
+        let (edited, taken_back) = (fate.state == State::Edited, fate.state == State::TakenBack);
+        let (id, reactions) = (id.to_string(), fate.reactions.clone());
+        Self::Message { place, from, own, id, written, text, order, reply_to, mentioned, edited, taken_back, reactions }
+    }
+
     /// What has to be said loudly besides.
     pub fn warning(&self) -> Option<String> {
         match self {
-            Self::Message { place, from, order: "other", .. } => Some(format!(
+            Self::Message { place, from, order: "other", .. }
+            | Self::Edit { place, from, order: "other", .. }
+            | Self::Redaction { place, from, order: "other", .. }
+            | Self::Reaction { place, from, order: "other", .. } => Some(format!(
                 "WARNING: {from} has not seen the same as this device before the message at place {} of {place}: the server has \
                  kept something from one of you, or shown it in another order; compare by another way what you have",
                 place.place
@@ -153,6 +259,9 @@ impl Spoken {
                 place.place
             )),
             Self::Message { .. }
+            | Self::Edit { .. }
+            | Self::Redaction { .. }
+            | Self::Reaction { .. }
             | Self::Joined { .. }
             | Self::Members { .. }
             | Self::Room { .. }
@@ -164,16 +273,51 @@ impl Spoken {
     pub fn in_history(&self) -> String {
         let at = self.place().at;
         match self {
-            Self::Message { from, text, .. } => format!("{at} [{from}] {}", set_in(text)),
-            Self::Joined { .. } | Self::Members { .. } | Self::Room { .. } | Self::Unreadable { .. } => {
-                format!("{at} {self}")
+            Self::Message { from, .. } => format!("{at} [{from}] {}", self.words()),
+            Self::Edit { .. }
+            | Self::Redaction { .. }
+            | Self::Reaction { .. }
+            | Self::Joined { .. }
+            | Self::Members { .. }
+            | Self::Room { .. }
+            | Self::Unreadable { .. } => format!("{at} {self}"),
+        }
+    }
+
+    /// The number of a message, by which others are about it.
+    pub fn id(&self) -> Option<&str> {
+        if let Self::Message { id, .. } = self { Some(id) } else { None }
+    }
+
+    /// What somebody says, without where and who.
+    fn words(&self) -> String {
+        match self {
+            Self::Message { taken_back: true, .. } => "(taken back)".to_owned(),
+            Self::Message { text, reply_to, edited, reactions, .. } => {
+                let to = reply_to.as_ref().map_or_else(String::new, |quoted| format!("(to {}) ", quoted.shown()));
+                let edited = if *edited { " (edited)" } else { "" };
+                let signs: Vec<String> =
+                    reactions.iter().map(|(sign, users)| format!("{} {}", clean(sign), people(users))).collect();
+                let signs = if signs.is_empty() { String::new() } else { format!(" ({})", signs.join("; ")) };
+                format!("{to}{}{edited}{signs}", set_in(text))
             }
+            Self::Edit { holds: false, .. } | Self::Redaction { holds: false, .. } => {
+                "would change what is not theirs, or not here: nothing comes of it".to_owned()
+            }
+            Self::Edit { text, .. } => format!("(edited) {}", set_in(text)),
+            Self::Redaction { .. } => "has taken a message back".to_owned(),
+            Self::Reaction { to, with, on: true, .. } => format!("{} to {}", clean(with), to.shown()),
+            Self::Reaction { to, with, on: false, .. } => format!("no more {} to {}", clean(with), to.shown()),
+            Self::Joined { .. } | Self::Members { .. } | Self::Room { .. } | Self::Unreadable { .. } => String::new(),
         }
     }
 
     fn place(&self) -> &Place {
         match self {
             Self::Message { place, .. }
+            | Self::Edit { place, .. }
+            | Self::Redaction { place, .. }
+            | Self::Reaction { place, .. }
             | Self::Joined { place, .. }
             | Self::Members { place, .. }
             | Self::Room { place, .. }
@@ -185,14 +329,17 @@ impl Spoken {
 impl fmt::Display for Spoken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Message { place, from, own, text, .. } => {
+            Self::Message { place, from, own, .. }
+            | Self::Edit { place, from, own, .. }
+            | Self::Redaction { place, from, own, .. }
+            | Self::Reaction { place, from, own, .. } => {
                 write!(f, "[{from}")?;
                 match &place.with {
                     Some(with) if *own => write!(f, " to {with}")?,
                     Some(_) => {}
                     None => write!(f, " in {place}")?,
                 }
-                write!(f, "] {}", set_in(text))
+                write!(f, "] {}", self.words())
             }
             Self::Joined { place, members, .. } => write!(f, "in {place} are now {}", names(members)),
             Self::Members { place, came, went, .. } => {
@@ -222,6 +369,47 @@ impl fmt::Display for Place {
             },
         }
     }
+}
+
+/// What was said, whatever its form.
+struct Words {
+    id: MessageId,
+    written: Wall,
+    saying: Saying,
+    order: Order,
+}
+
+/// Of a message that another is about so much is shown.
+const QUOTED_CHARS_MAX: usize = 40;
+
+impl Quoted {
+    /// As a line has it: whose, and the beginning of it.
+    fn shown(&self) -> String {
+        let Some(from) = &self.from else { return "a message that is not here".to_owned() };
+        let line = clean(self.text.lines().next().unwrap_or_default());
+        let mut start: String = line.chars().take(QUOTED_CHARS_MAX).collect();
+        if start.len() < self.text.len() {
+            start.push('…');
+        }
+        format!("{from}: \"{start}\"")
+    }
+}
+
+/// Whether a text names somebody, as `@alice`: not within another word.
+fn mentions(text: &str, user: &UserName) -> bool {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let mut parts = text.split('@');
+    let mut before = parts.next().unwrap_or_default();
+    parts.any(|part| {
+        let begins = before.chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+        before = part;
+        let rest = part.strip_prefix(user.as_str());
+        begins && rest.is_some_and(|rest| rest.chars().next().is_none_or(|c| !is_name(c)))
+    })
+}
+
+fn people(users: &[UserName]) -> String {
+    users.iter().map(UserName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Who has come and gone.

@@ -11,6 +11,7 @@
 //! - One program at a time writes (`client/holding.rs`); any reads.
 
 mod history;
+mod messages;
 mod rooms;
 mod rows;
 
@@ -25,7 +26,8 @@ use zeroize::Zeroize;
 use super::StoreError;
 use super::sqlite::{Form, Opened};
 
-pub use history::{HistoryFile, Unshown};
+pub use history::{HistoryFile, Line, Of};
+pub use messages::{About, Fate, State};
 pub use rooms::KnownRoom;
 
 /// The file's name in the data folder.
@@ -54,10 +56,6 @@ const SCHEMA: &str = "
     CREATE VIRTUAL TABLE said USING fts5 (text, content = 'entry', content_rowid = 'n');
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
     INSERT INTO meta (key, value) VALUES ('shown', 0);
-";
-/// What was not there from the beginning, and is added to a file that lacks it.
-const ADDED: &str = "
-    CREATE TABLE IF NOT EXISTS room (conversation BLOB PRIMARY KEY, name TEXT NOT NULL, view TEXT) STRICT;
 ";
 
 /// What is kept of a device's conversations, open to be written.
@@ -94,7 +92,7 @@ impl ConversationsFile {
         if is_new {
             create(&mut connection).map_err(|error| StoreError::from_sqlite(&path, error))?;
         }
-        connection.execute_batch(ADDED).map_err(|error| StoreError::from_sqlite(&path, error))?;
+        add(&mut connection).map_err(|error| StoreError::from_sqlite(&path, error))?;
         let mut file = Self { connection, path, keeps: 0 };
         // A program that was killed may have left something there.
         file.checkpoint()?;
@@ -146,12 +144,12 @@ impl ConversationsFile {
     }
 
     /// What stands in conversations and was not shown yet, in the order in which it came: a page of it.
-    pub fn unshown(&self) -> Result<Vec<Unshown>, StoreError> {
+    pub fn unshown(&self) -> Result<Vec<Line>, StoreError> {
         history::unshown(&self.connection).map_err(|error| self.failed(error))?.ok_or_else(|| self.damaged())
     }
 
     /// What stands up to here was shown.
-    pub fn shown(&mut self, last: &Unshown) -> Result<(), StoreError> {
+    pub fn shown(&mut self, last: &Line) -> Result<(), StoreError> {
         history::shown(&self.connection, last).map_err(|error| self.failed(error))
     }
 
@@ -176,6 +174,17 @@ impl ConversationsFile {
     fn damaged(&self) -> StoreError {
         StoreError::Damaged { path: self.path.clone(), what: history::NO_ENTRY }
     }
+}
+
+/// Adds what was not there from the beginning, to a file that lacks it.
+fn add(connection: &mut Connection) -> rusqlite::Result<()> {
+    if !messages::are_there(connection)? {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(rooms::ADDED)?;
+        transaction.execute_batch(messages::ADDED)?;
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -335,7 +335,9 @@ fn wished(command: &Command) -> Option<String> {
         Command::Recovery => "asks for its recovery code".to_owned(),
         Command::Renew => "wants a new certificate".to_owned(),
         Command::Password(_) => "sets a password".to_owned(),
-        Command::Send(_, to, text) => format!("writes {} bytes to {to}", text.len()),
+        Command::Send(_, to, saying) => {
+            format!("writes {} bytes to {to}", saying.text().map_or(0, str::len))
+        }
         Command::Run(_, errand) => format!("wishes of a room: {errand:?}"),
         Command::Quit => "leaves".to_owned(),
         // Told when the device has taken the line.

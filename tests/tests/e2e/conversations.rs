@@ -267,3 +267,46 @@ fn a_bot_answers() {
     // Its shell ends with it, and so does its listener, which has nobody left to tell.
     bot.kill();
 }
+
+#[test]
+fn a_message_is_answered_corrected_marked_and_taken_back() {
+    let (_server, alice, bob) = two();
+    let sent = alice.run(&["send", "bob", "tea at fuor, @bob?", "--json"]).done().objects().remove(0);
+    let id = sent["id"].as_str().unwrap_or_default();
+    let mut at_bob = bob.start(&["listen", "--json"]);
+    let message = at_bob.hear_event("message");
+    assert_eq!([&message["id"], &message["mentioned"]], [&json!(id), &json!(true)]);
+    let short = &id[..8];
+    let _ = bob.run(&["send", "alice", "yes", "--reply", short]).done();
+    let _ = bob.run(&["send", "alice", "\u{2615}", "--react", short]).done();
+    let _ = alice.run(&["send", "bob", "tea at four, @bob?", "--edit", short]).done();
+    let edit = at_bob.hear_event("edit");
+    assert_eq!(
+        [&edit["text"], &edit["holds"], &edit["of"]["id"]],
+        [&json!("tea at four, @bob?"), &json!(true), &json!(id)]
+    );
+    // What is not theirs they can't change.
+    let _ = bob.run(&["send", "alice", "tea at nine", "--edit", short]).done();
+    stop(listening(&alice));
+    for (person, with) in [(&alice, "bob"), (&bob, "alice")] {
+        let told = person.run(&["history", with, "--ids"]).done();
+        let [.., first, reply] = &told.out[..] else { panic!("{told}") };
+        assert!(first.starts_with(short) && first.ends_with("] tea at four, @bob? (edited) (\u{2615} bob)"), "{told}");
+        assert!(reply.ends_with("[bob/laptop] (to alice: \"tea at four, @bob?\") yes"), "{told}");
+    }
+    let _ = bob.run(&["send", "alice", "\u{2615}", "--unreact", short]).done();
+    let _ = alice.run(&["send", "bob", "--redact", short]).done();
+    let taken = at_bob.hear_event("redaction");
+    assert_eq!([&taken["holds"], &taken["of"]["text"]], [&json!(true), &json!("")]);
+    let first = history(&bob, "alice", &[]).into_iter().find(|line| line["id"] == id).expect("it stands there");
+    assert_eq!([&first["taken_back"], &first["text"], &first["reactions"]], [&json!(true), &json!(""), &json!({})]);
+    assert_eq!(texts(&history(&bob, "alice", &["--search", "four"])), Vec::<&str>::new());
+    for (args, code, part) in [
+        (&["send", "bob", "x", "--reply", "12"][..], 2, "at least 4 of the digits"),
+        (&["send", "bob", "x", "--reply", "00000000"], 1, "client history --ids"),
+        (&["send", "bob", &"x".repeat(65), "--react", short], 2, "at most 64 bytes"),
+    ] {
+        let sentence = alice.run(args).refused(code);
+        assert!(sentence.contains(part), "{args:?}: {sentence}");
+    }
+}

@@ -4,13 +4,13 @@
 //! version: u8 | postcard(Content)
 //! ```
 //!
-//! Later kinds of what is said come at the end of [`Body`]; whoever does not know one shows that there is one.
+//! Later kinds of what is said come at the end of [`Saying`]; whoever does not know one shows that there is one.
 
 use serde::{Deserialize, Serialize};
 
 use super::chain::Seen;
+use super::saying::Saying;
 use crate::id::MessageId;
-use crate::limits::TEXT_BYTES_MAX;
 use crate::time::Wall;
 
 /// The version that this program writes.
@@ -26,14 +26,7 @@ pub(super) struct Content {
     /// What the sender has seen of the conversation.
     pub seen: Seen,
     /// What is said.
-    pub body: Body,
-}
-
-/// What is said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Body {
-    /// A text.
-    Text(String),
+    pub body: Saying,
 }
 
 impl Content {
@@ -48,16 +41,9 @@ impl Content {
             return None;
         }
         match postcard::take_from_bytes::<Self>(rest) {
-            Ok((content, [])) if content.body.fits() => Some(content),
+            Ok((content, [])) if content.body.fits().is_ok() => Some(content),
             Ok(_) | Err(_) => None,
         }
-    }
-}
-
-impl Body {
-    fn fits(&self) -> bool {
-        let Self::Text(text) = self;
-        (1..=TEXT_BYTES_MAX).contains(&text.len())
     }
 }
 
@@ -65,11 +51,12 @@ impl Body {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 mod tests {
     use super::*;
+    use crate::limits::TEXT_BYTES_MAX;
     use crate::testing::to_hex;
 
     fn content(text: &str) -> Content {
         let seen = Seen { count: 3, here: [7; 32], before: Some([8; 32]) };
-        Content { id: MessageId([1; 16]), written: Wall(9), seen, body: Body::Text(text.into()) }
+        Content { id: MessageId([1; 16]), written: Wall(9), seen, body: Saying::Text(text.into()) }
     }
 
     #[test]
@@ -97,5 +84,17 @@ mod tests {
     fn the_form_is_what_it_was() {
         let [id, here, before] = [("01", 16), ("07", 32), ("08", 32)].map(|(byte, times)| byte.repeat(times));
         assert_eq!(to_hex(&content("hi").encode()), format!("01{id}0903{here}01{before}00026869"));
+        let (of, hi) = (MessageId([9; 16]), || "hi".to_owned());
+        let nine = "09".repeat(16);
+        for (saying, form) in [
+            (Saying::Reply { to: of, text: hi() }, format!("01{nine}026869")),
+            (Saying::Edit { of, text: hi() }, format!("02{nine}026869")),
+            (Saying::Redact { of }, format!("03{nine}")),
+            (Saying::React { to: of, with: hi(), on: true }, format!("04{nine}02686901")),
+        ] {
+            let said = Content { body: saying, ..content("") }.encode();
+            assert_eq!(to_hex(&said), format!("01{id}0903{here}01{before}{form}"));
+            assert!(Content::decode(&said).is_some());
+        }
     }
 }

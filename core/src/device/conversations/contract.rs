@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::saying::Saying;
 use crate::device::Met;
 use crate::id::{ConversationId, DeviceLabel, DeviceName, MessageId, NameRefusal, RoomName, SendId, UserName};
 use crate::mls::policy::Rank;
@@ -136,6 +137,8 @@ pub enum NotSent {
     NoRoom,
     /// It is in several.
     Ambiguous,
+    /// A reaction is longer than [`REACTION_BYTES_MAX`](crate::limits::REACTION_BYTES_MAX), or there is nothing in it.
+    Reaction,
     /// A room's topic is longer than [`ROOM_TOPIC_BYTES_MAX`](crate::limits::ROOM_TOPIC_BYTES_MAX).
     Topic,
     /// The room does not let them do this.
@@ -165,6 +168,7 @@ impl fmt::Display for NotSent {
             Self::Ambiguous => {
                 f.write_str("there are several rooms of this name: take the number that client room list shows")
             }
+            Self::Reaction => f.write_str("a reaction is a word or an emoji of at most 64 bytes"),
             Self::Topic => f.write_str("a topic is at most 512 bytes of text"),
             Self::NotAllowed => {
                 f.write_str("this takes a higher rank in the room: client room members shows who has it")
@@ -238,6 +242,29 @@ pub enum Said {
         /// What is other.
         changes: Vec<RoomChange>,
     },
+    /// What is more than a text: an answer, or something about another message.
+    More {
+        /// Its number.
+        id: MessageId,
+        /// When it was written, by its sender's clock.
+        written: Wall,
+        /// What; never [`Saying::Text`].
+        saying: Saying,
+        /// Whether its sender has seen the same before it as this device.
+        order: Order,
+    },
+}
+
+impl Said {
+    /// Something that was said.
+    pub(super) fn of(id: MessageId, written: Wall, saying: Saying, order: Order) -> Self {
+        match saying {
+            Saying::Text(text) => Self::Text { id, written, text, order },
+            saying @ (Saying::Reply { .. } | Saying::Edit { .. } | Saying::Redact { .. } | Saying::React { .. }) => {
+                Self::More { id, written, saying, order }
+            }
+        }
+    }
 }
 
 /// One thing of a room that is other than before.

@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::batch::encode;
-use super::content::{Body, Content};
+use super::content::Content;
 use super::contract::{ConversationEvent, NotSent, Row, Target};
+use super::restoring::read;
+use super::saying::Saying;
 use super::{Conversations, Stream, Turn, Wish};
 use crate::id::{ConversationId, MessageId, RoomName, SendId, UserName};
-use crate::limits::{OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_IN_FLIGHT_MAX, OUTGOING_MAX, TEXT_BYTES_MAX};
+use crate::limits::{OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_IN_FLIGHT_MAX, OUTGOING_MAX};
 use crate::time::Wall;
 use crate::wire::Code;
 use crate::wire::conversations::ConversationsRequest;
@@ -66,7 +68,7 @@ pub(super) struct Outgoing {
     pub id: MessageId,
     pub to: To,
     written: Wall,
-    text: String,
+    saying: Saying,
     sealed: Option<Sealed>,
     /// Which wish it was, while the program runs that was wished.
     #[serde(skip)]
@@ -75,6 +77,19 @@ pub(super) struct Outgoing {
     #[serde(skip)]
     sent: bool,
 }
+
+/// A message as a program of before wrote it down, which knew texts alone.
+#[derive(Deserialize)]
+struct OutgoingText {
+    id: MessageId,
+    to: To,
+    written: Wall,
+    text: String,
+    sealed: Option<Sealed>,
+}
+
+/// In place of a number: what follows is written down as this program does.
+const NEWER: u64 = u64::MAX;
 
 /// How it was sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +106,17 @@ impl Outgoing {
     }
 
     /// When it was written, and what it says.
-    pub(super) fn said(&self) -> (Wall, &str) {
-        (self.written, &self.text)
+    pub(super) fn said(&self) -> (Wall, &Saying) {
+        (self.written, &self.saying)
+    }
+
+    /// A message from its row, with its number; nothing if it can't be read.
+    pub(super) fn restored(row: &[u8]) -> Option<(u64, Self)> {
+        if let Some((NEWER, number, outgoing)) = read::<(u64, u64, Self)>(row) {
+            return Some((number, outgoing));
+        }
+        let (number, OutgoingText { id, to, written, text, sealed }) = read(row)?;
+        Some((number, Self { id, to, written, saying: Saying::Text(text), sealed, send: None, sent: false }))
     }
 
     /// On a new connection nothing was sent yet.
@@ -103,7 +127,7 @@ impl Outgoing {
 
 impl Conversations {
     /// The user writes to somebody.
-    pub(in crate::device) fn send(&mut self, send: SendId, to: Target, text: String, turn: &mut Turn<'_>) {
+    pub(in crate::device) fn send(&mut self, send: SendId, to: Target, saying: Saying, turn: &mut Turn<'_>) {
         let resolved = match to {
             Target::User(user) => Ok(To::User(user)),
             Target::Room(name) => match self.room_named(&name) {
@@ -114,8 +138,8 @@ impl Conversations {
         };
         let refusal = if self.member.is_none() {
             Some(NotSent::Key)
-        } else if !(1..=TEXT_BYTES_MAX).contains(&text.len()) {
-            Some(NotSent::Length)
+        } else if let Err(why) = saying.fits() {
+            Some(why)
         } else if self.outgoing.len() >= OUTGOING_MAX {
             Some(NotSent::Full)
         } else {
@@ -129,7 +153,7 @@ impl Conversations {
             }
         };
         let id = MessageId::draw(turn.rng);
-        let outgoing = Outgoing { id, to, written: turn.now.wall, text, sealed: None, send: Some(send), sent: false };
+        let outgoing = Outgoing { id, to, written: turn.now.wall, saying, sealed: None, send: Some(send), sent: false };
         let number = self.outgoing.last_key_value().map_or(0, |(number, _)| number + 1);
         self.keep_outgoing(number, &outgoing);
         self.outgoing.insert(number, outgoing);
@@ -138,7 +162,7 @@ impl Conversations {
 
     /// Its row has its number with it, since messages go out in the order in which they were written.
     fn keep_outgoing(&mut self, number: u64, outgoing: &Outgoing) {
-        self.batch.put(Row::Outgoing(outgoing.id), encode(&(number, outgoing)));
+        self.batch.put(Row::Outgoing(outgoing.id), encode(&(NEWER, number, outgoing)));
     }
 
     /// Finds the rooms of which only the name was known, now that all was taken in; whether there was one.
@@ -214,8 +238,7 @@ impl Conversations {
         let Some(one) = self.all.get_mut(&id) else { return false };
         let Some(group) = one.group.as_ref() else { return false };
         let seen = one.known.chain.seen();
-        let body = Body::Text(outgoing.text.clone());
-        let content = Content { id: outgoing.id, written: outgoing.written, seen, body };
+        let content = Content { id: outgoing.id, written: outgoing.written, seen, body: outgoing.saying.clone() };
         let Ok(unkept) = group.say(&content.encode(), Vec::new(), turn.rng) else {
             self.break_off(id);
             return false;

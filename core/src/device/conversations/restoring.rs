@@ -79,7 +79,7 @@ impl Conversations {
                 }
             }
             Row::Outgoing(_) => {
-                if let Some((number, outgoing)) = read::<(u64, Outgoing)>(bytes) {
+                if let Some((number, outgoing)) = Outgoing::restored(bytes) {
                     self.outgoing.insert(number, outgoing);
                 }
             }
@@ -114,7 +114,9 @@ impl Conversations {
         };
         let unbegun: Vec<ConversationId> =
             self.all.iter().filter(|(_, one)| is_unbegun(one)).map(|(id, _)| *id).collect();
-        unbegun.into_iter().for_each(|id| self.forget(id));
+        for id in unbegun {
+            self.forget(id);
+        }
     }
 
     fn load(&self, id: ConversationId, rows: &Rows) -> Option<Group> {
@@ -149,7 +151,8 @@ impl Conversations {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+/// A row that can be read.
+pub(super) fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     match postcard::take_from_bytes(bytes) {
         Ok((row, [])) => Some(row),
         Ok(_) | Err(_) => None,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::content::{Body, Content};
+use super::content::Content;
 use super::contract::{ConversationEvent, Entry, Order, Said, Unreadable};
 use super::one::{Conversation, Phase};
 use super::{Conversations, Stream, Turn};
@@ -98,8 +98,8 @@ impl Conversations {
         let Some(outgoing) = self.posted_own(id) else { return };
         let Some(one) = self.all.get_mut(&posted.conversation) else { return };
         one.known.chain.push(outgoing.body().unwrap_or_default());
-        let (written, text) = outgoing.said();
-        let what = Said::Text { id, written, text: text.to_owned(), order: Order::Same };
+        let (written, saying) = outgoing.said();
+        let what = Said::of(id, written, saying.clone(), Order::Same);
         let entry = entry_of(one, posted, self.own.clone(), what);
         self.batch.entry(entry.clone());
         let event = match outgoing.send {
@@ -141,9 +141,7 @@ fn entry_of(one: &Conversation, posted: &Posted, by: DeviceName, what: Said) -> 
 /// What was said, held against what this device has seen before it.
 fn read(one: &Conversation, text: &[u8]) -> Said {
     match Content::decode(text) {
-        Some(Content { id, written, seen, body: Body::Text(text) }) => {
-            Said::Text { id, written, text, order: one.known.chain.compare(&seen) }
-        }
+        Some(Content { id, written, seen, body }) => Said::of(id, written, body, one.known.chain.compare(&seen)),
         None => Said::Unreadable(Unreadable::Newer),
     }
 }

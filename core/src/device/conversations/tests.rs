@@ -101,7 +101,7 @@ fn one_thing_that_is_larger_than_all_that_may_wait_is_taken_in_all_the_same() {
 fn what_the_relay_is_too_busy_for_is_said_again_after_a_while() {
     let mut desk = Desk::new();
     let to = desk.identity.name.user.clone();
-    desk.turn(|conversations, turn| conversations.send(SendId(1), to.clone().into(), "a note".into(), turn));
+    desk.turn(|conversations, turn| conversations.send(SendId(1), to.clone().into(), "a note".to_owned().into(), turn));
     desk.keep();
     assert_eq!(desk.conversations.poll_fetch(), Some(to.clone()));
     desk.turn(|conversations, turn| conversations.fetched(&to, &[], turn));
@@ -141,4 +141,69 @@ fn a_device_that_was_let_in_under_ones_own_name_by_the_operator_is_not_one_of_on
     // Where this device itself is not shown, nobody is known to be its person's.
     let (good, _) = desk.turn(|conversations, turn| conversations.believe_fetched(&all[1..], turn));
     assert_eq!(good, []);
+}
+
+/// As a program wrote it down that knew texts alone.
+#[test]
+fn a_message_that_waits_since_before_there_were_others_than_texts_is_read() {
+    let id = crate::id::MessageId([1; 16]);
+    let row = postcard::to_stdvec(&(3_u64, id, "bob", Wall(9), "hello", Option::<u8>::None)).unwrap();
+    let (number, outgoing) = outgoing::Outgoing::restored(&row).unwrap();
+    assert_eq!((number, outgoing.id), (3, id));
+    assert_eq!(outgoing.said(), (Wall(9), &Saying::Text("hello".into())));
+    assert_eq!(outgoing::Outgoing::restored(&row[1..]), None);
+}
+
+/// What alice makes of something that erin has sealed, whose device was revoked: how what is posted comes to alice, and how many
+/// seconds after the revocation the relay says that it was posted.
+fn words_of_a_revoked_device(stream: Stream, after: i64) -> Said {
+    let mut town = Town::of(&[]);
+    let (alices, erins) = (town.enrol("alice"), town.enrol("erin"));
+    let [alice, erin] =
+        [alices.clone(), erins].map(|one| town.join_conversing(one, crate::testing::kept::Kept::default()));
+    let hello =
+        crate::device::Command::Send(SendId(1), device_name("erin", "laptop").user.into(), "hello".to_owned().into());
+    town.command(alice, hello);
+    town.wait(crate::limits::REFRESH_AFTER_JOIN * 4);
+    let mut conversations = town.machine(alice).conversations.take().unwrap();
+    let sealed = {
+        let theirs = town.machine(erin).conversations.as_ref().unwrap();
+        let one = theirs.all.values().next().unwrap();
+        let (id, seen) = (MessageId([1; 16]), one.known.chain.seen());
+        let content = content::Content { id, written: Wall(1), seen, body: Saying::Text("it is me".into()) };
+        one.group.as_ref().unwrap().say(&content.encode(), Vec::new(), &mut rng(1)).unwrap().kept().1
+    };
+    let revocation = crate::operator::Revoke {
+        user: device_name("erin", "laptop").user,
+        device: None,
+        reason: crate::tlog::ReasonCode::new(1).unwrap(),
+        force: true,
+    };
+    town.operator(&crate::operator::Command::Revoke(revocation));
+    let since = town.now.wall;
+    // Whoever comes after it has the newest lists.
+    conversations.beliefs.set_lists(town.enrol("carol").lists);
+    conversations.stream = stream;
+    let (id, one) = conversations.all.iter().next().unwrap();
+    let posted = Posted {
+        conversation: *id,
+        place: one.known.cursor + 1,
+        at: Wall(since.0.saturating_add_signed(after)),
+        by: device_name("erin", "laptop"),
+        what: What::Message { id: MessageId([1; 16]), body: ByteBuf::from(sealed) },
+    };
+    let mut met = Acquaintances::default();
+    let mut turn = Turn { identity: &alices, met: &mut met, now: town.now, rng: &mut rng(2) };
+    conversations.heard(ConversationsEvent::Posted(posted), &mut turn).unwrap();
+    let (_, keep) = conversations.poll_keep().unwrap();
+    keep.entries[0].what.clone()
+}
+
+#[test]
+fn what_a_revoked_device_says_is_not_believed_and_what_it_said_before_it_is() {
+    let unbelieved = Said::Unreadable(Unreadable::Unbelieved);
+    assert_eq!(words_of_a_revoked_device(Stream::CaughtUp, 1), unbelieved);
+    assert!(matches!(words_of_a_revoked_device(Stream::CaughtUp, 0), Said::Text { text, .. } if text == "it is me"));
+    // What comes now is said now, whatever the relay says.
+    assert_eq!(words_of_a_revoked_device(Stream::TakenIn, -3_600), unbelieved);
 }

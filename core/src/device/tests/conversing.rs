@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::device::Identity;
-use crate::device::conversations::{ConversationEvent, Entry, NotSent, Order, Said};
+use crate::device::conversations::{ConversationEvent, Entry, NotSent, Order, Said, Saying};
 use crate::id::SendId;
 use crate::journal::Record;
 use crate::limits::{
-    DEVICE_LIFETIME, LAST_RESORT_RENEWAL, OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_MAX, REFRESH_AFTER_JOIN, REFRESH_SPAN,
-    REMOVAL_TURN, TEXT_BYTES_MAX,
+    DEVICE_LIFETIME, LAST_RESORT_RENEWAL, OUTGOING_IN_FLIGHT_BYTES_MAX, OUTGOING_MAX, REACTION_BYTES_MAX,
+    REFRESH_AFTER_JOIN, REFRESH_SPAN, REMOVAL_TURN, TEXT_BYTES_MAX,
 };
 use crate::operator::{Command as Operator, Revoke};
 use crate::testing::kept::Kept;
@@ -23,7 +23,9 @@ pub(super) fn told(events: &[Event]) -> Vec<ConversationEvent> {
 pub(super) fn texts(history: &[Entry]) -> Vec<(String, String)> {
     let text = |entry: &Entry| match &entry.what {
         Said::Text { text, order: Order::Same, .. } => Some((entry.by.to_string(), text.clone())),
-        Said::Text { order: Order::Other | Order::Unknown, .. } | Said::Unreadable(_) => panic!("{entry:?}"),
+        Said::Text { order: Order::Other | Order::Unknown, .. } | Said::More { .. } | Said::Unreadable(_) => {
+            panic!("{entry:?}")
+        }
         Said::Joined { declared, .. } | Said::Changed { declared, .. } | Said::Altered { declared, .. } => {
             assert!(declared, "{entry:?}");
             None
@@ -48,7 +50,7 @@ pub(super) fn town(names: &[&str]) -> (Town, Vec<(Identity, usize)>) {
 }
 
 pub(super) fn write(town: &mut Town, member: usize, to: &str, text: &str) {
-    town.command(member, Command::Send(SendId(1), user(to).into(), text.to_owned()));
+    town.command(member, Command::Send(SendId(1), user(to).into(), text.to_owned().into()));
 }
 
 /// The program ends, and what its disk has is left.
@@ -67,7 +69,7 @@ fn what_is_too_long_or_nothing_is_not_sent_and_the_user_is_told_at_once() {
     let alice = members[0].1;
     for (n, text) in [(1, String::new()), (2, "x".repeat(TEXT_BYTES_MAX + 1))] {
         town.news(alice);
-        town.command(alice, Command::Send(SendId(n), user("bob").into(), text));
+        town.command(alice, Command::Send(SendId(n), user("bob").into(), text.into()));
         assert_eq!(told(&town.news(alice)), [ConversationEvent::NotSent(SendId(n), NotSent::Length)]);
     }
 }
@@ -128,8 +130,14 @@ fn somebody_who_has_never_met_is_written_to_while_they_are_away() {
 fn both_write_first_at_once_and_there_is_one_conversation() {
     let (mut town, members) = town(&["alice", "bob"]);
     let [(_, alice), (_, bob)] = members[..] else { panic!("two") };
-    town.device(alice, super::super::Input::Command(Command::Send(SendId(1), user("bob").into(), "from alice".into())));
-    town.device(bob, super::super::Input::Command(Command::Send(SendId(1), user("alice").into(), "from bob".into())));
+    town.device(
+        alice,
+        super::super::Input::Command(Command::Send(SendId(1), user("bob").into(), Saying::Text("from alice".into()))),
+    );
+    town.device(
+        bob,
+        super::super::Input::Command(Command::Send(SendId(1), user("alice").into(), Saying::Text("from bob".into()))),
+    );
     town.settle();
     let said = history(&town, alice);
     assert_eq!(history(&town, bob), said);
@@ -278,7 +286,10 @@ fn so_many_messages_wait_for_the_relay_and_no_more_and_all_of_them_go_out_in_the
     town.unreachable = true;
     town.cut(alice);
     for n in 0..OUTGOING_MAX {
-        town.device(alice, crate::device::Input::Command(Command::Send(SendId(1), user("bob").into(), format!("{n}"))));
+        town.device(
+            alice,
+            crate::device::Input::Command(Command::Send(SendId(1), user("bob").into(), Saying::Text(format!("{n}")))),
+        );
     }
     town.settle();
     town.news(alice);
@@ -365,4 +376,56 @@ fn the_package_of_last_resort_is_another_one_before_it_ends() {
     town.wait(Duration::from_hours(2));
     town.join_conversing(alices.clone(), kept);
     assert_eq!(published(&town), 2);
+}
+
+/// What one says about a message that stands there, with its number.
+fn say_about(town: &mut Town, member: usize, to: &str, about: impl Fn(crate::id::MessageId) -> Saying) {
+    let text = |entry: &Entry| if let Said::Text { id, .. } = &entry.what { Some(*id) } else { None };
+    let first = town.members[member].kept.history.iter().find_map(text);
+    let saying = about(first.expect("something was said"));
+    town.command(member, Command::Send(SendId(1), user(to).into(), saying));
+}
+
+#[test]
+fn answers_corrections_and_signs_arrive_as_what_they_are_and_in_their_order() {
+    let (mut town, members) = town(&["alice", "bob"]);
+    let [(ref alices, alice), (_, bob)] = members[..] else { panic!("two") };
+    write(&mut town, alice, "bob", "tea at fuor");
+    let text = |text: &str| text.to_owned();
+    say_about(&mut town, bob, "alice", |to| Saying::React { to, with: text("?"), on: true });
+    // One is written down, and its program ends before the relay is there.
+    town.unreachable = true;
+    town.cut(alice);
+    say_about(&mut town, alice, "bob", |of| Saying::Edit { of, text: text("tea at four") });
+    let kept = town.kill(alice);
+    town.unreachable = false;
+    let alice = town.join_conversing(alices.clone(), kept);
+    say_about(&mut town, bob, "alice", |to| Saying::Reply { to, text: text("yes") });
+    say_about(&mut town, alice, "bob", |of| Saying::Redact { of });
+    let more = |town: &Town, member: usize| {
+        let history = &town.members[member].kept.history;
+        let of = |entry: &Entry| {
+            let Said::More { saying, order: Order::Same, .. } = &entry.what else { return None };
+            Some((entry.by.to_string(), saying.clone()))
+        };
+        history.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let said = more(&town, bob);
+    assert_eq!(more(&town, alice), said);
+    let kinds: Vec<(&str, bool)> = said.iter().map(|(by, saying)| (by.as_str(), saying.text().is_some())).collect();
+    let [a, b] = ["alice/laptop", "bob/laptop"];
+    assert_eq!(kinds, [(b, false), (a, true), (b, true), (a, false)]);
+}
+
+#[test]
+fn a_reaction_is_a_word_or_an_emoji() {
+    let (mut town, members) = town(&["alice", "bob"]);
+    let alice = members[0].1;
+    write(&mut town, alice, "bob", "hello");
+    for (bytes, is_sent) in [(0, false), (1, true), (REACTION_BYTES_MAX, true), (REACTION_BYTES_MAX + 1, false)] {
+        town.news(alice);
+        say_about(&mut town, alice, "bob", |to| Saying::React { to, with: "x".repeat(bytes), on: true });
+        let told = told(&town.news(alice));
+        assert_eq!(!told.contains(&ConversationEvent::NotSent(SendId(1), NotSent::Reaction)), is_sent, "{bytes}");
+    }
 }

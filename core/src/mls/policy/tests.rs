@@ -115,7 +115,7 @@ fn whoever_leaves_says_so_for_themselves_and_is_removed_by_anybody_and_is_nothin
         let (mut leaving, mut ranks) = (room.leaving.clone(), room.ranks.clone());
         leaving.insert(user(who));
         ranks.remove(&user(who));
-        Room { leaving, ranks, ..room.clone() }
+        Room { ranks, leaving, ..room.clone() }
     };
     for who in ["alice", "bob", "carol"] {
         for by in ["alice", "bob", "carol"] {

@@ -5,7 +5,7 @@
 //! in meanwhile is shown as well, and one whose showing was cut off is shown once more.
 
 use countersign_core::device::Device;
-use countersign_core::device::conversations::{ConversationEvent, Entry, Said};
+use countersign_core::device::conversations::{ConversationEvent, Said};
 use countersign_core::id::DeviceName;
 
 use super::super::holding::Hold;
@@ -15,6 +15,7 @@ use super::super::reactor::Reactor;
 use super::super::spoken::Spoken;
 use super::{Chat, Desk, Role, Saying};
 use crate::exit::Failure;
+use crate::store::conversations::Line;
 
 /// Whether there is something to be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl<R: Role> Chat<'_, R> {
                 Some(_) | None => break,
             };
             for one in &page {
-                tell(&one.entry, &self.stored.name, &mut self.desk);
+                tell(one, &self.stored.name, &mut self.desk);
             }
             self.carry_out(device, reactor);
             if self.desk.is_finished() {
@@ -81,11 +82,11 @@ impl<R: Role> Chat<'_, R> {
 }
 
 /// Tells what stands in a conversation; not what this very device has said.
-fn tell(entry: &Entry, own: &DeviceName, desk: &mut Desk) {
-    if entry.by == *own && matches!(entry.what, Said::Text { .. }) {
+fn tell(line: &Line, own: &DeviceName, desk: &mut Desk) {
+    if line.entry.by == *own && matches!(line.entry.what, Said::Text { .. } | Said::More { .. }) {
         return;
     }
-    let spoken = Spoken::of(entry, &own.user);
+    let spoken = Spoken::of(line, &own.user);
     if let Some(warning) = spoken.warning() {
         desk.say(Saying::Loud(warning));
     }

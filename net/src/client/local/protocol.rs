@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! <- Hello             which program it is that takes part
-//! -> Send | Run        a message, or something to be done with a room
+//! -> Send | Say | Run  a text, another message, or something to be done with a room
 //! <- Taken             the message is kept: whatever happens now, it goes out
 //! <- Sent | NotSent    what came of it
 //! <- Closing           in place of all that: nothing was taken, and this program is about to end
 //! ```
 
 use countersign_core::device::Command;
-use countersign_core::device::conversations::{Entry, RoomErrand, Said, Target};
+use countersign_core::device::conversations::{Entry, RoomErrand, Said, Saying, Target};
 use countersign_core::id::SendId;
 use countersign_core::time::Wall;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,13 @@ pub enum Request {
         to: Target,
         /// What.
         text: String,
+    },
+    /// A message that is more than a text.
+    Say {
+        /// For whom.
+        to: Target,
+        /// What.
+        saying: Saying,
     },
     /// Something to be done with a room.
     Run {
@@ -85,7 +92,7 @@ impl Sent {
     /// A message of this device's, as it stands in its conversation.
     pub fn of(entry: &Entry) -> Self {
         let id = match &entry.what {
-            Said::Text { id, .. } => id.to_string(),
+            Said::Text { id, .. } | Said::More { id, .. } => id.to_string(),
             Said::Joined { .. } | Said::Changed { .. } | Said::Altered { .. } | Said::Unreadable(_) => String::new(),
         };
         Self { conversation: entry.conversation.to_string(), place: entry.place, at: entry.at, id }
@@ -108,14 +115,15 @@ impl Request {
     /// As the device's machine is told.
     pub fn command(self, send: SendId) -> Command {
         match self {
-            Self::Send { to, text } => Command::Send(send, to, text),
+            Self::Send { to, text } => Command::Send(send, to, text.into()),
+            Self::Say { to, saying } => Command::Send(send, to, saying),
             Self::Run { errand } => Command::Run(send, errand),
         }
     }
 
     /// Whether it is kept from when it was taken until it is done.
     pub fn is_kept(&self) -> bool {
-        matches!(self, Self::Send { .. })
+        matches!(self, Self::Send { .. } | Self::Say { .. })
     }
 
     /// Its line.

@@ -4,6 +4,7 @@
 use countersign_core::id::{ConversationId, DeviceLabel, MessageId};
 
 use super::*;
+use crate::store::conversations::About;
 
 fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
@@ -22,7 +23,7 @@ fn spoken_in(kind: Kind, by: &DeviceName, what: Said) -> Spoken {
     let room = (kind == Kind::Room).then(|| RoomName::parse("tea").unwrap());
     let entry =
         Entry { conversation: ConversationId([0xab; 16]), kind, room, place: 7, at: Wall(1_800_000_000), by, what };
-    Spoken::of(&entry, &user("alice"))
+    Spoken::of(&Line::new(entry), &user("alice"))
 }
 
 fn text(text: &str, order: Order) -> Said {
@@ -44,7 +45,7 @@ fn a_message_names_its_device_and_its_conversation_where_that_is_not_clear() {
     assert_eq!(
         json(&heard),
         format!(
-            r#"{{"event":"message",PLACE,"from":{{"user":"bob","device":"laptop"}},"own":false,"id":"{id}","written":9,"text":"hello","order":"same"}}"#
+            r#"{{"event":"message",PLACE,"from":{{"user":"bob","device":"laptop"}},"own":false,"id":"{id}","written":9,"text":"hello","order":"same","reply_to":null,"mentioned":false,"edited":false,"taken_back":false,"reactions":{{}}}}"#
         )
     );
     let own = spoken(&phone, text("from the train", Order::Unknown));
@@ -151,4 +152,84 @@ fn what_changes_of_a_room_is_said_in_words_and_as_an_object() {
     assert_eq!(several.warning(), None);
     let undeclared = Said::Altered { came: Vec::new(), went: Vec::new(), declared: false, changes: Vec::new() };
     assert!(spoken_in(Kind::Room, &bob, undeclared).warning().is_some_and(|words| words.contains("#tea")));
+}
+
+fn later(saying: Saying, by: &DeviceName, fate: Fate) -> Spoken {
+    let what = Said::More { id: MessageId([3; 16]), written: Wall(9), saying, order: Order::Same };
+    let (kind, room) = (Kind::Room, RoomName::parse("tea").ok());
+    let entry =
+        Entry { conversation: ConversationId([0xab; 16]), kind, room, place: 8, at: Wall(1), by: by.clone(), what };
+    let mut line = Line::new(entry);
+    line.fate = fate;
+    Spoken::of(&line, &user("alice"))
+}
+
+fn about(text: &str, holds: bool) -> Fate {
+    let about = About { user: Some(user("alice")), text: text.to_owned(), holds };
+    Fate { about: Some(about), ..Fate::default() }
+}
+
+#[test]
+fn what_is_about_another_message_says_about_which() {
+    let (bob, of) = (device("bob", "laptop"), MessageId([2; 16]));
+    let yes = || "yes".to_owned();
+    let long = "x".repeat(50);
+    for (saying, fate, words) in [
+        (Saying::Reply { to: of, text: yes() }, about("tea?", true), "(to alice: \"tea?\") yes"),
+        (Saying::Reply { to: of, text: yes() }, about("tea\nor not?", true), "(to alice: \"tea…\") yes"),
+        (Saying::Reply { to: of, text: yes() }, Fate::default(), "(to a message that is not here) yes"),
+        (Saying::Edit { of, text: yes() }, about("yes", true), "(edited) yes"),
+        (
+            Saying::Edit { of, text: yes() },
+            about("no", false),
+            "would change what is not theirs, or not here: nothing comes of it",
+        ),
+        (Saying::Redact { of }, about("", true), "has taken a message back"),
+        (
+            Saying::Redact { of },
+            about("no", false),
+            "would change what is not theirs, or not here: nothing comes of it",
+        ),
+        (Saying::React { to: of, with: "\u{1b}+1".into(), on: true }, about("tea?", true), "+1 to alice: \"tea?\""),
+        (Saying::React { to: of, with: "+1".into(), on: false }, about("tea?", true), "no more +1 to alice: \"tea?\""),
+    ] {
+        assert_eq!(later(saying, &bob, fate).to_string(), format!("[bob/laptop in #tea] {words}"));
+    }
+    let cut = later(Saying::Reply { to: of, text: yes() }, &bob, about(&long, true)).to_string();
+    assert!(cut.contains(&format!("\"{}…\"", "x".repeat(40))), "{cut}");
+    let edit = later(Saying::Edit { of, text: yes() }, &bob, about("yes", true));
+    let json = serde_json::to_string(&edit).unwrap();
+    let id = "02".repeat(16);
+    for part in
+        [r#""event":"edit""#, &format!(r#""of":{{"id":"{id}","from":"alice","text":"yes"}}"#), r#""holds":true"#]
+    {
+        assert!(json.contains(part), "{json}");
+    }
+}
+
+#[test]
+fn what_has_come_of_a_message_stands_at_it() {
+    let reactions: BTreeMap<String, Vec<UserName>> =
+        [("+1".to_owned(), vec![user("alice"), user("carol")]), ("tea".to_owned(), vec![user("bob")])].into();
+    let (bob, to) = (device("bob", "laptop"), MessageId([2; 16]));
+    let reply = || Saying::Reply { to, text: "yes".into() };
+    let fate = Fate { state: State::Edited, reactions, ..about("tea?", true) };
+    let shown = later(reply(), &bob, fate).in_history();
+    assert!(shown.ends_with("[bob/laptop] (to alice: \"tea?\") yes (edited) (+1 alice, carol; tea bob)"), "{shown}");
+    let fate = Fate { state: State::TakenBack, ..about("tea?", true) };
+    assert!(later(reply(), &bob, fate).in_history().ends_with("[bob/laptop] (taken back)"));
+}
+
+#[test]
+fn somebody_is_mentioned_by_their_whole_name_alone() {
+    let alice = user("alice");
+    for text in ["@alice", "hello @alice, tea?", "(@alice)", "x@alice @alice", "@bob@alice @alice"] {
+        assert!(mentions(text, &alice), "{text}");
+    }
+    for text in ["alice", "@alicia", "@alice2", "@alice-b", "mail@alice", "@ alice", "", "@"] {
+        assert!(!mentions(text, &alice), "{text}");
+    }
+    let said = |by: &DeviceName| serde_json::to_string(&spoken(by, text("@alice!", Order::Same))).unwrap();
+    assert!(said(&device("bob", "laptop")).contains(r#""mentioned":true"#));
+    assert!(said(&device("alice", "phone")).contains(r#""mentioned":false"#));
 }

@@ -4,6 +4,9 @@ use countersign_core::device::conversations::RoomView;
 use countersign_core::id::{ConversationId, RoomName};
 use rusqlite::{Connection, OptionalExtension};
 
+/// Since there are rooms.
+pub(super) const ADDED: &str =
+    "CREATE TABLE IF NOT EXISTS room (conversation BLOB PRIMARY KEY, name TEXT NOT NULL, view TEXT) STRICT;";
 /// What is said of a file whose rooms can't be read.
 pub(super) const NO_ROOM: &str = "it has a room that this program can't read";
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use countersign_core::device::conversations::{Entry, Order, Rank, RoomView, Said, Seated, Unreadable};
+use countersign_core::device::conversations::{Entry, Order, Rank, RoomView, Said, Saying, Seated, Unreadable};
 use countersign_core::id::{ConversationId, DeviceLabel, DeviceName, MessageId, RoomName, UserName};
 use countersign_core::limits::{TEXT_BYTES_MAX, UNSHOWN_PAGE_MAX};
 use countersign_core::time::Wall;
@@ -47,16 +47,24 @@ fn folder() -> TempDir {
 fn texts(entries: &[Entry]) -> Vec<String> {
     let text = |entry: &Entry| match &entry.what {
         Said::Text { text, .. } => text.clone(),
-        other @ (Said::Joined { .. } | Said::Changed { .. } | Said::Altered { .. } | Said::Unreadable(_)) => {
+        other @ (Said::Joined { .. }
+        | Said::Changed { .. }
+        | Said::Altered { .. }
+        | Said::More { .. }
+        | Said::Unreadable(_)) => {
             format!("{other:?}")
         }
     };
     entries.iter().map(text).collect()
 }
 
+fn entries(lines: Vec<Line>) -> Vec<Entry> {
+    lines.into_iter().map(|line| line.entry).collect()
+}
+
 fn search(folder: &TempDir, words: &str) -> Vec<String> {
     let history = HistoryFile::open(folder.path()).unwrap().unwrap();
-    texts(&history.of(&user("bob"), &user("alice"), Some(words), 50).unwrap())
+    texts(&entries(history.of(&Of::People(user("bob"), user("alice")), Some(words), 50).unwrap()))
 }
 
 /// Whether these bytes are in any file of the folder.
@@ -148,10 +156,10 @@ fn the_last_of_a_history_are_given_oldest_first_and_only_of_those_two() {
     file.keep(keep(&[], &all)).unwrap();
     // While the other program has the file open.
     let history = HistoryFile::open(folder.path()).unwrap().unwrap();
-    let of = |max| history.of(&user("bob"), &user("alice"), None, max).unwrap();
+    let of = |max| entries(history.of(&Of::People(user("bob"), user("alice")), None, max).unwrap());
     assert_eq!(of(50), [joined, said(2, "hello"), gone.clone(), unreadable.clone()]);
     assert_eq!(of(2), [gone, unreadable]);
-    assert_eq!(history.of(&user("alice"), &user("carol"), None, 50).unwrap(), []);
+    assert_eq!(history.of(&Of::People(user("alice"), user("carol")), None, 50).unwrap(), []);
 }
 
 #[test]
@@ -297,12 +305,12 @@ fn a_room_is_what_it_was_last_and_keeps_its_name_and_history_when_it_is_left() {
     file.keep(room_keep(3, "short", None, &[])).unwrap();
     let three = [("books".to_owned(), topic("")), ("coffee".to_owned(), None), ("short".to_owned(), None)];
     assert_eq!(rooms(&history()), three);
-    let of_room = history().of_room(TEA, None, 50).unwrap();
+    let of_room = entries(history().of(&Of::Room(TEA), None, 50).unwrap());
     assert_eq!(of_room.len(), 1);
     assert_eq!(of_room[0].room, RoomName::parse("coffee").ok());
     assert_eq!(file.unshown().unwrap()[0].entry.room, RoomName::parse("coffee").ok());
-    assert_eq!(texts(&history().of_room(TEA, Some("HELLO"), 50).unwrap()), ["hello"]);
-    assert_eq!(history().of_room(ConversationId([2; 16]), None, 50).unwrap(), []);
+    assert_eq!(texts(&entries(history().of(&Of::Room(TEA), Some("HELLO"), 50).unwrap())), ["hello"]);
+    assert_eq!(history().of(&Of::Room(ConversationId([2; 16])), None, 50).unwrap(), []);
 }
 
 #[test]
@@ -310,11 +318,13 @@ fn a_file_from_before_there_were_rooms_is_read_and_goes_on() {
     let folder = folder();
     let mut file = ConversationsFile::open(folder.path()).unwrap();
     file.keep(keep(&[], &[said(1, "hello"), Entry { kind: Kind::Room, ..said(2, "all") }])).unwrap();
-    file.connection.execute_batch("DROP TABLE room").unwrap();
+    file.connection
+        .execute_batch("DROP TABLE room; DROP TABLE message; DROP TABLE about; DROP TABLE reaction")
+        .unwrap();
     file.close().unwrap();
     let history = HistoryFile::open(folder.path()).unwrap().unwrap();
     assert_eq!(history.rooms().unwrap(), []);
-    assert_eq!(texts(&history.of_room(TEA, None, 50).unwrap()), ["hello", "all"]);
+    assert_eq!(texts(&entries(history.of(&Of::Room(TEA), None, 50).unwrap())), ["hello", "all"]);
     drop(history);
     let mut file = ConversationsFile::open(folder.path()).unwrap();
     file.keep(room_keep(1, "tea", Some(view("tea", "")), &[])).unwrap();
@@ -329,4 +339,110 @@ fn a_room_that_can_not_be_read_is_said_to_be_damaged() {
     file.connection.execute("UPDATE room SET view = '{'", []).unwrap();
     let error = HistoryFile::open(folder.path()).unwrap().unwrap().rooms().unwrap_err();
     assert!(error.to_string().contains("a room that this program can't read"), "{error}");
+}
+
+fn more(place: u64, by: &str, saying: Saying) -> Entry {
+    let id = MessageId([u8::try_from(place).unwrap(); 16]);
+    Entry { by: laptop(by), ..entry(place, Said::More { id, written: Wall(7), saying, order: Order::Same }) }
+}
+
+/// A text of bob's, by a number of its own.
+fn text(place: u64, text: &str) -> Entry {
+    let id = MessageId([u8::try_from(place).unwrap(); 16]);
+    entry(place, Said::Text { id, written: Wall(7), text: text.to_owned(), order: Order::Same })
+}
+
+fn lines(folder: &TempDir) -> Vec<Line> {
+    let history = HistoryFile::open(folder.path()).unwrap().unwrap();
+    history.of(&Of::People(user("alice"), user("bob")), None, 50).unwrap()
+}
+
+const FIRST: MessageId = MessageId([1; 16]);
+
+#[test]
+fn whoever_wrote_a_message_corrects_it_and_it_is_found_by_what_it_says_now() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let edit = |place, by: &str, says: &str| more(place, by, Saying::Edit { of: FIRST, text: says.to_owned() });
+    let phone = DeviceName { user: user("bob"), device: DeviceLabel::parse("phone").unwrap() };
+    file.keep(keep(&[], &[text(1, "tea at fuor"), edit(2, "alice", "forged")])).unwrap();
+    file.keep(keep(&[], &[Entry { by: phone, ..edit(3, "bob", "tea at four") }])).unwrap();
+    let shown = lines(&folder);
+    assert_eq!(texts(&entries(shown.clone())), ["tea at four"]);
+    assert_eq!(shown[0].fate.state, State::Edited);
+    assert_eq!(
+        [search(&folder, "four").len(), search(&folder, "fuor").len(), search(&folder, "forged").len()],
+        [1, 0, 0]
+    );
+    // Whoever listens hears of each, and what it was worth.
+    let unshown = file.unshown().unwrap();
+    let holds = |line: &Line| line.fate.about.clone().map(|about| (about.holds, about.user, about.text));
+    let of_bob = |holds| Some((holds, Some(user("bob")), "tea at four".to_owned()));
+    assert_eq!(unshown.iter().map(holds).collect::<Vec<_>>(), [None, of_bob(false), of_bob(true)]);
+}
+
+#[test]
+fn what_is_taken_back_is_gone_from_the_disk_with_all_that_it_said() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let edit = |place, says: &str| more(place, "bob", Saying::Edit { of: FIRST, text: says.to_owned() });
+    let redact = |place, by: &str| more(place, by, Saying::Redact { of: FIRST });
+    let sign = |place| more(place, "alice", Saying::React { to: FIRST, with: "+1".into(), on: true });
+    file.keep(keep(&[], &[text(1, "firstsecret"), edit(2, "secondsecret"), sign(3), redact(4, "alice")])).unwrap();
+    assert_eq!(texts(&entries(lines(&folder))), ["secondsecret"], "nobody else takes it back");
+    file.keep(keep(&[], &[redact(5, "bob"), edit(6, "thirdsecret"), sign(7)])).unwrap();
+    let shown = lines(&folder);
+    assert_eq!((shown.len(), shown[0].fate.clone()), (1, Fate { state: State::TakenBack, ..Fate::default() }));
+    assert_eq!(texts(&entries(shown)), [""]);
+    file.close().unwrap();
+    for secret in ["firstsecret", "secondsecret"] {
+        assert!(!is_anywhere(&folder, secret.as_bytes()), "{secret}");
+        assert_eq!(search(&folder, secret), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn signs_stand_at_a_message_once_for_each_person_until_they_take_them_away() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let sign =
+        |place, by: &str, with: &str, on| more(place, by, Saying::React { to: FIRST, with: with.to_owned(), on });
+    let signs = [
+        sign(2, "alice", "+1", true),
+        sign(3, "alice", "+1", true),
+        sign(4, "bob", "+1", true),
+        sign(5, "bob", "tea", true),
+        sign(6, "alice", "tea", false),
+        sign(7, "bob", "tea", false),
+    ];
+    file.keep(keep(&[], &[&[text(1, "hello")][..], &signs].concat())).unwrap();
+    let shown = lines(&folder);
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0].fate.reactions, [("+1".to_owned(), vec![user("alice"), user("bob")])].into());
+}
+
+#[test]
+fn an_answer_names_what_it_answers_and_a_number_that_is_taken_is_nobody_elses() {
+    let folder = folder();
+    let mut file = ConversationsFile::open(folder.path()).unwrap();
+    let reply = |place, to| more(place, "alice", Saying::Reply { to, text: "yes".to_owned() });
+    let mut twin = text(4, "another with its number");
+    twin.by = laptop("alice");
+    if let Said::Text { id, .. } = &mut twin.what {
+        *id = FIRST;
+    }
+    file.keep(keep(&[], &[text(1, "tea?"), reply(2, FIRST), reply(3, MessageId([9; 16])), twin])).unwrap();
+    file.keep(keep(&[], &[more(5, "alice", Saying::Redact { of: FIRST })])).unwrap();
+    let shown = lines(&folder);
+    let about = |user: Option<UserName>, text: &str| Some(About { holds: user.is_some(), user, text: text.to_owned() });
+    let abouts: Vec<Option<About>> = shown.iter().map(|line| line.fate.about.clone()).collect();
+    assert_eq!(abouts, [None, about(Some(user("bob")), "tea?"), about(None, ""), None]);
+    assert!(shown.iter().all(|line| line.fate.state == State::Written), "it was bob's");
+    let numbered = |digits: &str| {
+        let history = HistoryFile::open(folder.path()).unwrap().unwrap();
+        history.numbered(&Of::People(user("bob"), user("alice")), digits).unwrap()
+    };
+    assert_eq!(numbered("0101"), [FIRST]);
+    assert_eq!(numbered("0").len(), 2);
+    assert_eq!(numbered("01010102"), []);
 }

@@ -1,7 +1,7 @@
 //! What of conversations is shown, and how loudly.
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
-use countersign_core::device::conversations::Order;
+use countersign_core::device::conversations::{Entry, Order};
 use countersign_core::id::{ConversationId, DeviceLabel, MessageId, UserName};
 use countersign_core::time::Wall;
 use countersign_core::wire::conversations::Kind;
@@ -18,7 +18,7 @@ fn told(by: &DeviceName, what: Said) -> Vec<String> {
     let entry =
         Entry { conversation: ConversationId([1; 16]), kind, room: None, place: 1, at: Wall(1), by: by.clone(), what };
     let mut desk = Desk::new(false);
-    tell(&entry, &own, &mut desk);
+    tell(&Line::new(entry), &own, &mut desk);
     let words = |saying| match saying {
         Saying::Notice(notice) => notice.to_string(),
         Saying::Loud(warning) => warning.split(':').next().unwrap().to_owned(),
