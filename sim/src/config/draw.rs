@@ -91,6 +91,7 @@ impl SimConfig {
         config.draw_recovering();
         config.draw_passwords();
         config.draw_guessers();
+        config.draw_conversing();
         config
     }
 

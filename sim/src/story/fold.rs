@@ -257,6 +257,13 @@ impl Folding<'_> {
                 self.bytes(text.as_bytes());
                 "wished"
             }
+            Seen::Wished(who, Command::Send(send, to, text)) => {
+                self.program(who.program);
+                self.number(send.0);
+                self.value(to);
+                self.bytes(text.as_bytes());
+                "wished"
+            }
             Seen::Wished(who, command) => {
                 self.program(who.program);
                 self.value(command);
@@ -399,6 +406,25 @@ impl Folding<'_> {
                 self.value(back);
                 "came-back"
             }
+            Seen::Kept(who, keep) => {
+                self.program(who.program);
+                for (row, bytes) in &keep.rows {
+                    self.value(row);
+                    self.bytes(bytes.as_deref().unwrap_or_default());
+                }
+                self.value(&keep.entries);
+                "kept"
+            }
+            Seen::RowsFailed(who, stored) => {
+                self.program(who.program);
+                self.value(stored);
+                "rows-failed"
+            }
+            Seen::Beside(append, body) => {
+                self.number(append.0);
+                self.bytes(body);
+                "beside"
+            }
             Seen::Stored(who, item, stored, key) => {
                 self.program(who.program);
                 self.value(&(item, stored));
@@ -468,26 +494,4 @@ impl Folding<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use countersign_core::id::ConnId;
-
-    use super::*;
-    use crate::trace::Keep;
-
-    fn hash(at_us: u64, seen: &Seen<'_>) -> String {
-        let mut trace = Trace::new(Keep::default());
-        fold(&mut trace, &mut Fields::default(), at_us, seen);
-        trace.finish_hex()
-    }
-
-    #[test]
-    fn time_end_and_every_byte_of_a_segment_are_in_the_hash() {
-        let segment = |conn, to, bytes| Seen::Delivered { conn: ConnId(conn), to, bytes, flipped: false };
-        let one = hash(1, &segment(1, Side::Listener, b"ab"));
-        assert_eq!(one, hash(1, &segment(1, Side::Listener, b"ab")));
-        assert_ne!(one, hash(2, &segment(1, Side::Listener, b"ab")));
-        assert_ne!(one, hash(1, &segment(2, Side::Listener, b"ab")));
-        assert_ne!(one, hash(1, &segment(1, Side::Dialler, b"ab")));
-        assert_ne!(one, hash(1, &segment(1, Side::Listener, b"ac")));
-    }
-}
+mod tests;

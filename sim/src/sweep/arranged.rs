@@ -207,6 +207,7 @@ fn far_off_clocks() -> Arranged {
             recovery_percent: 0,
             code_mean_ms: 0,
             lose_mean_ms: 0,
+            conversing: 0,
             ..SimConfig::draw(6)
         },
     }

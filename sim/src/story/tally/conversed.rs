@@ -1,0 +1,35 @@
+//! What is counted of conversations: what people are told, and what their devices keep.
+
+use countersign_core::device::conversations::{ConversationEvent, Keep, NotSent, Said};
+
+use super::Tally;
+use crate::story::kinds::conversations as kinds;
+
+impl Tally {
+    /// Counts what somebody is told.
+    pub(super) fn conversed(&mut self, event: &ConversationEvent) {
+        self.add("conversation", kinds::event(event));
+        if let ConversationEvent::NotSent(_, why) = event {
+            self.add("not sent", kinds::not_sent(*why));
+            if let NotSent::Refused(code) = why {
+                self.code(*code);
+            }
+        }
+    }
+
+    /// Counts what a device keeps.
+    pub(super) fn kept(&mut self, keep: &Keep) {
+        self.add("device disk", "Rows Kept");
+        for entry in &keep.entries {
+            self.add("history", kinds::said(&entry.what));
+            match &entry.what {
+                Said::Text { order, .. } => self.add("order", kinds::order(*order)),
+                Said::Unreadable(why) => self.add("unreadable", kinds::unreadable(*why)),
+                Said::Joined { declared, .. } | Said::Changed { declared, .. } if !declared => {
+                    self.add("history", "not as the relay has declared");
+                }
+                Said::Joined { .. } | Said::Changed { .. } => {}
+            }
+        }
+    }
+}
