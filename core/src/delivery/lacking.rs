@@ -24,6 +24,22 @@ impl Delivery {
         }
     }
 
+    /// A conversation has changed: whoever is in is told what it lacks still. A device may have left its first key packages while
+    /// the commit was put together, when nobody was in who could add it.
+    pub(super) fn say_what_lacks_still(&mut self, id: ConversationId, state: &State, out: &mut Effects) {
+        let Some(known) = state.conversations().get(id) else { return };
+        for member in known.roster() {
+            let devices = lacking(id, member, state);
+            if devices.is_empty() {
+                return;
+            }
+            let Some(conn) = self.streams.get(member) else { continue };
+            if let Some(line) = self.lines.get_mut(conn) {
+                line.say(*conn, &events::frames(&ConversationsEvent::Lacking { conversation: id, devices }), out);
+            }
+        }
+    }
+
     /// A device has left key packages: those who are in its person's conversations and take what is posted are told where it
     /// is not in yet.
     pub(super) fn say_it_lacks(&mut self, device: &DeviceName, state: &State, out: &mut Effects) {
