@@ -362,6 +362,8 @@ config! {
     conversing,
     /// The time between two texts that one of them writes to somebody in the storm, on average, in milliseconds; 0 for none.
     write_mean_ms,
+    /// The time between two visits of a member who asks of conversations what nobody may, on average, in milliseconds; 0 for none.
+    intrude_mean_ms,
 }
 
 impl SimConfig {

@@ -24,6 +24,7 @@ use countersign_core::journal::{SnapshotRefusal, State};
 use countersign_core::operator::Answer;
 use countersign_core::password::Password;
 use countersign_core::tls::CertRefusal;
+use countersign_core::wire::Code;
 
 use crate::actors::person::own::Back;
 use crate::actors::person::slips::Slip;
@@ -295,6 +296,8 @@ pub enum Seen<'a> {
     Kept(Who<'a>, &'a Keep),
     /// It was to keep something, and its program ends with it.
     RowsFailed(Who<'a>, Stored),
+    /// The relay refuses a device something, whatever its user is told of it.
+    Refused(Program, Code),
     /// The relay wants this written down beside a record.
     Beside(AppendId, &'a [u8]),
 

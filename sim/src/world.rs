@@ -291,7 +291,8 @@ impl World {
                 self.tell_relay(Input::Loaded(load, record.as_deref()));
             }
             Event::LoadedBody(life, load, n) if life == self.relay_life => {
-                let body = self.relay.disk.read_body(n).map(<[u8]>::to_vec);
+                let disk = &self.relay.disk;
+                let body = self.saboteur.loads_body(disk.read(n), disk.read_body(n).map(<[u8]>::to_vec));
                 self.tell_relay(Input::LoadedBody(load, body.as_deref()));
             }
             Event::Snapshotted(life) => self.snapshotted(life),
@@ -436,7 +437,11 @@ impl World {
         if let Some(node) = self.devices.get_mut(device) {
             weakness::runs(node.clocks.now(now_us).wall, self.saboteur.meant(device));
             node.handle(nudge, now_us);
+            let (program, refused) = (node.program(), node.take_refused());
             self.dirty.insert(Node::Device(device));
+            for code in refused {
+                self.see(&Seen::Refused(program, code));
+            }
         }
     }
 

@@ -17,6 +17,12 @@ impl SimConfig {
         }
     }
 
+    /// Whether a member breaks into conversations: from a stream of their own, where there are any and no relay lies.
+    pub(super) fn draw_intruder(&mut self) {
+        let mean_ms = rare(&mut self.streams().stream("config/intruder"), 500, 8_000);
+        self.intrude_mean_ms = if self.conversing > 0 && !self.has_liar() { mean_ms } else { 0 };
+    }
+
     /// Whether these numbers are within their ranges.
     pub(super) fn check_conversing(&self) -> Result<(), ConfigRefusal> {
         if self.conversing > self.devices { Err(ConfigRefusal::Range("conversing")) } else { Ok(()) }

@@ -92,6 +92,7 @@ impl SimConfig {
         config.draw_passwords();
         config.draw_guessers();
         config.draw_conversing();
+        config.draw_intruder();
         config
     }
 

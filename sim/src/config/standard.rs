@@ -188,6 +188,7 @@ mod tests {
             // Nor does anybody write: what a run of conversations costs is mostly MLS's.
             "conversing",
             "write_mean_ms",
+            "intrude_mean_ms",
         ];
         assert_eq!(off, left_out.to_vec());
     }

@@ -14,11 +14,14 @@ use countersign_core::peer::Reach;
 use countersign_core::pki::{Facts, SecretKey};
 use countersign_core::tlog::{NoteName, ViewRefusal};
 use countersign_core::tls::{CertRefusal, Credentials, Root};
+use countersign_core::wire::Code;
 use countersign_core::wire::revocation::SignedLists;
 
+use super::ear::refusals;
 use super::holding::Holding;
 use super::{Chance, Clocks, Deadline, Why, tls_env};
 use crate::config::SimConfig;
+use crate::crypto::suites::overhear;
 use crate::rng::Streams;
 use crate::story::{Program, Side};
 
@@ -40,6 +43,8 @@ pub struct DeviceNode {
     pub store: Store,
     /// Whether it takes part in conversations.
     converses: bool,
+    /// What the relay has refused it since somebody asked.
+    refused: Vec<Code>,
 }
 
 /// What survives the program.
@@ -161,6 +166,7 @@ impl DeviceNode {
             sockets: BTreeMap::new(),
             store: Store::default(),
             converses: false,
+            refused: Vec::new(),
         }
     }
 
@@ -380,8 +386,18 @@ impl DeviceNode {
         match &mut self.machine {
             Machine::Off | Machine::Keeping(_) => {}
             Machine::Enrolling(machine) => self.chance.lend(|_| machine.handle(&enrol_input(nudge), now)),
+            Machine::On(machine) if self.converses => {
+                let heard = &mut Vec::new();
+                self.chance.lend(|rng| overhear(heard, || machine.handle(input(nudge), now, rng)));
+                self.refused.extend(heard.iter().flat_map(|record| refusals(record)));
+            }
             Machine::On(machine) => self.chance.lend(|rng| machine.handle(input(nudge), now, rng)),
         }
+    }
+
+    /// What the relay has refused it since the last time, whatever its user is told.
+    pub fn take_refused(&mut self) -> Vec<Code> {
+        std::mem::take(&mut self.refused)
     }
 
     /// The user wishes something; an enrolment takes no wishes.

@@ -406,25 +406,7 @@ impl Folding<'_> {
                 self.value(back);
                 "came-back"
             }
-            Seen::Kept(who, keep) => {
-                self.program(who.program);
-                for (row, bytes) in &keep.rows {
-                    self.value(row);
-                    self.bytes(bytes.as_deref().unwrap_or_default());
-                }
-                self.value(&keep.entries);
-                "kept"
-            }
-            Seen::RowsFailed(who, stored) => {
-                self.program(who.program);
-                self.value(stored);
-                "rows-failed"
-            }
-            Seen::Beside(append, body) => {
-                self.number(append.0);
-                self.bytes(body);
-                "beside"
-            }
+            Seen::Kept(..) | Seen::RowsFailed(..) | Seen::Refused(..) | Seen::Beside(..) => self.conversed(seen),
             Seen::Stored(who, item, stored, key) => {
                 self.program(who.program);
                 self.value(&(item, stored));
@@ -493,5 +475,6 @@ impl Folding<'_> {
     }
 }
 
+mod conversed;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use countersign_core::wire::Code;
 
 use super::guessed::Guessed;
 pub use super::kinds::code as code_name;
+use super::plots::Plot;
 use super::{Program, Seen, Side, is_direct, kinds};
 use crate::actors::villains::{Guise, Lie};
 use crate::node::Node;
@@ -190,6 +191,7 @@ impl Tally {
             Seen::Betrayed(..) => self.add("villain", "certified in secret"),
             Seen::Grown(_, claim, ..) => self.add("villain", claim.to_string()),
             Seen::Infiltrated(_) => self.add("villain", "has become a member"),
+            Seen::Refused(_, code) | Seen::Plot(Plot::Refused(code)) => self.refused(*code),
             Seen::Plot(plot) => plot.name().into_iter().for_each(|name| self.add("villain", name)),
             Seen::Phase(_)
             | Seen::Dialled(_)
@@ -263,6 +265,8 @@ impl Tally {
             Note::Snapshot(_, false) => self.add("journal", "snapshots without room"),
             Note::Strangers(work) if work.held_back > 0 => self.add("relay", "held strangers back"),
             Note::Snapshot(_, true) | Note::Strangers(_) => {}
+            Note::Alarm(words) if words.starts_with("there is no key package") => self.add("body", "missed"),
+            Note::Alarm(words) if words.starts_with("what was posted") => self.add("body", "missed"),
             Note::Alarm(_) => self.add("relay", "ALARM"),
         }
     }

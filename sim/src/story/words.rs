@@ -169,6 +169,9 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Stored(..)
         | Seen::RowsFailed(..)
         | Seen::Restored(..) => return machines(seen),
+        Seen::Refused(program, code) => {
+            (machine(Node::Device(program.device)), format!("is refused something: {code}"))
+        }
         Seen::Kept(_, keep) if keep.entries.is_empty() => return None,
         Seen::Kept(who, keep) => (name(who), conversed::kept(keep)),
         Seen::Knocked(conn, guise) => knocked(*conn, *guise),

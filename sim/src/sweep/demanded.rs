@@ -136,6 +136,7 @@ pub fn families() -> Vec<Family> {
         Family::all("certificate request", kinds::CSR_REFUSALS, &NO_REQUEST),
         // A relay that lies says codes that there are not.
         Family { closed: false, ..Family::all("code", &codes, &NO_CODE) },
+        Family { closed: false, ..Family::all("code", &[], &conversations::NO_CODE) },
         Family::all("relay woken", kinds::RELAY_WAKES, &NO_RELAY_WAKE),
         Family::all("device woken", &device_wakes, &NO_WAKE),
         Family::all("no direct connection", kinds::DIRECT_ENDS, &[]),
@@ -322,7 +323,7 @@ const DEVICE_DISK: [&str; 12] = [
     "Rows SyncFailed",
 ];
 
-const VILLAINS: [&str; 29] = [
+const VILLAINS: [&str; 30] = [
     "a copy was present",
     "a device that keeps the proof does not start",
     "a device was copied",
@@ -346,6 +347,7 @@ const VILLAINS: [&str; 29] = [
     "grown, by a word of its own",
     "grown, by a word that nobody signed",
     "hasty member",
+    "intruder",
     "mute",
     "password guesser",
     "slow reader",

@@ -28,7 +28,8 @@ impl World {
                     let encoded: Vec<Vec<u8>> = records.iter().map(|written| written.record.clone()).collect();
                     self.see(&Seen::Appending(append, &encoded));
                     for body in records.iter().filter_map(|written| written.body.as_deref()) {
-                        self.see(&Seen::Beside(append, body));
+                        let body = self.saboteur.beside(body);
+                        self.see(&Seen::Beside(append, &body));
                     }
                     for record in &encoded {
                         weakness::written(record);

@@ -4,7 +4,7 @@
 //! durable, in order; after a failure of any kind the program ends, and nobody knows whether the transaction is there. A program that
 //! ends in the middle leaves the first of what was on its way, however much that is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::conversations::Keep;
 use countersign_core::device::{Command, Input};
@@ -108,14 +108,16 @@ impl World {
     /// Faults have stopped: of each two people who take part one writes to the other, and each to themselves.
     pub(super) fn probe(&mut self) {
         let who = self.who_converses();
-        let mut pairs: BTreeMap<(UserName, UserName), usize> = BTreeMap::new();
+        let mut pairs: BTreeMap<(UserName, UserName), BTreeSet<usize>> = BTreeMap::new();
         for (device, name) in &who {
             for (_, other) in &who {
                 let (one, two) = (name.user.clone().min(other.user.clone()), name.user.clone().max(other.user.clone()));
-                pairs.entry((one, two)).or_insert(*device);
+                pairs.entry((one, two)).or_default().insert(*device);
             }
         }
-        for ((one, two), device) in pairs {
+        for ((one, two), devices) in pairs {
+            let devices: Vec<usize> = devices.into_iter().collect();
+            let Some(device) = self.conversing.writes.pick(&devices).copied() else { continue };
             let own = who.iter().find(|(other, _)| *other == device).map(|(_, name)| name.user.clone());
             let to = if own.as_ref() == Some(&one) { two } else { one };
             self.conversing.probes += 1;
@@ -141,7 +143,7 @@ impl World {
     /// The oldest of what a program keeps is there, or is not.
     pub(super) fn rows_kept(&mut self, program: Program) {
         let device = program.device;
-        if self.program(device) != Some(program) {
+        if self.program(device) != Some(program) || !self.saboteur.lets_rows_answer(device, self.phase) {
             return;
         }
         let (stored, there) = self.rows_fate();
@@ -188,6 +190,7 @@ impl World {
         let (program, (id, keep)) = (node.program(), node.store.holding.commit()?);
         // Its person may look for another name already.
         let name = node.store.identity.as_ref()?.name.clone();
+        let keep = self.saboteur.keeps(device, &name.user, &keep);
         self.see(&Seen::Kept(Who { program, name: &name }, &keep));
         Some(id)
     }

@@ -1,6 +1,8 @@
 //! What is counted of conversations: what people are told, and what their devices keep.
 
-use countersign_core::device::conversations::{ConversationEvent, Keep, NotSent, Said};
+use countersign_core::device::conversations::{ConversationEvent, Keep, Said};
+
+use countersign_core::wire::Code;
 
 use super::Tally;
 use crate::story::kinds::conversations as kinds;
@@ -11,9 +13,13 @@ impl Tally {
         self.add("conversation", kinds::event(event));
         if let ConversationEvent::NotSent(_, why) = event {
             self.add("not sent", kinds::not_sent(*why));
-            if let NotSent::Refused(code) = why {
-                self.code(*code);
-            }
+        }
+    }
+
+    /// Counts what a device is refused, if that is about conversations: of all else its user is told.
+    pub(super) fn refused(&mut self, code: Code) {
+        if (Code::NO_CONVERSATION..=Code::NO_CERTIFICATE).contains(&code) {
+            self.code(code);
         }
     }
 

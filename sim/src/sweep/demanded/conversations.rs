@@ -1,33 +1,30 @@
 //! What must have happened of conversations, and what can't.
 
 use super::Family;
-use crate::story::kinds::conversations as kinds;
 
 /// The families of conversations.
 pub(super) fn families() -> Vec<Family> {
     vec![
-        Family::some("conversation", kinds::EVENTS),
-        Family::some("not sent", &[]),
-        Family::some("history", &[]),
-        Family::some("order", &[]),
+        // That somebody is another one than before, in a conversation, comes up once in hundreds of runs: whom the operator has let in
+        // again enters none by themselves.
+        Family::some("conversation", &["sent", "not sent", "something stands", "met", "caught up"]),
+        Family::some("not sent", &["Length", "Nobody", "Refused"]),
+        Family::some("history", &["changed", "joined", "text", "unreadable"]),
+        Family::some("order", &["Same"]),
         Family::some("unreadable", &[]),
+        // Where the server was restored from a backup, which has no bodies.
+        Family::free("body"),
     ]
 }
 
 /// The codes that only conversations have, and that no run comes to.
-pub(super) const NO_CODE: [(&str, &str); 11] = [
-    ("CONVERSATION_EXISTS", UNTOLD),
-    ("EPOCH_OVER", UNTOLD),
-    ("CONVERSATION_FULL", UNTOLD),
-    ("NOT_BETWEEN_THEM", UNTOLD),
-    ("KEY_PACKAGES_FULL", UNTOLD),
-    ("POSTED_FULL", UNTOLD),
-    ("NOT_COLLECTING", UNTOLD),
-    ("NOT_CHANGED", UNTOLD),
-    ("CANNOT_BE_ADDED", UNTOLD),
-    ("KEY_PACKAGES_TOO_OFTEN", UNTOLD),
-    ("NO_CERTIFICATE", UNTOLD),
+pub(super) const NO_CODE: [(&str, &str); 2] = [
+    (
+        "CONVERSATION_FULL",
+        "a conversation has room for 1,024 devices, and a device a seat in as many; core's own tests fill both",
+    ),
+    (
+        "POSTED_FULL",
+        "20,000 messages stand in a conversation, and a million in all; core's own tests pretend that they do",
+    ),
 ];
-
-/// Why nobody counts it.
-const UNTOLD: &str = "the relay says it to a device, which does something about it and tells nobody";
