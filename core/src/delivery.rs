@@ -41,6 +41,7 @@ use std::sync::Arc;
 use crate::effect::{Effect, Effects, Note, Room};
 use crate::fault::Fault;
 use crate::id::{AppendId, AskId, ConnId, ConversationId, DeviceName, LoadId, MessageId};
+use crate::journal::conversations::What;
 use crate::journal::fold::conversations::{may_commit, may_found, may_post};
 use crate::journal::{ConversationRefusal, Conversed, Outcome, Record, State};
 use crate::limits::{APPENDS_PENDING_MAX, KEY_PACKAGES_TAKEN_MAX, KEY_PACKAGES_TAKEN_SPAN, LONG_TOTAL_BYTES_MAX};
@@ -288,6 +289,10 @@ impl Delivery {
             }
             (Asked::Post(_, _, body), Conversed::Posted(conversation, place)) => {
                 self.fan_out(*conversation, *place, &body, round);
+                let stands = round.state.conversations().get(*conversation).and_then(|known| known.entry(*place));
+                if stands.is_some_and(|entry| matches!(entry.what, What::Commit(_))) {
+                    self.say_what_lacks_still(*conversation, round.state, round.out);
+                }
             }
             (Asked::Post(conn, ..), Conversed::PostedBefore(conversation, place)) => {
                 self.posted_before(conn, *conversation, *place, round);

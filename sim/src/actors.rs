@@ -37,6 +37,8 @@ pub enum Prompt {
     LookAt(DeviceLabel, ComparisonCode),
     /// Something that they have on their mind about their own devices.
     Own(Command),
+    /// Writing to somebody, when faults have stopped.
+    Write(Command),
     /// Making another recovery code.
     MakeCode,
     /// Setting another password.

@@ -129,6 +129,20 @@ saboteurs! {
     TellPassword "told-password" guesses "Somebody has told their password to whoever guesses at it.",
     HideAddresses "hidden-addresses" guesses "A proxy before the server hides from where anybody comes: all seem to be at one place.",
     FreshAddresses "fresh-addresses" guesses "A proxy before the server shows each connection as from another place.",
+    DoubleText "doubled-text" mailbox "The devices' histories have each text twice.",
+    SwapTexts "swapped-texts" mailbox "The devices' histories have two texts in the wrong order.",
+    SwallowTexts "swallowed-texts" mailbox "The devices' histories have nothing that somebody else wrote.",
+    LoseBody "lost-body" mailbox "The relay's disk has lost the bodies of what was posted, though some have not come for it.",
+    SwapBodies "swapped-bodies" mailbox "The relay's disk gives the body of what was read before.",
+    RollBackGroup "rolled-back-group" mailbox "One device's store has the secrets of its conversations as they were when the program began.",
+    AlterText "altered-text" transcript "One device's history has each text with a letter more.",
+    SkipText "skipped-text" transcript "One device's history lacks every third text.",
+    ForgetPost "forgotten-post" transcript "The disk has lost, after a crash, what was written since somebody last posted a message.",
+    LeakText "leaked-text" outsider "What one person wrote another one has in their history who was not in the conversation.",
+    AddStranger "added-stranger" outsider "The histories say that somebody came whom nobody has enrolled.",
+    ForgetGroup "forgotten-group" reunion "One device's store forgets the secrets of its conversations when the program ends.",
+    StuckRows "stuck-rows" reunion "In the roll call one device's disk answers nothing about conversations.",
+    TextBeside "text-beside" secrecy "The relay writes down a text beside a record.",
 }
 
 /// How a saboteur was caught, or not.
@@ -173,16 +187,22 @@ impl Canary {
     }
 }
 
-/// Tries all saboteurs on so many threads; `done` hears of each as it is over.
+/// Tries all saboteurs, or the one of this name, on so many threads; `done` hears of each as it is over.
 ///
 /// # Panics
 /// If a thread panicked that only waits, which none does.
-pub fn run_all(threads: usize, most: u64, done: &(dyn Fn() + Sync)) -> Vec<(&'static Canary, Verdict)> {
+pub fn run_all(
+    only: Option<&str>,
+    threads: usize,
+    most: u64,
+    done: &(dyn Fn() + Sync),
+) -> Vec<(&'static Canary, Verdict)> {
+    let all: Vec<&Canary> = CATALOGUE.iter().filter(|one| only.is_none_or(|only| one.name == only)).collect();
     let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
-                while let Some(canary) = CATALOGUE.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(canary) = all.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     let verdict = canary.try_seeds(most);
                     verdicts.lock().expect("no thread panics while it adds one").push((canary, verdict));
                     done();

@@ -116,6 +116,8 @@ enum Command {
     Forge,
     /// Lets saboteurs break one promise each, and sees whether the oracle of that name objects
     Canary {
+        /// The one of this name alone.
+        only: Option<String>,
         #[command(flatten)]
         threads: Threads,
     },
@@ -183,7 +185,7 @@ pub(crate) fn main() -> ExitCode {
         }
         Command::Corpus => keep::replay_corpus(),
         Command::Forge => Ok(plays::forge()),
-        Command::Canary { threads } => Ok(plays::canary(&threads)),
+        Command::Canary { only, threads } => Ok(plays::canary(only.as_deref(), &threads)),
         Command::Scenes => Ok(plays::scenes()),
     };
     match ended {

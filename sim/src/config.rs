@@ -4,6 +4,7 @@
 //! when the drawing below has changed. The faults come in families, each of which is off in about half of all runs:
 //! faults that are all slightly on hide each other's bugs.
 
+mod conversing;
 mod disk;
 mod draw;
 mod flip;
@@ -357,6 +358,12 @@ config! {
     guess_max,
     /// From how many addresses they come: 1 to 40, where they come.
     guess_sources,
+    /// How many of the people, the first ones, take part in conversations, with all their devices; 0 for nobody.
+    conversing,
+    /// The time between two texts that one of them writes to somebody in the storm, on average, in milliseconds; 0 for none.
+    write_mean_ms,
+    /// The time between two visits of a member who asks of conversations what nobody may, on average, in milliseconds; 0 for none.
+    intrude_mean_ms,
 }
 
 impl SimConfig {
@@ -434,7 +441,8 @@ impl SimConfig {
                 .check_network()
                 .and_then(|()| self.check_villains())
                 .and_then(|()| self.check_own())
-                .and_then(|()| self.check_guessers()),
+                .and_then(|()| self.check_guessers())
+                .and_then(|()| self.check_conversing()),
         }
     }
 }

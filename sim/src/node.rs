@@ -1,6 +1,8 @@
 //! Decides what a node is made of: its machine, its own chance, its own clocks. Nothing is shared between two nodes.
 
 pub mod device;
+mod ear;
+pub mod holding;
 pub mod liar;
 pub(crate) mod lists;
 pub mod relay;

@@ -17,14 +17,19 @@ pub mod door;
 pub mod durability;
 pub mod guesses;
 pub mod impostor;
+pub mod mailbox;
+pub mod outsider;
 pub mod presence;
 pub mod progress;
 pub mod restored;
+pub mod reunion;
 pub mod revoked;
 pub mod secrecy;
+mod shelves;
 pub mod slow;
 pub mod spin;
 pub mod split;
+pub mod transcript;
 pub mod unasked;
 pub mod unendorsed;
 
@@ -78,7 +83,7 @@ impl Panel {
         let lies = config.has_liar();
         let mut all = Self::of_honest_people(config, devices, lies);
         if lies && config.liar_leaves == 0 {
-            all.0.retain(|oracle| !["presence", "progress"].contains(&oracle.name()));
+            all.0.retain(|oracle| !["presence", "progress", "reunion"].contains(&oracle.name()));
         }
         all
     }
@@ -107,6 +112,10 @@ impl Panel {
             Box::new(split::Split::new(lies)),
             Box::new(copies::Copies::default()),
             Box::new(guesses::Guesses::new(config)),
+            Box::new(mailbox::Mailbox::new(lies)),
+            Box::new(transcript::Transcript::default()),
+            Box::new(outsider::Outsider::default()),
+            Box::new(reunion::Reunion::default()),
         ])
     }
 

@@ -14,6 +14,7 @@ pub mod words;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use countersign_core::device::conversations::Keep;
 use countersign_core::device::enrol::{EnrolNews, EnrolResult};
 use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
@@ -23,6 +24,7 @@ use countersign_core::journal::{SnapshotRefusal, State};
 use countersign_core::operator::Answer;
 use countersign_core::password::Password;
 use countersign_core::tls::CertRefusal;
+use countersign_core::wire::Code;
 
 use crate::actors::person::own::Back;
 use crate::actors::person::slips::Slip;
@@ -288,6 +290,16 @@ pub enum Seen<'a> {
     AskedBack(Who<'a>, bool),
     /// A person who had lost every device has one again, by their code or the operator's word.
     CameBack(Who<'a>, Back),
+
+    // Conversations.
+    /// A device's disk has this of its conversations.
+    Kept(Who<'a>, &'a Keep),
+    /// It was to keep something, and its program ends with it.
+    RowsFailed(Who<'a>, Stored),
+    /// The relay refuses a device something, whatever its user is told of it.
+    Refused(Program, Code),
+    /// The relay wants this written down beside a record.
+    Beside(AppendId, &'a [u8]),
 
     // Disks.
     /// A device's program has written something down, in order to use this key, or has failed to.

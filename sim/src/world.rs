@@ -9,7 +9,9 @@
 //! Events of one moment are one turn: every machine takes its inputs first, and its outputs are carried out when the
 //! moment is over. So a machine sees what it sees under a real reactor, several segments in one turn included.
 
+mod alarms;
 pub mod carry;
+mod conversing;
 pub mod disks;
 pub mod event;
 pub mod faults;
@@ -40,15 +42,16 @@ use crate::actors::saboteur::Saboteur;
 use crate::canary::Sabotage;
 use crate::config::SimConfig;
 use crate::crypto::weakness;
+use crate::node::Node;
 use crate::node::device::{DeviceNode, Nudge};
 use crate::node::relay::RelayNode;
-use crate::node::{Deadline, Node};
 use crate::oracles::Panel;
 use crate::page::collector::Collector;
 use crate::queue::Queue;
 use crate::rng::{Choices, Draw};
 use crate::story::{Phase, Program, Seen, Side};
 use crate::trace::Keep;
+use conversing::Conversing;
 use disks::Disks;
 use event::Event;
 use hours::Hours;
@@ -122,6 +125,8 @@ pub struct World {
     /// What goes wrong with disks.
     disks: Disks,
     villains: Villains,
+    /// Who writes to whom, and what becomes of what devices keep of it.
+    conversing: Conversing,
 }
 
 impl World {
@@ -138,7 +143,7 @@ impl World {
             phase: Phase::Storm,
             queue: Queue::new(),
             relay: RelayNode::new(streams, config.skew_max_s, config.append_max_us),
-            devices: (0..count).map(|number| DeviceNode::new(streams, number, config.skew_max_s)).collect(),
+            devices: (0..count).map(|number| DeviceNode::of(&config, streams, number)).collect(),
             people: (0..count).map(|number| Person::new(&config, streams, number)).collect(),
             operator: Operator::new(&config, streams),
             revoking: Revoking::new(streams),
@@ -166,6 +171,7 @@ impl World {
             hours: Hours::new(streams, count),
             disks: Disks::new(streams),
             villains: Villains::new(&config, streams),
+            conversing: Conversing::new(streams),
             config,
         };
         world.relay.settings = world.saboteur.settings(world.config.settings());
@@ -238,6 +244,7 @@ impl World {
         self.plan_revoke();
         self.plan_own();
         self.plan_villains();
+        self.plan_writing();
         self.later(calm_us, Event::Phase(Phase::Calm));
         let (more_calm_us, more_calls_us) =
             if self.config.further > 0 { (KIN_CALM_US, KIN_ROLL_CALL_US) } else { (0, 0) };
@@ -284,7 +291,8 @@ impl World {
                 self.tell_relay(Input::Loaded(load, record.as_deref()));
             }
             Event::LoadedBody(life, load, n) if life == self.relay_life => {
-                let body = self.relay.disk.read_body(n).map(<[u8]>::to_vec);
+                let disk = &self.relay.disk;
+                let body = self.saboteur.loads_body(disk.read(n), disk.read_body(n).map(<[u8]>::to_vec));
                 self.tell_relay(Input::LoadedBody(load, body.as_deref()));
             }
             Event::Snapshotted(life) => self.snapshotted(life),
@@ -321,6 +329,8 @@ impl World {
             Event::Revoke => self.revoke(),
             Event::Own(deed) => self.own(deed),
             Event::Villain(doing) => self.villain(doing),
+            Event::Writes => self.writes(),
+            Event::Kept(program) => self.rows_kept(program),
         }
     }
 
@@ -393,60 +403,6 @@ impl World {
         }
     }
 
-    /// Wakes a machine, if this is the alarm that it set last.
-    fn tick(&mut self, node: Node) {
-        if self.wakes.get(&node).is_none_or(|at_us| *at_us > self.now_us) {
-            return;
-        }
-        self.wakes.remove(&node);
-        let deadline = self.deadline(node).filter(|deadline| deadline.at_us <= self.now_us);
-        if let Some(deadline) = deadline {
-            let woken_us = self.saboteur.woken_at(self.now_us);
-            if self.saboteur.wakes(node) {
-                match node {
-                    Node::Relay => {
-                        self.relay.handle(Input::Tick, woken_us);
-                        self.see_unsealed();
-                    }
-                    Node::Device(device) => self.wake_device(device, woken_us),
-                }
-            }
-            let next_us = self.deadline(node).map(|deadline| deadline.at_us);
-            self.see(&Seen::Woken { node, why: &deadline.why.to_string(), next_us });
-        }
-        self.dirty.insert(node);
-    }
-
-    fn wake_device(&mut self, device: usize, woken_us: u64) {
-        if let Some(node) = self.devices.get_mut(device) {
-            node.handle(Nudge::Tick, woken_us);
-        }
-    }
-
-    fn deadline(&self, node: Node) -> Option<Deadline> {
-        let deadline = match node {
-            Node::Relay => self.relay.next_deadline(),
-            Node::Device(device) => self.devices.get(device)?.next_deadline(),
-        };
-        deadline.filter(|deadline| self.saboteur.sets_alarm(deadline.why))
-    }
-
-    /// Sees to it that a node is woken at its deadline, or a little after, as a busy machine wakes a program.
-    fn set_alarm(&mut self, node: Node) {
-        let Some(Deadline { at_us: deadline_us, .. }) = self.deadline(node) else {
-            self.wakes.remove(&node);
-            return;
-        };
-        let soonest_us = deadline_us.max(self.now_us);
-        let most_us = soonest_us + self.config.late_max_us;
-        if self.wakes.get(&node).is_some_and(|at_us| (soonest_us..=most_us).contains(at_us)) {
-            return;
-        }
-        let at_us = soonest_us + self.late.between(0, self.config.late_max_us);
-        self.wakes.insert(node, at_us);
-        self.later(at_us - self.now_us, Event::Tick(node));
-    }
-
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.see(&Seen::Phase(phase));
@@ -457,7 +413,10 @@ impl World {
                 self.end_hours();
                 self.calm_down();
             }
-            Phase::RollCall => self.roll_call(),
+            Phase::RollCall => {
+                self.roll_call();
+                self.probe();
+            }
             Phase::Shutdown => {
                 self.stop_liar();
                 self.tell_relay(Input::Shutdown);
@@ -478,7 +437,11 @@ impl World {
         if let Some(node) = self.devices.get_mut(device) {
             weakness::runs(node.clocks.now(now_us).wall, self.saboteur.meant(device));
             node.handle(nudge, now_us);
+            let (program, refused) = (node.program(), node.take_refused());
             self.dirty.insert(Node::Device(device));
+            for code in refused {
+                self.see(&Seen::Refused(program, code));
+            }
         }
     }
 

@@ -18,10 +18,19 @@ impl Delivery {
         let known = state.conversations();
         let seats: Vec<ConversationId> = known.seats_of(&line.device).collect();
         for id in seats {
-            let devices = lacking(id, &line.device, state);
-            if !devices.is_empty() {
-                line.say(conn, &events::frames(&ConversationsEvent::Lacking { conversation: id, devices }), out);
+            let Some(known) = known.get(id).filter(|known| known.has(&line.device)) else { continue };
+            if let Some(lacks) = lacking(id, known, state) {
+                line.say(conn, &events::frames(&lacks), out);
             }
+        }
+    }
+
+    /// A conversation has changed: whoever is in is told what it lacks still. A device may have left its first key packages while
+    /// the commit was put together, when nobody was in who could add it.
+    pub(super) fn say_what_lacks_still(&mut self, id: ConversationId, state: &State, out: &mut Effects) {
+        let Some(known) = state.conversations().get(id) else { return };
+        if let Some(lacks) = lacking(id, known, state) {
+            self.say_to_roster(known, &lacks, out);
         }
     }
 
@@ -37,23 +46,28 @@ impl Delivery {
                 continue;
             }
             let lacks = ConversationsEvent::Lacking { conversation, devices: vec![device.clone()] };
-            let frames = events::frames(&lacks);
-            for member in known.roster() {
-                let Some(conn) = self.streams.get(member) else { continue };
-                if let Some(line) = self.lines.get_mut(conn) {
-                    line.say(*conn, &frames, out);
-                }
+            self.say_to_roster(known, &lacks, out);
+        }
+    }
+
+    /// Says something to all who are in a conversation and take what is posted.
+    fn say_to_roster(&mut self, known: &Conversation, event: &ConversationsEvent, out: &mut Effects) {
+        let frames = events::frames(event);
+        for member in known.roster() {
+            let Some(conn) = self.streams.get(member) else { continue };
+            if let Some(line) = self.lines.get_mut(conn) {
+                line.say(*conn, &frames, out);
             }
         }
     }
 }
 
-/// What a conversation lacks, if this device is in it.
-fn lacking(id: ConversationId, member: &DeviceName, state: &State) -> Vec<DeviceName> {
-    let Some(known) = state.conversations().get(id).filter(|known| known.has(member)) else { return Vec::new() };
+/// What a conversation lacks, if it lacks anything.
+fn lacking(conversation: ConversationId, known: &Conversation, state: &State) -> Option<ConversationsEvent> {
     let theirs = people(known).into_iter().flat_map(|user| devices_of(user, state));
     let lacks = theirs.filter(|device| !known.has(device) && state.conversations().packages(device).is_some());
-    lacks.take(COMMIT_DEVICES_MAX).collect()
+    let devices: Vec<DeviceName> = lacks.take(COMMIT_DEVICES_MAX).collect();
+    (!devices.is_empty()).then_some(ConversationsEvent::Lacking { conversation, devices })
 }
 
 /// Whose devices belong in a conversation: those of the two whom it is between, or in a room of everybody who is in it.

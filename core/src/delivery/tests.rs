@@ -3,6 +3,7 @@
 
 mod collecting;
 mod handing_out;
+mod lacking;
 mod lasting;
 mod long;
 mod posting;

@@ -151,7 +151,7 @@ pub enum ConversationsEvent {
     /// What was not acknowledged has been posted; what comes now is new.
     CaughtUp,
     /// Devices of the people of a conversation that are not in it, and have key packages: said to those who are in, after
-    /// `CaughtUp` and when one of them has left its first key packages.
+    /// `CaughtUp`, after each commit, and when one of them has left key packages.
     Lacking {
         /// Where.
         conversation: ConversationId,

@@ -151,6 +151,7 @@ impl Person {
             Prompt::Approve(device) if self.is_online() => self.approve(device, now_us),
             Prompt::LookAt(device, code) if self.is_online() => vec![Act::LookAt(device, code)],
             Prompt::Own(command) if self.is_on() && self.enrolled && !self.calm => vec![Act::Wish(command)],
+            Prompt::Write(command) if self.is_on() && self.enrolled => vec![Act::Wish(command)],
             Prompt::SetPassword if self.is_on() && self.enrolled && !self.calm => vec![Act::SetPassword],
             Prompt::MakeCode if self.is_online() && !self.calm => vec![Act::MakeCode],
             Prompt::Leave(_)
@@ -160,6 +161,7 @@ impl Person {
             | Prompt::Trip
             | Prompt::Approve(_)
             | Prompt::LookAt(..)
+            | Prompt::Write(_)
             | Prompt::Own(_) => Vec::new(),
         }
     }

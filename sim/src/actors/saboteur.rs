@@ -3,6 +3,7 @@
 //! The machines are left alone: the saboteur stands between them and what watches them, as a bad disk, a bad shell, a
 //! bad program or a bad crypto library would. What there is to break stands in the table of [`crate::canary`].
 
+mod conversing;
 mod own;
 mod snapshot;
 
@@ -30,6 +31,7 @@ use crate::disk::Disk;
 use crate::node::device::Store;
 use crate::node::{Node, Why};
 use crate::story::{Phase, Program};
+use conversing::Remembered;
 
 /// How long a disk that answers too early takes in truth, in microseconds.
 const CACHE_US: u64 = 4_000_000;
@@ -60,6 +62,7 @@ pub struct Saboteur {
     withdrawing: BTreeMap<Program, DeviceLabel>,
     /// Whom the user of each device has in mind: the one who was said to ring, or to call, last.
     meant: BTreeMap<usize, DeviceName>,
+    conversing: Remembered,
 }
 
 impl Saboteur {
@@ -260,6 +263,7 @@ impl Saboteur {
             Some(Sabotage::ForgetWithdrawal) => own::forget_withdrawal(disk),
             Some(Sabotage::ForgetPassword) => own::forget_password(disk),
             Some(Sabotage::ForgetCode) => own::forget_code(disk),
+            Some(Sabotage::ForgetPost) => conversing::forget_post(disk),
             Some(Sabotage::EarlyAnswer) => {
                 let in_truth = |(answered_us, _): &&(u64, u64)| answered_us + CACHE_US <= at_us;
                 let kept = self.answered.iter().rfind(in_truth).map_or(0, |(_, count)| *count);
@@ -360,7 +364,8 @@ impl Saboteur {
     }
 
     /// A device's program is about to start over this store.
-    pub fn starts(&self, device: usize, store: &mut Store) {
+    pub fn starts(&mut self, device: usize, store: &mut Store) {
+        self.starts_rows(device, store);
         let Some(first) = self.first.as_ref().filter(|_| device == FORGER) else { return };
         match (self.plan, &mut store.identity) {
             (Some(Sabotage::StolenKey), Some(own)) => *own = first.clone(),
@@ -375,6 +380,7 @@ impl Saboteur {
 
     /// A device's program has ended, and this is what it leaves.
     pub fn stopped(&self, device: usize, store: &mut Store) {
+        self.stopped_rows(device, store);
         if self.is(Sabotage::KeyAfterRequest) && store.identity.is_none() {
             store.key = None;
         }

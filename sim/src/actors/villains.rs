@@ -45,6 +45,8 @@ pub enum Guise {
     SlowReader,
     /// A member who asks as much as it may, and more.
     Hasty,
+    /// A member who asks of conversations what nobody may.
+    Intruder,
     /// Somebody with an invite whose time is over.
     InviteThief,
     /// Somebody with a device that was revoked.
@@ -63,7 +65,7 @@ impl Guise {
 
     /// Whether the relay has reason to admit it.
     pub fn is_member(self) -> bool {
-        matches!(self, Self::SlowReader | Self::Hasty | Self::Copy)
+        matches!(self, Self::SlowReader | Self::Hasty | Self::Intruder | Self::Copy)
     }
 }
 
@@ -79,6 +81,7 @@ impl fmt::Display for Guise {
             Self::Newcomer => "villain who enrols",
             Self::SlowReader => "slow reader",
             Self::Hasty => "hasty member",
+            Self::Intruder => "intruder",
             Self::InviteThief => "thief of an old invite",
             Self::RevokedThief => "thief of a revoked device",
             Self::Copy => "copy of a device",

@@ -91,6 +91,8 @@ impl SimConfig {
         config.draw_recovering();
         config.draw_passwords();
         config.draw_guessers();
+        config.draw_conversing();
+        config.draw_intruder();
         config
     }
 

@@ -185,6 +185,10 @@ mod tests {
             "guess_mean_ms",
             "guess_max",
             "guess_sources",
+            // Nor does anybody write: what a run of conversations costs is mostly MLS's.
+            "conversing",
+            "write_mean_ms",
+            "intrude_mean_ms",
         ];
         assert_eq!(off, left_out.to_vec());
     }

@@ -76,6 +76,7 @@ impl SimConfig {
             &mut self.invite_thief_mean_ms,
             &mut self.revoked_thief_mean_ms,
             &mut self.copy_mean_ms,
+            &mut self.intrude_mean_ms,
             &mut self.guess_mean_ms,
             &mut self.guess_max,
             &mut self.guess_sources,

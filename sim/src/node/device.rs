@@ -14,9 +14,14 @@ use countersign_core::peer::Reach;
 use countersign_core::pki::{Facts, SecretKey};
 use countersign_core::tlog::{NoteName, ViewRefusal};
 use countersign_core::tls::{CertRefusal, Credentials, Root};
+use countersign_core::wire::Code;
 use countersign_core::wire::revocation::SignedLists;
 
+use super::ear::refusals;
+use super::holding::Holding;
 use super::{Chance, Clocks, Deadline, Why, tls_env};
+use crate::config::SimConfig;
+use crate::crypto::suites::overhear;
 use crate::rng::Streams;
 use crate::story::{Program, Side};
 
@@ -36,6 +41,10 @@ pub struct DeviceNode {
     pub sockets: BTreeMap<ConnId, Socket>,
     /// What lies on the device's disk.
     pub store: Store,
+    /// Whether it takes part in conversations.
+    converses: bool,
+    /// What the relay has refused it since somebody asked.
+    refused: Vec<Code>,
 }
 
 /// What survives the program.
@@ -59,6 +68,8 @@ pub struct Store {
     split: Option<bool>,
     /// What is being written at the moment, and is not there yet.
     writing: Option<Writing>,
+    /// What is kept of its conversations.
+    pub holding: Holding,
 }
 
 /// What a program has kept since its start, and the next one believes anew.
@@ -154,7 +165,14 @@ impl DeviceNode {
             accepted: 0,
             sockets: BTreeMap::new(),
             store: Store::default(),
+            converses: false,
+            refused: Vec::new(),
         }
+    }
+
+    /// The device of this number in a run.
+    pub fn of(config: &SimConfig, streams: Streams, number: usize) -> Self {
+        Self { converses: config.converses(number), ..Self::new(streams, number, config.skew_max_s) }
     }
 
     /// The program that runs, or ran last.
@@ -319,9 +337,12 @@ impl DeviceNode {
         if let Some(doubt) = &self.store.doubt {
             identity.log.recall_doubt(doubt.as_bytes());
         }
-        let (now, met) = (self.clocks.now(at_us), self.store.met.clone());
+        let (now, met, converses) = (self.clocks.now(at_us), self.store.met.clone(), self.converses);
         let machine = self.chance.lend(|rng| {
             let mut machine = Device::new(tls_env(), identity, true).with_reach(reach).with_acquaintances(met);
+            if converses {
+                machine = machine.with_conversations(self.store.holding.rows());
+            }
             machine.handle(Input::Start, now, rng);
             machine
         });
@@ -355,6 +376,7 @@ impl DeviceNode {
     pub fn stop(&mut self) -> BTreeMap<ConnId, Socket> {
         self.machine = Machine::Off;
         self.unwritten();
+        self.store.holding.lose();
         std::mem::take(&mut self.sockets)
     }
 
@@ -364,8 +386,18 @@ impl DeviceNode {
         match &mut self.machine {
             Machine::Off | Machine::Keeping(_) => {}
             Machine::Enrolling(machine) => self.chance.lend(|_| machine.handle(&enrol_input(nudge), now)),
+            Machine::On(machine) if self.converses => {
+                let heard = &mut Vec::new();
+                self.chance.lend(|rng| overhear(heard, || machine.handle(input(nudge), now, rng)));
+                self.refused.extend(heard.iter().flat_map(|record| refusals(record)));
+            }
             Machine::On(machine) => self.chance.lend(|rng| machine.handle(input(nudge), now, rng)),
         }
+    }
+
+    /// What the relay has refused it since the last time, whatever its user is told.
+    pub fn take_refused(&mut self) -> Vec<Code> {
+        std::mem::take(&mut self.refused)
     }
 
     /// The user wishes something; an enrolment takes no wishes.

@@ -4,7 +4,8 @@
 //! part: hashes are made of what a snapshot keeps, and would not miss what it forgets.
 //!
 //! Where its operator restores an older journal, what is gone is gone, and that is another life of the journal: no
-//! position of it may be taken for one of the life before.
+//! position of it may be taken for one of the life before. A backup has no bodies: what it says is kept of key packages and of what was
+//! posted may be gone, and the relay may be alarmed by that, and by nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +42,7 @@ impl Oracle for Agreement {
                 _ => Ok(()),
             },
             // What the relay itself takes for a contradiction in the journal, or in its own work.
+            Seen::Noted(Note::Alarm(words)) if !self.former.is_empty() && is_of_a_body(words) => Ok(()),
             Seen::Noted(Note::Alarm(words)) => Err(format!("the relay raises an alarm: {words}")),
             Seen::Restored(..) => {
                 self.live.clear();
@@ -89,6 +91,11 @@ impl Agreement {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the relay misses something that it has posted or keeps for somebody.
+fn is_of_a_body(words: &str) -> bool {
+    words.starts_with("there is no key package") || words.starts_with("what was posted")
 }
 
 #[cfg(test)]

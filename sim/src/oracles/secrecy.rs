@@ -9,6 +9,7 @@ mod needles;
 use std::collections::BTreeMap;
 
 use countersign_core::device::Command;
+use countersign_core::device::conversations::Saying;
 use countersign_core::id::ConnId;
 
 use super::Oracle;
@@ -55,7 +56,7 @@ impl Oracle for Secrecy {
                 self.keep(what, bytes);
                 Ok(())
             }
-            Seen::Wished(who, Command::Say(_, text)) => {
+            Seen::Wished(who, Command::Say(_, text) | Command::Send(_, _, Saying::Text(text))) => {
                 if let Some(mark) = mark(text.as_bytes()) {
                     self.speakers.insert(mark, who.name.user.to_string());
                 }
@@ -74,6 +75,7 @@ impl Oracle for Secrecy {
             Seen::Appending(_, records) => {
                 records.iter().try_for_each(|record| self.nothing_in(record, "in a record that the relay writes down"))
             }
+            Seen::Beside(_, body) => self.nothing_in(body, "in what stands beside a record on the relay's disk"),
             Seen::Snapshot(_, bytes) => self.nothing_in(bytes, "in a snapshot on the relay's disk"),
             Seen::OnDisk(records) => {
                 self.nothing_in(self.log.as_bytes(), "in the relay's log")?;

@@ -1,6 +1,7 @@
 //! Decides what of each event goes into the run's hash: all of it.
 
 use countersign_core::device::calls::CallEvent;
+use countersign_core::device::conversations::{Saying, Target};
 use countersign_core::device::enrol::EnrolResult;
 use countersign_core::device::{Command, Event};
 use countersign_core::id::Fingerprint;
@@ -257,6 +258,13 @@ impl Folding<'_> {
                 self.bytes(text.as_bytes());
                 "wished"
             }
+            Seen::Wished(who, Command::Send(send, Target::User(to), Saying::Text(text))) => {
+                self.program(who.program);
+                self.number(send.0);
+                self.value(to);
+                self.bytes(text.as_bytes());
+                "wished"
+            }
             Seen::Wished(who, command) => {
                 self.program(who.program);
                 self.value(command);
@@ -399,6 +407,7 @@ impl Folding<'_> {
                 self.value(back);
                 "came-back"
             }
+            Seen::Kept(..) | Seen::RowsFailed(..) | Seen::Refused(..) | Seen::Beside(..) => self.conversed(seen),
             Seen::Stored(who, item, stored, key) => {
                 self.program(who.program);
                 self.value(&(item, stored));
@@ -467,27 +476,6 @@ impl Folding<'_> {
     }
 }
 
+mod conversed;
 #[cfg(test)]
-mod tests {
-    use countersign_core::id::ConnId;
-
-    use super::*;
-    use crate::trace::Keep;
-
-    fn hash(at_us: u64, seen: &Seen<'_>) -> String {
-        let mut trace = Trace::new(Keep::default());
-        fold(&mut trace, &mut Fields::default(), at_us, seen);
-        trace.finish_hex()
-    }
-
-    #[test]
-    fn time_end_and_every_byte_of_a_segment_are_in_the_hash() {
-        let segment = |conn, to, bytes| Seen::Delivered { conn: ConnId(conn), to, bytes, flipped: false };
-        let one = hash(1, &segment(1, Side::Listener, b"ab"));
-        assert_eq!(one, hash(1, &segment(1, Side::Listener, b"ab")));
-        assert_ne!(one, hash(2, &segment(1, Side::Listener, b"ab")));
-        assert_ne!(one, hash(1, &segment(2, Side::Listener, b"ab")));
-        assert_ne!(one, hash(1, &segment(1, Side::Dialler, b"ab")));
-        assert_ne!(one, hash(1, &segment(1, Side::Listener, b"ac")));
-    }
-}
+mod tests;

@@ -32,6 +32,8 @@ macro_rules! kinds {
     };
 }
 
+pub mod conversations;
+
 kinds! {
     /// Why a connection is over.
     CLOSE_REASONS, close_reason(CloseReason) {

@@ -23,6 +23,8 @@ pub enum Plot {
     Played(DeviceName, bool),
     /// Somebody tries a password at this name, on this connection, from the address of this number.
     Guess(ConnId, UserName, u8),
+    /// A member is refused something.
+    Refused(Code),
     /// They are refused, by this code, or else they have a certificate.
     Guessed(ConnId, UserName, Option<Code>),
 }
@@ -32,7 +34,7 @@ impl Plot {
     pub fn name(&self) -> Option<&'static str> {
         match self {
             // A guess is counted as a visit.
-            Self::Head(..) | Self::Guess(..) => None,
+            Self::Head(..) | Self::Guess(..) | Self::Refused(_) => None,
             Self::HeldBack(_) => Some("a device that keeps the proof does not start"),
             Self::BrokenIn(..) => Some("a thief has got in"),
             Self::Copied(_) => Some("a device was copied"),
@@ -51,6 +53,7 @@ impl Plot {
     pub fn words(&self) -> Option<(String, String)> {
         match self {
             Self::Head(..) => None,
+            Self::Refused(code) => Some(("villain".to_owned(), format!("is refused something: {code}"))),
             Self::HeldBack(device) => {
                 Some((format!("device {device}"), "does not start: it has the proof of two logs".to_owned()))
             }

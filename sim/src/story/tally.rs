@@ -15,6 +15,7 @@ use countersign_core::wire::Code;
 
 use super::guessed::Guessed;
 pub use super::kinds::code as code_name;
+use super::plots::Plot;
 use super::{Program, Seen, Side, is_direct, kinds};
 use crate::actors::villains::{Guise, Lie};
 use crate::node::Node;
@@ -168,6 +169,8 @@ impl Tally {
             Seen::AskedBack(..) => self.add("device", "asked to be let in again"),
             Seen::CameBack(_, back) => self.add("device", back.to_string()),
             Seen::Stored(_, item, stored, _) => self.add("device disk", format!("{item:?} {stored:?}")),
+            Seen::Kept(_, keep) => self.kept(keep),
+            Seen::RowsFailed(_, stored) => self.add("device disk", format!("Rows {stored:?}")),
             Seen::Restored(..) => self.add("journal", "restored from a backup"),
             Seen::Knocked(conn, guise) => {
                 self.add("villain", format!("{guise}{}", if is_direct(*conn) { " at a port" } else { "" }));
@@ -188,6 +191,7 @@ impl Tally {
             Seen::Betrayed(..) => self.add("villain", "certified in secret"),
             Seen::Grown(_, claim, ..) => self.add("villain", claim.to_string()),
             Seen::Infiltrated(_) => self.add("villain", "has become a member"),
+            Seen::Refused(_, code) | Seen::Plot(Plot::Refused(code)) => self.refused(*code),
             Seen::Plot(plot) => plot.name().into_iter().for_each(|name| self.add("villain", name)),
             Seen::Phase(_)
             | Seen::Dialled(_)
@@ -209,6 +213,7 @@ impl Tally {
             | Seen::OnDisk(_)
             | Seen::Rotten
             | Seen::AskedBy(..)
+            | Seen::Beside(..)
             | Seen::Look(_, None)
             | Seen::Away(false) => {}
             Seen::Network(weather) => self.add(weather.family(), weather.name()),
@@ -260,6 +265,8 @@ impl Tally {
             Note::Snapshot(_, false) => self.add("journal", "snapshots without room"),
             Note::Strangers(work) if work.held_back > 0 => self.add("relay", "held strangers back"),
             Note::Snapshot(_, true) | Note::Strangers(_) => {}
+            Note::Alarm(words) if words.starts_with("there is no key package") => self.add("body", "missed"),
+            Note::Alarm(words) if words.starts_with("what was posted") => self.add("body", "missed"),
             Note::Alarm(_) => self.add("relay", "ALARM"),
         }
     }
@@ -358,7 +365,7 @@ impl Tally {
             Event::Done => self.add("device", "done"),
             Event::Doubted(_) => self.add("log", "doubted"),
             Event::Reconciled(_) => self.add("log", "reconciled"),
-            Event::Conversation(_) => self.add("device", "conversation"),
+            Event::Conversation(event) => self.conversed(event),
             Event::Denied(_, denied) => self.add("call denied", kinds::denial(*denied)),
             Event::Call(_, event) => match event {
                 CallEvent::Waiting => self.add("call", "waiting"),
@@ -466,22 +473,6 @@ pub fn moved_name(path: Path, end: Option<DirectEnd>) -> String {
     end.map_or_else(|| path.to_owned(), |end| format!("{path}: {end}"))
 }
 
+mod conversed;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::story::Crash;
-
-    #[test]
-    fn counts_of_two_runs_add_up_and_are_printed_by_family() {
-        let (mut one, mut two) = (Tally::default(), Tally::default());
-        one.see(&Seen::Crashed(Crash::AfterAppend, 0));
-        two.see(&Seen::Crashed(Crash::AfterAppend, 2));
-        two.see(&Seen::Noted(&Note::EnrolRefused(countersign_core::id::ConnId(1), Code::BUSY, String::new())));
-        one.merge(&two);
-        assert_eq!(one.count("relay", "crash AfterAppend"), 2);
-        assert_eq!(one.count("journal", "crashes that lost an append"), 1);
-        assert_eq!(one.count("relay refused", "BUSY"), 1);
-        assert_eq!(one.count("code", "BUSY"), 1);
-        assert_eq!(one.to_string().lines().count(), 4);
-    }
-}
+mod tests;

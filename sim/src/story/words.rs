@@ -1,5 +1,7 @@
 //! Decides how a run is told to a person: a line for each thing that somebody would call an event.
 
+mod conversed;
+
 use countersign_core::device::approve::Approval;
 use countersign_core::device::calls::{CallDenied, CallEvent};
 use countersign_core::device::enrol::{EnrolNews, EnrolResult};
@@ -165,7 +167,13 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::AskedBack(..)
         | Seen::CameBack(..)
         | Seen::Stored(..)
+        | Seen::RowsFailed(..)
         | Seen::Restored(..) => return machines(seen),
+        Seen::Refused(program, code) => {
+            (machine(Node::Device(program.device)), format!("is refused something: {code}"))
+        }
+        Seen::Kept(_, keep) if keep.entries.is_empty() => return None,
+        Seen::Kept(who, keep) => (name(who), conversed::kept(keep)),
         Seen::Knocked(conn, guise) => knocked(*conn, *guise),
         Seen::Sent(conn, guise, heard) => (guise.to_string(), format!("{heard} on connection {conn}")),
         Seen::Slipped(who, slip, taken) => {
@@ -204,6 +212,7 @@ pub fn words(seen: &Seen<'_>) -> Option<(String, String)> {
         | Seen::Unsealed(_)
         | Seen::Held(..)
         | Seen::OnDisk(_)
+        | Seen::Beside(..)
         | Seen::AskedBy(..) => return None,
         Seen::Network(weather) => weather.words(),
     })
@@ -253,6 +262,7 @@ fn machines(seen: &Seen<'_>) -> Option<(String, String)> {
             };
             (name(who), format!("{how} {what}"))
         }
+        Seen::RowsFailed(who, stored) => (name(who), format!("does not keep what it is to: {stored:?}")),
         Seen::Restored(kept, gone) => {
             ("operator".to_owned(), format!("restores a backup of {kept} records; {gone} records are gone"))
         }
@@ -398,7 +408,7 @@ fn told(event: &Event) -> String {
         Event::Reconciled(theirs) => {
             format!("is shown that the log of {} entries is one with theirs", theirs.head().size)
         }
-        Event::Conversation(event) => format!("hears of a conversation: {event:?}"),
+        Event::Conversation(event) => conversed::told(event),
         Event::Call(call, event) => match event {
             CallEvent::Waiting => format!("waits in call {call}"),
             CallEvent::Ringing(device) => format!("rings at {} (call {call})", device.user),

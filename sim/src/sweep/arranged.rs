@@ -12,7 +12,7 @@ pub struct Arranged {
 
 /// All of them.
 pub fn arranged() -> Vec<Arranged> {
-    [others(), of_their_own()].into_iter().flatten().collect()
+    [others(), of_their_own(), conversing()].into_iter().flatten().collect()
 }
 
 /// Those in which people do something about their own devices.
@@ -96,6 +96,23 @@ fn of_their_own() -> Vec<Arranged> {
             },
         },
     ]
+}
+
+/// Those in which people write to each other.
+fn conversing() -> Vec<Arranged> {
+    vec![Arranged {
+        what: "a member breaks into conversations without end, and takes more key packages than it may",
+        config: SimConfig {
+            devices: 3,
+            storm_s: 100,
+            conversing: 3,
+            write_mean_ms: 3_000,
+            intrude_mean_ms: 150,
+            // Each key package is read by itself.
+            append_max_us: 200,
+            ..SimConfig::draw(1).without_faults()
+        },
+    }]
 }
 
 fn others() -> Vec<Arranged> {
@@ -207,6 +224,7 @@ fn far_off_clocks() -> Arranged {
             recovery_percent: 0,
             code_mean_ms: 0,
             lose_mean_ms: 0,
+            conversing: 0,
             ..SimConfig::draw(6)
         },
     }

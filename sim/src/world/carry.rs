@@ -27,6 +27,10 @@ impl World {
                 Output::Append(append, records) => {
                     let encoded: Vec<Vec<u8>> = records.iter().map(|written| written.record.clone()).collect();
                     self.see(&Seen::Appending(append, &encoded));
+                    for body in records.iter().filter_map(|written| written.body.as_deref()) {
+                        let body = self.saboteur.beside(body);
+                        self.see(&Seen::Beside(append, &body));
+                    }
                     for record in &encoded {
                         weakness::written(record);
                     }
@@ -98,7 +102,7 @@ impl World {
                 device::Output::FindAddresses(call) => self.asked_for_addresses(device, call),
                 device::Output::Listen(call, on) => self.asked_to_listen(device, call, on),
                 device::Output::Unlisten(call) => self.unlisten(device, call),
-                device::Output::Keep(..) => unreachable!("nobody here takes part in conversations"),
+                device::Output::Keep(id, keep) => self.keep_rows(device, id, keep),
                 device::Output::Write(local) => self.at_wire(device, local, Self::write),
                 device::Output::Shut(local) => self.at_wire(device, local, Self::shut),
                 device::Output::Drop(local) => {

@@ -110,4 +110,8 @@ pub enum Event {
     Own(Deed),
     /// A villain gets round to something.
     Villain(Doing),
+    /// Somebody writes to somebody.
+    Writes,
+    /// The oldest of what a device's program keeps of its conversations is there, or is not.
+    Kept(Program),
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use countersign_core::device::calls::{CallDenied, CallEvent};
+use countersign_core::device::conversations::ConversationEvent;
 use countersign_core::device::enrol::EnrolResult;
-use countersign_core::device::{Command, Event as Told, LogRefusal};
+use countersign_core::device::{Command, Event as Told, LogRefusal, Met};
 use countersign_core::id::{CallId, UserName};
 use countersign_core::invite::InviteLink;
 use countersign_core::server::Input;
@@ -119,6 +120,7 @@ impl World {
 
     /// A device's program ends, and the kernel closes its sockets.
     pub(super) fn stop(&mut self, person: usize, killed: bool) {
+        self.pull_rows(person);
         let Some(node) = self.devices.get_mut(person).filter(|node| node.is_on()) else { return };
         let (program, sockets) = (node.program(), node.stop());
         self.saboteur.stopped(person, &mut node.store);
@@ -235,10 +237,10 @@ impl World {
                 node.keep_lists(lists);
             }
             if let Some(node) = self.devices.get_mut(device)
-                && let Told::Call(_, CallEvent::Met(user, met)) = &event
+                && let Some((user, met)) = met_in(&event)
                 && self.saboteur.lets_keep_met()
             {
-                node.keep_met(user, *met);
+                node.keep_met(user, met);
             }
             if let Told::Asked(asked) = &event {
                 self.hear_of_password(device, asked);
@@ -301,5 +303,18 @@ impl World {
         let in_time = self.relay.server().is_some_and(countersign_core::server::Server::is_finished);
         self.see(&Seen::ShutDown(in_time));
         self.see_replay();
+    }
+}
+
+/// Who was met for the first time, in a call or in a conversation.
+#[allow(clippy::wildcard_enum_match_arm, reason = "nobody is met in any other way")]
+fn met_in(event: &Told) -> Option<(&UserName, Met)> {
+    match event {
+        Told::Call(_, CallEvent::Met(user, met)) => Some((user, *met)),
+        Told::Conversation(event) => match &**event {
+            ConversationEvent::Met(user, met) => Some((user, *met)),
+            _ => None,
+        },
+        _ => None,
     }
 }

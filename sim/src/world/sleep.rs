@@ -62,7 +62,8 @@ impl World {
             Event::Unreachable(program, _)
             | Event::Found(program, _)
             | Event::Bind(program, ..)
-            | Event::Stored(program) => Some(program.device),
+            | Event::Stored(program)
+            | Event::Kept(program) => Some(program.device),
             Event::Prompt(person, _)
             | Event::Handed(person, _)
             | Event::InviteRefused(person)
@@ -219,6 +220,7 @@ fn waits(event: &Event) -> bool {
             | Event::Restore
             | Event::Revoke
             | Event::Own(_)
+            | Event::Writes
             // A month of a villain who comes every few seconds would be millions of events, and as many looks.
             | Event::Villain(_)
             | Event::Gust(_)

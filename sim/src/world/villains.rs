@@ -60,6 +60,8 @@ pub enum Doing {
     Arrive,
     /// A member acts.
     Act(Role),
+    /// A member asks of conversations what nobody may.
+    Intrude,
     /// A socket that is read slowly is read.
     Read(ConnId),
     /// A villain is tired of a connection.
@@ -84,7 +86,8 @@ pub(super) struct Villains {
     streams: Streams<'static>,
     clocks: Clocks,
     lines: BTreeMap<ConnId, Line>,
-    members: [Member; 3],
+    members: [Member; 4],
+    intrusions: Choices,
     /// The relay that lies, while it is there.
     pub(super) liar: Option<Liar>,
     /// What it has logged in secret, while it is not.
@@ -108,6 +111,7 @@ impl Villains {
             clocks: Clocks::draw(streams, "villains", config.skew_max_s),
             lines: BTreeMap::new(),
             members: Role::ALL.map(|role| Member::new(streams, role)),
+            intrusions: streams.stream("villains/intruder"),
             liar: None,
             secret: None,
             secrets: streams.stream("villains/secret"),
@@ -175,6 +179,7 @@ impl World {
             self.plan_thief(thief);
         }
         self.plan_guess();
+        self.plan_intruder();
     }
 
     /// Draws when a villain does the same again.
@@ -188,6 +193,8 @@ impl World {
             Doing::Act(Role::Hasty) => config.hasty_mean_ms,
             Doing::ForgeAtPort
             | Doing::Arrive
+            | Doing::Intrude
+            | Doing::Act(Role::Intruder)
             | Doing::Read(_)
             | Doing::Leave(_)
             | Doing::ThinkOfLies
@@ -217,6 +224,10 @@ impl World {
             }
             Doing::Arrive => self.arrive(),
             Doing::Act(role) => self.member_acts(role),
+            Doing::Intrude => {
+                self.member_acts(Role::Intruder);
+                return self.plan_intruder();
+            }
             Doing::Read(conn) => return self.read_a_little(conn),
             Doing::Leave(conn) => return self.villain_leaves(conn),
             Doing::ThinkOfLies => return self.think_of_lies(),
@@ -353,6 +364,7 @@ impl World {
         if let Some(line) = self.villains.lines.get_mut(&conn) {
             line.hear(bytes, now);
             self.see_copy(conn);
+            self.see_refused(conn);
             self.villain_speaks(conn);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_core::id::UserName;
+use countersign_core::id::{SendId, UserName};
 use countersign_core::limits::LINE_BYTES_MAX;
 
 use crate::config::SimConfig;
@@ -17,6 +17,10 @@ const NAMES: [&str; 16] = [
 /// With this begins the mark that stands in every line, and that nobody may ever read but the two who speak. Nothing
 /// else begins so.
 pub const CANARY: &str = "quiet-canary-";
+/// From here on the texts of the roll call are numbered.
+pub const FIRST_PROBE: SendId = SendId(1 << 32);
+/// In the mark of what is written stands this beside the device's number.
+const WRITTEN: usize = 0x8000;
 /// How many bytes of a long line lie between two of its marks, so that a part of it gives itself away as well.
 const MARK_EVERY_BYTES: usize = 1_000;
 
@@ -160,6 +164,21 @@ impl Whims {
         assert!(text.len() <= LINE_BYTES_MAX, "a person said more than fits a line");
         text
     }
+}
+
+/// A text that somebody writes, by which device and the how-manieth, with at least so many bytes: marked as lines are, and
+/// by a mark that no line has.
+pub fn written(device: usize, count: u64, bytes: usize) -> String {
+    let mark = format!("{CANARY}{:04x}{count:012x}", WRITTEN | device);
+    let mut text = format!("{device}.{count} {mark}:");
+    while text.len() < bytes {
+        let rest = (bytes - text.len()).min(MARK_EVERY_BYTES);
+        text.push_str(&"~".repeat(rest));
+        if text.len() + mark.len() < bytes {
+            text.push_str(&mark);
+        }
+    }
+    text
 }
 
 /// The names that a run's people wish for, and would call.

@@ -17,6 +17,7 @@ use crate::story::Program;
 impl Saboteur {
     /// Somebody wishes something of their device.
     pub fn wished(&mut self, program: Program, command: &Command) {
+        self.writes(command);
         if let Command::Withdraw(device, ..) = command {
             self.withdrawing.insert(program, device.clone());
         }
@@ -85,7 +86,7 @@ pub(super) fn forget_password(disk: &mut Disk) {
     forget_newest(disk, |record| matches!(record, Record::PasswordSet { .. }));
 }
 
-fn forget_newest(disk: &mut Disk, is_meant: impl Fn(&Record) -> bool) {
+pub(super) fn forget_newest(disk: &mut Disk, is_meant: impl Fn(&Record) -> bool) {
     let is_one = |record: &[u8]| Record::decode(record).is_ok_and(|(_, record)| is_meant(&record));
     let records: Vec<bool> = disk.records().map(is_one).collect();
     if let Some(place) = records.iter().rposition(|is_one| *is_one) {

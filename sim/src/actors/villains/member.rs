@@ -1,5 +1,7 @@
 //! Decides what a villain does who has become a member in order: it asks without end, and reads little or everything.
 
+mod intruder;
+
 use countersign_core::id::{AskId, TunnelId, UserName};
 use countersign_core::wire::frame::decode;
 use countersign_core::wire::relay::{RelayEvent, RelayRequest};
@@ -18,6 +20,8 @@ pub(crate) struct Errand {
     asks: u64,
     /// Those who call it.
     callers: Vec<TunnelId>,
+    /// What it knows of conversations.
+    known: intruder::Known,
 }
 
 impl Errand {
@@ -31,6 +35,8 @@ impl Errand {
                 }
                 Ok(RelayEvent::Introduced { tunnel, .. }) => self.callers.push(tunnel),
                 Ok(RelayEvent::Here { .. }) => self.present = true,
+                Ok(RelayEvent::Refused { code, .. }) => self.known.refused(code),
+                Ok(RelayEvent::Conversations(event)) => self.known.heard(&event),
                 Ok(_) | Err(_) => {}
             }
         }

@@ -20,6 +20,7 @@ impl World {
 
     fn switch_off(&mut self, device: usize, until_us: u64) {
         let Some(program) = self.program(device) else { return };
+        self.pull_rows(device);
         let sockets = self.devices.get_mut(device).map(DeviceNode::stop).unwrap_or_default();
         self.wakes.remove(&Node::Device(device));
         self.see_weather(&Weather::SwitchedOff(program));

@@ -16,7 +16,8 @@ use crate::actors::villains::{Errand, Guise, Line, Talk};
 use crate::forge::villain::{Shown, Villain};
 use crate::node::tls_env;
 use crate::rng::{Draw, Streams};
-use crate::story::{Seen, Side};
+use crate::story::plots::Plot;
+use crate::story::{Phase, Seen, Side};
 
 /// The first number of a command to the operator that a villain has asked for.
 const FIRST_ASK: u64 = 1 << 32;
@@ -24,6 +25,8 @@ const FIRST_ASK: u64 = 1 << 32;
 const INVITE_US: u64 = 5_000_000;
 /// How many bytes wait in the sockets of somebody who does not read.
 const WINDOW_BYTES: usize = 16 * 1024;
+/// How much an intruder asks at a time, at most.
+const INTRUSIONS: u64 = 8;
 /// How often a slow reader reads, in microseconds.
 const READ_US: u64 = 1_000_000;
 
@@ -36,16 +39,19 @@ pub enum Role {
     SlowReader,
     /// To ask without end.
     Hasty,
+    /// To ask of conversations what nobody may.
+    Intruder,
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 3] = [Self::Forger, Self::SlowReader, Self::Hasty];
+    pub(super) const ALL: [Self; 4] = [Self::Forger, Self::SlowReader, Self::Hasty, Self::Intruder];
 
     fn place(self) -> usize {
         match self {
             Self::Forger => 0,
             Self::SlowReader => 1,
             Self::Hasty => 2,
+            Self::Intruder => 3,
         }
     }
 
@@ -54,6 +60,7 @@ impl Role {
             Self::Forger => "trudy",
             Self::SlowReader => "sloth",
             Self::Hasty => "hector",
+            Self::Intruder => "iago",
         }
     }
 }
@@ -102,7 +109,8 @@ impl World {
                 let line = conn.filter(|conn| self.villains.lines.contains_key(conn));
                 match (role, line) {
                     (Role::Forger, _) => {}
-                    (Role::SlowReader | Role::Hasty, None) => self.come_in(role, shown),
+                    (Role::SlowReader | Role::Hasty | Role::Intruder, None) => self.come_in(role, shown),
+                    (Role::Intruder, Some(conn)) => self.intrude(conn),
                     (Role::SlowReader | Role::Hasty, Some(conn)) => self.pester(role, conn),
                 }
             }
@@ -169,8 +177,12 @@ impl World {
         let keys = self.villains.keys();
         let tls = Villain::client(keys, &[Channel::Relay.alpn()], Some(shown));
         let talk = Talk::Member(Box::new(tls), Errand::default());
-        let (now, slow) = (self.villains.clocks.now(self.now_us), role == Role::SlowReader);
-        let guise = if slow { Guise::SlowReader } else { Guise::Hasty };
+        let now = self.villains.clocks.now(self.now_us);
+        let guise = match role {
+            Role::SlowReader => Guise::SlowReader,
+            Role::Intruder => Guise::Intruder,
+            Role::Forger | Role::Hasty => Guise::Hasty,
+        };
         let conn = self.knock_with(Line::new(guise, talk, now), 4);
         self.villains.member(role).conn = conn;
     }
@@ -193,6 +205,37 @@ impl World {
             self.later(READ_US, Event::Villain(Doing::Read(conn)));
         }
         self.villain_speaks(conn);
+    }
+
+    /// It asks of conversations what nobody may.
+    fn intrude(&mut self, conn: ConnId) {
+        let others: Vec<DeviceName> = self.joined().map(|(_, name)| name).collect();
+        let own = self.villains.member(Role::Intruder).name.clone();
+        let Villains { lines, intrusions, .. } = &mut self.villains;
+        let Some((tls, errand)) = lines.get_mut(&conn).and_then(Line::errand) else { return };
+        if errand.is_admitted() {
+            let count = intrusions.between(1, INTRUSIONS);
+            errand.intrude(tls, count, (&own, &others), intrusions);
+            self.villain_speaks(conn);
+        }
+    }
+
+    /// What a member was refused since the last time.
+    pub(super) fn see_refused(&mut self, conn: ConnId) {
+        let errand = self.villains.lines.get_mut(&conn).and_then(Line::errand);
+        let refused = errand.map(|(_, errand)| errand.take_refused()).unwrap_or_default();
+        for code in refused {
+            self.see(&Seen::Plot(&Plot::Refused(code)));
+        }
+    }
+
+    /// Draws when an intruder comes again.
+    pub(super) fn plan_intruder(&mut self) {
+        let mean_ms = self.config.intrude_mean_ms;
+        let after_ms = self.villains.intrusions.between(1, 2 * mean_ms.max(1));
+        if mean_ms > 0 && self.phase < Phase::Calm {
+            self.later(after_ms * 1_000, Event::Villain(Doing::Intrude));
+        }
     }
 
     /// A slow reader's socket takes a little more.

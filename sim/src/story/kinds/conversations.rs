@@ -1,0 +1,67 @@
+//! The kinds of what happens in conversations.
+
+use countersign_core::device::conversations::{ConversationEvent, NotSent, Order, Said, Unreadable};
+
+kinds! {
+    /// What people are told of conversations.
+    EVENTS, event(&ConversationEvent) {
+        ConversationEvent::Sent(..) => "sent",
+        ConversationEvent::NotSent(..) => "not sent",
+        ConversationEvent::Entry(_) => "something stands",
+        ConversationEvent::Met(..) => "met",
+        ConversationEvent::Changed(..) => "somebody else than before",
+        ConversationEvent::CaughtUp => "caught up",
+    }
+}
+
+kinds! {
+    /// Why something is not sent.
+    NOT_SENT, not_sent(&NotSent) {
+        NotSent::Length => "Length",
+        NotSent::Key => "Key",
+        NotSent::Refused(_) => "Refused",
+        NotSent::Nobody => "Nobody",
+        NotSent::Changed => "Changed",
+        NotSent::Full => "Full",
+        NotSent::NoRoom => "NoRoom",
+        NotSent::Ambiguous => "Ambiguous",
+        NotSent::Reaction => "Reaction",
+        NotSent::Topic => "Topic",
+        NotSent::NotAllowed => "NotAllowed",
+        NotSent::NotThere => "NotThere",
+        NotSent::Unchanged => "Unchanged",
+        NotSent::Of(..) => "Of",
+    }
+}
+
+kinds! {
+    /// What stands in a conversation.
+    SAID, said(&Said) {
+        Said::Text { .. } => "text",
+        Said::Joined { .. } => "joined",
+        Said::Changed { .. } => "changed",
+        Said::Unreadable(_) => "unreadable",
+        Said::Altered { .. } => "altered",
+        Said::More { .. } => "more",
+    }
+}
+
+kinds! {
+    /// Whether a sender has seen the same.
+    ORDERS, order(Order) {
+        Order::Same => "Same",
+        Order::Other => "Other",
+        Order::Unknown => "Unknown",
+    }
+}
+
+kinds! {
+    /// Why something can't be read.
+    UNREADABLE, unreadable(Unreadable) {
+        Unreadable::Sealed => "Sealed",
+        Unreadable::Unbelieved => "Unbelieved",
+        Unreadable::Newer => "Newer",
+        Unreadable::Expired => "Expired",
+        Unreadable::Welcome => "Welcome",
+    }
+}
