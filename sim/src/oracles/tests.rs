@@ -1,6 +1,5 @@
 //! A stage on which an oracle is shown what it should and should not take.
 
-
 use countersign_core::device::conversations::{ConversationEvent, Entry, Keep, Order, Said};
 use countersign_core::device::{Command, Event};
 use countersign_core::id::{CallId, ConversationId, DeviceLabel, DeviceName, MessageId, Position, SendId, UserName};
