@@ -441,8 +441,7 @@ impl SimConfig {
                 .check_network()
                 .and_then(|()| self.check_villains())
                 .and_then(|()| self.check_own())
-                .and_then(|()| self.check_guessers())
-                .and_then(|()| self.check_conversing()),
+                .and_then(|()| self.check_guessers()),
         }
     }
 }

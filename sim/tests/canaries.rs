@@ -11,7 +11,7 @@ use sim::trace::Keep;
 use sim::world::World;
 
 /// Within how many seeds an oracle must have objected here.
-const SEEDS: u64 = 48;
+const SEEDS: u64 = 96;
 
 /// A run in which everything that can be sabotaged happens often.
 fn config(seed: u64) -> SimConfig {

@@ -1,7 +1,7 @@
 //! Decides how many people write to each other, and how often: drawn from a stream of its own.
 
+use super::SimConfig;
 use super::draw::rare;
-use super::{ConfigRefusal, SimConfig};
 use crate::rng::Draw;
 
 /// How many do at most: what they write is sealed for each device and opened by each, which costs more than all else.
@@ -21,11 +21,6 @@ impl SimConfig {
     pub(super) fn draw_intruder(&mut self) {
         let mean_ms = rare(&mut self.streams().stream("config/intruder"), 500, 8_000);
         self.intrude_mean_ms = if self.conversing > 0 && !self.has_liar() { mean_ms } else { 0 };
-    }
-
-    /// Whether these numbers are within their ranges.
-    pub(super) fn check_conversing(&self) -> Result<(), ConfigRefusal> {
-        if self.conversing > self.devices { Err(ConfigRefusal::Range("conversing")) } else { Ok(()) }
     }
 
     /// Whether a device takes part in conversations: with its person it does, or does not.

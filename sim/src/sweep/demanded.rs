@@ -121,7 +121,6 @@ pub fn table(tally: &Tally, families: &[Family]) -> Tally {
 pub fn families() -> Vec<Family> {
     // A call's end is told by it where the tunnel outlives its TLS: once in thousands of runs.
     let codes = Code::ALL.iter().map(|(_, name)| *name).filter(|name| *name != "TLS_FAILED");
-    let codes = codes.filter(|name| conversations::NO_CODE.iter().all(|(excused, _)| excused != name));
     let codes: Vec<&str> = codes.collect();
     let doors: Vec<String> = Door::ALL.iter().map(ToString::to_string).collect();
     let doors: Vec<&str> = doors.iter().map(String::as_str).collect();
@@ -136,7 +135,6 @@ pub fn families() -> Vec<Family> {
         Family::all("certificate request", kinds::CSR_REFUSALS, &NO_REQUEST),
         // A relay that lies says codes that there are not.
         Family { closed: false, ..Family::all("code", &codes, &NO_CODE) },
-        Family { closed: false, ..Family::all("code", &[], &conversations::NO_CODE) },
         Family::all("relay woken", kinds::RELAY_WAKES, &NO_RELAY_WAKE),
         Family::all("device woken", &device_wakes, &NO_WAKE),
         Family::all("no direct connection", kinds::DIRECT_ENDS, &[]),
@@ -215,7 +213,9 @@ const NO_WAKE: [(&str, &str); 1] = [(
     "a relay that lies answers what it is asked about the log, or ends the connection; core's own tests let it be silent",
 )];
 
-const NO_CODE: [(&str, &str); 12] = [
+const NO_CODE: [(&str, &str); 14] = [
+    conversations::CONVERSATION_FULL,
+    conversations::POSTED_FULL,
     ("REVOKED_TOO_MANY", "the lists have room for 400 certificates, and a run has fewer"),
     ("LISTS_UNSIGNED", "the CA can sign lists as long as its clock stands within its own certificate"),
     (

@@ -19,7 +19,7 @@ fn who_left_key_packages_while_a_commit_was_put_together_is_named_to_those_who_a
     hall.ask(0, found(ROOM, Kind::Direct(user("alice"), user("bob"))));
     let packages = vec![bytes(300)];
     hall.ask(1, ConversationsRequest::Publish { ask: ASK, last_resort: None, packages, not_after: LATE });
-    assert!(hall.hears(0).contains(&lacks_bob()), "alice has begun it, and adds nobody yet");
+    assert!(!hall.hears(0).contains(&lacks_bob()), "alice has begun it, and adds nobody yet");
     hall.ask(0, commit(0, &[], &[]));
     assert!(hall.hears(0).contains(&lacks_bob()));
     hall.ask(0, commit(1, &["bob"], &[]));
