@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ConversationId;
 use crate::limits::{LABEL_BYTES_MAX, REALM_BYTES_MAX};
 
 /// The first label of the relay's own name. No user can have it.
@@ -118,6 +119,13 @@ label! {
     /// What the people of a room call it, by one label: `book-club`.
     RoomName,
     |_| Ok(())
+}
+
+impl RoomName {
+    /// The number of a room, where its name is not known: 32 digits and letters are a label, too.
+    pub(crate) fn of_number(number: ConversationId) -> Self {
+        Self(number.to_string())
+    }
 }
 
 impl UserName {

@@ -11,12 +11,13 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use countersign_core::device::conversations::{ConversationEvent, Keep, NotSent};
+use countersign_core::device::conversations::{ConversationEvent, Keep, NotSent, Saying, Target};
 use countersign_core::device::{Device, Event, Input};
 use countersign_core::fault::CloseReason;
 use countersign_core::limits::SEND_TIME_MAX;
 use mio::{Registry, Token};
 
+use super::clean::clean;
 use super::local::ask::{Who, wait_for_end};
 use super::local::desk::{Desk, Wish};
 use super::local::place::place;
@@ -27,6 +28,8 @@ use crate::exit::{Exit, Failure};
 use crate::store::conversations::{ConversationsFile, KeptRows};
 use crate::store::folder::{Folder, FolderError, FolderLock};
 
+/// So much is shown of a message that is not sent.
+const SHOWN_CHARS_MAX: usize = 60;
 const LOCK: &str = "conversations.lock";
 /// Between a program's taking the lock and its opening the socket, and the other way round at its end.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -180,6 +183,12 @@ pub fn errands(reactor: &mut Reactor, device: &mut Device) -> Result<(), Failure
         kept?;
     }
     Ok(())
+}
+
+/// What is said of a message that an earlier program was to send.
+pub fn given_up(to: &Target, saying: &Saying, why: &NotSent) -> String {
+    let text: String = clean(saying.text().unwrap_or_default()).chars().take(SHOWN_CHARS_MAX).collect();
+    format!("what was written to {to} (\"{text}\") is not sent, and no longer kept: {why}")
 }
 
 /// How a program ends whose message is not sent, or whose room not changed.

@@ -20,6 +20,8 @@ pub enum ConversationEvent {
     Sent(SendId, Entry),
     /// A message that was to be sent is not, and will not be; or a change was not made.
     NotSent(SendId, NotSent),
+    /// A message that was kept by an earlier run of the program is not sent, and will not be.
+    GivenUp(Target, Saying, NotSent),
     /// Something else stands in a conversation.
     Entry(Entry),
     /// Somebody of this name is in a conversation, and was met for the first time: to be kept.

@@ -279,8 +279,23 @@ impl Conversations {
     pub(super) fn give_up(&mut self, number: u64, why: NotSent) {
         if let Some(outgoing) = self.outgoing.remove(&number) {
             self.batch.remove(Row::Outgoing(outgoing.id));
-            if let Some(send) = outgoing.send {
-                self.batch.then().events.push(ConversationEvent::NotSent(send, why));
+            let event = match outgoing.send {
+                Some(send) => ConversationEvent::NotSent(send, why),
+                // Whoever wished for it has gone.
+                None => ConversationEvent::GivenUp(self.named(outgoing.to), outgoing.saying, why),
+            };
+            self.batch.then().events.push(event);
+        }
+    }
+
+    /// Whom a message is for, as people call them.
+    fn named(&self, to: To) -> Target {
+        match to {
+            To::User(user) => Target::User(user),
+            To::Named(name) => Target::Room(name),
+            To::Room(id) => {
+                let name = self.all.get(&id).and_then(|one| Some(one.room.as_ref()?.name.clone()));
+                Target::Room(name.unwrap_or_else(|| RoomName::of_number(id)))
             }
         }
     }

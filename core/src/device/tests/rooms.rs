@@ -38,6 +38,7 @@ pub(super) fn outcome(town: &mut Town, member: usize) -> Result<Entry, NotSent> 
         ConversationEvent::NotSent(ERRAND, why) => Some(Err(why)),
         ConversationEvent::Sent(..)
         | ConversationEvent::NotSent(..)
+        | ConversationEvent::GivenUp(..)
         | ConversationEvent::Entry(_)
         | ConversationEvent::Met(..)
         | ConversationEvent::Changed(..)

@@ -7,7 +7,7 @@ use super::rooms::{
     ERRAND, alter, create, ids, outcome, people, room, say, together, who_is_in, wish, wish_room, words,
 };
 use super::*;
-use crate::device::conversations::{Alteration, ConversationEvent, NotSent, Rank, Row, Said};
+use crate::device::conversations::{Alteration, ConversationEvent, NotSent, Rank, Row, Said, Saying, Target};
 use crate::id::SendId;
 use crate::limits::{DEVICE_LIFETIME, REFRESH_AFTER_JOIN, REMOVAL_TURN};
 use crate::operator::{Command as Operator, Revoke};
@@ -185,4 +185,26 @@ fn what_was_to_be_said_in_a_room_that_one_was_put_out_of_meanwhile_is_given_up_a
     }
     assert!(!town.members[bob].kept.rows.keys().any(|row| matches!(row, Row::Outgoing(_))));
     assert_eq!(words(&town, alice), Vec::<String>::new());
+}
+
+#[test]
+fn of_what_an_earlier_program_was_to_say_and_can_not_be_sent_the_next_one_tells() {
+    let (mut town, members) = together(&["alice", "bob"]);
+    let [alice, bob] = ids(&members)[..] else { panic!("two") };
+    town.unreachable = true;
+    town.cut(bob);
+    say(&mut town, bob, "tea", "too late");
+    town.command(bob, Command::Send(SendId(2), user("nobody").into(), "hello?".to_owned().into()));
+    assert!(alter(&mut town, alice, "tea", Alteration::Kick(user("bob"))).is_ok());
+    let kept = town.kill(bob);
+    town.unreachable = false;
+    let bob = town.join_conversing(members[1].0.clone(), kept);
+    town.wait(Duration::from_secs(60));
+    let given_up =
+        |event| if let ConversationEvent::GivenUp(to, saying, why) = event { Some((to, saying, why)) } else { None };
+    let told: Vec<_> = told(&town.news(bob)).into_iter().filter_map(given_up).collect();
+    let text = |text: &str| Saying::Text(text.to_owned());
+    let to_tea = (Target::Room("tea".to_owned().try_into().unwrap()), text("too late"), NotSent::NoRoom);
+    let to_nobody = (user("nobody").into(), text("hello?"), NotSent::Refused(Code::NO_SUCH_USER));
+    assert_eq!(told, [to_tea, to_nobody]);
 }

@@ -7,7 +7,7 @@ use countersign_core::id::SendId;
 use countersign_core::limits::SEND_TIME_MAX;
 use countersign_core::time::Instant;
 
-use super::super::holding::{Hold, errands, not_sent};
+use super::super::holding::{Hold, errands, given_up, not_sent};
 use super::super::home::Stored;
 use super::super::local::desk::{KEPT, UNKEPT, with_rest};
 use super::super::local::protocol::{Request, Sent};
@@ -107,6 +107,7 @@ impl<'a> Session<'a> {
                     warn(&error.to_string());
                 }
             }
+            ConversationEvent::GivenUp(to, saying, why) => warn(&given_up(&to, &saying, &why)),
             ConversationEvent::Changed(user, before) => warn(&metbook::changed(&user, before)),
             ConversationEvent::Sent(..)
             | ConversationEvent::NotSent(..)

@@ -8,7 +8,7 @@ use countersign_core::device::Device;
 use countersign_core::device::conversations::{ConversationEvent, Said};
 use countersign_core::id::DeviceName;
 
-use super::super::holding::Hold;
+use super::super::holding::{Hold, given_up};
 use super::super::metbook;
 use super::super::notice::Notice;
 use super::super::reactor::Reactor;
@@ -46,6 +46,9 @@ impl<R: Role> Chat<'_, R> {
             }
             ConversationEvent::Changed(user, before) => {
                 self.desk.tell(Notice::changed(user.clone(), None, *before));
+            }
+            ConversationEvent::GivenUp(to, saying, why) => {
+                self.desk.tell(Notice::Warning { reason: given_up(to, saying, why) });
             }
             // Whoever has wished for it hears of it.
             ConversationEvent::Sent(..) | ConversationEvent::NotSent(..) => {}

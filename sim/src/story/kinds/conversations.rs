@@ -7,6 +7,7 @@ kinds! {
     EVENTS, event(&ConversationEvent) {
         ConversationEvent::Sent(..) => "sent",
         ConversationEvent::NotSent(..) => "not sent",
+        ConversationEvent::GivenUp(..) => "given up",
         ConversationEvent::Entry(_) => "something stands",
         ConversationEvent::Met(..) => "met",
         ConversationEvent::Changed(..) => "somebody else than before",

@@ -15,6 +15,9 @@ pub(super) fn told(event: &ConversationEvent) -> String {
     match event {
         ConversationEvent::Sent(send, entry) => format!("hears that text {} is posted: {}", send.0, stands(entry)),
         ConversationEvent::NotSent(send, why) => format!("hears that text {} is not sent: {why}", send.0),
+        ConversationEvent::GivenUp(to, _, why) => {
+            format!("hears that what was written to {to} before is not sent: {why}")
+        }
         ConversationEvent::Entry(entry) => format!("hears that {}", stands(entry)),
         ConversationEvent::Met(user, _) => format!("meets {user} in a conversation"),
         ConversationEvent::Changed(user, _) => format!("finds {user} to be somebody else in a conversation"),
