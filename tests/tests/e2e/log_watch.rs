@@ -49,7 +49,7 @@ fn with_phone(log: NoteName, own: &str) -> Reading {
 fn whatever_a_member_asks_their_device_reads_on_from_its_own_entry_to_the_end() {
     let server = Server::start();
     let alice = Person::enrolled(&server, "alice");
-    assert_eq!((reading(&alice).sure(), reading(&alice).next()), (2, 2), "issuing CA and relay came before her");
+    assert_eq!((reading(&alice).sure(), reading(&alice).next()), (3, 3), "issuing CA, relay, and she herself");
     let _bob = Person::enrolled(&server, "bob");
     let asked = alice.run(&["who"]).done();
     assert!(asked.err.is_empty(), "{asked}");
