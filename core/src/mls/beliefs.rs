@@ -7,7 +7,7 @@
 //!
 //! What others have done with a group is followed whoever has been revoked since, and whose time is over: it was right when it was
 //! done, and everybody else has followed it. Whether a certificate still holds is asked where something is sealed or somebody
-//! added ([`Beliefs::of`]), and of what was said.
+//! added (`Beliefs::of`), and of what was said.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
