@@ -15,13 +15,13 @@ fn two() -> (Server, Person, Person) {
 }
 
 /// Somebody who listens as a program does, and has what had come.
-fn listening(person: &Person) -> Program {
+pub(super) fn listening(person: &Person) -> Program {
     let mut listen = person.start(&["listen", "--json"]);
     listen.hear_event("caught_up");
     listen
 }
 
-fn stop(listen: Program) {
+pub(super) fn stop(listen: Program) {
     listen.signal("TERM");
     let _ = listen.end().done();
 }

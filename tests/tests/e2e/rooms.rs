@@ -4,20 +4,10 @@
 use serde_json::{Value, json};
 use tests::{Person, Program, Server};
 
+use super::conversations::{listening, stop};
+
 fn enrolled(server: &Server, names: &[&str]) -> Vec<Person> {
     names.iter().map(|name| Person::enrolled(server, name)).collect()
-}
-
-/// Somebody who listens as a program does, and has what had come.
-fn listening(person: &Person) -> Program {
-    let mut listen = person.start(&["listen", "--json"]);
-    listen.hear_event("caught_up");
-    listen
-}
-
-fn stop(listen: Program) {
-    listen.signal("TERM");
-    let _ = listen.end().done();
 }
 
 /// What was said in a room, as somebody has it on their disk.
