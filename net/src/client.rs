@@ -42,6 +42,7 @@ pub mod logbook;
 pub mod lookup;
 pub mod machine;
 pub mod metbook;
+pub mod names;
 pub mod notice;
 pub mod outcome;
 pub mod password;

@@ -18,6 +18,7 @@ use super::ask::ask;
 use super::cert::{rest, write_public};
 use super::clean::{clean, escape_json};
 use super::metbook;
+use super::names::person;
 use crate::exit::{Exit, Failure, print_line};
 use crate::store::folder::FolderError;
 
@@ -39,8 +40,7 @@ struct Shown<'a> {
 
 /// Runs `client cert fetch`.
 pub fn fetch(world: &World, user: &str, json: bool, export: Option<&Path>) -> Result<(), Failure> {
-    let user = UserName::parse(user)
-        .map_err(|why| Failure::usage(format_args!("{user:?} can't be anybody's user name: {why}")))?;
+    let user = person(user)?;
     let stored = world.stored()?;
     let met = metbook::load(&stored.folder)?;
     let fetched = certificates(ask(world, &stored, Command::Fetch(user.clone()))?, &user)?;

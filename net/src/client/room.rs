@@ -11,7 +11,9 @@ use super::World;
 use super::args::RoomCommand;
 use super::clean::{clean, escape_json};
 use super::local::protocol::{Request, Sent};
+use super::names::{person, room_name};
 use super::send::post;
+use super::spoken::rank_word;
 use crate::exit::{Failure, print_line};
 use crate::store::conversations::{HistoryFile, KnownRoom};
 
@@ -19,44 +21,44 @@ use crate::store::conversations::{HistoryFile, KnownRoom};
 pub fn room(world: &World, command: RoomCommand) -> Result<(), Failure> {
     let (room, alteration, done) = match command {
         RoomCommand::Create { room, users, topic, invites, json } => {
-            let name = name(&room)?;
+            let name = room_name(&room)?;
             let done = format!("#{name} is there; newcomers see what is said from when they come in");
             let errand = RoomErrand::Create { name, topic, invites, people: people(&users)? };
             return run(world, errand, &done, json);
         }
         RoomCommand::List { json } => return list(world, json),
-        RoomCommand::Members { room, json } => return members(world, &name(&room)?, json),
+        RoomCommand::Members { room, json } => return members(world, &room_name(&room)?, json),
         RoomCommand::Invite { room, users } => {
-            let done = format!("{} now in #{}", are(&users), name(&room)?);
+            let done = format!("{} now in #{}", are(&users), room_name(&room)?);
             (room, Alteration::Invite(people(&users)?), done)
         }
         RoomCommand::Kick { room, user } => {
-            let done = format!("{user} is in #{} no more", name(&room)?);
+            let done = format!("{user} is in #{} no more", room_name(&room)?);
             (room, Alteration::Kick(person(&user)?), done)
         }
         RoomCommand::Leave { room } => {
-            let done = format!("you are in #{} no more", name(&room)?);
+            let done = format!("you are in #{} no more", room_name(&room)?);
             (room, Alteration::Leave, done)
         }
         RoomCommand::Rank { room, user, rank } => {
-            let done = format!("{user} is {} of #{} now", word(rank), name(&room)?);
+            let done = format!("{user} is {} of #{} now", rank_word(rank), room_name(&room)?);
             (room, Alteration::Rank(person(&user)?, rank), done)
         }
         RoomCommand::Topic { room, topic } => {
-            let done = format!("#{} has another topic now", name(&room)?);
+            let done = format!("#{} has another topic now", room_name(&room)?);
             (room, Alteration::Topic(topic), done)
         }
         RoomCommand::Rename { room, new } => {
-            let new = name(&new)?;
-            let done = format!("#{} is called #{new} now", name(&room)?);
+            let new = room_name(&new)?;
+            let done = format!("#{} is called #{new} now", room_name(&room)?);
             (room, Alteration::Name(new), done)
         }
         RoomCommand::Invites { room, rank } => {
-            let done = format!("whoever is {} or more invites into #{} now", word(rank), name(&room)?);
+            let done = format!("whoever is {} or more invites into #{} now", rank_word(rank), room_name(&room)?);
             (room, Alteration::Invites(rank), done)
         }
     };
-    run(world, RoomErrand::Change(name(&room)?, alteration), &done, false)
+    run(world, RoomErrand::Change(room_name(&room)?, alteration), &done, false)
 }
 
 /// Reads a rank.
@@ -160,16 +162,6 @@ fn members(world: &World, name: &RoomName, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A room as it is named: `tea`, `#tea` or `room:tea`.
-fn name(text: &str) -> Result<RoomName, Failure> {
-    let bare = text.strip_prefix('#').or_else(|| text.strip_prefix("room:")).unwrap_or(text);
-    RoomName::parse(bare).map_err(|why| Failure::usage(format_args!("{text:?} can't be a room's name: {why}")))
-}
-
-fn person(text: &str) -> Result<UserName, Failure> {
-    UserName::parse(text).map_err(|why| Failure::usage(format_args!("{text:?} can't be anybody's user name: {why}")))
-}
-
 fn people(users: &[String]) -> Result<BTreeSet<UserName>, Failure> {
     users.iter().map(|user| person(user)).collect()
 }
@@ -178,29 +170,10 @@ fn are(users: &[String]) -> String {
     format!("{} {}", users.join(", "), if users.len() == 1 { "is" } else { "are" })
 }
 
-fn word(rank: Rank) -> &'static str {
-    match rank {
-        Rank::Member => "a member",
-        Rank::Moderator => "a moderator",
-        Rank::Owner => "an owner",
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
-
-    #[test]
-    fn a_room_is_named_with_or_without_its_sign_and_what_is_wrong_with_a_name_is_said() {
-        for text in ["tea", "#tea", "room:tea"] {
-            assert_eq!(name(text).unwrap().as_str(), "tea");
-        }
-        for text in ["", "#", "Tea", "book club"] {
-            assert_eq!(name(text).unwrap_err().exit, Exit::Usage, "{text}");
-        }
-    }
 
     #[test]
     fn a_rank_is_one_of_three() {

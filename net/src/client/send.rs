@@ -20,6 +20,7 @@ use super::home::Stored;
 use super::local::ask::{Asked, ask};
 use super::local::place::place;
 use super::local::protocol::{Holder, Request, Sent};
+use super::names::target;
 use crate::exit::{Failure, print_line};
 use crate::store::conversations::HistoryFile;
 
@@ -117,14 +118,6 @@ pub fn post(world: &World, stored: &Stored, request: &Request) -> Result<Sent, F
     }
 }
 
-/// Whom a target means: somebody, or a room.
-pub fn target(text: &str) -> Result<Target, Failure> {
-    Target::parse(text).map_err(|why| {
-        let what = if text.starts_with('#') || text.starts_with("room:") { "a room's" } else { "anybody's user" };
-        Failure::usage(format_args!("{text:?} can't be {what} name: {why}"))
-    })
-}
-
 /// The whole of standard input as one message, without the end of its last line.
 fn read(input: &mut impl Read) -> Result<String, Failure> {
     let mut bytes = Vec::new();
@@ -178,18 +171,5 @@ mod tests {
         assert_eq!(read(&mut format!("{longest}x\n").as_bytes()).unwrap().len(), TEXT_BYTES_MAX + 1);
         assert!(read(&mut std::io::repeat(b'x')).unwrap().len() > TEXT_BYTES_MAX);
         assert_eq!(read(&mut [0xff, 0xfe].as_slice()).unwrap_err().exit, Exit::Usage);
-    }
-
-    #[test]
-    fn a_target_is_a_user_or_a_room_and_says_what_is_wrong_with_it() {
-        for (text, shown) in [("bob", "bob"), ("#tea", "#tea"), ("room:tea", "#tea")] {
-            assert_eq!(target(text).unwrap().to_string(), shown);
-        }
-        for (text, part) in
-            [("Bob", "anybody's user name: names are lower case"), ("#", "a room's name: a name can't be empty")]
-        {
-            let failure = target(text).unwrap_err();
-            assert!(failure.exit == Exit::Usage && failure.sentence.contains(part), "{failure}");
-        }
     }
 }

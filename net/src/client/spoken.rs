@@ -435,7 +435,7 @@ fn change(change: &RoomChange) -> String {
 }
 
 /// Somebody of this rank.
-fn rank_word(rank: Rank) -> &'static str {
+pub fn rank_word(rank: Rank) -> &'static str {
     match rank {
         Rank::Member => "a member",
         Rank::Moderator => "a moderator",

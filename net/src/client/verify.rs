@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::ask::Session;
 use super::clean::escape_json;
+use super::names;
 use super::{World, fetch, metbook};
 use crate::exit::{Exit, Failure, print_line};
 
 /// Runs `client verify`.
 pub fn verify(world: &World, user: &str, accept: bool, json: bool) -> Result<(), Failure> {
-    let user = UserName::parse(user)
-        .map_err(|why| Failure::usage(format_args!("{user:?} can't be anybody's user name: {why}")))?;
+    let user = names::person(user)?;
     let stored = world.stored()?;
     if user == stored.name.user {
         return Err(Failure::usage(format_args!("{user} is you: client devices shows your devices")));

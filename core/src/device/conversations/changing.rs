@@ -99,7 +99,8 @@ impl Conversations {
             (Some(_) | None, _) => Vec::new(),
         };
         // A room that has just begun is there for people although nobody else may be in it.
-        let is_begun = by == self.own && one.known.kind == Kind::Room && epoch == 1;
+        let is_own = by == self.own;
+        let is_begun = is_own && one.known.kind == Kind::Room && epoch == 1;
         let members: Vec<DeviceName> = one.certificates.keys().cloned().collect();
         self.unseal(id, epoch);
         self.look_at_members(id, turn.now);
@@ -117,7 +118,6 @@ impl Conversations {
             let is_news = !came.is_empty() || !went.is_empty() || !declared;
             is_news.then_some(Said::Changed { came, went, declared })
         };
-        let is_own = by == self.own;
         let entry = said.and_then(|said| self.entry(posted, by, said));
         if is_own {
             self.errands_done(id, entry.as_ref());

@@ -9,6 +9,7 @@ use countersign_core::id::{CallId, UserName};
 use countersign_core::wire::Code;
 
 use super::super::World;
+use super::super::names::person;
 use super::super::notice::{Declined, Notice};
 use super::super::outcome::{self, Began, CallOutcome};
 use super::super::screen::Screen;
@@ -26,8 +27,7 @@ const CALL: CallId = CallId(1);
 
 /// Runs `client call`.
 pub fn call(world: &World, user: &str, json: bool) -> Result<(), Failure> {
-    let user = UserName::parse(user)
-        .map_err(|why| Failure::usage(format_args!("{user:?} can't be anybody's user name: {why}")))?;
+    let user = person(user)?;
     let stored = world.stored()?;
     if user == stored.name.user {
         let end = countersign_core::device::calls::CallEnd::Refused(Code::SELF_CALL);
