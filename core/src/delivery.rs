@@ -17,6 +17,7 @@
 //! | a reader that is slow holds nobody up, and costs no more than a bound | `line.rs` |
 //! | a body is read for one device at a time, and not at all for who is level | `streams.rs`, `recent.rs` |
 //! | long messages have a bound, each and together | `pieces.rs` |
+//! | devices come into open rooms by themselves | `open.rs` |
 //! | what the journal has no time for waits, in its order, up to a bound | `waiting.rs` |
 //! | a conversation hears which devices of its people it lacks | `lacking.rs` |
 //! | what is kept for too long goes, and whoever comes for it is told | `expiry.rs` |
@@ -29,6 +30,7 @@ mod events;
 mod expiry;
 mod lacking;
 mod line;
+mod open;
 mod packages;
 mod pieces;
 mod recent;
@@ -86,6 +88,8 @@ pub struct Delivery {
     recent: Recent,
     acks: Acks,
     takes: Rate<DeviceName>,
+    /// Whether there may be a room for everybody.
+    lobby: bool,
     /// When it is looked next for what was kept for too long.
     looks_at: Option<Instant>,
 }
@@ -99,6 +103,8 @@ enum Asked {
     Found(ConnId, AskId),
     /// A commit or a message, with its body.
     Post(ConnId, AskId, Arc<[u8]>),
+    /// What it takes to come into a room.
+    Info(ConnId, AskId),
     /// So many conversations in which something was kept for too long.
     Expire(usize),
 }
@@ -116,6 +122,7 @@ impl Default for Delivery {
             recent: Recent::default(),
             acks: Acks::default(),
             takes: Rate::new(KEY_PACKAGES_TAKEN_MAX, KEY_PACKAGES_TAKEN_SPAN),
+            lobby: true,
             looks_at: None,
         }
     }
@@ -147,11 +154,19 @@ impl Delivery {
             ConversationsRequest::Acknowledge { upto } => {
                 self.acks.note(from.device(), &upto, round.state, round.now.mono);
             }
+            ConversationsRequest::Rooms { ask, after } => open::say_rooms(from, ask, after.as_ref(), round),
+            ConversationsRequest::GroupInfo { ask, room } => {
+                if let Err(code) = self.ask_way_in(from, ask, &room, round) {
+                    refuse(from.conn(), ask, code, round.out);
+                }
+            }
             request @ (ConversationsRequest::Publish { .. }
             | ConversationsRequest::Take { .. }
             | ConversationsRequest::Found { .. }
             | ConversationsRequest::Commit { .. }
-            | ConversationsRequest::Send { .. }) => {
+            | ConversationsRequest::Send { .. }
+            | ConversationsRequest::PublishGroupInfo { .. }
+            | ConversationsRequest::Enter { .. }) => {
                 if self.must_wait() {
                     self.wait(from, request, round);
                 } else {
@@ -165,7 +180,10 @@ impl Delivery {
     fn write(&mut self, from: &Admitted, request: ConversationsRequest, round: &mut Round<'_>) {
         let by = from.device();
         let (ask, done) = match request {
-            ConversationsRequest::Collect | ConversationsRequest::Acknowledge { .. } => return,
+            ConversationsRequest::Collect
+            | ConversationsRequest::Acknowledge { .. }
+            | ConversationsRequest::Rooms { .. }
+            | ConversationsRequest::GroupInfo { .. } => return,
             ConversationsRequest::Publish { ask, last_resort, packages, not_after } => {
                 (ask, self.publish(from, ask, (last_resort, packages), not_after, round))
             }
@@ -173,6 +191,7 @@ impl Delivery {
             ConversationsRequest::Found { ask, conversation, kind } => {
                 let at = round.now.wall;
                 let may = may_found(round.state, conversation, &kind, by).map_err(ConversationRefusal::code);
+                let may = self.is_wanted(&kind).and(may);
                 let record = Record::ConversationFounded { conversation, kind, by: by.clone(), at };
                 let asked = Asked::Found(from.conn(), ask);
                 (ask, may.and_then(|_| self.propose(vec![(record, None)], asked, round.out)))
@@ -183,6 +202,12 @@ impl Delivery {
             }
             ConversationsRequest::Send { ask, conversation, epoch, id, body } => {
                 (ask, self.send(from, ask, (conversation, epoch, id), &body, round))
+            }
+            ConversationsRequest::PublishGroupInfo { ask, conversation, epoch, info } => {
+                (ask, self.publish_info(from, ask, (conversation, epoch), &info, round))
+            }
+            ConversationsRequest::Enter { ask, conversation, epoch, commit } => {
+                (ask, self.enter(from, ask, (conversation, epoch), commit, round))
             }
         };
         if let Err(code) = done {
@@ -290,18 +315,23 @@ impl Delivery {
             (Asked::Post(_, _, body), Conversed::Posted(conversation, place)) => {
                 self.fan_out(*conversation, *place, &body, round);
                 let stands = round.state.conversations().get(*conversation).and_then(|known| known.entry(*place));
-                if stands.is_some_and(|entry| matches!(entry.what, What::Commit(_))) {
+                if let Some(entry) = stands.filter(|entry| matches!(entry.what, What::Commit(_))) {
                     self.say_what_lacks_still(*conversation, round.state, round.out);
+                    self.want_info(*conversation, &entry.by, round);
                 }
             }
             (Asked::Post(conn, ..), Conversed::PostedBefore(conversation, place)) => {
                 self.posted_before(conn, *conversation, *place, round);
             }
+            (Asked::Info(conn, ask), Conversed::Kept) => tell(conn, &ConversationsEvent::Done { ask }, round.out),
             (
-                Asked::Take(conn, ask, _) | Asked::Found(conn, ask) | Asked::Post(conn, ask, _),
+                Asked::Take(conn, ask, _)
+                | Asked::Found(conn, ask)
+                | Asked::Post(conn, ask, _)
+                | Asked::Info(conn, ask),
                 Conversed::Refused(refusal),
             ) => refuse(conn, ask, refusal.code(), round.out),
-            (asked @ (Asked::Take(..) | Asked::Found(..) | Asked::Post(..)), other) => {
+            (asked @ (Asked::Take(..) | Asked::Found(..) | Asked::Post(..) | Asked::Info(..)), other) => {
                 round.out.note(Note::Alarm(format!("the journal took {asked:?} as {other:?}")));
             }
         }

@@ -346,7 +346,11 @@ pub const COMMIT_DEVICES_MAX: usize = 256;
 pub const CONVERSATION_DEVICES_MAX: usize = 1_024;
 /// A room's topic, in bytes of UTF-8.
 pub const ROOM_TOPIC_BYTES_MAX: usize = 512;
-/// People in a room who are more than members.
+/// How often a device tries to come into an open room before it says that it can't.
+pub const ROOM_ENTRY_TRIES_MAX: u32 = 16;
+/// Open rooms in one answer about them.
+pub const OPEN_ROOMS_PAGE_MAX: usize = 256;
+/// People in a room who are more than members, and those who are barred from it.
 pub const ROOM_RANKS_MAX: usize = 64;
 /// Conversations that one device is in.
 pub const CONVERSATIONS_PER_DEVICE_MAX: usize = 1_024;

@@ -169,6 +169,7 @@ impl Server {
         self.strangers.choose(settings.key_operations_per_second);
         self.relay.set_ring_time(settings.ring_time);
         self.ca.admit_by(settings.sign_up);
+        self.delivery.set_lobby(settings.lobby);
         self.settings = settings;
     }
 

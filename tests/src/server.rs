@@ -25,6 +25,14 @@ impl Server {
         Self::start_at(&listen())
     }
 
+    /// The same with what a server has unless its operator says otherwise, and tests of other things do without: a lobby.
+    pub fn with_lobby() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let mut program = Program::start(run(&folder.path().join("data"), &listen()).env_remove(LOBBY));
+        let address = listening(&mut program);
+        Self { folder, address, running: Some(program) }
+    }
+
     /// The same, at this address.
     pub fn start_at(listen: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
@@ -112,9 +120,12 @@ pub fn command(folder: &Path) -> Command {
 /// `server run` on a data folder.
 pub fn run(folder: &Path, listen: &str) -> Command {
     let mut command = command(folder);
-    command.args(["run", "--listen", listen]);
+    command.args(["run", "--listen", listen]).env(LOBBY, "off");
     command
 }
+
+/// Whether there is a room for everybody, in which each newcomer would be news to all others.
+const LOBBY: &str = "COUNTERSIGN_LOBBY";
 
 /// Waits until a server says that it listens, and where.
 pub fn listening(program: &mut Program) -> SocketAddr {

@@ -1,5 +1,5 @@
-//! Which devices a conversation lacks: those of its people that have key packages and are not in it. Whoever is in is
-//! told, and adds them; this room adds nobody.
+//! What a conversation lacks: devices of its people that have key packages and are not in it, and, if it is open, what it takes
+//! to come in. Whoever is in is told, and sees to it; this room adds nobody.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +21,9 @@ impl Delivery {
             let Some(known) = known.get(id).filter(|known| known.has(&line.device)) else { continue };
             if let Some(lacks) = lacking(id, known, state) {
                 line.say(conn, &events::frames(&lacks), out);
+            }
+            if known.is_open() && known.info().is_none() {
+                line.say(conn, &events::frames(&ConversationsEvent::GroupInfoWanted { conversation: id }), out);
             }
         }
     }
@@ -51,7 +54,7 @@ impl Delivery {
     }
 
     /// Says something to all who are in a conversation and take what is posted.
-    fn say_to_roster(&mut self, known: &Conversation, event: &ConversationsEvent, out: &mut Effects) {
+    pub(super) fn say_to_roster(&mut self, known: &Conversation, event: &ConversationsEvent, out: &mut Effects) {
         let frames = events::frames(event);
         for member in known.roster() {
             let Some(conn) = self.streams.get(member) else { continue };
@@ -74,7 +77,7 @@ fn lacking(conversation: ConversationId, known: &Conversation, state: &State) ->
 fn people(known: &Conversation) -> BTreeSet<&UserName> {
     match known.kind() {
         Kind::Direct(one, other) => BTreeSet::from([one, other]),
-        Kind::Room => known.roster().map(|device| &device.user).collect(),
+        Kind::Room | Kind::Open(_) => known.roster().map(|device| &device.user).collect(),
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Line {
     pub(super) loading: Option<(LoadId, Awaited)>,
     /// The key packages that are being handed out.
     pub(super) taking: Option<Taking>,
+    /// The open room into which its device would come.
+    pub(super) entering: Option<(AskId, ConversationId)>,
     /// Set on the connection that takes what is posted for its device.
     pub(super) stream: Option<Stream>,
 }
@@ -31,6 +33,8 @@ pub(super) enum Awaited {
     Post(ConversationId, u64),
     /// To be handed out.
     Package(DeviceName, Taken),
+    /// To be told to whoever would come into a room, in this epoch of it.
+    Info(AskId, ConversationId, u64),
 }
 
 /// Key packages that are being handed out.
@@ -53,7 +57,7 @@ pub(super) struct Stream {
 impl Line {
     /// A connection on which nothing was said.
     pub(super) fn new(device: DeviceName) -> Self {
-        Self { device, queued: 0, frames: VecDeque::new(), loading: None, taking: None, stream: None }
+        Self { device, queued: 0, frames: VecDeque::new(), loading: None, taking: None, entering: None, stream: None }
     }
 
     /// Whether the next event may begin.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::events::{self, Frames, Shared};
 use super::line::{Awaited, Line, Stream};
 use super::packages::left;
-use super::{Delivery, Round};
+use super::{Delivery, Round, open};
 use crate::effect::{Effect, Effects, Note};
 use crate::id::{ConnId, ConversationId, LoadId};
 use crate::journal::State;
@@ -94,7 +94,7 @@ impl Delivery {
                 return;
             }
             // One or the other, or everything is said.
-            if !self.hand_out(conn, out) && !self.post_next(conn, state, out) {
+            if !self.hand_out(conn, out) && !self.show_way_in(conn, state, out) && !self.post_next(conn, state, out) {
                 return;
             }
         }
@@ -149,6 +149,7 @@ impl Delivery {
         match line.loading.take_if(|(awaited, _)| *awaited == load).map(|(_, awaited)| awaited) {
             Some(Awaited::Package(device, taken)) => self.package_loaded(conn, (device, taken), body, out),
             Some(Awaited::Post(id, place)) => post_loaded(line, conn, (id, place), body, state, out),
+            Some(Awaited::Info(ask, id, epoch)) => open::info_loaded(line, conn, (ask, id, epoch), body, state, out),
             None => {}
         }
         self.go_on(conn, state, out);

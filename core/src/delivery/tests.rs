@@ -6,6 +6,7 @@ mod handing_out;
 mod lacking;
 mod lasting;
 mod long;
+mod open;
 mod posting;
 mod slow;
 

@@ -69,10 +69,14 @@ fn size(request: &ConversationsRequest) -> usize {
         ConversationsRequest::Commit { commit, welcome, .. } => {
             commit.len() + welcome.as_ref().map_or(0, |welcome| welcome.len())
         }
-        ConversationsRequest::Send { body, .. } => body.len(),
+        ConversationsRequest::Send { body, .. }
+        | ConversationsRequest::PublishGroupInfo { info: body, .. }
+        | ConversationsRequest::Enter { commit: body, .. } => body.len(),
         ConversationsRequest::Take { of, .. } => of.len() * REQUEST_BYTES,
         ConversationsRequest::Collect
         | ConversationsRequest::Found { .. }
+        | ConversationsRequest::Rooms { .. }
+        | ConversationsRequest::GroupInfo { .. }
         | ConversationsRequest::Acknowledge { .. } => 0,
     };
     body + REQUEST_BYTES

@@ -87,7 +87,8 @@ pub enum Command {
     /// Writes to somebody, whether they are there or not, by a number of the user's choosing: answered by
     /// [`ConversationEvent::Sent`] once it is durable at the relay. For a device with [`super::Device::with_conversations`].
     Send(SendId, Target, Saying),
-    /// Has something done with a room: answered by [`ConversationEvent::Sent`] as well. It is forgotten with the program.
+    /// Has something done with a room: answered by [`ConversationEvent::Sent`] as well, or by what it asks for. It is forgotten
+    /// with the program.
     Run(SendId, RoomErrand),
     /// Ends everything in good order; [`Event::Done`] says when.
     Quit,

@@ -17,6 +17,7 @@
 //! | `founding` | how a conversation of two people begins |
 //! | `adding` | how further devices of theirs come in |
 //! | `errands` | what somebody wants done with a room |
+//! | `entering` | how this device comes into an open room by itself, and lets others in |
 //! | `rooms` | what a room is to people |
 //! | `committing` | what becomes of a commit until it is posted |
 //! | `refresh` | when this device gives itself new keys, and removes who was revoked |
@@ -41,6 +42,7 @@ mod changing;
 mod committing;
 mod content;
 pub mod contract;
+mod entering;
 mod errands;
 mod founding;
 mod gathering;
@@ -81,6 +83,7 @@ pub use saying::Saying;
 
 use asking::{Asks, Wish};
 use batch::{Batch, Then};
+use entering::WayIn;
 use errands::Waiting;
 use gathering::{Gathering, Goal};
 use one::Conversation;
@@ -144,6 +147,8 @@ pub(super) struct Conversations {
     existing: BTreeSet<UserName>,
     /// Where somebody is to be removed, and when this device does it.
     removals: BTreeMap<ConversationId, Instant>,
+    /// Open rooms for which the relay wants what it takes to come in.
+    wanted_infos: BTreeSet<ConversationId>,
     /// What was posted and not taken in.
     inbox: VecDeque<Posted>,
     /// How many certificates are being judged.
@@ -185,6 +190,8 @@ impl Conversations {
         self.gatherings.clear();
         self.founded.clear();
         self.existing.clear();
+        self.wanted_infos.clear();
+        self.errands.values_mut().for_each(Waiting::offline);
         self.batch.offline();
         self.outgoing.values_mut().for_each(Outgoing::offline);
         self.deadlines.clear(Wake::Conversations);
@@ -223,6 +230,15 @@ impl Conversations {
             }
             ConversationsEvent::Posted(posted) => self.posted(posted),
             ConversationsEvent::Lacking { conversation, devices } => self.lacking(conversation, devices),
+            ConversationsEvent::Rooms { ask, rooms, more } => self.rooms_are(ask, rooms, more),
+            ConversationsEvent::GroupInfo { ask, conversation, epoch, roster, info } => {
+                if let Some(Wish::WayIn(number)) = self.asks.take(ask) {
+                    self.way_in_is(number, WayIn { conversation, epoch, roster, info });
+                }
+            }
+            ConversationsEvent::GroupInfoWanted { conversation } => {
+                self.wanted_infos.extend(self.all.contains_key(&conversation).then_some(conversation));
+            }
             ConversationsEvent::CaughtUp if self.stream == Stream::Behind => {
                 self.stream = Stream::CaughtUp;
                 // One that stands in what was posted and is not taken in yet the relay refuses.
@@ -260,7 +276,9 @@ impl Conversations {
             Wish::Found(id, goal) => self.found_refused(id, &goal, code),
             Wish::Take(goal) => self.cannot(&goal, NotSent::Refused(code)),
             Wish::Proof(judged) => self.unproved(&judged),
-            Wish::Publish => {}
+            Wish::WayIn(number) => self.way_in_refused(number, code, turn),
+            Wish::Rooms(number) => self.fail(number, NotSent::Refused(code)),
+            Wish::Publish | Wish::Info => {}
         }
         self.work(turn);
         true
@@ -292,7 +310,7 @@ impl Conversations {
         self.keeps.extend(self.batch.close());
         if !self.deadlines.contains(Wake::Conversations)
             && self.stream.is_caught_up()
-            && let Some(at) = self.next_due(turn.now)
+            && let Some(at) = self.next_due(turn.now).into_iter().chain(self.next_try()).min()
         {
             self.deadlines.set(Wake::Conversations, at.max(turn.now.mono.plus(CONVERSATIONS_RETRY)));
         }
@@ -322,7 +340,8 @@ impl Conversations {
                 || self.found_next(turn)
                 || self.errand_next(turn)
                 || self.name_next()
-                || self.send_next(turn))
+                || self.send_next(turn)
+                || self.let_in_next(turn))
     }
 
     /// What may leave, leaves.

@@ -20,6 +20,7 @@ mod direct;
 mod doubting;
 mod faulty_relay;
 mod leaving;
+mod open_rooms;
 mod recovering;
 mod renewal;
 mod restored;

@@ -126,6 +126,16 @@ impl RoomName {
     pub(crate) fn of_number(number: ConversationId) -> Self {
         Self(number.to_string())
     }
+
+    /// The open room that everybody is in who has not left it.
+    pub fn lobby() -> Self {
+        Self("lobby".to_owned())
+    }
+
+    /// Whether it is that one's.
+    pub fn is_lobby(&self) -> bool {
+        self.0 == "lobby"
+    }
 }
 
 impl UserName {

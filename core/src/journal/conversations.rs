@@ -11,14 +11,15 @@ pub mod entries;
 pub mod packages;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConversationId, DeviceName, UserName};
+use crate::id::{ConversationId, DeviceName, RoomName, UserName};
 use crate::time::Wall;
 use crate::wire::conversations::{Kind, RosterChange};
 
-pub use entries::{Conversation, Entry, Next, Seat, What};
+pub use entries::{Conversation, Entry, Info, Next, Seat, What};
 pub use packages::{Packages, Taken};
 
 /// All conversations, and the key packages for them.
@@ -27,12 +28,14 @@ pub struct Conversations {
     all: BTreeMap<ConversationId, Conversation>,
     /// The newest one between each two people.
     pairs: BTreeMap<(UserName, UserName), ConversationId>,
+    /// The newest open room of each name.
+    rooms: BTreeMap<RoomName, ConversationId>,
     /// Where each device has a seat.
     seats: BTreeMap<DeviceName, BTreeSet<ConversationId>>,
     packages: BTreeMap<DeviceName, Packages>,
     /// How many entries stand.
     standing: u64,
-    /// The sum of their bodies.
+    /// The sum of their bodies, and of what it takes to come into open rooms.
     bytes: u64,
     /// The bodies that nobody needs any more since the record that was folded last.
     unneeded: Vec<u64>,
@@ -47,6 +50,18 @@ impl Conversations {
     /// The newest conversation between two people, in the order of their names.
     pub fn between(&self, one: &UserName, other: &UserName) -> Option<ConversationId> {
         self.pairs.get(&(one.clone(), other.clone())).copied()
+    }
+
+    /// The newest open room of a name.
+    pub fn open(&self, name: &RoomName) -> Option<ConversationId> {
+        self.rooms.get(name).copied()
+    }
+
+    /// The open rooms whose names come after this one, in order.
+    pub fn open_after(&self, after: Option<&RoomName>) -> impl Iterator<Item = (&RoomName, &Conversation)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rooms = self.rooms.range::<RoomName, _>((from, Bound::Unbounded));
+        rooms.filter_map(|(name, id)| Some((name, self.all.get(id)?)))
     }
 
     /// Where a device has a seat, those included that it has left and not acknowledged the last of.
@@ -82,7 +97,9 @@ impl Conversations {
     /// The bodies that somebody may still need, in order: all others are left over from a crash.
     pub fn needed(&self) -> Vec<u64> {
         let posted = self.all.values().flat_map(|conversation| conversation.entries().map(|(_, entry)| entry.n));
-        let mut needed: Vec<u64> = posted.chain(self.packages.values().flat_map(Packages::bodies)).collect();
+        let infos = self.all.values().filter_map(|conversation| conversation.info().map(|info| info.n));
+        let packages = self.packages.values().flat_map(Packages::bodies);
+        let mut needed: Vec<u64> = posted.chain(infos).chain(packages).collect();
         needed.sort_unstable();
         needed
     }
@@ -102,8 +119,10 @@ impl Conversations {
 
     /// A conversation in which its founder is alone.
     pub(super) fn found(&mut self, id: ConversationId, kind: Kind, by: DeviceName) {
-        if let Kind::Direct(one, other) = &kind {
-            self.pairs.insert((one.clone(), other.clone()), id);
+        match &kind {
+            Kind::Direct(one, other) => drop(self.pairs.insert((one.clone(), other.clone()), id)),
+            Kind::Open(name) => drop(self.rooms.insert(name.clone(), id)),
+            Kind::Room => {}
         }
         self.seats.entry(by.clone()).or_default().insert(id);
         self.all.insert(id, Conversation::new(kind, by));
@@ -117,11 +136,28 @@ impl Conversations {
         for device in &change.add {
             self.seats.entry(device.clone()).or_default().insert(id);
         }
-        let (place, left) = conversation.change(entry, change);
+        let (info, (place, left)) = (conversation.take_info(), conversation.change(entry, change));
+        self.info_over(info);
         for device in left {
             self.forget_seat(&device, id);
         }
         Some(place)
+    }
+
+    /// What it takes to come into an open room in its newest epoch. Whether there is such a room.
+    pub(super) fn keep_info(&mut self, id: ConversationId, info: Info) -> bool {
+        let Some(conversation) = self.all.get_mut(&id) else { return false };
+        self.bytes += u64::from(info.bytes);
+        let before = conversation.keep_info(info);
+        self.info_over(before);
+        true
+    }
+
+    fn info_over(&mut self, info: Option<Info>) {
+        if let Some(info) = info {
+            self.bytes -= u64::from(info.bytes);
+            self.unneeded.push(info.n);
+        }
     }
 
     /// A message. The place.

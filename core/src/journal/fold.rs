@@ -106,7 +106,7 @@ use crate::pki::{Grant, LintFailure, Validity, lint};
 use crate::time::Wall;
 use crate::tlog::{Basis, Leaf};
 
-use conversations::{packages, posts, roster};
+use conversations::{open, packages, posts, roster};
 pub use endorsed::may_wait;
 pub use recovery::{RecoveryRefusal, may_arm, may_recover};
 pub use reissue::may_reissue;
@@ -321,6 +321,12 @@ fn fold_record(state: &mut State, rules: u8, record: Record) -> Outcome {
         }
         Record::Acknowledged { of } => posts::acknowledged_v5(state, &of).into(),
         Record::PostedExpired { conversation, upto, at } => posts::expired_v5(state, conversation, upto, at).into(),
+        Record::GroupInfoPublished { conversation, by, epoch, bytes, at: _ } => {
+            open::published_v6(state, conversation, &by, epoch, bytes).into()
+        }
+        Record::ConversationEntered { conversation, by, epoch, bytes, at } => {
+            open::entered_v6(state, conversation, by, epoch, (bytes, at)).into()
+        }
     }
 }
 

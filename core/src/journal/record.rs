@@ -24,7 +24,7 @@ use crate::wire::conversations::{Kind, RosterChange};
 /// The encoding that this program writes.
 pub const FORMAT: u8 = 1;
 /// The newest rules that this program knows. A record is written with the oldest that decide about it as the newest do.
-pub const RULES: u8 = 5;
+pub const RULES: u8 = 6;
 
 /// One event, as a proposal until the fold has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,6 +261,32 @@ pub enum Record {
         /// When.
         at: Wall,
     },
+    /// A device leaves what it takes to come into an open room (rules 6). Beside it stands the `GroupInfo`.
+    GroupInfoPublished {
+        /// Where.
+        conversation: ConversationId,
+        /// Which device.
+        by: DeviceName,
+        /// The epoch that it is of.
+        epoch: u64,
+        /// The length of what stands beside it.
+        bytes: u32,
+        /// When.
+        at: Wall,
+    },
+    /// A device comes into an open room by itself (rules 6). Beside it stands the commit.
+    ConversationEntered {
+        /// Where.
+        conversation: ConversationId,
+        /// Which device.
+        by: DeviceName,
+        /// The epoch that it ends.
+        epoch: u64,
+        /// The length of what stands beside it.
+        bytes: u32,
+        /// When.
+        at: Wall,
+    },
 }
 
 /// Why stored bytes are no record.
@@ -328,9 +354,12 @@ impl Record {
             | Self::PasswordSet { .. }
             | Self::DeviceWithdrawn { .. }
             | Self::Restored { .. } => 4,
+            Self::ConversationFounded { kind: Kind::Open(_), .. }
+            | Self::GroupInfoPublished { .. }
+            | Self::ConversationEntered { .. } => 6,
             Self::KeyPackagePublished { .. }
             | Self::KeyPackagesTaken { .. }
-            | Self::ConversationFounded { .. }
+            | Self::ConversationFounded { kind: Kind::Direct(..) | Kind::Room, .. }
             | Self::ConversationCommitted { .. }
             | Self::MessagePosted { .. }
             | Self::Acknowledged { .. }

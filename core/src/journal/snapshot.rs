@@ -24,7 +24,7 @@ use crate::id::{Fingerprint, Position};
 use crate::limits::SNAPSHOT_BYTES_MAX;
 
 /// The form in which this program keeps a state, and the only one that it reads.
-pub const FORMAT: u8 = 6;
+pub const FORMAT: u8 = 7;
 
 /// What stands before the state.
 const HEADER_BYTES: usize = 2 + 32;

@@ -264,6 +264,15 @@ impl Group {
         })
     }
 
+    /// What somebody needs who comes in from outside, in this epoch (RFC 9420 §12.4.3): who is in it and by which keys, for all to
+    /// read whom the relay gives it.
+    pub fn group_info(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, MlsFault> {
+        // Nobody's certificate is looked at.
+        let (info, _) =
+            self.lent.during(&Beliefs::default(), rng, || self.inner.group_info_message_allowing_ext_commit(true));
+        Ok(info?.to_bytes()?)
+    }
+
     /// The relay has refused this device's commit: it never was.
     pub fn withdrawn(&self) -> Result<Unkept<()>, MlsFault> {
         let mut next = self.clone();

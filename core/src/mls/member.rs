@@ -158,6 +158,32 @@ impl Member {
         settle(joined, unjudged, |(group, _)| self.entered(group, lent, tray))
     }
 
+    /// What a group is, as its `GroupInfo` says: nobody has looked whether that is true.
+    pub fn policy_in(info: &[u8]) -> Option<Policy> {
+        let message = MlsMessage::from_bytes(info).ok()?;
+        Policy::of(message.as_group_info()?.group_context().extensions())
+    }
+
+    /// Comes into a group from outside (RFC 9420 §12.4.3.2) by what a member has left for that ([`Group::group_info`]): the group as it
+    /// is once the relay has accepted the commit, and the commit.
+    pub fn enter(
+        &self,
+        door: &[u8],
+        beliefs: &Beliefs,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Tried<Unkept<Vec<u8>>>, MlsFault> {
+        let (lent, tray) = (Lent::default(), Tray::default());
+        let client = self.client(&lent, Cabinet::new(tray.clone()), Drawer::default());
+        let door = MlsMessage::from_bytes(door)?;
+        // As with a Welcome, whoever is in it already may be in it by what is over. The leaf of a commit has no lifetime.
+        let enter = || client.external_commit_builder()?.build(door);
+        let (entered, unjudged) = lent.during(&beliefs.of_deeds(), rng, enter);
+        settle(entered, unjudged, |(group, commit)| {
+            let commit = commit.to_bytes()?;
+            Group::new(group, lent, tray, self.identities()).unkept(Tree::New, commit)
+        })
+    }
+
     fn entered(&self, group: mls_rs::Group<Config>, lent: Lent, tray: Tray) -> Result<Unkept<()>, MlsFault> {
         Group::new(group, lent, tray, self.identities()).unkept(Tree::New, ())
     }

@@ -3,7 +3,8 @@
 //! can't read it and enforces none of it.
 //!
 //! ```text
-//! version: u8 | postcard(Policy)
+//! 1 | postcard(Policy)                           nobody comes in who is not added
+//! 2 | postcard(Policy) | postcard(barred)        a room into which the realm's devices come by themselves
 //! ```
 //!
 //! | who | in a conversation of two people | in a room |
@@ -11,11 +12,13 @@
 //! | adds a device | a member, of those two people alone | a member, of somebody who is in; of others whoever may invite |
 //! | removes a device | a member, their own person's; anybody, one that was revoked | as there; anybody, of somebody who leaves; and whoever stands above its person |
 //! | changes this | nobody | an owner; a moderator the topic; everybody that they leave |
-//! | comes in from outside | nobody | nobody |
+//! | comes in from outside | nobody | into an open one, a device of the realm whose person is not barred |
 //!
 //! - Nobody can take themselves out of a group (RFC 9420 §12.4). Whoever leaves a room says so in here, where it holds for those
 //!   too who come later, and whoever is in removes their devices.
 //! - A room in which no owner is any more belongs to those who stand highest in it.
+//! - Whether a room is open is settled when it begins, and so is the name of an open one: by that everybody finds it.
+//! - Whoever is put out of an open room is barred from it, until whoever stands high enough adds them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +31,10 @@ use crate::limits::{ROOM_RANKS_MAX, ROOM_TOPIC_BYTES_MAX};
 
 /// The extension's number, of those that are for private use (RFC 9420 §17.3).
 pub(super) const EXTENSION: ExtensionType = ExtensionType::new(0xf0c5);
-/// The version that this program writes.
-const VERSION: u8 = 1;
+/// What stands first where nobody comes in who is not added.
+const CLOSED: u8 = 1;
+/// What stands first where the realm's devices come in by themselves.
+const OPEN: u8 = 2;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +58,22 @@ pub struct Room {
     pub invites: Rank,
     /// Those who leave: whoever is in removes their devices.
     pub leaving: BTreeSet<UserName>,
+    /// Who may come in without being added.
+    #[serde(skip)]
+    pub door: Door,
+}
+
+/// Who may come into a room without being added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// Nobody.
+    #[default]
+    Closed,
+    /// Every device of the realm.
+    Open {
+        /// But those of these.
+        barred: BTreeSet<UserName>,
+    },
 }
 
 /// What somebody is in a room; later ones stand above earlier ones.
@@ -89,10 +110,19 @@ impl Policy {
         adds && removes && deed.becomes.as_ref().is_none_or(|next| self.becomes(by, next, deed))
     }
 
+    /// Whether a device may come in from outside, which does that and nothing else.
+    pub fn lets_in(&self, newcomer: &DeviceName, deed: &Deed) -> bool {
+        let Self::Room(Room { door: Door::Open { barred }, leaving, .. }) = self else { return false };
+        let does_nothing_else = deed.adds.is_empty() && deed.removes.is_empty() && deed.becomes.is_none();
+        let is_welcome = !barred.contains(&newcomer.user) && !leaving.contains(&newcomer.user);
+        does_nothing_else && is_welcome && !deed.members.contains(newcomer)
+    }
+
     fn adds(&self, by: &DeviceName, device: &DeviceName, deed: &Deed) -> bool {
         match self {
             Self::Direct(one, other) => device.user == *one || device.user == *other,
             Self::Room(room) if room.leaving.contains(&device.user) => false,
+            Self::Room(_) if deed.becomes.as_ref().unwrap_or(self).bars(&device.user) => false,
             Self::Room(room) => has(&deed.members, &device.user) || room.standing(by, deed) >= room.invites,
         }
     }
@@ -109,7 +139,8 @@ impl Policy {
 
     fn becomes(&self, by: &DeviceName, next: &Self, deed: &Deed) -> bool {
         let (Self::Room(room), Self::Room(next)) = (self, next) else { return false };
-        if !next.is_sound() {
+        let is_open = room.is_open();
+        if !next.is_sound() || next.is_open() != is_open || is_open && next.name != room.name {
             return false;
         }
         // Who leaves is each one's own affair, and over when they are out.
@@ -127,9 +158,14 @@ impl Policy {
         };
         let gone = |user: &UserName| next.leaving.contains(user) || room.leaving.contains(user) || is_put_out(user);
         may_be.ranks.retain(|user, _| !gone(user) || next.ranks.contains_key(user));
-        match room.standing(by, deed) {
+        let standing = room.standing(by, deed);
+        match standing {
             Rank::Member => *next == may_be,
-            Rank::Moderator => *next == Room { topic: next.topic.clone(), ..may_be },
+            Rank::Moderator => {
+                let may_be_barred = |user: &UserName| room.is_barred(user) || room.rank(user) < standing;
+                let bars = next.barred().all(may_be_barred);
+                bars && *next == Room { topic: next.topic.clone(), door: next.door.clone(), ..may_be }
+            }
             // Somebody who stays in has to own it.
             Rank::Owner => {
                 let owns = |member: &DeviceName| next.rank(&member.user) == Rank::Owner;
@@ -140,18 +176,37 @@ impl Policy {
 
     /// As an extension of a group's context.
     pub(super) fn extension(&self) -> Extension {
-        let bytes = postcard::to_extend(self, vec![VERSION]).expect("a policy can always be encoded");
-        Extension::new(EXTENSION, bytes)
+        let barred = match self {
+            Self::Room(Room { door: Door::Open { barred }, .. }) => Some(barred),
+            Self::Room(_) | Self::Direct(..) => None,
+        };
+        let version = if barred.is_some() { OPEN } else { CLOSED };
+        let bytes = postcard::to_extend(self, vec![version]).and_then(|bytes| match barred {
+            Some(barred) => postcard::to_extend(barred, bytes),
+            None => Ok(bytes),
+        });
+        Extension::new(EXTENSION, bytes.expect("a policy can always be encoded"))
     }
 
     /// The one that a group's context has: nothing if it has none that this program understands.
     pub(super) fn of(extensions: &ExtensionList) -> Option<Self> {
         let extension = extensions.get(EXTENSION)?;
         let (&version, rest) = extension.extension_data.split_first()?;
-        match postcard::take_from_bytes::<Self>(rest) {
-            Ok((policy, [])) if version == VERSION && policy.is_sound() => Some(policy),
-            Ok(_) | Err(_) => None,
-        }
+        let (mut policy, rest) = postcard::take_from_bytes::<Self>(rest).ok()?;
+        let rest = match (version, &mut policy) {
+            (CLOSED, _) => rest,
+            (OPEN, Self::Room(room)) => {
+                let (barred, rest) = postcard::take_from_bytes(rest).ok()?;
+                room.door = Door::Open { barred };
+                rest
+            }
+            _ => return None,
+        };
+        (rest.is_empty() && policy.is_sound()).then_some(policy)
+    }
+
+    fn bars(&self, user: &UserName) -> bool {
+        matches!(self, Self::Room(room) if room.is_barred(user))
     }
 
     fn is_sound(&self) -> bool {
@@ -168,8 +223,28 @@ impl Room {
         self.ranks.get(user).copied().unwrap_or_default()
     }
 
+    /// Whether the realm's devices come in by themselves.
+    pub fn is_open(&self) -> bool {
+        matches!(self.door, Door::Open { .. })
+    }
+
+    /// Whether somebody may not.
+    pub fn is_barred(&self, user: &UserName) -> bool {
+        matches!(&self.door, Door::Open { barred } if barred.contains(user))
+    }
+
+    fn barred(&self) -> impl Iterator<Item = &UserName> {
+        match &self.door {
+            Door::Open { barred } => Some(barred),
+            Door::Closed => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+
     fn is_sound(&self) -> bool {
-        self.topic.len() <= ROOM_TOPIC_BYTES_MAX && self.ranks.len() <= ROOM_RANKS_MAX
+        let fits = self.topic.len() <= ROOM_TOPIC_BYTES_MAX && self.ranks.len() <= ROOM_RANKS_MAX;
+        fits && self.barred().count() <= ROOM_RANKS_MAX
     }
 
     /// What somebody may do in it who is in it with these: as an owner, if nobody in it stands higher and no owner is left.

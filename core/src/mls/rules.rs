@@ -1,6 +1,6 @@
 //! What a commit may hold, and in which form messages leave (RFC 9420 §12.4 and §6.3).
 //!
-//! - Its committer may do what it does ([`super::policy`]); from outside nobody commits.
+//! - Its committer may do what it does ([`super::policy`]). From outside a device commits itself in, where it may come by itself.
 //! - Proposals are in the commit itself: one that came before by itself would have to be kept, in an order of its own.
 //! - Each commit has a path: whoever commits heals with it (§16.6).
 //! - Handshakes are private messages, so that the relay reads neither who is added nor who is removed.
@@ -26,7 +26,7 @@ pub enum RuleError {
     ByReference,
     /// It does what no commit of ours does: keys shared before, a group begun anew, another protocol's proposal.
     Foreign,
-    /// Somebody who is no member made it.
+    /// Somebody who is no member made it, and may not come in by it.
     FromOutside,
     /// It is about somebody who is no device of the realm.
     Nameless,
@@ -41,7 +41,7 @@ impl std::fmt::Display for RuleError {
         f.write_str(match self {
             Self::ByReference => "a commit refers to a proposal that came before it",
             Self::Foreign => "a commit proposes what no commit of this program does",
-            Self::FromOutside => "a commit was made by somebody who is no member",
+            Self::FromOutside => "a commit was made by somebody who is no member, and may not come in by it",
             Self::Nameless => "a commit is about somebody who is no device of the realm",
             Self::Policy => "what the group is can't be understood",
             Self::NotAllowed => "a commit does what its committer may not do",
@@ -120,10 +120,18 @@ impl MlsRules for Rules {
         if self.lent.is_lenient() {
             return Ok(proposals);
         }
-        let CommitSource::ExistingMember(committer) = source else { return Err(RuleError::FromOutside) };
-        let by = self.name(&committer.signing_identity)?;
         let policy = Policy::of(&context.extensions).ok_or(RuleError::Policy)?;
-        if policy.allows(&by, &self.deed(roster, &proposals)?) { Ok(proposals) } else { Err(RuleError::NotAllowed) }
+        let deed = self.deed(roster, &proposals)?;
+        match source {
+            CommitSource::ExistingMember(committer) => {
+                let by = self.name(&committer.signing_identity)?;
+                if policy.allows(&by, &deed) { Ok(proposals) } else { Err(RuleError::NotAllowed) }
+            }
+            CommitSource::NewMember(newcomer) => {
+                let newcomer = self.name(&newcomer)?;
+                if policy.lets_in(&newcomer, &deed) { Ok(proposals) } else { Err(RuleError::FromOutside) }
+            }
+        }
     }
 
     fn commit_options(&self, _: &Roster<'_>, _: &GroupContext, _: &ProposalBundle) -> Result<CommitOptions, RuleError> {

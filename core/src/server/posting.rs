@@ -37,6 +37,12 @@ impl Server {
         self.delivery.tick(&mut Round { state: &self.state, now, out: &mut self.effects });
     }
 
+    /// The operator has chosen to have no lobby.
+    #[cfg(test)]
+    pub(crate) fn set_lobby(&mut self, lobby: bool) {
+        self.delivery.set_lobby(lobby);
+    }
+
     /// The delivery service, for what can't be seen from outside.
     #[cfg(test)]
     pub(crate) fn delivery_mut(&mut self) -> &mut crate::delivery::Delivery {

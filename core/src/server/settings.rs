@@ -35,6 +35,8 @@ pub struct Settings {
     pub invite_lifetime: Duration,
     /// What admits newcomers.
     pub sign_up: SignUpBy,
+    /// Whether there may be a lobby: an open room of that name, into which programs come with everybody who joins.
+    pub lobby: bool,
 }
 
 /// What admits newcomers to a realm. The operator's own word (`server ca sign`) always does.
@@ -72,6 +74,7 @@ impl Default for Settings {
             ring_time: RING_TIME_MAX,
             invite_lifetime: INVITE_LIFETIME,
             sign_up: SignUpBy::default(),
+            lobby: true,
         }
     }
 }

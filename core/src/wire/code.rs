@@ -126,6 +126,9 @@ codes! {
     CANNOT_BE_ADDED = 339, "nobody of that name is in the realm, or the device was revoked";
     KEY_PACKAGES_TOO_OFTEN = 340, "this device has taken too many key packages: wait, then try again";
     NO_CERTIFICATE = 341, "the server has not issued that certificate";
+    NO_GROUP_INFO = 342, "nobody in that room has been online since somebody came or went: try again when one of them is";
+    NO_OPEN_ROOM = 343, "there is no open room of that name: client room list --open shows those there are";
+    NO_LOBBY = 344, "this server has no lobby";
 }
 
 impl fmt::Display for Code {

@@ -10,6 +10,11 @@
 //! Commit -> Posted | Refused            the next epoch, with the change of the delivery list that it makes
 //! Send -> Posted | Refused              a message of the epoch that is the newest
 //! Acknowledge                           what is durable on this device
+//!
+//! Rooms -> Rooms                        those into which the realm's devices come by themselves
+//! GroupInfo -> GroupInfo | Refused      what it takes to come into one
+//! Enter -> Posted | Refused             the commit by which this device comes in
+//! GroupInfoWanted -> Publish..          a member leaves what the next one needs
 //! ```
 //!
 //! - Each conversation has one order of what was posted in it: places from 1 on, without gaps, which begin anew nowhere. A device
@@ -25,10 +30,10 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::fault::Fault;
-use crate::id::{AskId, ConversationId, DeviceName, MessageId, UserName};
+use crate::id::{AskId, ConversationId, DeviceName, MessageId, RoomName, UserName};
 use crate::limits::{
     ACKNOWLEDGED_AT_ONCE_MAX, COMMIT_BYTES_MAX, COMMIT_DEVICES_MAX, CONVERSATION_DEVICES_MAX, KEY_PACKAGE_BYTES_MAX,
-    KEY_PACKAGES_MAX, MESSAGE_SEALED_BYTES_MAX, PIECE_BYTES_MAX,
+    KEY_PACKAGES_MAX, MESSAGE_SEALED_BYTES_MAX, OPEN_ROOMS_PAGE_MAX, PIECE_BYTES_MAX,
 };
 use crate::time::Wall;
 use crate::wire::relay::RelayRequest;
@@ -99,6 +104,42 @@ pub enum ConversationsRequest {
         /// Where, and how far; at most [`ACKNOWLEDGED_AT_ONCE_MAX`].
         upto: Vec<(ConversationId, u64)>,
     },
+    /// Asks which rooms are open: answered by [`ConversationsEvent::Rooms`].
+    Rooms {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Those whose name comes after this one, in order.
+        after: Option<RoomName>,
+    },
+    /// Asks for what it takes to come into an open room: answered by [`ConversationsEvent::GroupInfo`], or by a refusal.
+    GroupInfo {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Which.
+        room: RoomName,
+    },
+    /// Leaves that for whoever comes next (RFC 9420 §12.4.3): answered by [`ConversationsEvent::Done`], or by a refusal.
+    PublishGroupInfo {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Where.
+        conversation: ConversationId,
+        /// The epoch that it is of.
+        epoch: u64,
+        /// The `GroupInfo`, for the relay and the realm to read.
+        info: ByteBuf,
+    },
+    /// Comes into an open room by an external commit (RFC 9420 §12.4.3.2): answered by its being [`Posted`], or by a refusal.
+    Enter {
+        /// Echoed in a refusal.
+        ask: AskId,
+        /// Where.
+        conversation: ConversationId,
+        /// The epoch that it ends.
+        epoch: u64,
+        /// For those who are in.
+        commit: ByteBuf,
+    },
 }
 
 /// What a conversation is to the relay.
@@ -108,6 +149,19 @@ pub enum Kind {
     Direct(UserName, UserName),
     /// Of whoever was added.
     Room,
+    /// Of whoever came or was added: open to the realm, and found by this name, which is one room's alone.
+    Open(RoomName),
+}
+
+/// A room into which the realm's devices come by themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRoom {
+    /// Its name.
+    pub name: RoomName,
+    /// Its number.
+    pub conversation: ConversationId,
+    /// How many devices are in it.
+    pub devices: u32,
 }
 
 /// What a commit does to the delivery list. Members hold it against what the commit does to the tree.
@@ -157,6 +211,33 @@ pub enum ConversationsEvent {
         conversation: ConversationId,
         /// Which.
         devices: Vec<DeviceName>,
+    },
+    /// Rooms that are open, in order of name.
+    Rooms {
+        /// As asked.
+        ask: AskId,
+        /// At most [`OPEN_ROOMS_PAGE_MAX`].
+        rooms: Vec<OpenRoom>,
+        /// Whether there are more after these.
+        more: bool,
+    },
+    /// What it takes to come into an open room.
+    GroupInfo {
+        /// As asked.
+        ask: AskId,
+        /// Its number.
+        conversation: ConversationId,
+        /// The epoch that this is of, the newest.
+        epoch: u64,
+        /// Who is in it, in order of name.
+        roster: Vec<DeviceName>,
+        /// What a member has left.
+        info: ByteBuf,
+    },
+    /// Nobody could come into an open room as things stand: said to those who are in, who leave what it takes.
+    GroupInfoWanted {
+        /// Where.
+        conversation: ConversationId,
     },
 }
 
@@ -244,7 +325,10 @@ impl ConversationsRequest {
                 packages.len() <= KEY_PACKAGES_MAX
                     && packages.iter().chain(last_resort).all(|bytes| package_fits(bytes))
             }
-            Self::Collect | Self::Found { kind: Kind::Room, .. } => true,
+            Self::Collect
+            | Self::Found { kind: Kind::Room | Kind::Open(_), .. }
+            | Self::Rooms { .. }
+            | Self::GroupInfo { .. } => true,
             Self::Take { of, .. } => (1..=COMMIT_DEVICES_MAX).contains(&of.len()),
             Self::Found { kind: Kind::Direct(one, other), .. } => one <= other,
             Self::Commit { change, commit, welcome, .. } => {
@@ -254,6 +338,7 @@ impl ConversationsRequest {
             }
             Self::Send { body, .. } => message_fits(body),
             Self::Acknowledge { upto } => upto.len() <= ACKNOWLEDGED_AT_ONCE_MAX,
+            Self::PublishGroupInfo { info: bytes, .. } | Self::Enter { commit: bytes, .. } => commit_fits(bytes),
         };
         if sound { Ok(()) } else { Err(Fault::Malformed) }
     }
@@ -263,7 +348,9 @@ impl ConversationsEvent {
     /// Checks the bounds that the types do not hold.
     pub fn check(&self) -> Result<(), Fault> {
         let sound = match self {
-            Self::Done { .. } | Self::KeyPackages { .. } | Self::CaughtUp => true,
+            Self::Done { .. } | Self::KeyPackages { .. } | Self::CaughtUp | Self::GroupInfoWanted { .. } => true,
+            Self::Rooms { rooms, .. } => rooms.len() <= OPEN_ROOMS_PAGE_MAX,
+            Self::GroupInfo { roster, info, .. } => roster.len() <= CONVERSATION_DEVICES_MAX && commit_fits(info),
             Self::Lacking { devices, .. } => devices.len() <= COMMIT_DEVICES_MAX,
             Self::Package { package, .. } => package.as_ref().is_none_or(|bytes| package_fits(bytes)),
             Self::Posted(posted) => match &posted.what {
@@ -272,7 +359,7 @@ impl ConversationsEvent {
                 What::Welcome { kind, roster, welcome, .. } => {
                     let in_order = match kind {
                         Kind::Direct(one, other) => one <= other,
-                        Kind::Room => true,
+                        Kind::Room | Kind::Open(_) => true,
                     };
                     in_order && roster.len() <= CONVERSATION_DEVICES_MAX && welcome.len() <= COMMIT_BYTES_MAX
                 }
@@ -293,6 +380,10 @@ impl RosterChange {
 
 fn package_fits(bytes: &[u8]) -> bool {
     (1..=KEY_PACKAGE_BYTES_MAX).contains(&bytes.len())
+}
+
+fn commit_fits(bytes: &[u8]) -> bool {
+    (1..=COMMIT_BYTES_MAX).contains(&bytes.len())
 }
 
 fn message_fits(bytes: &[u8]) -> bool {
@@ -327,6 +418,26 @@ mod tests {
         assert_eq!(commit(vec![], None).check(), Ok(()));
         assert_eq!(commit(bob(), None).check(), Err(Fault::Malformed));
         assert_eq!(commit(vec![], Some(ByteBuf::new())).check(), Err(Fault::Malformed));
+    }
+
+    #[test]
+    fn what_it_takes_to_come_in_has_a_greatest_size_and_a_page_of_rooms_a_greatest_length() {
+        let info = |size| ConversationsEvent::GroupInfo {
+            ask: AskId(1),
+            conversation: ConversationId([1; 16]),
+            epoch: 0,
+            roster: vec![],
+            info: ByteBuf::from(vec![0; size]),
+        };
+        assert_eq!(info(COMMIT_BYTES_MAX).check(), Ok(()));
+        assert_eq!(info(COMMIT_BYTES_MAX + 1).check(), Err(Fault::Malformed));
+        assert_eq!(info(0).check(), Err(Fault::Malformed));
+        let (name, conversation) = (RoomName::of_number(ConversationId([1; 16])), ConversationId([1; 16]));
+        let room = OpenRoom { name, conversation, devices: 3 };
+        let page = |count| ConversationsEvent::Rooms { ask: AskId(1), rooms: vec![room.clone(); count], more: true };
+        assert_eq!(page(256).check(), Ok(()));
+        assert_eq!(page(257).check(), Err(Fault::Malformed));
+        assert!(postcard::to_stdvec(&page(256)).is_ok_and(|bytes| bytes.len() < crate::limits::FRAME_BYTES_MAX));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use countersign_core::tlog::{NoteName, Unasked};
 
 use super::holding::Hold;
 use super::home::Stored;
-use super::local::protocol::Sent;
+use super::local::protocol::{Done, Listed};
 use super::reactor::Reactor;
 use super::typed::{Lines, Typed};
 use super::{World, logbook, metbook, outcome, renewed, skew};
@@ -41,7 +41,11 @@ pub struct Session<'a> {
     /// Why the connection is over, if it is.
     ended: Option<CloseReason>,
     /// What has come of the message that this program is there for.
-    outcome: Option<Result<Sent, Failure>>,
+    outcome: Option<Result<Done, Failure>>,
+    /// Open rooms of which it was told so far.
+    listed: Vec<Listed>,
+    /// Whether there is nothing to be done about the lobby.
+    is_lobby_off: bool,
 }
 
 impl<'a> Session<'a> {
@@ -82,8 +86,22 @@ impl<'a> Session<'a> {
             device = device.with_acquaintances(metbook::load(&stored.folder)?).with_conversations(&*hold.rows()?);
             reactor = reactor.with_hold(hold)?;
         }
-        let (known, lines, not_renewed, ended, outcome) = (false, None, None, None, None);
-        let mut session = Self { reactor, device, world, stored, is_silent, known, lines, not_renewed, ended, outcome };
+        let (known, lines, not_renewed, ended, outcome, listed) = (false, None, None, None, None, Vec::new());
+        let is_lobby_off = false;
+        let mut session = Self {
+            reactor,
+            device,
+            world,
+            stored,
+            is_silent,
+            known,
+            lines,
+            not_renewed,
+            ended,
+            outcome,
+            listed,
+            is_lobby_off,
+        };
         session.wish(Input::Start);
         let result = talk(&mut session);
         if let Some(why) = session.not_renewed.take()

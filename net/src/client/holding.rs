@@ -149,6 +149,15 @@ impl Hold {
                 (Some(desk), ConversationEvent::Sent(send, entry)) => {
                     desk.answer(*send, &Reply::Sent(Sent::of(entry)));
                 }
+                (Some(desk), ConversationEvent::OpenRooms(send, rooms, more)) => {
+                    for line in Reply::rooms(rooms, *more) {
+                        if matches!(line, Reply::Rooms { more: true, .. }) {
+                            desk.say(*send, &line);
+                        } else {
+                            desk.answer(*send, &line);
+                        }
+                    }
+                }
                 (Some(desk), ConversationEvent::NotSent(send, why)) => {
                     desk.answer(*send, &Reply::not_sent(not_sent(why)));
                 }
@@ -195,12 +204,20 @@ pub fn given_up(to: &Target, saying: &Saying, why: &NotSent) -> String {
 pub fn not_sent(why: &NotSent) -> Failure {
     let exit = match why {
         NotSent::Length | NotSent::Topic | NotSent::Reaction => Exit::Usage,
-        NotSent::Full | NotSent::NoRoom | NotSent::Ambiguous | NotSent::NotThere | NotSent::Unchanged => Exit::Failed,
+        NotSent::Full
+        | NotSent::NoRoom
+        | NotSent::Ambiguous
+        | NotSent::NotThere
+        | NotSent::Unchanged
+        | NotSent::NameTaken
+        | NotSent::NameStays
+        | NotSent::WayIn => Exit::Failed,
         NotSent::Key
         | NotSent::Refused(_)
         | NotSent::Nobody
         | NotSent::Changed
         | NotSent::NotAllowed
+        | NotSent::Barred
         | NotSent::Of(..) => Exit::Refused,
     };
     Failure::new(exit, why)

@@ -25,7 +25,7 @@ pub fn import(world: &World, key: &Path, bundle: &Path, passphrase_file: Option<
     joining.take(&identity.credentials.key)?;
     joining.keep(&identity, &bundle.link.endpoint, None)?;
     say(&identity, world)?;
-    settle_in(world);
+    settle_in(world, true);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use countersign_core::device::enrol::{EnrolInput, EnrolNews, EnrolResult, Enrolm
 use countersign_core::id::{DeviceLabel, DeviceName, Fingerprint, UserName};
 use countersign_core::invite::{InviteLink, LinkRefusal, ServerLink};
 use countersign_core::pki::Facts;
+use countersign_core::tlog::Basis;
 use countersign_core::tls::CertRefusal;
 
 use super::args::{Join, Paper};
@@ -119,7 +120,9 @@ pub(super) fn enter(entrant: Entrant<'_>, paper: &Paper, world: &World) -> Resul
     joining.keep(&identity, &link.endpoint, Some(incarnation))?;
     drop(joining);
     say(&identity, world)?;
-    settle_in(world);
+    // Where the others of a person are, the further device comes by itself.
+    let is_further = matches!(enrolment.basis(), Some(Basis::Endorsed(_)));
+    settle_in(world, !is_further);
     after_joining(enrolment.basis(), paper, world)
 }
 
@@ -263,17 +266,23 @@ fn bad_certificate(refusal: CertRefusal, link: &ServerLink) -> Failure {
 }
 
 /// Leaves at the server what others need to write to this device. Where that fails, the first `listen` or `send` does it.
-pub(super) fn settle_in(world: &World) {
+pub(super) fn settle_in(world: &World, enters_lobby: bool) {
     let settle = || {
         let stored = world.stored()?;
-        let Some(hold) = Hold::take(&stored.folder, Holder::Send)? else { return Ok(()) };
-        Session::taking_part(world, &stored, hold, Session::settle_in)
+        let Some(hold) = Hold::take(&stored.folder, Holder::Send)? else { return Ok(Ok(())) };
+        Session::taking_part(world, &stored, hold, |session| {
+            session.settle_in()?;
+            Ok(if enters_lobby { session.enter_lobby() } else { Ok(()) })
+        })
     };
-    let settled: Result<(), Failure> = settle();
-    if let Err(failure) = settled {
-        let words = format!("warning: others can write to you once client listen has run ({failure})");
-        let _ = writeln!(io::stderr().lock(), "{}", Plain(&words));
-    }
+    let warning = match settle() {
+        Ok(Ok(())) => return,
+        Ok(Err(failure)) => {
+            format!("warning: you are not in the lobby: {} ({failure})", world.folder.command("room join lobby"))
+        }
+        Err(failure) => format!("warning: others can write to you once client listen has run ({failure})"),
+    };
+    let _ = writeln!(io::stderr().lock(), "{}", Plain(&warning));
 }
 
 /// Says who has joined, and what they can do now.

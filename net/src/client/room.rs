@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::World;
 use super::args::RoomCommand;
 use super::clean::{clean, escape_json};
-use super::local::protocol::{Request, Sent};
+use super::local::protocol::{Done, Listed, Request, Sent};
 use super::names::{person, room_name};
 use super::send::post;
 use super::spoken::rank_word;
@@ -20,13 +20,20 @@ use crate::store::conversations::{HistoryFile, KnownRoom};
 /// Runs `client room`.
 pub fn room(world: &World, command: RoomCommand) -> Result<(), Failure> {
     let (room, alteration, done) = match command {
-        RoomCommand::Create { room, users, topic, invites, json } => {
+        RoomCommand::Create { room, users, topic, invites, open, json } => {
             let name = room_name(&room)?;
-            let done = format!("#{name} is there; newcomers see what is said from when they come in");
-            let errand = RoomErrand::Create { name, topic, invites, people: people(&users)? };
-            return run(world, errand, &done, json);
+            let who = if open { ", and everybody may join it" } else { "" };
+            let done = format!("#{name} is there{who}; newcomers see what is said from when they come in");
+            let errand = RoomErrand::Create { name, topic, invites, people: people(&users)?, open };
+            return run(world, errand, &done, json.then_some("room_created"));
         }
-        RoomCommand::List { json } => return list(world, json),
+        RoomCommand::Join { room, json } => {
+            let name = room_name(&room)?;
+            let done = format!("you are in #{name} now, and see what is said from here on");
+            return run(world, RoomErrand::Enter(name), &done, json.then_some("room_joined"));
+        }
+        RoomCommand::List { open: true, json } => return list_open(world, json),
+        RoomCommand::List { open: false, json } => return list(world, json),
         RoomCommand::Members { room, json } => return members(world, &room_name(&room)?, json),
         RoomCommand::Invite { room, users } => {
             let done = format!("{} now in #{}", are(&users), room_name(&room)?);
@@ -58,7 +65,7 @@ pub fn room(world: &World, command: RoomCommand) -> Result<(), Failure> {
             (room, Alteration::Invites(rank), done)
         }
     };
-    run(world, RoomErrand::Change(room_name(&room)?, alteration), &done, false)
+    run(world, RoomErrand::Change(room_name(&room)?, alteration), &done, None)
 }
 
 /// Reads a rank.
@@ -91,17 +98,17 @@ pub(super) fn only(name: &RoomName, mut rooms: Vec<KnownRoom>) -> Result<KnownRo
     }
 }
 
-/// Has it done.
-fn run(world: &World, errand: RoomErrand, done: &str, json: bool) -> Result<(), Failure> {
+/// Has it done. Programs are told by an event of this name.
+fn run(world: &World, errand: RoomErrand, done: &str, event: Option<&'static str>) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Line<'a> {
         event: &'static str,
         #[serde(flatten)]
         sent: &'a Sent,
     }
-    let sent = post(world, &world.stored()?, &Request::Run { errand })?;
-    if json {
-        let line = Line { event: "room_created", sent: &sent };
+    let came = post(world, &world.stored()?, &Request::Run { errand })?;
+    if let (Some(event), Done::Sent(sent)) = (event, &came) {
+        let line = Line { event, sent };
         return print_line(escape_json(&serde_json::to_string(&line).map_err(Failure::failed)?));
     }
     print_line(done)
@@ -133,6 +140,21 @@ fn list(world: &World, json: bool) -> Result<(), Failure> {
         let people = if people == 1 { "1 person".to_owned() } else { format!("{people} people") };
         let topic = if topic.is_empty() { topic } else { format!("  {topic}") };
         print_line(format_args!("#{}  {people}  {}{topic}", room.name, room.id))?;
+    }
+    Ok(())
+}
+
+fn list_open(world: &World, json: bool) -> Result<(), Failure> {
+    let came = post(world, &world.stored()?, &Request::Run { errand: RoomErrand::List })?;
+    let Done::Rooms(rooms) = came else { return Ok(()) };
+    for room in rooms {
+        if json {
+            print_line(escape_json(&serde_json::to_string(&room).map_err(Failure::failed)?))?;
+            continue;
+        }
+        let Listed { room, devices, conversation } = room;
+        let devices = if devices == 1 { "1 device".to_owned() } else { format!("{devices} devices") };
+        print_line(format_args!("#{room}  {devices}  {conversation}"))?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use super::holding::{Hold, not_sent};
 use super::home::Stored;
 use super::local::ask::{Asked, ask};
 use super::local::place::place;
-use super::local::protocol::{Holder, Request, Sent};
+use super::local::protocol::{Done, Holder, Request, Sent};
 use super::names::target;
 use crate::exit::{Failure, print_line};
 use crate::store::conversations::HistoryFile;
@@ -45,8 +45,10 @@ pub fn send(world: &World, args: &Send) -> Result<(), Failure> {
             Request::Say { to: to.clone(), saying }
         }
     };
-    let sent = post(world, &stored, &request)?;
-    print(&to, &sent, args.json)
+    match post(world, &stored, &request)? {
+        Done::Sent(sent) => print(&to, &sent, args.json),
+        Done::Rooms(_) => Ok(()),
+    }
 }
 
 /// The number of the message that something is about, as it was given.
@@ -94,7 +96,7 @@ fn message(stored: &Stored, to: &Target, digits: &str) -> Result<MessageId, Fail
 }
 
 /// Has something posted: by the program that takes part in the device's conversations, or by this one.
-pub fn post(world: &World, stored: &Stored, request: &Request) -> Result<Sent, Failure> {
+pub fn post(world: &World, stored: &Stored, request: &Request) -> Result<Done, Failure> {
     let until = Instant::now() + SEND_TIME_MAX;
     loop {
         if let Some(hold) = Hold::take(&stored.folder, Holder::Send)? {

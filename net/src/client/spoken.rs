@@ -187,7 +187,7 @@ impl Spoken {
         let Entry { conversation, kind, room, place, at, by, what } = &line.entry;
         let with = match kind {
             Kind::Direct(one, other) => Some(if one == own { other } else { one }.clone()),
-            Kind::Room => None,
+            Kind::Room | Kind::Open(_) => None,
         };
         let place = Place { conversation: conversation.to_string(), with, room: room.clone(), place: *place, at: *at };
         let from = by.clone();

@@ -55,6 +55,15 @@ pub static SIGNUP: Key<Choice<SignUpBy>> = Key {
     meaning: "What admits newcomers: an invite, a password that they choose themselves, or either; with a password anybody who \
               reaches the server and knows its link may join under a free name",
 };
+/// The room for everybody.
+pub static LOBBY: Key<Choice<bool>> = Key {
+    name: "lobby",
+    flag: None,
+    kind: Choice(&[("on", true), ("off", false)]),
+    default: || Settings::default().lobby,
+    meaning: "Whether there is a room for everybody, #lobby, into which each newcomer comes: \"on\" or \"off\"; off stops newcomers from \
+              making one, and leaves one that is there",
+};
 /// Connections at one time.
 pub static CONNECTIONS: Key<Whole> = Key {
     name: "limits.connections",
@@ -137,6 +146,7 @@ pub static TABLE: Table = &[
     &PUBLIC,
     &REALM,
     &SIGNUP,
+    &LOBBY,
     &CONNECTIONS,
     &STRANGERS,
     &KEY_OPERATIONS,
@@ -181,6 +191,7 @@ impl ServerConfig {
             realm: layers.take(&REALM, told)?,
             settings: Settings {
                 sign_up: layers.take(&SIGNUP, told)?,
+                lobby: layers.take(&LOBBY, told)?,
                 connections_max: layers.take(&CONNECTIONS, told)?,
                 strangers_max: layers.take(&STRANGERS, told)?,
                 // Its kind holds it to less than that.

@@ -143,7 +143,9 @@ impl Certificates {
                 | Record::ConversationCommitted { .. }
                 | Record::MessagePosted { .. }
                 | Record::Acknowledged { .. }
-                | Record::PostedExpired { .. },
+                | Record::PostedExpired { .. }
+                | Record::GroupInfoPublished { .. }
+                | Record::ConversationEntered { .. },
             ))
             | Err(_) => {}
         }

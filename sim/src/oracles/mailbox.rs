@@ -165,7 +165,9 @@ impl Mailbox {
         let by = &entry.by.user;
         match &entry.kind {
             Kind::Direct(one, other) if (one, other) == (by, to) || (one, other) == (to, by) => Ok(()),
-            Kind::Direct(..) | Kind::Room => Err(format!("{name} has a text from {by} to {to} elsewhere: {words}")),
+            Kind::Direct(..) | Kind::Room | Kind::Open(_) => {
+                Err(format!("{name} has a text from {by} to {to} elsewhere: {words}"))
+            }
         }
     }
 

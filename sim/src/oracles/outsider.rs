@@ -86,7 +86,7 @@ impl Outsider {
         let may_be_in = |device: &&DeviceName| {
             let is_theirs = match &entry.kind {
                 Kind::Direct(one, other) => device.user == *one || device.user == *other,
-                Kind::Room => true,
+                Kind::Room | Kind::Open(_) => true,
             };
             is_theirs && self.enrolled.contains(*device)
         };

@@ -23,6 +23,7 @@ mod limits;
 mod listening;
 mod log;
 mod log_watch;
+mod open_rooms;
 mod openssl_chain;
 mod openssl_tls;
 mod recover;

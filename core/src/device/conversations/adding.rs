@@ -18,10 +18,10 @@ impl Conversations {
         let Some(one) = self.all.get(&id) else { return };
         let is_theirs = |device: &DeviceName| match (&one.known.kind, &one.room) {
             (Kind::Direct(first, second), _) => device.user == *first || device.user == *second,
-            (Kind::Room, Some(room)) => {
+            (Kind::Room | Kind::Open(_), Some(room)) => {
                 !room.leaving.contains(&device.user) && one.certificates.keys().any(|member| member.user == device.user)
             }
-            (Kind::Room, None) => false,
+            (Kind::Room | Kind::Open(_), None) => false,
         };
         let lacks = |device: &DeviceName| is_theirs(device) && !one.certificates.contains_key(device);
         let only: BTreeSet<DeviceName> = devices.into_iter().filter(lacks).take(COMMIT_DEVICES_MAX).collect();

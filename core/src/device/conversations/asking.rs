@@ -29,6 +29,12 @@ pub(super) enum Wish {
     Send(MessageId),
     /// To have the log's proof of a certificate.
     Proof(Box<Judged>),
+    /// To know which rooms are open.
+    Rooms(u64),
+    /// To have what it takes to come into one.
+    WayIn(u64),
+    /// To leave that for others.
+    Info,
 }
 
 /// What was asked on this connection.

@@ -100,7 +100,7 @@ impl Conversations {
         };
         // A room that has just begun is there for people although nobody else may be in it.
         let is_own = by == self.own;
-        let is_begun = is_own && one.known.kind == Kind::Room && epoch == 1;
+        let is_begun = is_own && !matches!(one.known.kind, Kind::Direct(..)) && epoch == 1;
         let members: Vec<DeviceName> = one.certificates.keys().cloned().collect();
         self.unseal(id, epoch);
         self.look_at_members(id, turn.now);

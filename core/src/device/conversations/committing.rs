@@ -55,9 +55,13 @@ impl Conversations {
     }
 
     /// Sends this device's commit, or sends it again.
-    fn send_pending(&mut self, conversation: ConversationId) {
+    pub(super) fn send_pending(&mut self, conversation: ConversationId) {
         let Some(pending) = self.all.get(&conversation).and_then(|one| one.known.pending.clone()) else { return };
         let Pending { epoch, change, commit, welcome } = pending;
+        if self.is_entering(conversation) {
+            let enter = |ask| ConversationsRequest::Enter { ask, conversation, epoch, commit };
+            return self.request(Wish::Commit(conversation), enter);
+        }
         self.request(Wish::Commit(conversation), |ask| ConversationsRequest::Commit {
             ask,
             conversation,
@@ -79,6 +83,9 @@ impl Conversations {
 
     /// This device's commit was not the first for its epoch, or is not to be.
     pub(super) fn commit_refused(&mut self, id: ConversationId, code: Code) {
+        if self.is_entering(id) {
+            return self.enter_refused(id, code);
+        }
         // One that stands in what was posted is refused, too, when it is sent again: its place says what it was. What came
         // first in its stead comes by its place as well.
         if matches!(code, Code::NOT_COLLECTING | Code::EPOCH_OVER) {

@@ -11,7 +11,7 @@ use crate::id::{ConversationId, DeviceLabel, DeviceName, MessageId, NameRefusal,
 use crate::mls::policy::Rank;
 use crate::time::Wall;
 use crate::wire::Code;
-use crate::wire::conversations::Kind;
+use crate::wire::conversations::{Kind, OpenRoom};
 
 /// What the user is told of conversations. All of it is durable here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum ConversationEvent {
     Met(UserName, Met),
     /// In a conversation is somebody else of this name than the one who was met before.
     Changed(UserName, Met),
+    /// Open rooms, in order of name, and whether there are more: then they come next.
+    OpenRooms(SendId, Vec<OpenRoom>, bool),
     /// What is kept until the relay is there again was taken in: all that had come until this device was there.
     CaughtUp,
 }
@@ -95,7 +97,17 @@ pub enum RoomErrand {
         invites: Rank,
         /// Who is in it from the beginning.
         people: BTreeSet<UserName>,
+        /// Whether the realm's devices come into it by themselves.
+        #[serde(default)]
+        open: bool,
     },
+    /// To come into an open one.
+    Enter(RoomName),
+    /// To come into the room for everybody, or to begin it where there is none. Whoever has left it comes back only by
+    /// [`RoomErrand::Enter`].
+    Lobby,
+    /// To know which rooms are open: answered by [`ConversationEvent::OpenRooms`].
+    List,
     /// To change one.
     Change(RoomName, Alteration),
 }
@@ -149,6 +161,14 @@ pub enum NotSent {
     NotThere,
     /// It is so already.
     Unchanged,
+    /// They were put out of an open room.
+    Barred,
+    /// An open room of this name is there already.
+    NameTaken,
+    /// An open room is to be called otherwise.
+    NameStays,
+    /// What the relay gives leads nowhere, or into another room.
+    WayIn,
     /// It is because of one of several people.
     Of(UserName, Box<NotSent>),
 }
@@ -177,6 +197,12 @@ impl fmt::Display for NotSent {
             }
             Self::NotThere => f.write_str("they are not in the room: client room members shows who is"),
             Self::Unchanged => f.write_str("it is so already"),
+            Self::Barred => {
+                f.write_str("you were put out of this room: somebody who stands high enough in it has to invite you")
+            }
+            Self::NameTaken => f.write_str("there is an open room of this name already: client room join enters it"),
+            Self::NameStays => f.write_str("an open room keeps its name, by which everybody finds it"),
+            Self::WayIn => f.write_str("what the server gives does not lead into that room: tell its operator"),
             Self::Of(user, why) => write!(f, "{user}: {why}"),
         }
     }

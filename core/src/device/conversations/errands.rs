@@ -4,6 +4,7 @@
 //! ```text
 //! Create: gathered -> Found -> Done -> Commit -> posted
 //! Change: (gathered ->) Commit -> posted
+//! Enter:  the way in -> Enter -> posted                   `entering`
 //! ```
 //!
 //! An errand is not kept: whoever wished for it waits for it, and hears that it was not done when their program ends before.
@@ -12,14 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::committing::Commit;
 use super::contract::{Alteration, ConversationEvent, Entry, NotSent, RoomErrand};
+use super::entering::Entering;
 use super::gathering::{Goal, Progress};
 use super::one::Phase;
-use super::{Conversations, Turn};
-use crate::id::{ConversationId, DeviceName, RoomName, SendId, UserName};
+use super::{Conversations, Turn, Wish};
+use crate::id::{AskId, ConversationId, DeviceName, RoomName, SendId, UserName};
 use crate::limits::{COMMIT_DEVICES_MAX, ERRANDS_MAX, ROOM_TOPIC_BYTES_MAX};
 use crate::mls::group::Change;
-use crate::mls::policy::{Deed, Policy, Rank, Room};
-use crate::wire::conversations::{Kind, RosterChange};
+use crate::mls::policy::{Deed, Door, Policy, Rank, Room};
+use crate::wire::conversations::{ConversationsRequest, Kind, OpenRoom, RosterChange};
 
 /// An errand that is not done.
 #[derive(Debug)]
@@ -30,12 +32,17 @@ pub(super) struct Waiting {
     room: Option<ConversationId>,
     /// Whether a commit that does it is on its way.
     is_committed: bool,
+    /// Whether it is to come into the lobby, whoever begins it.
+    begins_lobby: bool,
 }
 
 #[derive(Clone, Debug)]
 enum What {
     Create(Room, BTreeSet<UserName>),
     Change(RoomName, Alteration),
+    Enter(Entering),
+    /// Which rooms are open, from this name on.
+    List(Option<RoomName>),
 }
 
 /// What it takes to do it.
@@ -43,6 +50,55 @@ struct Plan {
     deed: Deed,
     /// Who comes in.
     people: BTreeSet<UserName>,
+}
+
+impl Waiting {
+    /// The relay is lost.
+    pub(super) fn offline(&mut self) {
+        if let What::Enter(entering) = &mut self.what {
+            entering.begin_anew();
+        }
+    }
+
+    /// The way into a room, if it is that, and no commit is on its way.
+    pub(super) fn entering(&mut self) -> Option<&mut Entering> {
+        match &mut self.what {
+            What::Enter(entering) if !self.is_committed => Some(entering),
+            What::Enter(_) | What::Create(..) | What::Change(..) | What::List(_) => None,
+        }
+    }
+
+    /// The same, to look at.
+    pub(super) fn is_entering(&self) -> Option<&Entering> {
+        match &self.what {
+            What::Enter(entering) if !self.is_committed => Some(entering),
+            What::Enter(_) | What::Create(..) | What::Change(..) | What::List(_) => None,
+        }
+    }
+
+    /// The commit by which it comes in is on its way.
+    pub(super) fn enters(&mut self, id: ConversationId) {
+        self.room = Some(id);
+        self.is_committed = true;
+        if let What::Enter(entering) = &mut self.what {
+            entering.begin_anew();
+        }
+    }
+
+    /// There is no such room: it is begun.
+    pub(super) fn becomes_founding(&mut self, room: Room) {
+        self.what = What::Create(room, BTreeSet::new());
+    }
+
+    /// Somebody else was first to begin the lobby: it is there to be entered. Whether it was that.
+    pub(super) fn becomes_entering(&mut self) -> bool {
+        let is_lobby = matches!(&self.what, What::Create(room, _) if room.is_open() && room.name.is_lobby());
+        if is_lobby && self.begins_lobby {
+            self.what = What::Enter(Entering::lobby());
+            self.room = None;
+        }
+        is_lobby && self.begins_lobby
+    }
 }
 
 impl Conversations {
@@ -66,13 +122,20 @@ impl Conversations {
             return Err(NotSent::Full);
         }
         let fits = |topic: &String| if topic.len() > ROOM_TOPIC_BYTES_MAX { Err(NotSent::Topic) } else { Ok(()) };
+        let begins_lobby = errand == RoomErrand::Lobby;
         let what = match errand {
-            RoomErrand::Create { name, topic, invites, mut people } => {
+            RoomErrand::Create { name, topic, invites, mut people, open } => {
                 fits(&topic)?;
                 people.remove(&self.own.user);
                 let ranks = BTreeMap::from([(self.own.user.clone(), Rank::Owner)]);
-                What::Create(Room { name, topic, ranks, invites, leaving: BTreeSet::new() }, people)
+                let leaving = BTreeSet::new();
+                let door = if open { Door::Open { barred: BTreeSet::new() } } else { Door::Closed };
+                What::Create(Room { name, topic, ranks, invites, leaving, door }, people)
             }
+            RoomErrand::Enter(name) => What::Enter(Entering::new(name)),
+            RoomErrand::List => What::List(None),
+            RoomErrand::Lobby if self.knows_lobby() => return Err(NotSent::Unchanged),
+            RoomErrand::Lobby => What::Enter(Entering::lobby()),
             RoomErrand::Change(name, alteration) => {
                 if let Alteration::Topic(topic) = &alteration {
                     fits(topic)?;
@@ -80,7 +143,7 @@ impl Conversations {
                 What::Change(name, alteration)
             }
         };
-        Ok(Waiting { send, what, room: None, is_committed: false })
+        Ok(Waiting { send, what, room: None, is_committed: false, begins_lobby })
     }
 
     /// Goes one step on with what is wished of rooms; whether there was one to go.
@@ -93,6 +156,8 @@ impl Conversations {
     fn errand_step(&mut self, number: u64, turn: &mut Turn<'_>) -> bool {
         let Some(Waiting { what, room, .. }) = self.errands.get(&number) else { return false };
         match (what.clone(), *room) {
+            (What::Enter(entering), _) => self.enter_step(number, &entering, turn),
+            (What::List(after), _) => self.ask_rooms(number, after),
             (What::Create(room, people), id) => self.create(number, id, room, people, turn),
             (What::Change(_, alteration), Some(id)) => self.alter(number, id, &alteration, turn),
             (What::Change(name, _), None) => {
@@ -134,7 +199,7 @@ impl Conversations {
         }
         match id.filter(|id| self.all.contains_key(id)) {
             None => {
-                let id = self.found(&goal, Kind::Room, &Policy::Room(room), turn);
+                let id = self.found(&goal, kind_of(&room), &Policy::Room(room), turn);
                 if let Some(waiting) = self.errands.get_mut(&number) {
                     waiting.room = id;
                 }
@@ -143,7 +208,7 @@ impl Conversations {
             Some(id) if self.is_founding(id) => false,
             Some(id) if self.founded.contains(&id) => self.do_errand(number, id, Deed::default(), turn),
             Some(id) => {
-                self.ask_found(id, Kind::Room, goal);
+                self.ask_found(id, kind_of(&room), goal);
                 true
             }
         }
@@ -247,6 +312,28 @@ impl Conversations {
         }
     }
 
+    fn ask_rooms(&mut self, number: u64, after: Option<RoomName>) -> bool {
+        let is_asked = self.asks.has(|wish| matches!(wish, Wish::Rooms(asked) if *asked == number));
+        if !is_asked {
+            self.request(Wish::Rooms(number), |ask| ConversationsRequest::Rooms { ask, after });
+        }
+        !is_asked
+    }
+
+    /// The relay says which rooms are open.
+    pub(super) fn rooms_are(&mut self, ask: AskId, rooms: Vec<OpenRoom>, more: bool) {
+        let Some(Wish::Rooms(number)) = self.asks.take(ask) else { return };
+        let Some(waiting) = self.errands.get_mut(&number) else { return };
+        let next = rooms.last().map(|room| room.name.clone()).filter(|_| more);
+        let event = ConversationEvent::OpenRooms(waiting.send, rooms, next.is_some());
+        if next.is_some() {
+            waiting.what = What::List(next);
+        } else {
+            self.errands.remove(&number);
+        }
+        self.batch.then().events.push(event);
+    }
+
     fn errands_committed(&self, id: ConversationId) -> Vec<u64> {
         let committed = self.errands.iter().filter(|(_, waiting)| waiting.room == Some(id) && waiting.is_committed);
         committed.map(|(number, _)| *number).collect()
@@ -256,11 +343,18 @@ impl Conversations {
     pub(super) fn fail(&mut self, number: u64, why: NotSent) {
         self.gatherings.remove(&Goal::Errand(number));
         let Some(waiting) = self.errands.remove(&number) else { return };
-        if let (What::Create(..), Some(id)) = (&waiting.what, waiting.room) {
-            self.forget(id);
+        match (&waiting.what, waiting.room) {
+            (What::Create(..), Some(id)) => self.forget(id),
+            (What::Enter(_), Some(id)) => self.stay_outside(id),
+            (What::Create(..) | What::Enter(_) | What::Change(..) | What::List(_), _) => {}
         }
         self.batch.then().events.push(ConversationEvent::NotSent(waiting.send, why));
     }
+}
+
+/// What a room is to the relay.
+fn kind_of(room: &Room) -> Kind {
+    if room.is_open() { Kind::Open(room.name.clone()) } else { Kind::Room }
 }
 
 /// What it takes to alter a room in which these are.
@@ -279,6 +373,9 @@ fn plan(
             // Which devices they have is not known yet, and the room asks for the person alone.
             let some = |user: &UserName| DeviceName { user: user.clone(), device: own.device.clone() };
             adds = people.iter().map(some).collect();
+            if let Door::Open { barred } = &mut next.door {
+                barred.retain(|user| !people.contains(user));
+            }
             if adds.is_empty() {
                 return Err(NotSent::Unchanged);
             }
@@ -287,6 +384,9 @@ fn plan(
         Alteration::Kick(user) if *user == own.user => return Err(NotSent::NotAllowed),
         Alteration::Kick(user) => {
             next.ranks.remove(user);
+            if let Door::Open { barred } = &mut next.door {
+                barred.insert(user.clone());
+            }
             removes =
                 members.iter().filter(|device| device.user == *user).map(|device| (device.clone(), false)).collect();
         }
@@ -298,6 +398,7 @@ fn plan(
         Alteration::Rank(user, Rank::Member) => drop(next.ranks.remove(user)),
         Alteration::Rank(user, rank) => drop(next.ranks.insert(user.clone(), *rank)),
         Alteration::Topic(topic) => next.topic.clone_from(topic),
+        Alteration::Name(_) if room.is_open() => return Err(NotSent::NameStays),
         Alteration::Name(name) => next.name = name.clone(),
         Alteration::Invites(rank) => next.invites = *rank,
     }

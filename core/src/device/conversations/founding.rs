@@ -126,6 +126,7 @@ impl Conversations {
                 self.gatherings.remove(goal);
                 self.existing.insert(with.clone());
             }
+            Goal::Errand(number) if code == Code::CONVERSATION_EXISTS => self.name_taken(*number),
             Goal::Found(_) | Goal::Add(_) | Goal::Errand(_) => self.cannot(goal, NotSent::Refused(code)),
         }
     }

@@ -1,4 +1,4 @@
-//! How this device comes in: by a Welcome that was sealed for one of its key packages.
+//! How this device comes in that somebody adds: by a Welcome that was sealed for one of its key packages.
 
 use super::chain::Chain;
 use super::contract::{Said, Unreadable};
@@ -73,8 +73,9 @@ impl Conversations {
                 (one, other) == (&first, &second)
                     && members.iter().all(|device| device.user == *one || device.user == *other)
             }
-            (Kind::Room, Some(Policy::Room(_))) => true,
-            (Kind::Direct(..) | Kind::Room, _) => false,
+            (Kind::Room, Some(Policy::Room(room))) => !room.is_open(),
+            (Kind::Open(name), Some(Policy::Room(room))) => room.is_open() && *name == room.name,
+            (Kind::Direct(..) | Kind::Room | Kind::Open(_), _) => false,
         };
         let (true, Some(true), Ok(authenticator)) =
             (is_fit, id_of(&group).map(|named| named == id), group.authenticator())
@@ -82,23 +83,31 @@ impl Conversations {
             self.forget_secrets(id);
             return self.stay_out(posted, known, Unreadable::Welcome);
         };
-        known.phase = Phase::In;
         known.chain = Chain::begin(&authenticator);
-        known.refresh_at = refresh_after_join(members.len(), turn);
         if let Kind::Direct(one, other) = &known.kind {
             let with = if *one == self.own.user { other } else { one };
             self.existing.remove(with);
             self.gatherings.remove(&Goal::Found(with.clone()));
         }
-        let one = Conversation::new(known, group);
+        self.all.insert(id, Conversation::new(known, group));
+        self.is_in(posted, roster, turn);
+    }
+
+    /// This device is in from here on, with these, as the relay has said.
+    pub(super) fn is_in(&mut self, posted: &Posted, roster: &[DeviceName], turn: &mut Turn<'_>) {
+        let id = posted.conversation;
+        let Some(one) = self.all.get_mut(&id) else { return };
         let with: Vec<_> = one.certificates.iter().map(|(name, certificate)| (name.clone(), *certificate)).collect();
-        self.all.insert(id, one);
+        one.known.phase = Phase::In;
+        one.known.refresh_at = refresh_after_join(with.len(), turn);
         self.meet(with.iter().map(|(name, certificate)| (name, certificate)), turn);
         self.keep_room(id);
         self.look_at_members(id, turn.now);
         // Who else is in it, and that it is what the relay has said.
+        let members: Vec<DeviceName> = with.into_iter().map(|(name, _)| name).collect();
         let declared = is_same(&members, roster);
-        self.entry(posted, posted.by.clone(), Said::Joined { members, declared });
+        let entry = self.entry(posted, posted.by.clone(), Said::Joined { members, declared });
+        self.errands_done(id, entry.as_ref());
         self.advance(posted);
     }
 

@@ -53,6 +53,8 @@ pub(super) enum Phase {
     Out,
     /// It is in, and can't follow.
     Broken,
+    /// It comes in by itself, and the relay has not answered.
+    Entering,
 }
 
 /// A commit for the relay.

@@ -46,6 +46,7 @@ impl Conversations {
             founded: BTreeSet::new(),
             existing: BTreeSet::new(),
             removals: BTreeMap::new(),
+            wanted_infos: BTreeSet::new(),
             inbox: VecDeque::new(),
             judging: 0,
             asks: Asks::default(),
@@ -96,12 +97,13 @@ impl Conversations {
     }
 
     fn restore_one(&mut self, id: ConversationId, known: Known, rows: &Rows) {
-        let group = self.load(id, rows).filter(|_| matches!(known.phase, Phase::Founding | Phase::In));
+        let has_group = matches!(known.phase, Phase::Founding | Phase::In | Phase::Entering);
+        let group = self.load(id, rows).filter(|_| has_group);
         let mut one = match group {
             Some(group) => Conversation::new(known, group),
             None => Conversation::without_group(known),
         };
-        if one.group.is_none() && matches!(one.known.phase, Phase::Founding | Phase::In) {
+        if one.group.is_none() && has_group {
             one.known.phase = Phase::Broken;
         }
         self.all.insert(id, one);
@@ -110,7 +112,8 @@ impl Conversations {
     /// Whoever wished for a room that was not begun has heard that it was not.
     fn forget_unbegun(&mut self) {
         let is_unbegun = |one: &Conversation| {
-            one.known.kind == Kind::Room && one.known.phase == Phase::Founding && one.known.pending.is_none()
+            let is_room = !matches!(one.known.kind, Kind::Direct(..));
+            is_room && one.known.phase == Phase::Founding && one.known.pending.is_none()
         };
         let unbegun: Vec<ConversationId> =
             self.all.iter().filter(|(_, one)| is_unbegun(one)).map(|(id, _)| *id).collect();

@@ -44,6 +44,9 @@ impl Conversations {
             self.advance(posted);
             return Ok(Taken::Done);
         }
+        if self.is_entering(id) {
+            return Ok(self.entered(posted, turn));
+        }
         let skips = matches!(posted.what, What::Expired);
         if posted.place != cursor + 1 && !skips {
             return Err(Fault::Unexpected);

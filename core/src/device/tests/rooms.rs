@@ -22,7 +22,13 @@ pub(super) fn people(names: &[&str]) -> BTreeSet<crate::id::UserName> {
 }
 
 pub(super) fn wish_room(called: &str, invites: Rank, with: &[&str]) -> Command {
-    let errand = RoomErrand::Create { name: name(called), topic: "what is up".into(), invites, people: people(with) };
+    let errand = RoomErrand::Create {
+        name: name(called),
+        topic: "what is up".into(),
+        invites,
+        people: people(with),
+        open: false,
+    };
     Command::Run(ERRAND, errand)
 }
 
@@ -42,6 +48,7 @@ pub(super) fn outcome(town: &mut Town, member: usize) -> Result<Entry, NotSent> 
         | ConversationEvent::Entry(_)
         | ConversationEvent::Met(..)
         | ConversationEvent::Changed(..)
+        | ConversationEvent::OpenRooms(..)
         | ConversationEvent::CaughtUp => None,
     };
     let mut outcomes = told.into_iter().filter_map(of);
@@ -319,7 +326,8 @@ fn what_is_wished_of_rooms_and_can_not_be_done_yet_is_bounded_and_a_topic_too() 
     assert!(alter(&mut town, alice, "tea", topic(ROOM_TOPIC_BYTES_MAX)).is_ok());
     assert_eq!(alter(&mut town, alice, "tea", topic(ROOM_TOPIC_BYTES_MAX + 1)), Err(NotSent::Topic));
     let (called, long) = (name("long"), "x".repeat(ROOM_TOPIC_BYTES_MAX + 1));
-    let errand = RoomErrand::Create { name: called, topic: long, invites: Rank::Member, people: BTreeSet::new() };
+    let errand =
+        RoomErrand::Create { name: called, topic: long, invites: Rank::Member, people: BTreeSet::new(), open: false };
     town.command(alice, Command::Run(ERRAND, errand));
     assert_eq!(outcome(&mut town, alice), Err(NotSent::Topic));
     town.unreachable = true;

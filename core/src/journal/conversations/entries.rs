@@ -23,6 +23,17 @@ pub struct Conversation {
     messages: BTreeMap<MessageId, u64>,
     /// Up to which place nothing was kept any more, and when that was.
     expired: Option<(u64, Wall)>,
+    /// What it takes to come in from outside in the newest epoch, if it is open and somebody has left it.
+    info: Option<Info>,
+}
+
+/// What it takes to come into an open room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info {
+    /// The position of its record, and so of its body.
+    pub n: u64,
+    /// The length of its body.
+    pub bytes: u32,
 }
 
 /// A device's seat in a conversation.
@@ -127,12 +138,31 @@ impl Conversation {
             entries: BTreeMap::new(),
             messages: BTreeMap::new(),
             expired: None,
+            info: None,
         }
     }
 
     /// What it is.
     pub fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// Whether the realm's devices come in by themselves.
+    pub fn is_open(&self) -> bool {
+        matches!(self.kind, Kind::Open(_))
+    }
+
+    /// What that takes in the newest epoch, if somebody has left it.
+    pub fn info(&self) -> Option<Info> {
+        self.info
+    }
+
+    pub(super) fn keep_info(&mut self, info: Info) -> Option<Info> {
+        self.info.replace(info)
+    }
+
+    pub(super) fn take_info(&mut self) -> Option<Info> {
+        self.info.take()
     }
 
     /// The newest epoch.

@@ -1,4 +1,4 @@
-//! What the fold decides about conversations (rules 5): who is in which, what stands in them, and whose key packages there are.
+//! What the fold decides about conversations (rules 5 and 6): who is in which, what stands in them, and whose key packages there are.
 //!
 //! | check | what | test (`fold/conversations/tests/`) |
 //! | --- | --- | --- |
@@ -18,10 +18,14 @@
 //! | CV-14 | no more stands in all of them than may, in number and in bytes | `so_much_stands_in_all_conversations_and_no_more` |
 //! | CV-15 | no more key packages of a device are kept than may | `so_many_key_packages_are_kept_and_no_more` |
 //! | CV-16 | what is acknowledged was posted, to whoever says so | `what_was_not_posted_is_not_acknowledged` |
+//! | CV-17 | no two open rooms have one name in which a device that was not revoked is left | `two_open_rooms_have_two_names` |
+//! | CV-18 | whoever comes in by themselves comes into an open room, and was not in it | `a_device_comes_by_itself_into_an_open_room_alone` |
+//! | CV-19 | what it takes to come in is left in an open room, once for each epoch | `what_it_takes_to_come_in_is_left_once_for_each_epoch` |
 //!
 //! A key package is taken of whoever left one that holds: the one that was left first, then the one of last resort; of anybody
 //! else there is none. What expires is what stands up to a place: the machine that has the clock has proposed it.
 
+pub(super) mod open;
 pub(super) mod packages;
 pub(super) mod posts;
 pub(super) mod roster;
@@ -34,6 +38,7 @@ use crate::journal::conversations::Taken;
 use crate::journal::state::State;
 use crate::wire::Code;
 
+pub use open::{may_enter, may_publish_info};
 pub use packages::may_keep;
 pub use posts::may_post;
 pub use roster::{may_commit, may_found};
@@ -78,7 +83,7 @@ pub enum Conversed {
 pub enum ConversationRefusal {
     /// CV-01.
     NoDevice,
-    /// CV-02, CV-04.
+    /// CV-02, CV-04, CV-17, CV-19.
     Exists,
     /// CV-03, CV-09.
     NotBetweenThem,
@@ -88,7 +93,7 @@ pub enum ConversationRefusal {
     NotIn,
     /// CV-07.
     EpochOver,
-    /// CV-08, CV-10.
+    /// CV-08, CV-10, CV-18.
     NotChanged,
     /// CV-08.
     CannotBeAdded,
@@ -96,6 +101,8 @@ pub enum ConversationRefusal {
     PostedFull,
     /// CV-15.
     PackagesFull,
+    /// CV-18, CV-19.
+    NotOpen,
 }
 
 impl ConversationRefusal {
@@ -112,6 +119,7 @@ impl ConversationRefusal {
             Self::CannotBeAdded => Code::CANNOT_BE_ADDED,
             Self::PostedFull => Code::POSTED_FULL,
             Self::PackagesFull => Code::KEY_PACKAGES_FULL,
+            Self::NotOpen => Code::NO_OPEN_ROOM,
         }
     }
 }

@@ -6,6 +6,27 @@ use crate::journal::conversations::Taken;
 use crate::journal::fold::conversations::Conversed;
 use crate::wire::conversations::{Kind, RosterChange};
 
+/// Adds what rules 6 know besides: an open room, who comes into it, and by what.
+pub(super) fn add_golden_open(ledger: &mut Ledger) {
+    let (alice, carol) = (device_name("alice", "laptop"), device_name("carol", "laptop"));
+    let (room, at) = (ConversationId([0x33; 16]), START);
+    let mut expect = |record: &Record, conversed| assert_eq!(ledger.add(record), Outcome::Conversed(conversed));
+    let kind = Kind::Open(crate::id::RoomName::parse("tea").unwrap());
+    expect(&Record::ConversationFounded { conversation: room, kind, by: alice.clone(), at }, Conversed::Founded);
+    let info = |epoch, by: &DeviceName| Record::GroupInfoPublished {
+        conversation: room,
+        by: by.clone(),
+        epoch,
+        bytes: 900,
+        at,
+    };
+    expect(&info(0, &alice), Conversed::Kept);
+    let enters = |epoch| Record::ConversationEntered { conversation: room, by: carol.clone(), epoch, bytes: 400, at };
+    expect(&enters(0), Conversed::Posted(room, 1));
+    expect(&enters(1), Conversed::Refused(crate::journal::ConversationRefusal::NotChanged));
+    expect(&info(1, &carol), Conversed::Kept);
+}
+
 /// Adds what rules 5 know to the golden journal.
 pub(super) fn add_golden(ledger: &mut Ledger) {
     let (alice, carol) = (device_name("alice", "laptop"), device_name("carol", "laptop"));

@@ -1,6 +1,7 @@
 //! Groups of real devices, and each trap of the library that the rest of the program must not step into.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
+mod outside;
 mod traps;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use super::*;
 use crate::device::Identity;
 use crate::id::{RoomName, UserName};
 use crate::limits::DEVICE_LIFETIME;
-use crate::mls::policy::{Rank, Room};
+use crate::mls::policy::{Door, Rank, Room};
 use crate::testing::{START, Town, rng};
 use crate::tls::CertRefusal;
 use crate::tls::verify::{Side, judge_device};
@@ -166,7 +167,8 @@ impl Round {
 pub(super) fn room(owner: &str) -> Policy {
     let ranks = BTreeMap::from([(UserName::parse(owner).unwrap(), Rank::Owner)]);
     let name = RoomName::parse("ops").unwrap();
-    Policy::Room(Room { name, topic: String::new(), ranks, invites: Rank::Member, leaving: BTreeSet::new() })
+    let (leaving, door) = (BTreeSet::new(), Door::Closed);
+    Policy::Room(Room { name, topic: String::new(), ranks, invites: Rank::Member, leaving, door })
 }
 
 pub(super) fn party(identity: Identity) -> Party {

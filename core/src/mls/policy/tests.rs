@@ -34,8 +34,13 @@ fn direct() -> Policy {
 /// Alice owns it, bob moderates, everybody else is a member.
 fn room() -> Room {
     let ranks = BTreeMap::from([(user("alice"), Rank::Owner), (user("bob"), Rank::Moderator)]);
-    let leaving = BTreeSet::new();
-    Room { name: name("ops"), topic: "what is up".into(), ranks, invites: Rank::Moderator, leaving }
+    let (leaving, door) = (BTreeSet::new(), Door::Closed);
+    Room { name: name("ops"), topic: "what is up".into(), ranks, invites: Rank::Moderator, leaving, door }
+}
+
+/// The same, into which the realm's devices come by themselves, but for those of these.
+fn open(barred: &[&str]) -> Room {
+    Room { door: Door::Open { barred: barred.iter().map(|name| user(name)).collect() }, ..room() }
 }
 
 fn becomes(next: Room) -> Deed {
@@ -171,16 +176,62 @@ fn whoever_is_put_out_takes_their_rank_with_them() {
 }
 
 #[test]
+fn into_an_open_room_comes_whoever_is_neither_barred_nor_leaves_and_does_nothing_else_by_that() {
+    let now = Policy::Room(open(&["mallory"]));
+    assert!(now.lets_in(&laptop("erin"), &deed()) && now.lets_in(&device_name("bob", "phone"), &deed()));
+    assert!(!now.lets_in(&laptop("mallory"), &deed()) && !now.lets_in(&laptop("bob"), &deed()));
+    let leaves = Room { leaving: BTreeSet::from([user("erin")]), ..open(&[]) };
+    assert!(!Policy::Room(leaves).lets_in(&laptop("erin"), &deed()));
+    for more in [adds("frank", "laptop"), removes("dave", false), removes("dave", true), becomes(open(&[]))] {
+        assert!(!now.lets_in(&laptop("erin"), &more), "{more:?}");
+    }
+    for closed in [Policy::Room(room()), direct()] {
+        assert!(!closed.lets_in(&laptop("erin"), &deed()) && !closed.lets_in(&device_name("bob", "phone"), &deed()));
+    }
+}
+
+#[test]
+fn whether_a_room_is_open_and_the_name_of_an_open_one_are_settled_when_it_begins() {
+    let (closed, now) = (Policy::Room(room()), Policy::Room(open(&[])));
+    assert!(!closed.allows(&laptop("alice"), &becomes(open(&[]))));
+    assert!(!now.allows(&laptop("alice"), &becomes(room())));
+    let renamed = |room: Room| becomes(Room { name: name("another"), ..room });
+    assert!(closed.allows(&laptop("alice"), &renamed(room())));
+    assert!(!now.allows(&laptop("alice"), &renamed(open(&[]))));
+    assert!(now.allows(&laptop("alice"), &becomes(Room { topic: "another".into(), ..open(&[]) })));
+}
+
+#[test]
+fn whoever_stands_above_somebody_bars_them_and_lifts_it_again() {
+    let now = Policy::Room(open(&["mallory"]));
+    assert!(now.allows(&laptop("bob"), &becomes(open(&["mallory", "dave"]))));
+    assert!(now.allows(&laptop("bob"), &becomes(open(&[]))));
+    assert!(!now.allows(&laptop("bob"), &becomes(open(&["mallory", "alice"]))), "alice stands above");
+    assert!(!now.allows(&laptop("carol"), &becomes(open(&["mallory", "dave"]))));
+    assert!(!now.allows(&laptop("carol"), &becomes(open(&[]))));
+    // Who is barred is added only when that is lifted by the same step.
+    assert!(!now.allows(&laptop("alice"), &adds("mallory", "laptop")));
+    let lifted = Deed { becomes: Some(Policy::Room(open(&[]))), ..adds("mallory", "laptop") };
+    assert!(now.allows(&laptop("alice"), &lifted));
+    let everybody = Room { invites: Rank::Member, ..open(&["mallory"]) };
+    let lifts = Room { invites: Rank::Member, ..open(&[]) };
+    let lifted = Deed { becomes: Some(Policy::Room(lifts)), ..adds("mallory", "laptop") };
+    assert!(!Policy::Room(everybody).allows(&laptop("carol"), &lifted));
+}
+
+#[test]
 fn a_policy_reads_back_and_what_is_too_long_cut_or_newer_is_none() {
     let list = |extension: Extension| ExtensionList::from(vec![extension]);
-    for policy in [direct(), Policy::Room(room())] {
+    let open_room = Policy::Room(open(&["mallory"]));
+    assert_eq!(Policy::Room(room()).extension().extension_data.first(), Some(&1), "older programs read it");
+    for policy in [direct(), Policy::Room(room()), open_room] {
         assert_eq!(Policy::of(&list(policy.extension())), Some(policy.clone()));
         let bytes = policy.extension().extension_data;
         for cut in 0..bytes.len() {
             let part = bytes.iter().take(cut).copied().collect();
             assert_eq!(Policy::of(&list(Extension::new(EXTENSION, part))), None, "{cut}");
         }
-        let newer = [vec![VERSION + 1], bytes.iter().skip(1).copied().collect()].concat();
+        let newer = [vec![OPEN + 1], bytes.iter().skip(1).copied().collect()].concat();
         assert_eq!(Policy::of(&list(Extension::new(EXTENSION, newer))), None);
     }
     let long = |topic: usize| Policy::Room(Room { topic: "x".repeat(topic), ..room() });
@@ -188,6 +239,14 @@ fn a_policy_reads_back_and_what_is_too_long_cut_or_newer_is_none() {
     assert_eq!(Policy::of(&list(long(ROOM_TOPIC_BYTES_MAX + 1).extension())), None);
     let many = (0..=ROOM_RANKS_MAX).map(|n| (user(&format!("u{n}")), Rank::Moderator)).collect();
     assert_eq!(Policy::of(&list(Policy::Room(Room { ranks: many, ..room() }).extension())), None);
+    let barred = (0..=ROOM_RANKS_MAX).map(|n| user(&format!("u{n}"))).collect();
+    let bars = Policy::Room(Room { door: Door::Open { barred }, ..room() });
+    assert_eq!(Policy::of(&list(bars.extension())), None);
+    // Only rooms are open.
+    let mut opened = direct().extension().extension_data;
+    opened.splice(..1, [OPEN]);
+    opened.push(0);
+    assert_eq!(Policy::of(&list(Extension::new(EXTENSION, opened))), None);
     assert_eq!(Policy::of(&list(Policy::Direct(user("bob"), user("alice")).extension())), None);
     assert_eq!(Policy::of(&ExtensionList::new()), None);
 }

@@ -3,10 +3,12 @@
 use serde_bytes::ByteBuf;
 
 use super::Golden;
-use crate::id::{AskId, ConversationId, MessageId};
+use crate::id::{AskId, ConversationId, MessageId, RoomName};
 use crate::testing::device_name;
 use crate::time::Wall;
-use crate::wire::conversations::{ConversationsEvent, ConversationsRequest, Kind, Posted, RosterChange, What};
+use crate::wire::conversations::{
+    ConversationsEvent, ConversationsRequest, Kind, OpenRoom, Posted, RosterChange, What,
+};
 use crate::wire::relay::{RelayEvent, RelayRequest};
 
 const ROOM: ConversationId = ConversationId([0x11; 16]);
@@ -47,6 +49,15 @@ fn requests(golden: &mut Golden, ask: AskId) {
     let send = ConversationsRequest::Send { ask, conversation: ROOM, epoch: 300, id, body: bytes(4) };
     check("request.send", send);
     check("request.acknowledge", ConversationsRequest::Acknowledge { upto: vec![(ROOM, 300)] });
+    let room = RoomName::of_number(ROOM);
+    let kind = Kind::Open(room.clone());
+    check("request.found.open", ConversationsRequest::Found { ask, conversation: ROOM, kind });
+    check("request.rooms", ConversationsRequest::Rooms { ask, after: Some(room.clone()) });
+    check("request.group-info", ConversationsRequest::GroupInfo { ask, room });
+    let info = ConversationsRequest::PublishGroupInfo { ask, conversation: ROOM, epoch: 300, info: bytes(3) };
+    check("request.publish-group-info", info);
+    let enter = ConversationsRequest::Enter { ask, conversation: ROOM, epoch: 300, commit: bytes(3) };
+    check("request.enter", enter);
     golden.check("request.piece", &RelayRequest::Piece { bytes: bytes(4), last: true });
 }
 
@@ -65,9 +76,15 @@ fn events(golden: &mut Golden, ask: AskId) {
     check("event.message", posted(What::Message { id, body: bytes(4) }));
     check("event.commit", posted(What::Commit { epoch: 300, change: change(), commit: bytes(3) }));
     let roster = vec![device_name("alice", "laptop"), device_name("bob", "laptop")];
+    let info =
+        ConversationsEvent::GroupInfo { ask, conversation: ROOM, epoch: 300, roster: roster.clone(), info: bytes(3) };
     check("event.welcome-to", posted(What::Welcome { epoch: 301, kind: pair(), roster, welcome: bytes(2) }));
     check("event.own-message", posted(What::OwnMessage { id }));
     check("event.own-commit", posted(What::OwnCommit { epoch: 300 }));
     check("event.expired", posted(What::Expired));
+    check("event.group-info", info);
+    check("event.group-info-wanted", ConversationsEvent::GroupInfoWanted { conversation: ROOM });
+    let room = OpenRoom { name: RoomName::of_number(ROOM), conversation: ROOM, devices: 300 };
+    check("event.rooms", ConversationsEvent::Rooms { ask, rooms: vec![room], more: true });
     golden.check("event.piece", &RelayEvent::Piece { bytes: bytes(4), last: false });
 }

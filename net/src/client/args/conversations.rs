@@ -47,6 +47,17 @@ pub enum RoomCommand {
         /// Who may invite: member (everybody in it), moderator or owner
         #[arg(long, value_name = "RANK", default_value = "member", value_parser = rank)]
         invites: Rank,
+        /// Let everybody of the realm come in by themselves, with client room join
+        #[arg(long)]
+        open: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Come into an open room, with all your devices: you see what is said from then on
+    Join {
+        /// Which; client room list --open shows those there are
+        room: String,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -59,7 +70,7 @@ pub enum RoomCommand {
         #[arg(required = true)]
         users: Vec<String>,
     },
-    /// Put somebody out whose rank is below yours
+    /// Put somebody out whose rank is below yours; into an open room they come back only by invitation
     Kick {
         /// Where
         room: String,
@@ -105,6 +116,9 @@ pub enum RoomCommand {
     },
     /// List the rooms that this device is in, as far as it has heard: name, people, number, topic
     List {
+        /// Ask the server for those that are open instead: name, devices, number
+        #[arg(long)]
+        open: bool,
         /// Print one JSON object a line
         #[arg(long)]
         json: bool,

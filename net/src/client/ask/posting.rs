@@ -1,16 +1,17 @@
 //! Decides how a program goes that is there for one message, or for one change of a room: it takes part in the device's
 //! conversations until that is posted, and does meanwhile what others bring.
 
-use countersign_core::device::conversations::ConversationEvent;
+use countersign_core::device::conversations::{ConversationEvent, NotSent, RoomErrand};
 use countersign_core::device::{Event, Input};
 use countersign_core::id::SendId;
 use countersign_core::limits::SEND_TIME_MAX;
 use countersign_core::time::Instant;
+use countersign_core::wire::Code;
 
 use super::super::holding::{Hold, errands, given_up, not_sent};
 use super::super::home::Stored;
-use super::super::local::desk::{KEPT, UNKEPT, with_rest};
-use super::super::local::protocol::{Request, Sent};
+use super::super::local::desk::with_rest;
+use super::super::local::protocol::{Done, Listed, Request, Sent};
 use super::super::{World, metbook, outcome};
 use super::{Session, warn};
 use crate::exit::Failure;
@@ -29,9 +30,9 @@ impl<'a> Session<'a> {
         Self::begin(world, stored, None, Some(hold), talk)
     }
 
-    /// Sends a message or changes a room, and gives where it stands. A message is kept before anything else is done.
-    pub fn post(&mut self, request: Request) -> Result<Sent, Failure> {
-        let rest = if request.is_kept() { KEPT } else { UNKEPT };
+    /// Sends a message or does something with a room, and gives what came of it. A message is kept before anything else is done.
+    pub fn post(&mut self, request: Request) -> Result<Done, Failure> {
+        let rest = request.rest();
         self.wish(Input::Command(request.command(OWN)));
         self.reactor.carry_out(&mut self.device)?;
         let until = self.reactor.now().mono.plus(SEND_TIME_MAX);
@@ -61,7 +62,16 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn outcome(&mut self, until: Instant, rest: &str) -> Result<Sent, Failure> {
+    /// Comes into the room for everybody, or begins it. A server without one is no failure.
+    pub fn enter_lobby(&mut self) -> Result<(), Failure> {
+        self.is_lobby_off = false;
+        match self.post(Request::Run { errand: RoomErrand::Lobby }) {
+            Err(_) if self.is_lobby_off => Ok(()),
+            came => came.map(drop),
+        }
+    }
+
+    fn outcome(&mut self, until: Instant, rest: &str) -> Result<Done, Failure> {
         loop {
             while let Some(event) = self.reactor.told() {
                 let _ = self.told(event).map_err(|failure| with_rest(&failure, rest))?;
@@ -100,8 +110,17 @@ impl<'a> Session<'a> {
     /// The device tells something of conversations. What others have said is on the disk, and shown by the next `listen`.
     pub(super) fn conversation(&mut self, event: ConversationEvent) {
         match event {
-            ConversationEvent::Sent(OWN, entry) => self.outcome = Some(Ok(Sent::of(&entry))),
-            ConversationEvent::NotSent(OWN, why) => self.outcome = Some(Err(not_sent(&why))),
+            ConversationEvent::Sent(OWN, entry) => self.outcome = Some(Ok(Done::Sent(Sent::of(&entry)))),
+            ConversationEvent::NotSent(OWN, why) => {
+                self.is_lobby_off = matches!(why, NotSent::Refused(Code::NO_LOBBY) | NotSent::Unchanged);
+                self.outcome = Some(Err(not_sent(&why)));
+            }
+            ConversationEvent::OpenRooms(OWN, rooms, more) => {
+                self.listed.extend(rooms.iter().map(Listed::from));
+                if !more {
+                    self.outcome = Some(Ok(Done::Rooms(std::mem::take(&mut self.listed))));
+                }
+            }
             ConversationEvent::Met(user, met) => {
                 if let Err(error) = metbook::keep(&self.stored.folder, &user, met) {
                     warn(&error.to_string());
@@ -111,6 +130,7 @@ impl<'a> Session<'a> {
             ConversationEvent::Changed(user, before) => warn(&metbook::changed(&user, before)),
             ConversationEvent::Sent(..)
             | ConversationEvent::NotSent(..)
+            | ConversationEvent::OpenRooms(..)
             | ConversationEvent::Entry(_)
             | ConversationEvent::CaughtUp => {}
         }

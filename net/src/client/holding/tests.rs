@@ -14,7 +14,8 @@ use mio::{Events, Poll};
 use tempfile::TempDir;
 
 use super::*;
-use crate::client::local::desk::{KEPT, with_rest};
+use crate::client::local::desk::with_rest;
+use crate::client::local::protocol::KEPT;
 
 fn folder() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Decides how a program has its message sent, or a room changed, by the one that takes part in its device's conversations.
+//! Decides how a program has its message sent, or something done with a room, by the one that takes part in its device's conversations.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,15 +7,14 @@ use std::time::Instant;
 
 use countersign_core::limits::LOCAL_REPLY_BYTES_MAX;
 
-use super::desk::{KEPT, UNKEPT};
-use super::protocol::{Holder, Reply, Request, Sent, failure};
+use super::protocol::{Done, Holder, KEPT, Reply, Request, failure};
 use crate::exit::Failure;
 
 /// What came of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// It was taken, and this has come of it; or it can't be taken.
-    Outcome(Result<Sent, Failure>),
+    Outcome(Result<Done, Failure>),
     /// Nobody took anything: the other program has just gone, or is about to.
     Gone,
 }
@@ -43,11 +42,17 @@ pub fn ask(path: &Path, request: &Request, until: Instant) -> Asked {
         // What was cut off is no line, and nothing is made of it.
         return Asked::Gone;
     }
-    let mut is_taken = false;
+    let (mut is_taken, mut listed) = (false, Vec::new());
     loop {
         match talk.hear() {
             Ok(Reply::Taken) => is_taken = true,
-            Ok(Reply::Sent(sent)) => return Asked::Outcome(Ok(sent)),
+            Ok(Reply::Sent(sent)) => return Asked::Outcome(Ok(Done::Sent(sent))),
+            Ok(Reply::Rooms { rooms, more }) => {
+                listed.extend(rooms);
+                if !more {
+                    return Asked::Outcome(Ok(Done::Rooms(listed)));
+                }
+            }
             Ok(Reply::NotSent { exit, sentence }) => return Asked::Outcome(Err(failure(exit, sentence))),
             Ok(Reply::Closing) if !is_taken => return Asked::Gone,
             Ok(Reply::Hello { .. } | Reply::Closing) => return Asked::Outcome(Err(stranger())),
@@ -112,7 +117,7 @@ fn stranger() -> Failure {
 /// No outcome came.
 fn silence(error: &io::Error, is_taken: bool, request: &Request) -> Failure {
     if !request.is_kept() && error.kind() != ErrorKind::InvalidData {
-        return Failure::unreachable(format_args!("the room was not changed in time: {UNKEPT}"));
+        return Failure::unreachable(format_args!("nothing came of it in time: {}", request.rest()));
     }
     if is_taken {
         return Failure::unreachable(format_args!("the message was not sent in time: {KEPT}"));

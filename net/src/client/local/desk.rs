@@ -11,7 +11,7 @@ use countersign_core::limits::{LOCAL_REQUEST_BYTES_MAX, LOCAL_VISITORS_MAX};
 use mio::net::UnixListener;
 use mio::{Interest, Registry, Token};
 
-use super::protocol::{Holder, Reply, Request};
+use super::protocol::{Holder, KEPT, Reply, Request, UNKEPT};
 use crate::exit::{Exit, Failure};
 use crate::unix_socket;
 use crate::visitor::{Said, Visitor};
@@ -20,12 +20,6 @@ use crate::visitor::{Said, Visitor};
 const FIRST_SEND: u64 = 1 << 32;
 /// What is taken in one turn of the loop.
 const WISHES_PER_TURN: usize = 16;
-/// What whoever is left is told of a message that was taken.
-pub const KEPT: &str = "the message is kept, and goes out at the next contact with the server";
-/// What whoever is left is told of anything else.
-pub const UNKEPT: &str =
-    "what was wished of the room is not kept: client history shows whether it was done; if not, try again";
-
 /// The socket, and who came to it. When it is dropped nobody is left without an answer, and the socket is gone.
 #[derive(Debug)]
 pub struct Desk {
@@ -141,8 +135,13 @@ impl Desk {
 
     /// A message is kept.
     pub fn taken(&mut self, send: SendId) {
+        self.say(send, &Reply::Taken);
+    }
+
+    /// Part of what came of it.
+    pub fn say(&mut self, send: SendId, reply: &Reply) {
         if let Some(visitor) = self.visitors.values_mut().find(|visitor| visitor.asked() == Some(send.0)) {
-            visitor.say(&Reply::Taken.to_line());
+            visitor.say(&reply.to_line());
         }
     }
 

@@ -5,13 +5,15 @@
 //! -> Send | Say | Run  a text, another message, or something to be done with a room
 //! <- Taken             the message is kept: whatever happens now, it goes out
 //! <- Sent | NotSent    what came of it
+//! <- Rooms ...         where that was asked: open rooms, up to the line that says that these are all
 //! <- Closing           in place of all that: nothing was taken, and this program is about to end
 //! ```
 
 use countersign_core::device::Command;
 use countersign_core::device::conversations::{Entry, RoomErrand, Said, Saying, Target};
-use countersign_core::id::SendId;
+use countersign_core::id::{RoomName, SendId};
 use countersign_core::time::Wall;
+use countersign_core::wire::conversations::OpenRoom;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, Failure};
@@ -73,6 +75,43 @@ pub enum Reply {
     },
     /// Nothing was taken, and nothing is any more.
     Closing,
+    /// Open rooms, in order of name.
+    Rooms {
+        /// At most [`ROOMS_PER_LINE`].
+        rooms: Vec<Listed>,
+        /// Whether there are more, which come next.
+        more: bool,
+    },
+}
+
+/// So many rooms fit a line.
+const ROOMS_PER_LINE: usize = 32;
+
+/// An open room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Its name.
+    pub room: RoomName,
+    /// How many devices are in it.
+    pub devices: u32,
+    /// Its number.
+    pub conversation: String,
+}
+
+impl From<&OpenRoom> for Listed {
+    fn from(room: &OpenRoom) -> Self {
+        let OpenRoom { name, conversation, devices } = room;
+        Self { room: name.clone(), devices: *devices, conversation: conversation.to_string() }
+    }
+}
+
+/// What came of a wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was posted.
+    Sent(Sent),
+    /// These are the open rooms.
+    Rooms(Vec<Listed>),
 }
 
 /// What was sent, and where it stands.
@@ -105,6 +144,18 @@ impl Reply {
         Self::NotSent { exit: failure.exit.number(), sentence: failure.sentence }
     }
 
+    /// Open rooms, in as many lines as they take; the last says whether there are more.
+    pub fn rooms(rooms: &[OpenRoom], more: bool) -> Vec<Self> {
+        let listed: Vec<Listed> = rooms.iter().map(Listed::from).collect();
+        let chunks = listed.chunks(ROOMS_PER_LINE).map(<[Listed]>::to_vec);
+        let mut lines: Vec<Self> = chunks.map(|rooms| Self::Rooms { rooms, more: true }).collect();
+        match lines.last_mut() {
+            Some(Self::Rooms { more: last, .. }) => *last = more,
+            _ => lines.push(Self::Rooms { rooms: Vec::new(), more }),
+        }
+        lines
+    }
+
     /// Its line.
     pub fn to_line(&self) -> Vec<u8> {
         line(self)
@@ -121,6 +172,15 @@ impl Request {
         }
     }
 
+    /// What whoever is left without an answer is told of it.
+    pub fn rest(&self) -> &'static str {
+        match self {
+            Self::Send { .. } | Self::Say { .. } => KEPT,
+            Self::Run { errand: RoomErrand::List } => "try again",
+            Self::Run { .. } => UNKEPT,
+        }
+    }
+
     /// Whether it is kept from when it was taken until it is done.
     pub fn is_kept(&self) -> bool {
         matches!(self, Self::Send { .. } | Self::Say { .. })
@@ -131,6 +191,12 @@ impl Request {
         line(self)
     }
 }
+
+/// What whoever is left is told of a message that was taken.
+pub const KEPT: &str = "the message is kept, and goes out at the next contact with the server";
+/// What whoever is left is told of anything else.
+pub const UNKEPT: &str =
+    "what was wished of the room is not kept: client history shows whether it was done; if not, try again";
 
 /// How the other program ends that was told so.
 pub fn failure(exit: u8, sentence: String) -> Failure {
@@ -149,7 +215,7 @@ fn line(said: &impl Serialize) -> Vec<u8> {
 #[allow(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
     use countersign_core::device::conversations::Alteration;
-    use countersign_core::id::{RoomName, UserName};
+    use countersign_core::id::{ConversationId, RoomName, UserName};
     use countersign_core::limits::{LOCAL_REPLY_BYTES_MAX, LOCAL_REQUEST_BYTES_MAX, TEXT_BYTES_MAX};
 
     use super::*;
@@ -174,12 +240,36 @@ mod tests {
             (Reply::Sent(sent), r#"{"answer":"sent","conversation":"c","place":2,"at":3,"id":"d"}"#),
             (Reply::not_sent(Failure::refused("no")), r#"{"answer":"not_sent","exit":3,"sentence":"no"}"#),
             (Reply::Closing, r#"{"answer":"closing"}"#),
+            (Reply::Rooms { rooms: vec![], more: false }, r#"{"answer":"rooms","rooms":[],"more":false}"#),
         ] {
             assert_eq!(text(reply.to_line()), format!("{expected}\n"));
             assert_eq!(serde_json::from_str::<Reply>(expected).unwrap(), reply);
         }
         let codes = (0..=5).map(|code| failure(code, String::new()).exit.number());
         assert_eq!(codes.collect::<Vec<_>>(), [1, 1, 2, 3, 4, 1]);
+    }
+
+    #[test]
+    fn open_rooms_are_told_in_lines_that_fit_and_the_last_says_that_these_are_all() {
+        let room = |n: usize| {
+            let name = RoomName::parse(&format!("{n:0>32}")).unwrap();
+            OpenRoom { name, conversation: ConversationId([7; 16]), devices: u32::MAX }
+        };
+        for count in [0, 1, ROOMS_PER_LINE, ROOMS_PER_LINE + 1, 256] {
+            let rooms: Vec<OpenRoom> = (0..count).map(room).collect();
+            for more in [false, true] {
+                let lines = Reply::rooms(&rooms, more);
+                let mut told = Vec::new();
+                for (n, line) in lines.iter().enumerate() {
+                    assert!(line.to_line().len() <= LOCAL_REPLY_BYTES_MAX);
+                    let Reply::Rooms { rooms, more: goes_on } = line else { panic!("{line:?}") };
+                    assert_eq!(*goes_on, more || n + 1 < lines.len());
+                    told.extend_from_slice(rooms);
+                }
+                assert_eq!(told, rooms.iter().map(Listed::from).collect::<Vec<_>>());
+            }
+        }
+        assert!(serde_json::to_string(&Listed::from(&room(1))).unwrap().contains("\"devices\":4294967295"));
     }
 
     #[test]

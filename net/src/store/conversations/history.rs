@@ -114,7 +114,7 @@ pub(super) fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<
     let Entry { conversation, kind, room: _, place, at, by, what } = entry;
     let people = match kind {
         Kind::Direct(one, other) => Some(people(one, other)),
-        Kind::Room => None,
+        Kind::Room | Kind::Open(_) => None,
     };
     let mut what = what.clone();
     let text = text_of(&mut what).map(std::mem::take);
@@ -173,7 +173,7 @@ fn read(connection: &Connection, sql: &str, with: impl Params) -> rusqlite::Resu
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let Some(mut one) = line_of(row)? else { return Ok(None) };
-        if one.entry.kind == Kind::Room {
+        if !matches!(one.entry.kind, Kind::Direct(..)) {
             one.entry.room = rooms::name(connection, one.entry.conversation)?;
         }
         one.fate = messages::fate(connection, one.n, &one.entry)?;

@@ -12,6 +12,7 @@ kinds! {
         ConversationEvent::Met(..) => "met",
         ConversationEvent::Changed(..) => "somebody else than before",
         ConversationEvent::CaughtUp => "caught up",
+        ConversationEvent::OpenRooms(..) => "open rooms",
     }
 }
 
@@ -32,6 +33,10 @@ kinds! {
         NotSent::NotThere => "NotThere",
         NotSent::Unchanged => "Unchanged",
         NotSent::Of(..) => "Of",
+        NotSent::Barred => "Barred",
+        NotSent::NameTaken => "NameTaken",
+        NotSent::NameStays => "NameStays",
+        NotSent::WayIn => "WayIn",
     }
 }
 

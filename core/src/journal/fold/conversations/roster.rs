@@ -1,4 +1,4 @@
-//! Which conversations there are, and who is in them (CV-01 to CV-11).
+//! Which conversations there are, and who is in them (CV-01 to CV-11, CV-17).
 
 use std::collections::BTreeSet;
 
@@ -31,6 +31,12 @@ pub fn may_found(
             return Err(ConversationRefusal::NotBetweenThem);
         }
         let before = conversations.between(one, other).and_then(|before| conversations.get(before));
+        if before.is_some_and(|before| before.roster().any(|device| lives(state, device))) {
+            return Err(ConversationRefusal::Exists);
+        }
+    }
+    if let Kind::Open(name) = kind {
+        let before = conversations.open(name).and_then(|before| conversations.get(before));
         if before.is_some_and(|before| before.roster().any(|device| lives(state, device))) {
             return Err(ConversationRefusal::Exists);
         }
@@ -72,10 +78,7 @@ fn may_change(
         if known.has(device) {
             return Err(ConversationRefusal::NotChanged);
         }
-        // Whoever has left and not acknowledged all has a seat still.
-        if known.seat(device).is_none() && state.conversations().seats(device) >= SEATS_PER_DEVICE_MAX_V5 {
-            return Err(ConversationRefusal::Full);
-        }
+        has_seat(state, known, device)?;
     }
     if change.remove.iter().any(|device| device == by || !known.has(device)) {
         return Err(ConversationRefusal::NotChanged);
@@ -84,11 +87,17 @@ fn may_change(
     if devices > CONVERSATION_DEVICES_MAX_V5 { Err(ConversationRefusal::Full) } else { Ok(()) }
 }
 
+/// Whether there is a seat for a device (CV-05): whoever has left and not acknowledged all has one still.
+pub(super) fn has_seat(state: &State, known: &Conversation, device: &DeviceName) -> Result<(), ConversationRefusal> {
+    let is_full = known.seat(device).is_none() && state.conversations().seats(device) >= SEATS_PER_DEVICE_MAX_V5;
+    if is_full { Err(ConversationRefusal::Full) } else { Ok(()) }
+}
+
 /// Whether a device is one of those whom a conversation is between, if it is between two people.
 fn is_between(kind: &Kind, device: &DeviceName) -> bool {
     match kind {
         Kind::Direct(one, other) => [one, other].contains(&&device.user),
-        Kind::Room => true,
+        Kind::Room | Kind::Open(_) => true,
     }
 }
 

@@ -1,7 +1,8 @@
-//! The checks CV-01 to CV-16, each by a record that fails it alone.
+//! The checks CV-01 to CV-19, each by a record that fails it alone.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 mod model;
+mod open;
 mod packages;
 mod posts;
 mod roster;

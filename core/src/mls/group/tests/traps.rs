@@ -218,7 +218,7 @@ fn a_commit_that_does_what_its_committer_may_not_is_refused_by_whoever_receives_
 }
 
 #[test]
-fn nobody_comes_in_from_outside() {
+fn nobody_comes_from_outside_into_a_room_that_is_closed() {
     let mut round = Round::together(&["alice", "bob"]);
     let stranger = round.enrol("carol");
     round.believe(&stranger.identity);

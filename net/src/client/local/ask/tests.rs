@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use countersign_core::device::conversations::Target;
 
 use super::*;
+use crate::client::local::protocol::Sent;
 use crate::exit::Exit;
 
 const HELLO: &str = r#"{"answer":"hello","program":"listen"}"#;
@@ -68,7 +69,7 @@ fn failed(asked: &Asked, exit: Exit, part: &str) {
 #[test]
 fn what_comes_of_a_message_is_what_the_other_program_says() {
     let sent = Sent { conversation: "c".into(), place: 2, at: Wall(3), id: "d".into() };
-    assert_eq!(asked_of(&[HELLO, TAKEN, SENT], true, soon()), Asked::Outcome(Ok(sent)));
+    assert_eq!(asked_of(&[HELLO, TAKEN, SENT], true, soon()), Asked::Outcome(Ok(Done::Sent(sent))));
     let refused = r#"{"answer":"not_sent","exit":3,"sentence":"nobody of that name"}"#;
     failed(&asked_of(&[HELLO, TAKEN, refused], true, soon()), Exit::Refused, "nobody of that name");
 }
