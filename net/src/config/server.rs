@@ -61,8 +61,8 @@ pub static LOBBY: Key<Choice<bool>> = Key {
     flag: None,
     kind: Choice(&[("on", true), ("off", false)]),
     default: || Settings::default().lobby,
-    meaning: "Whether there is a room for everybody, #lobby, into which each newcomer comes: \"on\" or \"off\"; off stops newcomers from \
-              making one, and leaves one that is there",
+    meaning: "Whether there is a room for everybody, #lobby, into which each newcomer comes; where it is off nobody makes one, and \
+              one that is there stays",
 };
 /// Connections at one time.
 pub static CONNECTIONS: Key<Whole> = Key {
