@@ -17,6 +17,7 @@
 //! | a reader that is slow holds nobody up, and costs no more than a bound | `line.rs` |
 //! | a body is read for one device at a time, and not at all for who is level | `streams.rs`, `recent.rs` |
 //! | long messages have a bound, each and together | `pieces.rs` |
+//! | whoever has posted something hears when others have it | `delivered.rs` |
 //! | devices come into open rooms by themselves | `open.rs` |
 //! | what the journal has no time for waits, in its order, up to a bound | `waiting.rs` |
 //! | a conversation hears which devices of its people it lacks | `lacking.rs` |
@@ -26,6 +27,7 @@
 //! could not know otherwise that nothing comes any more. An older one that asks late is parted with itself.
 
 mod acks;
+mod delivered;
 mod events;
 mod expiry;
 mod lacking;
@@ -57,6 +59,7 @@ use crate::wire::relay::RelayEvent;
 use crate::wire::{Code, Frame};
 
 use acks::Acks;
+use delivered::Awaited;
 use line::Line;
 use packages::Publishing;
 use pieces::{PieceRefusal, Pieces};
@@ -87,6 +90,7 @@ pub struct Delivery {
     loading: BTreeMap<LoadId, ConnId>,
     recent: Recent,
     acks: Acks,
+    awaited: Awaited,
     takes: Rate<DeviceName>,
     /// Whether there may be a room for everybody.
     lobby: bool,
@@ -121,6 +125,7 @@ impl Default for Delivery {
             loading: BTreeMap::new(),
             recent: Recent::default(),
             acks: Acks::default(),
+            awaited: Awaited::default(),
             takes: Rate::new(KEY_PACKAGES_TAKEN_MAX, KEY_PACKAGES_TAKEN_SPAN),
             lobby: true,
             looks_at: None,
@@ -153,6 +158,14 @@ impl Delivery {
             ConversationsRequest::Collect => self.collect(from, round),
             ConversationsRequest::Acknowledge { upto } => {
                 self.acks.note(from.device(), &upto, round.state, round.now.mono);
+                for (id, _) in &upto {
+                    self.say_what_is_delivered(*id, round.state, round.out);
+                }
+            }
+            ConversationsRequest::Await { ask, conversation, place } => {
+                if let Err(code) = self.wait_for_delivery(from, ask, conversation, place, round) {
+                    refuse(from.conn(), ask, code, round.out);
+                }
             }
             ConversationsRequest::Rooms { ask, after } => open::say_rooms(from, ask, after.as_ref(), round),
             ConversationsRequest::GroupInfo { ask, room } => {
@@ -183,7 +196,8 @@ impl Delivery {
             ConversationsRequest::Collect
             | ConversationsRequest::Acknowledge { .. }
             | ConversationsRequest::Rooms { .. }
-            | ConversationsRequest::GroupInfo { .. } => return,
+            | ConversationsRequest::GroupInfo { .. }
+            | ConversationsRequest::Await { .. } => return,
             ConversationsRequest::Publish { ask, last_resort, packages, not_after } => {
                 (ask, self.publish(from, ask, (last_resort, packages), not_after, round))
             }
@@ -318,6 +332,8 @@ impl Delivery {
                 if let Some(entry) = stands.filter(|entry| matches!(entry.what, What::Commit(_))) {
                     self.say_what_lacks_still(*conversation, round.state, round.out);
                     self.want_info(*conversation, &entry.by, round);
+                    // Whoever was waited for may be out.
+                    self.say_what_is_delivered(*conversation, round.state, round.out);
                 }
             }
             (Asked::Post(conn, ..), Conversed::PostedBefore(conversation, place)) => {
@@ -348,6 +364,7 @@ impl Delivery {
     pub fn gone(&mut self, conn: ConnId, out: &mut Effects) {
         self.pieces.forget(conn);
         self.waiting.forget(conn);
+        self.awaited.forget(conn);
         let Some(line) = self.lines.remove(&conn) else { return };
         self.hand_out_no_more(&line, out);
         if self.streams.get(&line.device) == Some(&conn) {

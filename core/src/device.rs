@@ -298,6 +298,13 @@ impl Device {
                 let done = self.converse(now, rng, |conversations, turn| conversations.run(send, errand, turn));
                 assert!(done.is_some(), "a device that takes no part in conversations was to change a room");
             }
+            Command::Await(send, id, place) => {
+                let done = self.converse(now, rng, |conversations, turn| conversations.wait_for(send, id, place, turn));
+                assert!(done.is_some(), "a device that takes no part in conversations was to wait");
+            }
+            Command::CallOff(send) => {
+                let _ = self.converse(now, rng, |conversations, turn| conversations.call_off(send, turn));
+            }
             Command::Quit => {
                 self.quitting = true;
                 self.calls.quit(now);

@@ -114,6 +114,12 @@ impl Visitor {
         }
     }
 
+    /// It has closed its side, and waits for no answer.
+    pub fn leaves(&mut self) {
+        self.asked = None;
+        self.silent = true;
+    }
+
     /// Whether nothing is left to be done for it.
     pub fn is_done(&self) -> bool {
         self.gone || (self.silent && self.asked.is_none() && self.outbox.is_empty())

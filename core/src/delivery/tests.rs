@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 mod collecting;
+mod delivered;
 mod handing_out;
 mod lacking;
 mod lasting;

@@ -77,6 +77,7 @@ fn size(request: &ConversationsRequest) -> usize {
         | ConversationsRequest::Found { .. }
         | ConversationsRequest::Rooms { .. }
         | ConversationsRequest::GroupInfo { .. }
+        | ConversationsRequest::Await { .. }
         | ConversationsRequest::Acknowledge { .. } => 0,
     };
     body + REQUEST_BYTES

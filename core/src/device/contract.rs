@@ -8,7 +8,7 @@ use super::{Asked, Followed, LogRefusal, NotRenewed, Renewed};
 use crate::device::calls::{CallDenied, CallEvent};
 use crate::device::conversations::{ConversationEvent, Keep, RoomErrand, Saying, Target};
 use crate::fault::CloseReason;
-use crate::id::{CallId, ConnId, DeviceLabel, DeviceName, KeepId, SendId, UserName};
+use crate::id::{CallId, ConnId, ConversationId, DeviceLabel, DeviceName, KeepId, SendId, UserName};
 use crate::password::Password;
 use crate::pki::{CrlRefusal, Spki};
 use crate::time::Wall;
@@ -90,6 +90,11 @@ pub enum Command {
     /// Has something done with a room: answered by [`ConversationEvent::Sent`] as well, or by what it asks for. It is forgotten
     /// with the program.
     Run(SendId, RoomErrand),
+    /// Wants to know when what stands at a place has come to a device of each of the others: answered by
+    /// [`ConversationEvent::Delivered`]. It is forgotten with the program.
+    Await(SendId, ConversationId, u64),
+    /// Nobody waits any more for what was wished by this number: if it is no message, and not on its way, it is not done.
+    CallOff(SendId),
     /// Ends everything in good order; [`Event::Done`] says when.
     Quit,
 }

@@ -21,6 +21,7 @@
 //! | `rooms` | what a room is to people |
 //! | `committing` | what becomes of a commit until it is posted |
 //! | `refresh` | when this device gives itself new keys, and removes who was revoked |
+//! | `awaiting` | whether others have what was posted |
 //! | `asking` | what it waits for from the relay |
 //! | `judging` | whom it believes |
 //! | `packages` | its key packages |
@@ -36,6 +37,7 @@
 
 mod adding;
 mod asking;
+mod awaiting;
 mod batch;
 mod chain;
 mod changing;
@@ -63,7 +65,7 @@ use rand_core::CryptoRng;
 
 use super::{Acquaintances, Identity, Wake};
 use crate::fault::Fault;
-use crate::id::{AskId, ConversationId, DeviceName, Fingerprint, KeepId, UserName};
+use crate::id::{AskId, ConversationId, DeviceName, Fingerprint, KeepId, SendId, UserName};
 use crate::limits::{CONVERSATIONS_RETRY, POSTED_WAITING_BYTES_MAX};
 use crate::mls::beliefs::Beliefs;
 use crate::mls::member::Member;
@@ -141,6 +143,8 @@ pub(super) struct Conversations {
     gatherings: BTreeMap<Goal, Gathering>,
     /// What is wished of rooms, and not done.
     errands: BTreeMap<u64, Waiting>,
+    /// What is to be delivered, and where it stands.
+    awaited: BTreeMap<SendId, (ConversationId, u64)>,
     /// Those that the relay has begun on this connection.
     founded: BTreeSet<ConversationId>,
     /// With whom there is one to which this device has no Welcome yet.
@@ -206,11 +210,11 @@ impl Conversations {
     /// The relay says something about conversations. A fault is its doing.
     pub(super) fn heard(&mut self, event: ConversationsEvent, turn: &mut Turn<'_>) -> Result<(), Fault> {
         match event {
-            ConversationsEvent::Done { ask } => {
-                if let Some(Wish::Found(id, _)) = self.asks.take(ask) {
-                    self.founded.insert(id);
-                }
-            }
+            ConversationsEvent::Done { ask } => match self.asks.take(ask) {
+                Some(Wish::Found(id, _)) => drop(self.founded.insert(id)),
+                Some(Wish::Delivery(send)) => self.delivered(send),
+                Some(_) | None => {}
+            },
             ConversationsEvent::KeyPackages { left, last_resort } => {
                 self.asks.settle(|wish| matches!(wish, Wish::Publish));
                 self.left = Some((left, last_resort));
@@ -278,6 +282,7 @@ impl Conversations {
             Wish::Proof(judged) => self.unproved(&judged),
             Wish::WayIn(number) => self.way_in_refused(number, code, turn),
             Wish::Rooms(number) => self.fail(number, NotSent::Refused(code)),
+            Wish::Delivery(send) => self.undelivered(send, code),
             Wish::Publish | Wish::Info => {}
         }
         self.work(turn);
@@ -341,6 +346,7 @@ impl Conversations {
                 || self.errand_next(turn)
                 || self.name_next()
                 || self.send_next(turn)
+                || self.await_next()
                 || self.let_in_next(turn))
     }
 

@@ -16,6 +16,7 @@ mod approving;
 mod asking;
 mod bounds;
 mod conversing;
+mod delivered;
 mod direct;
 mod doubting;
 mod faulty_relay;

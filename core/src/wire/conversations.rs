@@ -10,6 +10,7 @@
 //! Commit -> Posted | Refused            the next epoch, with the change of the delivery list that it makes
 //! Send -> Posted | Refused              a message of the epoch that is the newest
 //! Acknowledge                           what is durable on this device
+//! Await -> Done | Refused               once others have what stands at a place
 //!
 //! Rooms -> Rooms                        those into which the realm's devices come by themselves
 //! GroupInfo -> GroupInfo | Refused      what it takes to come into one
@@ -139,6 +140,17 @@ pub enum ConversationsRequest {
         epoch: u64,
         /// For those who are in.
         commit: ByteBuf,
+    },
+    /// Wants to know when what stands at a place has come to a device of each person whom it is for, besides whoever has posted
+    /// it: answered by [`ConversationsEvent::Done`] then, or by a refusal. It is forgotten with the connection, and the first
+    /// of more than [`AWAITED_MAX`](crate::limits::AWAITED_MAX) on one is.
+    Await {
+        /// Echoed in the answer.
+        ask: AskId,
+        /// Where.
+        conversation: ConversationId,
+        /// At which place.
+        place: u64,
     },
 }
 
@@ -328,7 +340,8 @@ impl ConversationsRequest {
             Self::Collect
             | Self::Found { kind: Kind::Room | Kind::Open(_), .. }
             | Self::Rooms { .. }
-            | Self::GroupInfo { .. } => true,
+            | Self::GroupInfo { .. }
+            | Self::Await { .. } => true,
             Self::Take { of, .. } => (1..=COMMIT_DEVICES_MAX).contains(&of.len()),
             Self::Found { kind: Kind::Direct(one, other), .. } => one <= other,
             Self::Commit { change, commit, welcome, .. } => {

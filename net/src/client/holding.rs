@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use countersign_core::device::conversations::{ConversationEvent, Keep, NotSent, Saying, Target};
-use countersign_core::device::{Device, Event, Input};
+use countersign_core::device::{Command, Device, Event, Input};
 use countersign_core::fault::CloseReason;
 use countersign_core::limits::SEND_TIME_MAX;
 use mio::{Registry, Token};
@@ -107,8 +107,8 @@ impl Hold {
     }
 
     /// Something happened to a socket; whether it was one of these.
-    pub fn event(&mut self, token: Token) -> bool {
-        self.desk.as_mut().is_some_and(|desk| desk.event(token))
+    pub fn event(&mut self, event: &mio::event::Event) -> bool {
+        self.desk.as_mut().is_some_and(|desk| desk.event(event))
     }
 
     /// Whether there is something to do that no event will tell of.
@@ -149,6 +149,7 @@ impl Hold {
                 (Some(desk), ConversationEvent::Sent(send, entry)) => {
                     desk.answer(*send, &Reply::Sent(Sent::of(entry)));
                 }
+                (Some(desk), ConversationEvent::Delivered(send)) => desk.answer(*send, &Reply::Delivered),
                 (Some(desk), ConversationEvent::OpenRooms(send, rooms, more)) => {
                     for line in Reply::rooms(rooms, *more) {
                         if matches!(line, Reply::Rooms { more: true, .. }) {
@@ -177,7 +178,13 @@ impl Hold {
 
 /// Sends what other programs of the device bring.
 pub fn errands(reactor: &mut Reactor, device: &mut Device) -> Result<(), Failure> {
-    for Wish { send, what } in reactor.wishes() {
+    let wishes = reactor.wishes();
+    let called_off = reactor.hold().and_then(|hold| hold.desk.as_mut()).map(Desk::called_off);
+    for send in called_off.unwrap_or_default() {
+        device.handle(Input::Command(Command::CallOff(send)), reactor.now(), &mut OsEntropy);
+        reactor.carry_out(device)?;
+    }
+    for Wish { send, what } in wishes {
         let is_kept = what.is_kept();
         device.handle(Input::Command(what.command(send)), reactor.now(), &mut OsEntropy);
         // With this it is kept.

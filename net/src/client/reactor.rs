@@ -182,7 +182,7 @@ impl Reactor {
         for event in &self.events {
             if let Some(slot) = self.slots.iter_mut().find(|slot| slot.token == event.token()) {
                 slot.socket.event(event);
-            } else if !self.hold.as_mut().is_some_and(|hold| hold.event(event.token())) {
+            } else if !self.hold.as_mut().is_some_and(|hold| hold.event(event)) {
                 self.listeners.event(event.token());
             }
         }

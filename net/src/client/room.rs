@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use countersign_core::device::conversations::{Alteration, Rank, RoomErrand, RoomView};
 use countersign_core::id::{DeviceLabel, RoomName, UserName};
+use countersign_core::limits::SEND_TIME_MAX;
 use serde::Serialize;
 
 use super::World;
@@ -106,7 +107,7 @@ fn run(world: &World, errand: RoomErrand, done: &str, event: Option<&'static str
         #[serde(flatten)]
         sent: &'a Sent,
     }
-    let came = post(world, &world.stored()?, &Request::Run { errand })?;
+    let came = post(world, &world.stored()?, &Request::Run { errand }, SEND_TIME_MAX)?;
     if let (Some(event), Done::Sent(sent)) = (event, &came) {
         let line = Line { event, sent };
         return print_line(escape_json(&serde_json::to_string(&line).map_err(Failure::failed)?));
@@ -145,7 +146,7 @@ fn list(world: &World, json: bool) -> Result<(), Failure> {
 }
 
 fn list_open(world: &World, json: bool) -> Result<(), Failure> {
-    let came = post(world, &world.stored()?, &Request::Run { errand: RoomErrand::List })?;
+    let came = post(world, &world.stored()?, &Request::Run { errand: RoomErrand::List }, SEND_TIME_MAX)?;
     let Done::Rooms(rooms) = came else { return Ok(()) };
     for room in rooms {
         if json {

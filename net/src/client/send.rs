@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use countersign_core::device::conversations::{Saying, Target};
-use countersign_core::id::MessageId;
+use countersign_core::id::{ConversationId, MessageId};
 use countersign_core::limits::{SEND_TIME_MAX, TEXT_BYTES_MAX};
 use serde::Serialize;
 
@@ -45,10 +45,13 @@ pub fn send(world: &World, args: &Send) -> Result<(), Failure> {
             Request::Say { to: to.clone(), saying }
         }
     };
-    match post(world, &stored, &request)? {
-        Done::Sent(sent) => print(&to, &sent, args.json),
-        Done::Rooms(_) => Ok(()),
-    }
+    let Done::Sent(sent) = post(world, &stored, &request, SEND_TIME_MAX)? else { return Ok(()) };
+    print(&to, &sent, args.json)?;
+    let (Some(time), Some(conversation)) = (args.wait_delivered, ConversationId::parse(&sent.conversation)) else {
+        return Ok(());
+    };
+    post(world, &stored, &Request::Await { conversation, place: sent.place }, time)?;
+    print_delivered(&to, &sent, args.json)
 }
 
 /// The number of the message that something is about, as it was given.
@@ -95,12 +98,12 @@ fn message(stored: &Stored, to: &Target, digits: &str) -> Result<MessageId, Fail
     }
 }
 
-/// Has something posted: by the program that takes part in the device's conversations, or by this one.
-pub fn post(world: &World, stored: &Stored, request: &Request) -> Result<Done, Failure> {
-    let until = Instant::now() + SEND_TIME_MAX;
+/// Has something done, in so much time: by the program that takes part in the device's conversations, or by this one.
+pub fn post(world: &World, stored: &Stored, request: &Request, time: Duration) -> Result<Done, Failure> {
+    let until = Instant::now() + time;
     loop {
         if let Some(hold) = Hold::take(&stored.folder, Holder::Send)? {
-            return Session::taking_part(world, stored, hold, |session| session.post(request.clone()));
+            return Session::taking_part(world, stored, hold, |session| session.post(request.clone(), time));
         }
         let socket = place(&stored.folder).ok_or_else(|| {
             Failure::failed(
@@ -153,6 +156,20 @@ fn print(to: &Target, sent: &Sent, json: bool) -> Result<(), Failure> {
         return print_line(escape_json(&serde_json::to_string(&line).map_err(Failure::failed)?));
     }
     print_line(format_args!("sent to {to}"))
+}
+
+fn print_delivered(to: &Target, sent: &Sent, json: bool) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        event: &'static str,
+        to: &'a Target,
+        id: &'a str,
+    }
+    if json {
+        let line = Line { event: "delivered", to, id: &sent.id };
+        return print_line(escape_json(&serde_json::to_string(&line).map_err(Failure::failed)?));
+    }
+    print_line(format_args!("delivered to {to}"))
 }
 
 #[cfg(test)]

@@ -295,6 +295,8 @@ kinds! {
         Command::Say(..) => "say",
         Command::Send(..) => "send",
         Command::Run(..) => "run",
+        Command::Await(..) => "await",
+        Command::CallOff(_) => "call off",
         Command::Quit => "quit",
     }
 }

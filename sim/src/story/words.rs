@@ -349,6 +349,8 @@ fn wished(command: &Command) -> Option<String> {
             format!("writes {} bytes to {to}", saying.text().map_or(0, str::len))
         }
         Command::Run(_, errand) => format!("wishes of a room: {errand:?}"),
+        Command::Await(send, id, place) => format!("waits for what stands at {place} of {id} as {}", send.0),
+        Command::CallOff(send) => format!("waits no more for {}", send.0),
         Command::Quit => "leaves".to_owned(),
         // Told when the device has taken the line.
         Command::Say(..) => return None,

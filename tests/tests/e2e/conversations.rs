@@ -81,6 +81,30 @@ fn stop_objects(listen: &mut Program) -> Vec<Value> {
 }
 
 #[test]
+fn whoever_waits_hears_that_it_is_delivered_or_that_it_is_not_yet() {
+    let (_server, alice, bob) = two();
+    let at_bob = listening(&bob);
+    let told = alice.run(&["send", "bob", "are you there?", "--wait-delivered"]).done();
+    assert_eq!(told.out, ["sent to bob", "delivered to bob"]);
+    stop(at_bob);
+    let late = alice.run(&["send", "bob", "and now?", "--wait-delivered", "1s"]);
+    assert_eq!(late.out, ["sent to bob"]);
+    let sentence = late.refused(4);
+    assert!(sentence.contains("not everybody has it yet; the message was sent, and waits at the server"), "{sentence}");
+    // By somebody who listens, while the other comes.
+    let at_alice = listening(&alice);
+    let mut waits = alice.start(&["send", "bob", "tell me", "--json", "--wait-delivered", "10m"]);
+    let sent = waits.hear_event("sent");
+    let at_bob = listening(&bob);
+    assert_eq!(waits.hear_event("delivered")["id"], sent["id"]);
+    let _ = waits.end().done();
+    for listen in [at_alice, at_bob] {
+        stop(listen);
+    }
+    assert!(alice.run(&["send", "bob", "never", "--wait-delivered", "2d"]).refused(2).contains("24h at most"));
+}
+
+#[test]
 fn what_was_written_is_found_again_also_without_a_server() {
     let (mut server, alice, bob) = two();
     for text in ["tea at four", "no, coffee at FIVE", "tea \u{1b}[2Jthen"] {

@@ -152,7 +152,12 @@ fn what_can_not_be_done_with_a_room_says_why_by_its_code() {
     at_alice.hear_event("offline");
     let sentence = alice.run(&["room", "topic", &by_number, "later"]).refused(4);
     assert!(sentence.contains("no connection to") && sentence.contains("is not kept"), "{sentence}");
-    at_alice.kill();
+    // And so nothing comes of it when the server is back.
+    server.restart();
+    let _ = alice.run(&["send", &by_number, "back again"]).done();
+    let row = alice.run(&["room", "list", "--json"]).done().objects().remove(0);
+    assert_eq!(row["topic"], "");
+    stop(at_alice);
 }
 
 /// A bot in a few lines of shell, in a room: it reads what its listener says, and answers by another program.

@@ -148,7 +148,7 @@ fn the_open_rooms_are_told_by_pages_and_each_with_how_many_are_in_it() {
     for n in 0..OPEN_ROOMS_PAGE_MAX {
         let name = RoomName::parse(&format!("r{n:04}")).unwrap();
         let mut id = [2; 16];
-        id[..2].copy_from_slice(&(n as u16).to_be_bytes());
+        id[..2].copy_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
         hall.ask(2, found(ConversationId(id), Kind::Open(name)));
     }
     for who in 0..3 {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Conversations;
 use super::gathering::Goal;
 use crate::device::Wake;
-use crate::id::{AskId, ConversationId, MessageId};
+use crate::id::{AskId, ConversationId, MessageId, SendId};
 use crate::limits::CONVERSATIONS_RETRY;
 use crate::time::Now;
 use crate::tls::Judged;
@@ -35,6 +35,8 @@ pub(super) enum Wish {
     WayIn(u64),
     /// To leave that for others.
     Info,
+    /// To know when something is delivered.
+    Delivery(SendId),
 }
 
 /// What was asked on this connection.

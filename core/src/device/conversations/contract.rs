@@ -28,6 +28,8 @@ pub enum ConversationEvent {
     Met(UserName, Met),
     /// In a conversation is somebody else of this name than the one who was met before.
     Changed(UserName, Met),
+    /// What was waited for has come to a device of each of the others.
+    Delivered(SendId),
     /// Open rooms, in order of name, and whether there are more: then they come next.
     OpenRooms(SendId, Vec<OpenRoom>, bool),
     /// What is kept until the relay is there again was taken in: all that had come until this device was there.

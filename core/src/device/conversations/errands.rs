@@ -339,16 +339,30 @@ impl Conversations {
         committed.map(|(number, _)| *number).collect()
     }
 
+    /// Nobody waits for it any more: what is not on its way is not done.
+    pub(super) fn errand_called_off(&mut self, send: SendId) {
+        let is_it = |(_, waiting): &(&u64, &Waiting)| waiting.send == send && !waiting.is_committed;
+        if let Some(number) = self.errands.iter().find(is_it).map(|(number, _)| *number) {
+            self.drop_errand(number);
+        }
+    }
+
     /// What was wished is not done, and will not be.
     pub(super) fn fail(&mut self, number: u64, why: NotSent) {
+        if let Some(send) = self.drop_errand(number) {
+            self.batch.then().events.push(ConversationEvent::NotSent(send, why));
+        }
+    }
+
+    fn drop_errand(&mut self, number: u64) -> Option<SendId> {
         self.gatherings.remove(&Goal::Errand(number));
-        let Some(waiting) = self.errands.remove(&number) else { return };
+        let waiting = self.errands.remove(&number)?;
         match (&waiting.what, waiting.room) {
             (What::Create(..), Some(id)) => self.forget(id),
             (What::Enter(_), Some(id)) => self.stay_outside(id),
             (What::Create(..) | What::Enter(_) | What::Change(..) | What::List(_), _) => {}
         }
-        self.batch.then().events.push(ConversationEvent::NotSent(waiting.send, why));
+        Some(waiting.send)
     }
 }
 

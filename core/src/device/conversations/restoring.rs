@@ -43,6 +43,7 @@ impl Conversations {
             left: None,
             gatherings: BTreeMap::new(),
             errands: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             founded: BTreeSet::new(),
             existing: BTreeSet::new(),
             removals: BTreeMap::new(),

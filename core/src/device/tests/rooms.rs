@@ -49,6 +49,7 @@ pub(super) fn outcome(town: &mut Town, member: usize) -> Result<Entry, NotSent> 
         | ConversationEvent::Met(..)
         | ConversationEvent::Changed(..)
         | ConversationEvent::OpenRooms(..)
+        | ConversationEvent::Delivered(_)
         | ConversationEvent::CaughtUp => None,
     };
     let mut outcomes = told.into_iter().filter_map(of);

@@ -58,6 +58,7 @@ fn requests(golden: &mut Golden, ask: AskId) {
     check("request.publish-group-info", info);
     let enter = ConversationsRequest::Enter { ask, conversation: ROOM, epoch: 300, commit: bytes(3) };
     check("request.enter", enter);
+    check("request.await", ConversationsRequest::Await { ask, conversation: ROOM, place: 300 });
     golden.check("request.piece", &RelayRequest::Piece { bytes: bytes(4), last: true });
 }
 

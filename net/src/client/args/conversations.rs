@@ -1,9 +1,20 @@
 //! Decides which words there are for conversations: `send`, `room` and `history`.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use countersign_core::device::conversations::Rank;
 
 use super::super::room::rank;
+use crate::args::duration;
+
+/// The longest time that a program waits for others.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn wait(text: &str) -> Result<Duration, String> {
+    let time = duration(text).map_err(str::to_owned)?;
+    if time > WAIT_MAX { Err("wait 24h at most".to_owned()) } else { Ok(time) }
+}
 
 /// The words of `client send`.
 #[derive(Debug, clap::Args)]
@@ -27,6 +38,9 @@ pub struct Send {
     /// The text is a sign that is at this message no more
     #[arg(long, value_name = "ID", group = "about")]
     pub unreact: Option<String>,
+    /// Wait until each of the others has it on a device, at most so long; if not, the exit code is 4
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "60s", value_parser = wait)]
+    pub wait_delivered: Option<Duration>,
     /// Print what was sent as one JSON object
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,8 @@
 //! Decides how a program goes that is there for one message, or for one change of a room: it takes part in the device's
 //! conversations until that is posted, and does meanwhile what others bring.
 
+use std::time::Duration;
+
 use countersign_core::device::conversations::{ConversationEvent, NotSent, RoomErrand};
 use countersign_core::device::{Event, Input};
 use countersign_core::id::SendId;
@@ -31,13 +33,13 @@ impl<'a> Session<'a> {
     }
 
     /// Sends a message or does something with a room, and gives what came of it. A message is kept before anything else is done.
-    pub fn post(&mut self, request: Request) -> Result<Done, Failure> {
-        let rest = request.rest();
+    pub fn post(&mut self, request: Request, time: Duration) -> Result<Done, Failure> {
+        let (rest, late) = (request.rest(), request.late(&self.stored.endpoint.to_string()));
         self.wish(Input::Command(request.command(OWN)));
         self.reactor.carry_out(&mut self.device)?;
-        let until = self.reactor.now().mono.plus(SEND_TIME_MAX);
+        let until = self.reactor.now().mono.plus(time);
         self.reactor.wake_at(Some(until));
-        let sent = self.outcome(until, rest);
+        let sent = self.outcome(until, &late, rest);
         if sent.is_ok() {
             self.finish_for_others(until)?;
         }
@@ -65,13 +67,13 @@ impl<'a> Session<'a> {
     /// Comes into the room for everybody, or begins it. A server without one is no failure.
     pub fn enter_lobby(&mut self) -> Result<(), Failure> {
         self.is_lobby_off = false;
-        match self.post(Request::Run { errand: RoomErrand::Lobby }) {
+        match self.post(Request::Run { errand: RoomErrand::Lobby }, SEND_TIME_MAX) {
             Err(_) if self.is_lobby_off => Ok(()),
             came => came.map(drop),
         }
     }
 
-    fn outcome(&mut self, until: Instant, rest: &str) -> Result<Done, Failure> {
+    fn outcome(&mut self, until: Instant, late: &str, rest: &str) -> Result<Done, Failure> {
         loop {
             while let Some(event) = self.reactor.told() {
                 let _ = self.told(event).map_err(|failure| with_rest(&failure, rest))?;
@@ -81,8 +83,6 @@ impl<'a> Session<'a> {
             }
             errands(&mut self.reactor, &mut self.device)?;
             if self.reactor.now().mono >= until {
-                let endpoint = &self.stored.endpoint;
-                let late = format!("the server at {endpoint} did not post it in time");
                 return Err(with_rest(&Failure::unreachable(late), rest));
             }
             self.reactor.turn(&mut self.device)?;
@@ -115,6 +115,7 @@ impl<'a> Session<'a> {
                 self.is_lobby_off = matches!(why, NotSent::Refused(Code::NO_LOBBY) | NotSent::Unchanged);
                 self.outcome = Some(Err(not_sent(&why)));
             }
+            ConversationEvent::Delivered(OWN) => self.outcome = Some(Ok(Done::Delivered)),
             ConversationEvent::OpenRooms(OWN, rooms, more) => {
                 self.listed.extend(rooms.iter().map(Listed::from));
                 if !more {
@@ -131,6 +132,7 @@ impl<'a> Session<'a> {
             ConversationEvent::Sent(..)
             | ConversationEvent::NotSent(..)
             | ConversationEvent::OpenRooms(..)
+            | ConversationEvent::Delivered(_)
             | ConversationEvent::Entry(_)
             | ConversationEvent::CaughtUp => {}
         }

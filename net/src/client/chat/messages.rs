@@ -51,7 +51,10 @@ impl<R: Role> Chat<'_, R> {
                 self.desk.tell(Notice::Warning { reason: given_up(to, saying, why) });
             }
             // Whoever has wished for it hears of it.
-            ConversationEvent::Sent(..) | ConversationEvent::NotSent(..) | ConversationEvent::OpenRooms(..) => {}
+            ConversationEvent::Sent(..)
+            | ConversationEvent::NotSent(..)
+            | ConversationEvent::OpenRooms(..)
+            | ConversationEvent::Delivered(_) => {}
         }
         Ok(())
     }

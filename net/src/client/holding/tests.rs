@@ -62,7 +62,7 @@ fn who_stays_waits_for_who_is_there_for_a_message() {
     let waiting = thread::spawn(move || Hold::take_to_stay(&path).map(|hold| hold.is_some()));
     // Somebody has come to ask who this is; it ends as a program does.
     poll.poll(&mut events, None).unwrap();
-    events.iter().for_each(|event| assert!(hold.event(event.token())));
+    events.iter().for_each(|event| assert!(hold.event(event)));
     assert!(hold.has_work());
     assert_eq!(hold.wishes(poll.registry(), &mut || Token(2)), []);
     hold.close().unwrap();
@@ -81,7 +81,7 @@ fn who_waits_while_the_server_is_away_is_told_that_the_message_is_kept() {
     while wishes.is_empty() {
         let wait = hold.has_work().then_some(Duration::ZERO);
         poll.poll(&mut events, wait).unwrap();
-        events.iter().for_each(|event| assert!(hold.event(event.token())));
+        events.iter().for_each(|event| assert!(hold.event(event)));
         wishes = hold.wishes(poll.registry(), &mut || Token(2));
     }
     assert!(hold.is_awaited());

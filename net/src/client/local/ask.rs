@@ -47,6 +47,7 @@ pub fn ask(path: &Path, request: &Request, until: Instant) -> Asked {
         match talk.hear() {
             Ok(Reply::Taken) => is_taken = true,
             Ok(Reply::Sent(sent)) => return Asked::Outcome(Ok(Done::Sent(sent))),
+            Ok(Reply::Delivered) => return Asked::Outcome(Ok(Done::Delivered)),
             Ok(Reply::Rooms { rooms, more }) => {
                 listed.extend(rooms);
                 if !more {
@@ -117,7 +118,11 @@ fn stranger() -> Failure {
 /// No outcome came.
 fn silence(error: &io::Error, is_taken: bool, request: &Request) -> Failure {
     if !request.is_kept() && error.kind() != ErrorKind::InvalidData {
-        return Failure::unreachable(format_args!("nothing came of it in time: {}", request.rest()));
+        let late = match request {
+            Request::Await { .. } => request.late(""),
+            Request::Send { .. } | Request::Say { .. } | Request::Run { .. } => "nothing came of it in time".to_owned(),
+        };
+        return Failure::unreachable(format_args!("{late}; {}", request.rest()));
     }
     if is_taken {
         return Failure::unreachable(format_args!("the message was not sent in time: {KEPT}"));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use countersign_core::id::SendId;
 use countersign_core::limits::{LOCAL_REQUEST_BYTES_MAX, LOCAL_VISITORS_MAX};
+use mio::event::Event;
 use mio::net::UnixListener;
 use mio::{Interest, Registry, Token};
 
@@ -36,6 +37,8 @@ pub struct Desk {
     sends: u64,
     /// Those that are messages, which are kept.
     kept: BTreeSet<u64>,
+    /// Those for which nobody waits any more.
+    called_off: Vec<SendId>,
 }
 
 /// Something that another program brought.
@@ -61,6 +64,7 @@ impl Desk {
             is_closing: false,
             sends: FIRST_SEND,
             kept: BTreeSet::new(),
+            called_off: Vec::new(),
         })
     }
 
@@ -70,21 +74,34 @@ impl Desk {
         registry.register(&mut self.listener, token, Interest::READABLE)
     }
 
-    /// Something happened to the socket, or to a visitor's; whether it was one of these.
-    pub fn event(&mut self, token: Token) -> bool {
+    /// Something happened to the socket, or to a visitor's; whether it was one of these. Whoever closes their side waits no more
+    /// for what is not kept.
+    pub fn event(&mut self, event: &Event) -> bool {
+        let token = event.token();
         if self.token == Some(token) {
             self.somebody_waits = true;
             return true;
         }
         let Some(visitor) = self.visitors.get_mut(&token) else { return false };
         visitor.write();
+        if event.is_read_closed()
+            && let Some(send) = visitor.asked().filter(|send| !self.kept.contains(send))
+        {
+            visitor.leaves();
+            self.called_off.push(SendId(send));
+        }
         self.heard.insert(token);
         true
     }
 
+    /// What nobody waits for any more, and is not to be done.
+    pub fn called_off(&mut self) -> Vec<SendId> {
+        std::mem::take(&mut self.called_off)
+    }
+
     /// Whether there is more to do than a turn took, so that the next must not wait for an event.
     pub fn has_work(&self) -> bool {
-        self.somebody_waits || !self.heard.is_empty()
+        self.somebody_waits || !self.heard.is_empty() || !self.called_off.is_empty()
     }
 
     /// Lets visitors in and takes what they bring, as much as a turn takes.
@@ -160,7 +177,12 @@ impl Desk {
     pub fn send_home(&mut self, why: Option<&Failure>) {
         let awaited: Vec<u64> = self.visitors.values().filter_map(Visitor::asked).collect();
         for send in awaited {
-            let left = if self.kept.contains(&send) { KEPT } else { UNKEPT };
+            let left = if self.kept.contains(&send) {
+                KEPT
+            } else {
+                self.called_off.push(SendId(send));
+                UNKEPT
+            };
             let failure = why.map_or_else(|| Failure::unreachable(left), |why| with_rest(why, left));
             self.answer(SendId(send), &Reply::not_sent(failure));
         }
@@ -178,7 +200,8 @@ impl Desk {
                         self.heard.insert(token);
                     }
                     if self.visitors.len() > LOCAL_VISITORS_MAX {
-                        self.visitors.pop_first();
+                        let first = self.visitors.pop_first().and_then(|(_, visitor)| visitor.asked());
+                        self.called_off.extend(first.filter(|send| !self.kept.contains(send)).map(SendId));
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

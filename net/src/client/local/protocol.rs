@@ -1,17 +1,17 @@
 //! Decides what two programs of one device say to each other: one JSON object a line.
 //!
 //! ```text
-//! <- Hello             which program it is that takes part
-//! -> Send | Say | Run  a text, another message, or something to be done with a room
-//! <- Taken             the message is kept: whatever happens now, it goes out
-//! <- Sent | NotSent    what came of it
-//! <- Rooms ...         where that was asked: open rooms, up to the line that says that these are all
-//! <- Closing           in place of all that: nothing was taken, and this program is about to end
+//! <- Hello                        which program it is that takes part
+//! -> Send | Say | Run | Await     a text, another message, something to be done with a room, or to know when others have it
+//! <- Taken                        the message is kept: whatever happens now, it goes out
+//! <- Sent | NotSent               what came of it
+//! <- Rooms ... | Delivered        the same, where that was asked: open rooms, up to the line that says that these are all
+//! <- Closing                      in place of all that: nothing was taken, and this program is about to end
 //! ```
 
 use countersign_core::device::Command;
 use countersign_core::device::conversations::{Entry, RoomErrand, Said, Saying, Target};
-use countersign_core::id::{RoomName, SendId};
+use countersign_core::id::{ConversationId, RoomName, SendId};
 use countersign_core::time::Wall;
 use countersign_core::wire::conversations::OpenRoom;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,30 @@ pub enum Request {
         /// What.
         errand: RoomErrand,
     },
+    /// To know when what stands at a place has come to a device of each of the others.
+    Await {
+        /// Where.
+        #[serde(with = "digits")]
+        conversation: ConversationId,
+        /// At which place.
+        place: u64,
+    },
+}
+
+/// A conversation's number as it is shown.
+mod digits {
+    use countersign_core::id::ConversationId;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(id: &ConversationId, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<ConversationId, D::Error> {
+        let text = String::deserialize(from)?;
+        ConversationId::parse(&text).ok_or_else(|| D::Error::custom("no conversation's number"))
+    }
 }
 
 /// What it is told.
@@ -73,6 +97,8 @@ pub enum Reply {
         /// What it says.
         sentence: String,
     },
+    /// What was waited for has come to a device of each of the others.
+    Delivered,
     /// Nothing was taken, and nothing is any more.
     Closing,
     /// Open rooms, in order of name.
@@ -112,6 +138,8 @@ pub enum Done {
     Sent(Sent),
     /// These are the open rooms.
     Rooms(Vec<Listed>),
+    /// The others have it.
+    Delivered,
 }
 
 /// What was sent, and where it stands.
@@ -169,6 +197,7 @@ impl Request {
             Self::Send { to, text } => Command::Send(send, to, text.into()),
             Self::Say { to, saying } => Command::Send(send, to, saying),
             Self::Run { errand } => Command::Run(send, errand),
+            Self::Await { conversation, place } => Command::Await(send, conversation, place),
         }
     }
 
@@ -178,6 +207,17 @@ impl Request {
             Self::Send { .. } | Self::Say { .. } => KEPT,
             Self::Run { errand: RoomErrand::List } => "try again",
             Self::Run { .. } => UNKEPT,
+            Self::Await { .. } => "the message was sent, and waits at the server for whoever has not come for it",
+        }
+    }
+
+    /// What is said where nothing has come of it in time.
+    pub fn late(&self, endpoint: &str) -> String {
+        match self {
+            Self::Send { .. } | Self::Say { .. } | Self::Run { .. } => {
+                format!("the server at {endpoint} did not post it in time")
+            }
+            Self::Await { .. } => "not everybody has it yet".to_owned(),
         }
     }
 
@@ -215,7 +255,7 @@ fn line(said: &impl Serialize) -> Vec<u8> {
 #[allow(clippy::unwrap_used, reason = "a test may stop at once")]
 mod tests {
     use countersign_core::device::conversations::Alteration;
-    use countersign_core::id::{ConversationId, RoomName, UserName};
+    use countersign_core::id::UserName;
     use countersign_core::limits::{LOCAL_REPLY_BYTES_MAX, LOCAL_REQUEST_BYTES_MAX, TEXT_BYTES_MAX};
 
     use super::*;
@@ -232,6 +272,11 @@ mod tests {
         let invite = RoomErrand::Change(room, Alteration::Invite([bob].into()));
         let expected = r#"{"wish":"run","errand":{"change":["tea",{"invite":["bob"]}]}}"#;
         assert_eq!(text(Request::Run { errand: invite }.to_line()), format!("{expected}\n"));
+        let wish = Request::Await { conversation: ConversationId([0xab; 16]), place: 7 };
+        let expected = format!(r#"{{"wish":"await","conversation":"{}","place":7}}"#, "ab".repeat(16));
+        assert_eq!(text(wish.to_line()), format!("{expected}\n"));
+        assert_eq!(serde_json::from_str::<Request>(&expected).unwrap(), wish);
+        assert!(serde_json::from_str::<Request>(r#"{"wish":"await","conversation":"ab","place":7}"#).is_err());
         let sent = Sent { conversation: "c".into(), place: 2, at: Wall(3), id: "d".into() };
         for (reply, expected) in [
             (Reply::Hello { program: Holder::Listen }, r#"{"answer":"hello","program":"listen"}"#),
@@ -240,6 +285,7 @@ mod tests {
             (Reply::Sent(sent), r#"{"answer":"sent","conversation":"c","place":2,"at":3,"id":"d"}"#),
             (Reply::not_sent(Failure::refused("no")), r#"{"answer":"not_sent","exit":3,"sentence":"no"}"#),
             (Reply::Closing, r#"{"answer":"closing"}"#),
+            (Reply::Delivered, r#"{"answer":"delivered"}"#),
             (Reply::Rooms { rooms: vec![], more: false }, r#"{"answer":"rooms","rooms":[],"more":false}"#),
         ] {
             assert_eq!(text(reply.to_line()), format!("{expected}\n"));

@@ -13,6 +13,7 @@ kinds! {
         ConversationEvent::Changed(..) => "somebody else than before",
         ConversationEvent::CaughtUp => "caught up",
         ConversationEvent::OpenRooms(..) => "open rooms",
+        ConversationEvent::Delivered(_) => "delivered",
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn told(event: &ConversationEvent) -> String {
         ConversationEvent::Entry(entry) => format!("hears that {}", stands(entry)),
         ConversationEvent::Met(user, _) => format!("meets {user} in a conversation"),
         ConversationEvent::Changed(user, _) => format!("finds {user} to be somebody else in a conversation"),
+        ConversationEvent::Delivered(send) => format!("hears that text {} has come to everybody", send.0),
         ConversationEvent::OpenRooms(_, rooms, _) => format!("hears of {} open rooms", rooms.len()),
         ConversationEvent::CaughtUp => "has taken in all that was posted".to_owned(),
     }

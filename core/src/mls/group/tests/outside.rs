@@ -1,6 +1,7 @@
 //! Coming into an open room from outside (RFC 9420 §12.4.3.2).
 
 use super::*;
+use crate::mls::keep::{Cabinet, Drawer};
 
 /// Alice owns an open room, and bob is in it.
 fn open_round(users: &[&str], barred: &[&str]) -> Round {
@@ -74,7 +75,7 @@ fn whoever_is_barred_is_let_in_by_nobody() {
     // One of another program.
     let lent = Lent::default();
     lent.set_lenient(true);
-    let client = round.parties[2].member.client(&lent, crate::mls::keep::Cabinet::default(), Default::default());
+    let client = round.parties[2].member.client(&lent, Cabinet::default(), Drawer::default());
     let door = MlsMessage::from_bytes(&door).unwrap();
     let build = || client.external_commit_builder().unwrap().commit_time(at(START)).build(door);
     let (built, _) = lent.during(&round.beliefs, &mut round.rng, build);
@@ -98,7 +99,8 @@ fn whom_nobody_has_judged_is_judged_before_they_are_in() {
         let own = round.parties[2].identity.credentials.clone();
         let before = round.beliefs.clone();
         let identity = &round.parties[2].identity;
-        let judged = judge_device(&identity.trust, &own.leaf, &[own.issuing.clone()], Side::Client, START, None);
+        let judged =
+            judge_device(&identity.trust, &own.leaf, std::slice::from_ref(&own.issuing), Side::Client, START, None);
         round.beliefs.add(judged.unwrap());
         std::mem::replace(&mut round.beliefs, before)
     };

@@ -57,7 +57,7 @@ impl Office {
             let wait = if self.desk.has_work() { Duration::ZERO } else { left };
             self.poll.poll(&mut events, Some(wait)).unwrap();
             for event in &events {
-                assert!(self.desk.event(event.token()));
+                assert!(self.desk.event(event));
             }
             let last = &mut self.last;
             wishes.extend(self.desk.wishes(self.poll.registry(), &mut || {
@@ -81,7 +81,7 @@ fn send(to: &str, text: &str) -> String {
 fn said(wish: &Wish) -> (String, String) {
     match &wish.what {
         Request::Send { to, text } => (to.to_string(), text.clone()),
-        other @ (Request::Say { .. } | Request::Run { .. }) => panic!("{other:?}"),
+        other @ (Request::Say { .. } | Request::Run { .. } | Request::Await { .. }) => panic!("{other:?}"),
     }
 }
 
@@ -184,6 +184,27 @@ fn beyond_the_bound_whoever_came_first_yields() {
     let wish = office.wish();
     office.desk.answer(wish.send, &sent(1));
     assert_eq!([hear(last), hear(last)], [HELLO, Some(sent(1))]);
+}
+
+const TOPIC: &str = "{\"wish\":\"run\",\"errand\":{\"change\":[\"tea\",{\"topic\":\"new\"}]}}\n";
+
+#[test]
+fn what_is_not_kept_is_called_off_when_whoever_wished_for_it_leaves_or_is_sent_home() {
+    let mut office = Office::new();
+    let (changer, sender) = (office.visit(TOPIC), office.visit(&send("bob", "hello")));
+    let wishes = office.turn_until(|_, wishes| wishes.len() == 2);
+    let is_kept = |wish: &&Wish| wish.what.is_kept();
+    let (kept, other) =
+        (wishes.iter().find(is_kept).unwrap().send, wishes.iter().find(|wish| !is_kept(wish)).unwrap().send);
+    drop((changer, sender));
+    office.turn_until(|desk, _| desk.has_work() && !desk.called_off.is_empty());
+    assert_eq!(office.desk.called_off(), [other], "and not {kept:?}");
+    let mut again = office.visit(TOPIC);
+    let third = office.wish().send;
+    office.desk.send_home(None);
+    assert_eq!(office.desk.called_off(), [third]);
+    assert_eq!(hear(&mut again), HELLO);
+    not_sent(4, "is not kept", hear(&mut again));
 }
 
 #[test]

@@ -83,8 +83,9 @@ fn an_open_room_has_no_more_devices_than_another_and_they_no_more_seats() {
     assert_eq!(may(&ledger), Err(ConversationRefusal::Full));
     let mut ledger = with_open_room();
     for n in 0..super::super::SEATS_PER_DEVICE_MAX_V5 {
-        let id = ConversationId([(n / 256) as u8 + 10, (n % 256) as u8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
-        ledger.state.conversations.found(id, Kind::Room, laptop("bob"));
+        let mut id = [7; 16];
+        id[..8].copy_from_slice(&u64::try_from(n).unwrap().to_be_bytes());
+        ledger.state.conversations.found(ConversationId(id), Kind::Room, laptop("bob"));
     }
     assert_eq!(may_enter(&ledger.state, ROOM, &laptop("bob"), 0, 1), Err(ConversationRefusal::Full));
     assert_eq!(may_enter(&ledger.state, ROOM, &laptop("carol"), 0, 1), Ok(()));
