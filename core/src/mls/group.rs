@@ -286,14 +286,15 @@ impl Group {
     }
 
     fn heard(&self, next: &Self, opened: ReceivedMessage) -> Result<Heard, MlsFault> {
-        let before = self.members();
         match opened {
             ReceivedMessage::ApplicationMessage(said) => {
-                let by = before.get(&said.sender_index).cloned().ok_or(MlsFault::Unexpected)?;
+                // Nobody else's certificate is read: there may be a thousand.
+                let sender = self.inner.member_at_index(said.sender_index).ok_or(MlsFault::Unexpected)?;
+                let by = self.identities.name(&sender.signing_identity).map_err(|_| MlsFault::Unexpected)?;
                 Ok(Heard::Said { by, text: said.data().to_vec(), open: said.authenticated_data.clone() })
             }
             ReceivedMessage::Commit(commit) => {
-                let after = next.members();
+                let (before, after) = (self.members(), next.members());
                 let by = before.get(&commit.committer).filter(|_| !commit.is_external);
                 let by = by.or(after.get(&commit.committer)).cloned().ok_or(MlsFault::Unexpected)?;
                 if matches!(commit.effect, CommitEffect::Removed { .. }) {

@@ -154,6 +154,7 @@ fn what_can_not_be_done_with_a_room_says_why_by_its_code() {
     assert!(sentence.contains("no connection to") && sentence.contains("is not kept"), "{sentence}");
     // And so nothing comes of it when the server is back.
     server.restart();
+    at_alice.hear_event("online");
     let _ = alice.run(&["send", &by_number, "back again"]).done();
     let row = alice.run(&["room", "list", "--json"]).done().objects().remove(0);
     assert_eq!(row["topic"], "");

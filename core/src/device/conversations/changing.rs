@@ -1,13 +1,13 @@
 //! What comes of a commit that is posted: the next epoch, with others in it, and perhaps without this device.
 
 use super::contract::{Said, Unreadable};
-use super::one::Phase;
+use super::one::{Conversation, Phase};
 use super::refresh::next_refresh;
 use super::rooms;
 use super::taking::{Taken, is_same};
 use super::{Conversations, Turn, Wish};
 use crate::id::{ConversationId, DeviceName};
-use crate::mls::group::{Heard, Tried, Unkept};
+use crate::mls::group::{Group, Heard, Tried, Unkept};
 use crate::mls::member::MlsFault;
 use crate::wire::conversations::{Kind, Posted, RosterChange};
 
@@ -28,11 +28,43 @@ impl Conversations {
                 return Taken::Waits;
             }
             Some(Ok(Tried::Done(unkept))) => self.changed(posted, change, unkept, turn),
+            Some(Err(fault)) if self.is_from_outside(posted, change) => self.void(posted, &fault),
             Some(Err(fault)) => self.cannot_follow(posted, &fault),
             None => {}
         }
         self.advance(posted);
         Taken::Done
+    }
+
+    /// Whether somebody would come in by it who is not in.
+    fn is_from_outside(&self, posted: &Posted, change: &RosterChange) -> bool {
+        let is_open = |one: &Conversation| matches!(one.known.kind, Kind::Open(_));
+        let one = self.all.get(&posted.conversation).filter(|one| is_open(one));
+        let is_alone = change.remove.is_empty() && change.add == [posted.by.clone()];
+        one.is_some_and(|one| is_alone && !one.certificates.contains_key(&posted.by))
+    }
+
+    /// A commit by which somebody would have come into an open room, and can't: the group goes on as it was, and so does everybody in
+    /// it, since whoever is outside proves nothing by what the relay has taken of theirs. The relay has counted an epoch.
+    fn void(&mut self, posted: &Posted, fault: &MlsFault) {
+        let id = posted.conversation;
+        let why = if matches!(fault, MlsFault::Refused(_)) { Unreadable::Unbelieved } else { Unreadable::Sealed };
+        self.entry(posted, posted.by.clone(), Said::Unreadable(why));
+        let Some(one) = self.all.get_mut(&id) else { return };
+        one.known.voided += 1;
+        let epoch = one.epoch().unwrap_or_default();
+        // The relay has refused what this device was about to commit, which would now be another epoch's.
+        let missed = one.known.pending.take().map(|pending| pending.change.add);
+        if missed.is_some()
+            && let Some(Ok(unkept)) = one.group.as_ref().map(Group::withdrawn)
+        {
+            let (group, tree, ()) = self.batch.group(id, unkept);
+            one.set_group(group, tree);
+        }
+        self.unseal(id, epoch);
+        self.lacking(id, missed.unwrap_or_default());
+        self.errands_again(id);
+        self.keep_known(id);
     }
 
     pub(super) fn own_commit(&mut self, posted: &Posted, epoch: u64, turn: &mut Turn<'_>) -> Taken {
@@ -71,8 +103,9 @@ impl Conversations {
     fn changed(&mut self, posted: &Posted, declared: &RosterChange, unkept: Unkept<Heard>, turn: &mut Turn<'_>) {
         let id = posted.conversation;
         let (group, tree, heard) = self.batch.group(id, unkept);
-        let (epoch, authenticator) = (group.epoch(), group.authenticator());
+        let (begun, authenticator) = (group.epoch() == 1, group.authenticator());
         let Some(one) = self.all.get_mut(&id) else { return };
+        let epoch = group.epoch() + one.known.voided;
         let room_before = one.room.clone();
         one.set_group(group, tree);
         let missed = one.known.pending.take().map(|pending| pending.change.add).unwrap_or_default();
@@ -100,7 +133,7 @@ impl Conversations {
         };
         // A room that has just begun is there for people although nobody else may be in it.
         let is_own = by == self.own;
-        let is_begun = is_own && !matches!(one.known.kind, Kind::Direct(..)) && epoch == 1;
+        let is_begun = is_own && !matches!(one.known.kind, Kind::Direct(..)) && begun;
         let members: Vec<DeviceName> = one.certificates.keys().cloned().collect();
         self.unseal(id, epoch);
         self.look_at_members(id, turn.now);

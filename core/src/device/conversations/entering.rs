@@ -139,8 +139,9 @@ impl Conversations {
     fn set_out(&mut self, number: u64, name: &RoomName, way: &WayIn, unkept: Unkept<Vec<u8>>, turn: &mut Turn<'_>) {
         let id = way.conversation;
         let (group, _, commit) = self.batch.group(id, unkept);
-        let is_so = id_of(&group) == Some(id) && group.epoch() == way.epoch + 1;
-        let (true, Ok(authenticator)) = (is_so, group.authenticator()) else {
+        let is_it = id_of(&group) == Some(id);
+        let voided = (way.epoch + 1).checked_sub(group.epoch());
+        let (true, Some(voided), Ok(authenticator)) = (is_it, voided, group.authenticator()) else {
             self.forget_secrets(id);
             return self.fail(number, NotSent::WayIn);
         };
@@ -154,6 +155,7 @@ impl Conversations {
             chain: Chain::begin(&authenticator),
             pending: Some(pending),
             refresh_at: turn.now.wall,
+            voided,
         };
         self.all.insert(id, Conversation::new(known, group));
         self.keep_known(id);
@@ -261,9 +263,8 @@ impl Conversations {
         let is_held = self.is_held(&id);
         let one = self.all.get(&id).filter(|one| one.room.as_ref().is_some_and(Room::is_open) && !is_held);
         // After a commit of this device it is wanted anew.
-        let Some(group) = one.and_then(Conversation::open) else { return true };
-        let (epoch, info) = (group.epoch(), Group::group_info(group, turn.rng));
-        if let Ok(info) = info {
+        let Some((group, epoch)) = one.and_then(|one| Some((one.open()?, one.epoch()?))) else { return true };
+        if let Ok(info) = Group::group_info(group, turn.rng) {
             let info = ByteBuf::from(info);
             self.request(Wish::Info, |ask| ConversationsRequest::PublishGroupInfo {
                 ask,

@@ -106,6 +106,7 @@ impl Conversations {
             chain: Chain::begin(&group.authenticator().unwrap_or_default()),
             pending: None,
             refresh_at: next_refresh(turn),
+            voided: 0,
         };
         self.all.insert(id, Conversation::new(known, group));
         self.keep_known(id);

@@ -18,7 +18,7 @@ impl Conversations {
     pub(super) fn welcomed(
         &mut self,
         posted: &Posted,
-        kind: &Kind,
+        (kind, epoch): (&Kind, u64),
         roster: &[DeviceName],
         welcome: &[u8],
         turn: &mut Turn<'_>,
@@ -48,9 +48,10 @@ impl Conversations {
             chain: Chain::begin(&[]),
             pending: None,
             refresh_at: turn.now.wall,
+            voided: 0,
         };
         match unkept {
-            Some(unkept) => self.enter(posted, known, unkept, roster, turn),
+            Some(unkept) => self.enter(posted, (known, epoch), unkept, roster, turn),
             None => self.stay_out(posted, known, Unreadable::Welcome),
         }
         Taken::Done
@@ -59,7 +60,7 @@ impl Conversations {
     fn enter(
         &mut self,
         posted: &Posted,
-        mut known: Known,
+        (mut known, epoch): (Known, u64),
         unkept: Unkept<()>,
         roster: &[DeviceName],
         turn: &mut Turn<'_>,
@@ -84,6 +85,7 @@ impl Conversations {
             return self.stay_out(posted, known, Unreadable::Welcome);
         };
         known.chain = Chain::begin(&authenticator);
+        known.voided = epoch.saturating_sub(group.epoch());
         if let Kind::Direct(one, other) = &known.kind {
             let with = if *one == self.own.user { other } else { one };
             self.existing.remove(with);

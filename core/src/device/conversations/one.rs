@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::chain::Chain;
+use super::restoring::read;
 use crate::id::{ConversationId, DeviceName, Fingerprint};
 use crate::mls::group::Group;
 use crate::mls::policy::{Policy, Room};
@@ -40,6 +41,15 @@ pub(super) struct Known {
     pub pending: Option<Pending>,
     /// When this device next gives itself new keys in it.
     pub refresh_at: Wall,
+    /// How many commits from outside came to nothing: the relay has counted an epoch for each, and the group has not.
+    pub voided: u64,
+}
+
+impl Known {
+    /// What was written down; a program that wrote before there were open rooms knew of no such commits.
+    pub(super) fn restored(row: &[u8]) -> Option<Self> {
+        read(row).or_else(|| read(&[row, &[0]].concat()))
+    }
 }
 
 /// How far a device is in a conversation.
@@ -97,6 +107,11 @@ impl Conversation {
         self.known.pending = None;
         self.group = None;
         self.certificates.clear();
+    }
+
+    /// The epoch that it is in, as the relay counts.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        Some(self.group.as_ref()?.epoch() + self.known.voided)
     }
 
     /// The group, if messages can be sealed in it now.

@@ -223,10 +223,11 @@ impl Conversations {
     fn writable(&self, outgoing: &Outgoing) -> Option<ConversationId> {
         // Nobody writes where somebody is whom nobody may write to.
         let id = self.conversation_of(&outgoing.to).filter(|id| !self.is_held(id))?;
-        let group = self.all.get(&id)?.open()?;
+        let one = self.all.get(&id)?;
+        one.open()?;
         match &outgoing.sealed {
             // It may have been taken, or will be refused: in either case it says the same as before.
-            Some(sealed) if sealed.conversation == id && sealed.epoch == group.epoch() => Some(id),
+            Some(sealed) if sealed.conversation == id && Some(sealed.epoch) == one.epoch() => Some(id),
             Some(_) => None,
             None => Some(id),
         }
@@ -244,7 +245,7 @@ impl Conversations {
             return false;
         };
         let (group, _, body) = self.batch.group(id, unkept);
-        let epoch = group.epoch();
+        let epoch = group.epoch() + one.known.voided;
         one.set_group(group, false);
         outgoing.sealed = Some(Sealed { conversation: id, epoch, body: ByteBuf::from(body) });
         true

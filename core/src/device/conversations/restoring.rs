@@ -71,7 +71,7 @@ impl Conversations {
     fn restore_row(&mut self, row: Row, bytes: &[u8], rows: &Rows) {
         match row {
             Row::Conversation(id) => {
-                if let Some(known) = read::<Known>(bytes) {
+                if let Some(known) = Known::restored(bytes) {
                     self.restore_one(id, known, rows);
                 }
             }

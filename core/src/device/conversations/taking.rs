@@ -31,8 +31,8 @@ impl Conversations {
             self.acknowledge(id, cursor.unwrap_or_default());
             return Ok(Taken::Done);
         }
-        if let What::Welcome { kind, roster, welcome, .. } = &posted.what {
-            return Ok(self.welcomed(posted, kind, roster, welcome, turn));
+        if let What::Welcome { kind, epoch, roster, welcome } = &posted.what {
+            return Ok(self.welcomed(posted, (kind, *epoch), roster, welcome, turn));
         }
         // Of a conversation that this device does not know it has lost what it knew.
         let Some(cursor) = cursor else {

@@ -207,3 +207,84 @@ fn what_a_revoked_device_says_is_not_believed_and_what_it_said_before_it_is() {
     // What comes now is said now, whatever the relay says.
     assert_eq!(words_of_a_revoked_device(Stream::TakenIn, -3_600), unbelieved);
 }
+
+/// Somebody of the realm, by a program of their own, has posted in an open room what nobody can take in.
+fn break_in(town: &mut Town, mallory: usize, at: usize, commit: &[u8]) {
+    let open = town.machine(at).conversations.as_ref().unwrap().all.iter().next().unwrap();
+    let (conversation, epoch) = (*open.0, open.1.epoch().unwrap());
+    let commit = ByteBuf::from(commit);
+    let enter = ConversationsRequest::Enter { ask: AskId(9), conversation, epoch, commit };
+    let requests = &mut town.machine(mallory).conversations.as_mut().unwrap().requests;
+    requests.push_back(RelayRequest::Conversations(enter));
+    town.command(mallory, crate::device::Command::CallOff(SendId(99)));
+}
+
+#[test]
+fn what_nobody_can_take_in_from_outside_leaves_an_open_room_as_it_was() {
+    use crate::device::Command;
+    let mut town = Town::of(&[]);
+    let people = ["alice", "bob", "mallory", "carol"].map(|name| town.enrol(name));
+    let [alice, bob, mallory, carol] =
+        people.clone().map(|one| town.join_conversing(one, crate::testing::kept::Kept::default()));
+    for member in [alice, bob] {
+        town.command(member, Command::Run(SendId(7), RoomErrand::Lobby));
+    }
+    let say = |town: &mut Town, member: usize, text: &str| {
+        let to = Target::Room(crate::id::RoomName::lobby());
+        town.command(member, Command::Send(SendId(1), to, text.to_owned().into()));
+    };
+    say(&mut town, alice, "before");
+    break_in(&mut town, mallory, alice, b"this is no commit");
+    say(&mut town, bob, "as if nothing had been");
+    // A commit of theirs goes on as well, and whoever comes into the room then.
+    town.command(
+        alice,
+        Command::Run(
+            SendId(7),
+            RoomErrand::Change(crate::id::RoomName::lobby(), Alteration::Topic("all are welcome".into())),
+        ),
+    );
+    town.command(carol, Command::Run(SendId(7), RoomErrand::Lobby));
+    say(&mut town, carol, "here I am");
+    let words = |town: &Town, member: usize| -> Vec<String> {
+        let text = |entry: &Entry| match &entry.what {
+            Said::Text { text, order: Order::Same, .. } => Some(text.clone()),
+            _ => None,
+        };
+        town.members[member].kept.history.iter().filter_map(text).collect()
+    };
+    for member in [alice, bob] {
+        assert_eq!(words(&town, member), ["before", "as if nothing had been", "here I am"]);
+        let unreadable = |entry: &&Entry| matches!(entry.what, Said::Unreadable(_));
+        let shown: Vec<&Entry> = town.members[member].kept.history.iter().filter(unreadable).collect();
+        assert!(matches!(shown[..], [one] if one.by == device_name("mallory", "laptop")), "{shown:?}");
+    }
+    assert_eq!(words(&town, carol), ["here I am"]);
+    // It is known after a restart, too, and to whoever is added by somebody who is in.
+    let kept = town.kill(bob);
+    let bob = town.join_conversing(people[1].clone(), kept);
+    say(&mut town, bob, "back again");
+    assert_eq!(words(&town, carol), ["here I am", "back again"]);
+}
+
+#[test]
+fn what_was_known_of_a_conversation_before_there_were_open_rooms_is_read() {
+    let known = one::Known {
+        kind: crate::wire::conversations::Kind::Room,
+        cursor: 7,
+        phase: one::Phase::In,
+        chain: chain::Chain::begin(b"x"),
+        pending: None,
+        refresh_at: Wall(9),
+        voided: 0,
+    };
+    let row = batch::encode(&known);
+    let [before @ .., 0] = &row[..] else { panic!("{row:?}") };
+    // What was seen last is written down; what a device remembers besides is not.
+    let again = |row: &[u8]| one::Known::restored(row).map(|known| batch::encode(&known));
+    assert_eq!(again(before), Some(row.clone()));
+    assert_eq!(again(&row), Some(row.clone()));
+    let later = batch::encode(&one::Known { voided: 3, ..known });
+    assert_eq!(again(&later), Some(later));
+    assert_eq!(again(&before[1..]), None);
+}
