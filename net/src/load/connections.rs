@@ -1,13 +1,16 @@
 //! Decides the two measures of connections: what a login costs, and what one takes up that only stays.
 
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, json};
 
 use super::args::{Idle, Logins};
-use super::crowd::News;
+use super::crowd::{Crowd, News};
 use super::field::{Field, Outcome, World, as_f64, rate, rounded};
 use super::latency::Latency;
+use super::people::Person;
 use super::talk::{PATIENCE, collect, connect};
 use crate::exit::Failure;
 
@@ -15,6 +18,8 @@ use crate::exit::Failure;
 const PEOPLE: usize = 64;
 /// Connections that come before the first reading of memory, so that what the first ones cost once is not counted.
 const BEFORE: usize = 50;
+/// How many come at one moment, to stay.
+const AT_ONCE: usize = 16;
 
 /// Devices connect, prove themselves, are admitted, and leave.
 pub(super) fn logins(args: &Logins, world: &World) -> Result<(), Failure> {
@@ -82,16 +87,24 @@ pub(super) fn idle(args: &Idle, world: &World) -> Result<(), Failure> {
     let field = world.field(BEFORE + count, &[], false)?;
     field.measure("idle", &json!({ "connections": args.connections }), |field| {
         let Field { server, crowd, people, .. } = field;
-        let (first, address) = (people.get(..BEFORE).unwrap_or_default(), server.address());
-        connect(crowd, 0, first, address)?;
-        collect(crowd, 0..first.len())?;
+        let address = server.address();
+        come(crowd, people, 0..BEFORE, address)?;
         let (before, begun) = (server.resident_kib()?, Instant::now());
-        connect(crowd, BEFORE, people.get(BEFORE..).unwrap_or_default(), address)?;
-        collect(crowd, BEFORE..people.len())?;
+        come(crowd, people, BEFORE..people.len(), address)?;
         let (time, after) = (begun.elapsed(), server.resident_kib()?);
         let units = u64::from(args.connections);
         let each = rounded(as_f64(after.saturating_sub(before)) / as_f64(units));
         let more = Map::from_iter([("server_kib_per_connection".to_owned(), json!(each))]);
         Ok(Outcome { unit: "connection", units, time, latency: Latency::default(), more })
     })
+}
+
+/// People come, a few at a time, as they do: what a crowd takes that comes at one moment is not what each takes that stays.
+fn come(crowd: &mut Crowd, people: &[Person], places: Range<usize>, to: SocketAddr) -> Result<(), Failure> {
+    for first in places.clone().step_by(AT_ONCE) {
+        let some = first..places.end.min(first + AT_ONCE);
+        connect(crowd, first, people.get(some.clone()).unwrap_or_default(), to)?;
+        collect(crowd, some)?;
+    }
+    Ok(())
 }

@@ -23,6 +23,8 @@ use crate::entropy::OsEntropy;
 use crate::exit::Failure;
 
 const READ_BYTES: usize = 64 * 1024;
+/// How long a device may take for one thing: one of a room of a thousand needs most of a minute to catch up, on a busy machine more.
+const LONGEST: Duration = Duration::from_secs(300);
 /// How long is waited for bytes before it is looked at the time, and at signals.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -146,7 +148,7 @@ impl Real {
     }
 
     fn hear<T>(&mut self, what: &str, mut take: impl FnMut(&Event) -> Option<T>) -> Result<T, Failure> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + LONGEST;
         loop {
             while let Some(event) = self.told.pop_front() {
                 if let Some(found) = take(&event) {

@@ -10,6 +10,7 @@ use std::time::Instant;
 use countersign_core::device::Command;
 use countersign_core::device::conversations::{Alteration, ConversationEvent, Rank, RoomErrand, Said, Saying, Target};
 use countersign_core::id::{RoomName, SendId, UserName};
+use countersign_core::limits::COMMIT_DEVICES_MAX;
 use serde_json::{Map, Value, json};
 
 use super::args::Rooms;
@@ -27,6 +28,8 @@ const TEXT_BYTES: usize = 256;
 const TEXTS: u32 = 50;
 /// How many of those that somebody misses are on their way at one time.
 const IN_FLIGHT: u32 = 32;
+/// The numbers of wishes for further people begin here, beyond those of messages.
+const FURTHER: u64 = 1_000_000;
 
 /// Measures one room of each size.
 pub(super) fn rooms(args: &Rooms, world: &World) -> Result<(), Failure> {
@@ -78,10 +81,17 @@ fn one(
     let _ = (founder.take_spent(), member.take_spent());
 
     let begun = Instant::now();
-    let users: BTreeSet<UserName> = people.iter().skip(1).map(|person| person.name.user.clone()).collect();
-    let create = RoomErrand::Create { name: room.clone(), topic: String::new(), invites: Rank::Member, people: users };
+    // As many as one commit takes, and then again.
+    let mut some = people.get(1..).unwrap_or_default().chunks(COMMIT_DEVICES_MAX).map(users);
+    let (name, people) = (room.clone(), some.next().unwrap_or_default());
+    let create = RoomErrand::Create { name, topic: String::new(), invites: Rank::Member, people };
     founder.wish(Command::Run(SendId(0), create))?;
     founder.until("the room", is_sent(0))?;
+    for (number, people) in (FURTHER..).zip(some) {
+        let invite = RoomErrand::Change(room.clone(), Alteration::Invite(people));
+        founder.wish(Command::Run(SendId(number), invite))?;
+        founder.until("more people", is_sent(number))?;
+    }
     tell("create", begun, founder.take_spent(), 1);
 
     let begun = Instant::now();
@@ -126,6 +136,10 @@ fn one(
     tell("catch_up", begun, member.take_spent(), 1);
     member.stop()?;
     founder.stop()
+}
+
+fn users(people: &[Person]) -> BTreeSet<UserName> {
+    people.iter().map(|person| person.name.user.clone()).collect()
 }
 
 fn is_sent(number: u64) -> impl FnMut(&ConversationEvent) -> bool {
