@@ -10,6 +10,7 @@
     reason = "a measurement reads the clock, and the floor asks nobody"
 )]
 #![allow(clippy::disallowed_macros, reason = "and says what it has found")]
+#![allow(clippy::indexing_slicing, reason = "a measurement may stop at once")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
@@ -139,7 +140,9 @@ fn parties(count: usize, rng: &mut ChaCha20Rng) -> (Vec<Member>, Beliefs) {
         members.push(Member::new(realm.clone(), &credentials).expect("an Ed25519 key"));
     }
     let mut beliefs = Beliefs::new(lists(&authority, &state, &trust));
-    judged.into_iter().for_each(|judged| beliefs.add(judged));
+    for judged in judged {
+        beliefs.add(judged);
+    }
     (members, beliefs)
 }
 
