@@ -79,7 +79,7 @@ pub struct Round<'a> {
 /// The delivery service.
 #[derive(Debug)]
 pub struct Delivery {
-    lines: BTreeMap<ConnId, Line>,
+    lines: BTreeMap<ConnId, Box<Line>>,
     /// On which connection each device takes what is posted for it.
     streams: BTreeMap<DeviceName, ConnId>,
     pieces: Pieces,

@@ -11,6 +11,7 @@
 //! - [`log_words`]: how both tell what the realm's log says.
 //! - [`logging`]: the log; [`signals`]: what SIGINT and SIGTERM do.
 //! - [`server`] and [`client`]: what is around the machines in the two programs.
+//! - [`load`]: a crowd of devices for measuring a server.
 
 pub mod args;
 pub mod client;
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod exit;
+pub mod load;
 pub mod log_words;
 pub mod logging;
 pub mod passphrase;

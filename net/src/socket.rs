@@ -3,7 +3,8 @@
 //! The operating system tells of a change once (mio's events are edges), while a machine may take less than there is.
 //! So a [`Socket`] remembers that it can be read or written until the system says "not now", and reads at most
 //! [`TURN_BYTES_MAX`] in a turn: one that never stops talking does not starve the others, and [`Turn::Again`] tells the
-//! loop to come back without waiting for an event, since none would come.
+//! loop to come back without waiting for an event, since none would come. A read that leaves room in the buffer has emptied the
+//! socket, and is the last of its turn.
 //!
 //! Writing is tried first and waited for only when the socket is full: the interest in [`Interest::WRITABLE`] changes
 //! when a socket fills up and when it has emptied, never with each write.
@@ -51,6 +52,8 @@ pub struct Socket {
     interest: Interest,
     /// Whether bytes (or the end) may be there to read.
     readable: bool,
+    /// Whether the system has told of the end, which is to be read after what came before it.
+    ending: bool,
     room: Room,
 }
 
@@ -83,7 +86,7 @@ impl Socket {
     }
 
     fn new(stream: TcpStream, token: Token, interest: Interest, room: Room) -> Self {
-        Self { stream, token, interest, readable: false, room }
+        Self { stream, token, interest, readable: false, ending: false, room }
     }
 
     fn register(&mut self, registry: &Registry) -> io::Result<()> {
@@ -107,7 +110,8 @@ impl Socket {
 
     /// Remembers what an event of this socket's token says.
     pub fn event(&mut self, event: &Event) {
-        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.ending |= event.is_read_closed() || event.is_error();
+        self.readable |= event.is_readable() || self.ending;
         let decided = event.is_writable() || event.is_write_closed() || event.is_error();
         if decided && self.room == Room::None {
             self.room = Room::Some;
@@ -154,6 +158,11 @@ impl Socket {
                 Ok(n) => {
                     left -= n;
                     take(room.get(..n).unwrap_or_default());
+                    // A stream that gives less than there was room for has no more (epoll(7)), and whatever comes from here on,
+                    // its end too, is another edge: a second call would only be told so.
+                    if n < share && !self.ending {
+                        self.readable = false;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -6,26 +6,37 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+/// What there is.
+const NAMES: [&str; 3] = ["server", "client", "load"];
+
 /// The program `server`.
 pub fn server() -> &'static Path {
-    &built().0
+    let [server, ..] = built();
+    server
 }
 
 /// The program `client`.
 pub fn client() -> &'static Path {
-    &built().1
+    let [_, client, _] = built();
+    client
 }
 
-fn built() -> &'static (PathBuf, PathBuf) {
-    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+/// The program `load`.
+pub fn load() -> &'static Path {
+    let [.., load] = built();
+    load
+}
+
+fn built() -> &'static [PathBuf; 3] {
+    static BUILT: OnceLock<[PathBuf; 3]> = OnceLock::new();
     BUILT.get_or_init(build)
 }
 
-fn build() -> (PathBuf, PathBuf) {
+fn build() -> [PathBuf; 3] {
     let mut cargo = Command::new(env!("CARGO"));
     // Of the whole workspace, so that dependencies have the features that `cargo test --workspace` gave them, and nothing
     // is compiled twice.
-    cargo.args(["build", "--quiet", "--workspace", "--bin", "server", "--bin", "client"]);
+    cargo.args(["build", "--quiet", "--workspace"]).args(NAMES.iter().flat_map(|name| ["--bin", name]));
     cargo.arg("--message-format=json-render-diagnostics");
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
@@ -42,5 +53,5 @@ fn build() -> (PathBuf, PathBuf) {
         };
         messages.lines().find_map(executable).unwrap_or_else(|| panic!("cargo names no program {name}"))
     };
-    (find("server"), find("client"))
+    NAMES.map(find)
 }

@@ -98,7 +98,7 @@ impl Delivery {
         }
         let record = Record::KeyPackagesTaken { by: by.clone(), of: of.clone(), at: round.now.wall };
         self.propose(vec![(record, None)], Asked::Take(conn, ask, of), round.out)?;
-        self.lines.entry(conn).or_insert_with(|| Line::new(by.clone()));
+        self.lines.entry(conn).or_insert_with(|| Box::new(Line::new(by.clone())));
         Ok(())
     }
 

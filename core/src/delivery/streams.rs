@@ -38,7 +38,7 @@ impl Delivery {
             stream.set(id, next.and_then(|known| known.next_for(device, self.acks.upto(device, id))));
         }
         let said = events::frames(&left(device, round.state, round.now.wall));
-        let line = self.lines.entry(conn).or_insert_with(|| Line::new(device.clone()));
+        let line = self.lines.entry(conn).or_insert_with(|| Box::new(Line::new(device.clone())));
         line.stream = Some(stream);
         line.loading.take_if(|(_, awaited)| matches!(awaited, Awaited::Post(..)));
         line.say(conn, &said, round.out);

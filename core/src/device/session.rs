@@ -10,13 +10,19 @@ use super::backoff::Backoff;
 use super::{Output, Wake};
 use crate::fault::{CloseReason, Fault};
 use crate::id::ConnId;
-use crate::limits::{BACKOFF_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
+use crate::limits::{
+    BACKOFF_MAX, HANDSHAKE_TIME_MAX, LINGER_TIME_MAX, LONG_BYTES_MAX, OUTBOX_BYTES_MAX, PING_AFTER, SILENCE_TIME_MAX,
+};
 use crate::link::{Link, LinkEvent, Step};
 use crate::time::{Deadlines, Instant, Now, Wall};
 use crate::tls::Dial;
 use crate::wire::frame::decode;
 use crate::wire::relay::{RelayEvent, RelayRequest, Welcome};
 use crate::wire::{Code, Frame};
+
+/// What waits for the socket at most: the longest request there is, and what may wait besides. A commit that adds many to a large
+/// room is longer than a link's usual outbox, and one that lacks a piece is nothing that the relay can read.
+const REQUESTS_BYTES_MAX: usize = LONG_BYTES_MAX + OUTBOX_BYTES_MAX;
 
 /// What came of the way to the relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +115,7 @@ impl RelaySession {
     /// The socket is connected.
     pub fn connected(&mut self, conn: ConnId, now: Now) {
         if matches!(self.stage, Stage::Dialling(awaited) if awaited == conn) {
-            self.stage = Stage::Greeting(conn, Link::connect(&self.dial));
+            self.stage = Stage::Greeting(conn, Link::connect(&self.dial).with_outbox(REQUESTS_BYTES_MAX));
             self.secured = false;
             self.turned = true;
             self.deadlines.set(Wake::Admission, now.mono.plus(HANDSHAKE_TIME_MAX));
@@ -173,7 +179,7 @@ impl RelaySession {
     /// Sends a request; without an admission it comes to nothing, and its asker hears of the loss otherwise.
     pub fn request(&mut self, request: &RelayRequest) {
         if let Stage::Admitted(_, link, _) = &mut self.stage {
-            // A device's own requests are bounded by its calls' windows, far below the outbox.
+            // A device's own requests are bounded: its calls' windows, and a commit with what else is on its way.
             let _ = link.send(&Frame::message(request));
             self.turned = true;
         }

@@ -29,7 +29,8 @@ use crate::wire::{Channel, Code, Frame};
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Conn {
-    pub(super) link: Link,
+    /// Apart from the rest, as what is in [`Stage`] is: the table of connections has room for twice as many as there are.
+    pub(super) link: Box<Link>,
     pub(super) stage: Stage,
     pub(super) opened: Instant,
     pub(super) source: Source,
@@ -53,7 +54,7 @@ pub(super) enum Stage {
     Newcomer(Exporter),
     Asked,
     Waiting,
-    Admitted(Admitted),
+    Admitted(Box<Admitted>),
     Over,
 }
 
@@ -75,7 +76,7 @@ impl Server {
             self.outputs.push_back(Output::Drop(conn));
             return;
         }
-        let link = Link::accept_held(self.doors.clone());
+        let link = Box::new(Link::accept_held(self.doors.clone()));
         let known = Conn { link, stage: Stage::Stranger, opened: now.mono, source, heard: now.mono, pause: None };
         let old = self.conns.insert(conn, known);
         assert!(old.is_none(), "a connection's number was used twice");
@@ -215,7 +216,7 @@ impl Server {
                     self.deadlines.set(Wake::Silence(conn), now.mono.plus(self.settings.silence_time));
                     self.deadlines.clear(Wake::Handshake(conn));
                     self.strangers.leave(conn);
-                    self.set_stage(conn, Stage::Admitted(admitted));
+                    self.set_stage(conn, Stage::Admitted(Box::new(admitted)));
                 }
                 Err(code) => self.part(conn, code, now),
             },

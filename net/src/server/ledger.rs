@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use countersign_core::id::{AppendId, LoadId, SnapshotId};
 use countersign_core::server::Written;
 
-use crate::store::journal::{Done, JournalHandle, NotQueued, Request};
+use crate::store::journal::{Done, JournalHandle, JournalStats, NotQueued, Request};
 
 /// The journal's thread behind a queue that takes everything and says when it is behind.
 ///
@@ -69,6 +69,11 @@ impl Ledger {
         let done = self.journal.done()?;
         self.hand_over();
         Some(done)
+    }
+
+    /// What was written so far.
+    pub(super) fn stats(&self) -> JournalStats {
+        self.journal.stats()
     }
 
     /// Waits until what the journal has is done and its file is closed; the outcomes that nobody took.

@@ -35,7 +35,7 @@ use crate::clock::Clock;
 use crate::entropy::OsEntropy;
 use crate::exit::Failure;
 use crate::signals::Signals;
-use crate::store::journal::{Done, Journal};
+use crate::store::journal::{Done, Journal, JournalStats};
 
 const EVENTS_PER_TURN: usize = 1024;
 /// How long everybody has to part once the server shuts down.
@@ -137,12 +137,13 @@ impl Reactor {
             self.turn()?;
         }
         self.desk.close();
+        let JournalStats { transactions, records } = self.ledger.stats();
         for done in self.ledger.close() {
             if let Done::Failed { error } = done {
                 return Err(Failure::failed(error));
             }
         }
-        tracing::info!("ended in good order");
+        tracing::info!(records, syncs = transactions, "ended in good order");
         Ok(())
     }
 

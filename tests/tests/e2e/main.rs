@@ -21,6 +21,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod listening;
+mod load;
 mod log;
 mod log_watch;
 mod open_rooms;
