@@ -25,7 +25,7 @@ use countersign_core::mls::beliefs::Beliefs;
 use countersign_core::mls::group::{Change, Group, Heard, Tried, Unkept};
 use countersign_core::mls::lent::Lent;
 use countersign_core::mls::member::Member;
-use countersign_core::mls::policy::{Policy, Rank, Room};
+use countersign_core::mls::policy::{Door, Policy, Rank, Room};
 use countersign_core::mls::suite::{Crypto, SUITE};
 use countersign_core::pki::{Authority, Csr, SecretKey, found_realm};
 use countersign_core::time::Wall;
@@ -79,6 +79,7 @@ impl Ours {
             ranks: BTreeMap::from([(name(0).user, Rank::Owner)]),
             invites: Rank::Member,
             leaving: BTreeSet::new(),
+            door: Door::Closed,
         });
         let [founder, others @ ..] = parties.as_slice() else { panic!("a room has somebody") };
         let founded = founder.found(b"a group", &policy, &beliefs, NOW, &mut rng).expect("it can be founded");

@@ -57,7 +57,7 @@ impl Delivery {
             self.say_to_roster(known, &ConversationsEvent::GroupInfoWanted { conversation: id }, round.out);
             return Err(Code::NO_GROUP_INFO);
         }
-        let line = self.lines.entry(from.conn()).or_insert_with(|| Line::new(from.device().clone()));
+        let line = self.lines.entry(from.conn()).or_insert_with(|| Box::new(Line::new(from.device().clone())));
         if line.entering.is_some() {
             return Err(Code::BUSY);
         }

@@ -218,7 +218,8 @@ pub fn not_sent(why: &NotSent) -> Failure {
         | NotSent::Unchanged
         | NotSent::NameTaken
         | NotSent::NameStays
-        | NotSent::WayIn => Exit::Failed,
+        | NotSent::WayIn
+        | NotSent::Crowd => Exit::Failed,
         NotSent::Key
         | NotSent::Refused(_)
         | NotSent::Nobody

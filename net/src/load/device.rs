@@ -133,6 +133,8 @@ impl Real {
             | ConversationEvent::Entry(_)
             | ConversationEvent::Met(..)
             | ConversationEvent::Changed(..)
+            | ConversationEvent::OpenRooms(..)
+            | ConversationEvent::Delivered(_)
             | ConversationEvent::CaughtUp => None,
         };
         let took = self.hear(what, |event| {

@@ -84,7 +84,7 @@ fn one(
     // As many as one commit takes, and then again.
     let mut some = people.get(1..).unwrap_or_default().chunks(COMMIT_DEVICES_MAX).map(users);
     let (name, people) = (room.clone(), some.next().unwrap_or_default());
-    let create = RoomErrand::Create { name, topic: String::new(), invites: Rank::Member, people };
+    let create = RoomErrand::Create { name, topic: String::new(), invites: Rank::Member, people, open: false };
     founder.wish(Command::Run(SendId(0), create))?;
     founder.until("the room", is_sent(0))?;
     for (number, people) in (FURTHER..).zip(some) {

@@ -171,6 +171,8 @@ pub enum NotSent {
     NameStays,
     /// What the relay gives leads nowhere, or into another room.
     WayIn,
+    /// So many would come in that they do not fit one commit.
+    Crowd,
     /// It is because of one of several people.
     Of(UserName, Box<NotSent>),
 }
@@ -204,6 +206,9 @@ impl fmt::Display for NotSent {
             }
             Self::NameTaken => f.write_str("there is an open room of this name already: client room join enters it"),
             Self::NameStays => f.write_str("an open room keeps its name, by which everybody finds it"),
+            Self::Crowd => f.write_str(
+                "at most 256 devices come in by one step: begin with some of them, and invite the others after it",
+            ),
             Self::WayIn => f.write_str("what the server gives does not lead into that room: tell its operator"),
             Self::Of(user, why) => write!(f, "{user}: {why}"),
         }

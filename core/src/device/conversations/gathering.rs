@@ -94,6 +94,10 @@ impl Conversations {
             Taking::Unasked if !gathering.fetching.is_empty() => return Progress::Waits,
             Taking::Unasked => {}
         }
+        if gathering.devices.len() > COMMIT_DEVICES_MAX && matches!(goal, Goal::Errand(_)) {
+            self.cannot(goal, NotSent::Crowd);
+            return Progress::Moved;
+        }
         let of: Vec<DeviceName> = gathering.devices.iter().take(COMMIT_DEVICES_MAX).cloned().collect();
         if of.is_empty() {
             gathering.taking = Taking::Whole;

@@ -208,6 +208,41 @@ fn what_a_revoked_device_says_is_not_believed_and_what_it_said_before_it_is() {
     assert_eq!(words_of_a_revoked_device(Stream::TakenIn, -3_600), unbelieved);
 }
 
+#[test]
+fn more_than_fit_one_commit_are_not_added_in_one_step_and_the_user_is_told() {
+    let mut desk = Desk::new();
+    let (trust, own) = (desk.identity.trust.clone(), desk.identity.credentials.clone());
+    let judged = judge_device(&trust, &own.leaf, std::slice::from_ref(&own.issuing), Side::Client, desk.now.wall, None);
+    let bobs = |n: usize| {
+        let mut certificate = [0; 32];
+        certificate[..8].copy_from_slice(&u64::try_from(n).unwrap().to_be_bytes());
+        let (device, certificate) = (device_name("bob", &format!("d{n}")), Fingerprint(certificate));
+        let verdict = Ok(Judged { device, certificate, ..judged.clone().unwrap() });
+        let founder = Some(Founder { key: KeyId([7; 32]), reissued: None });
+        Fetched { leaf: own.leaf.clone(), issuing: own.issuing.clone(), verdict, founder }
+    };
+    let bob = device_name("bob", "d0").user;
+    for (count, is_asked) in [(crate::limits::COMMIT_DEVICES_MAX, true), (crate::limits::COMMIT_DEVICES_MAX + 1, false)]
+    {
+        let (name, topic) = (crate::id::RoomName::lobby(), String::new());
+        let people = BTreeSet::from([bob.clone()]);
+        let create = RoomErrand::Create { name, topic, invites: Rank::Member, people, open: false };
+        desk.turn(|conversations, turn| conversations.run(SendId(1), create, turn));
+        let all: Vec<Fetched> = (0..count).map(bobs).collect();
+        desk.turn(|conversations, turn| conversations.fetched(&bob, &all, turn));
+        let own = desk.identity.name.user.clone();
+        desk.turn(|conversations, turn| conversations.fetched(&own, &[], turn));
+        desk.keep();
+        let takes =
+            |request: &RelayRequest| matches!(request, RelayRequest::Conversations(ConversationsRequest::Take { .. }));
+        assert_eq!(desk.drain().iter().any(takes), is_asked);
+        let told: Vec<ConversationEvent> = std::iter::from_fn(|| desk.conversations.poll_event()).collect();
+        let crowd = ConversationEvent::NotSent(SendId(1), NotSent::Crowd);
+        assert_eq!(told.contains(&crowd), !is_asked, "{told:?}");
+        desk.turn(|conversations, turn| conversations.call_off(SendId(1), turn));
+    }
+}
+
 /// Somebody of the realm, by a program of their own, has posted in an open room what nobody can take in.
 fn break_in(town: &mut Town, mallory: usize, at: usize, commit: &[u8]) {
     let open = town.machine(at).conversations.as_ref().unwrap().all.iter().next().unwrap();
@@ -249,7 +284,12 @@ fn what_nobody_can_take_in_from_outside_leaves_an_open_room_as_it_was() {
     let words = |town: &Town, member: usize| -> Vec<String> {
         let text = |entry: &Entry| match &entry.what {
             Said::Text { text, order: Order::Same, .. } => Some(text.clone()),
-            _ => None,
+            Said::Text { .. }
+            | Said::Joined { .. }
+            | Said::Changed { .. }
+            | Said::Unreadable(_)
+            | Said::Altered { .. }
+            | Said::More { .. } => None,
         };
         town.members[member].kept.history.iter().filter_map(text).collect()
     };

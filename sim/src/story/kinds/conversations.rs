@@ -38,6 +38,7 @@ kinds! {
         NotSent::NameTaken => "NameTaken",
         NotSent::NameStays => "NameStays",
         NotSent::WayIn => "WayIn",
+        NotSent::Crowd => "Crowd",
     }
 }
 
