@@ -1,6 +1,6 @@
 //! What a message costs on a device, as a multiple of what it costs the bare library, measured in the same minute.
 //!
-//! Ours is [`Group::say`] and [`Group::hear`]: on a copy of the group, with the state that has to be durable before anything leaves, and
+//! Ours is [`Group::say`] and [`Group::open`]: with the state that has to be durable before anything leaves, and
 //! with the sender's name. The store's own append is not in it. The floor is `mls-rs` with the same cipher suite over the same crypto, with
 //! bare names for identities: encrypt, and decrypt, and nothing else. More than twice the floor is a failure.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
@@ -63,8 +63,8 @@ fn main() -> ExitCode {
 
 /// Two devices of a room, as ours are.
 struct Ours {
-    one: Group,
-    other: Group,
+    one: Option<Group>,
+    other: Option<Group>,
     beliefs: Beliefs,
     rng: ChaCha20Rng,
 }
@@ -94,21 +94,23 @@ impl Ours {
         let joined = others[0].join(&welcome, secrets.swap_remove(0), &beliefs, &mut rng).expect("a good Welcome");
         let (other, ()) = done(joined).kept();
         assert_eq!(other.members().len(), devices);
-        Self { one, other, beliefs, rng }
+        Self { one: Some(one), other: Some(other), beliefs, rng }
     }
 
     fn pass(&mut self) -> (Duration, Duration) {
         let begun = Instant::now();
-        let said = self.one.say(TEXT, Vec::new(), &mut self.rng).expect("it can be sealed");
+        let one = self.one.take().expect("it is put back after each pass");
+        let said = one.say(TEXT, Vec::new(), &mut self.rng).expect("it can be sealed");
         black_box(said.saved());
         let (one, sealed) = said.kept();
         let (sent, begun) = (begun.elapsed(), Instant::now());
-        let heard = done(self.other.hear(&sealed, &self.beliefs, &mut self.rng).expect("it can be opened"));
+        let other = self.other.take().expect("it is put back after each pass");
+        let heard = other.open(&sealed, &self.beliefs, &mut self.rng).expect("it can be opened");
         black_box(heard.saved());
         let (other, heard) = heard.kept();
         let received = begun.elapsed();
         assert!(matches!(heard, Heard::Said { text, .. } if text == TEXT));
-        (self.one, self.other) = (one, other);
+        (self.one, self.other) = (Some(one), Some(other));
         (sent, received)
     }
 }

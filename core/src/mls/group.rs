@@ -1,16 +1,19 @@
-//! One group, as this device knows it: each call works on a copy, and takes its place only when all of it has succeeded.
+//! One group, as this device knows it: what comes of a call takes its place only when all of it has succeeded.
 //!
-//! - A message that is not genuine costs nothing: `mls-rs` uses up its key before it knows, so it is opened on a copy.
+//! - A message that is not genuine costs nothing: `mls-rs` uses up its key before it knows, so a commit is opened on a copy. A copy
+//!   of a room's group costs more than a message does, so a message is opened on the group itself, which is what was written down
+//!   of it again if that fails ([`Spoilt`]).
 //! - What was sealed leaves only after the state behind it is durable: [`Unkept`] gives out the message for the word that its
 //!   [`Saved`] was written. A device that forgot it had sealed would use the same key twice, and the second message is dropped.
 //! - Nobody is believed on the way whom the device has not judged: [`Tried::Unjudged`] names the certificates, and nothing else
 //!   came of the call.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use mls_rs::MlsMessage;
 use mls_rs::error::MlsError;
-use mls_rs::group::{CommitEffect, ReceivedMessage};
+use mls_rs::group::{ApplicationMessageDescription, CommitEffect, ContentType, ReceivedMessage};
+use mls_rs::{MlsMessage, MlsMessageDescription};
 use rand_core::CryptoRng;
 use serde_bytes::ByteBuf;
 
@@ -46,7 +49,7 @@ pub(super) fn settle<T, U>(
 #[must_use = "nothing has happened to the group before this was kept"]
 pub struct Unkept<T> {
     next: Group,
-    saved: Saved,
+    saved: Arc<Saved>,
     tree: Option<SavedTree>,
     then: T,
 }
@@ -65,6 +68,23 @@ impl<T> Unkept<T> {
     /// It is written down: the group from now on, and what may leave the device.
     pub fn kept(self) -> (Group, T) {
         (self.next, self.then)
+    }
+}
+
+/// A message could not be opened, and the group is of no use as it is.
+#[derive(Debug)]
+pub struct Spoilt {
+    /// Why.
+    pub fault: MlsFault,
+    group: Group,
+}
+
+impl Spoilt {
+    /// The group as it was before.
+    pub fn restored(self, member: &Member) -> Result<Group, MlsFault> {
+        let tree = self.group.tree()?;
+        let saved = self.group.saved.ok_or(MlsFault::Unexpected)?;
+        member.load(&saved, &tree)
     }
 }
 
@@ -132,6 +152,8 @@ pub struct Group {
     lent: Lent,
     tray: Tray,
     identities: Identities,
+    /// What was written down of it last.
+    saved: Option<Arc<Saved>>,
 }
 
 impl std::fmt::Debug for Group {
@@ -142,7 +164,12 @@ impl std::fmt::Debug for Group {
 
 impl Group {
     pub(super) fn new(inner: mls_rs::Group<Config>, lent: Lent, tray: Tray, identities: Identities) -> Self {
-        Self { inner, lent, tray, identities }
+        Self { inner, lent, tray, identities, saved: None }
+    }
+
+    /// The same, of which this was written down.
+    pub(super) fn saved_as(self, saved: &Saved) -> Self {
+        Self { saved: Some(Arc::new(saved.clone())), ..self }
     }
 
     /// How many commits it has seen.
@@ -188,13 +215,44 @@ impl Group {
     }
 
     /// Seals what this device says; `open` stands beside it for the relay to read.
-    pub fn say(&self, text: &[u8], open: Vec<u8>, rng: &mut dyn CryptoRng) -> Result<Unkept<Vec<u8>>, MlsFault> {
-        let mut next = self.clone();
+    pub fn say(mut self, text: &[u8], open: Vec<u8>, rng: &mut dyn CryptoRng) -> Result<Unkept<Vec<u8>>, MlsFault> {
+        let inner = &mut self.inner;
         // Nobody's certificate is looked at.
-        let (sealed, _) =
-            self.lent.during(&Beliefs::default(), rng, || next.inner.encrypt_application_message(text, open));
+        let (sealed, _) = self.lent.during(&Beliefs::default(), rng, || inner.encrypt_application_message(text, open));
         let sealed = sealed?.to_bytes()?;
-        next.unkept(Tree::AsBefore, sealed)
+        self.unkept(Tree::AsBefore, sealed)
+    }
+
+    /// Opens what somebody has said in it.
+    pub fn open(
+        mut self,
+        message: &[u8],
+        beliefs: &Beliefs,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Unkept<Heard>, Box<Spoilt>> {
+        let inner = &mut self.inner;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what others have said is read whatever the time is: `Beliefs::of_deeds`"
+        )]
+        let open = || inner.process_incoming_message(as_said(message)?);
+        let (opened, unjudged) = self.lent.during(&beliefs.of_deeds(), rng, open);
+        let said = match opened {
+            Ok(ReceivedMessage::ApplicationMessage(said)) if unjudged.is_empty() => self.said(&said),
+            Ok(_) => Err(MlsFault::Unexpected),
+            Err(error) => Err(error.into()),
+        };
+        match said.and_then(|heard| Ok((heard, self.written(Tree::AsBefore)?))) {
+            Ok((then, (saved, tree))) => Ok(Unkept { next: self, saved, tree, then }),
+            Err(fault) => Err(Box::new(Spoilt { fault, group: self })),
+        }
+    }
+
+    fn said(&self, said: &ApplicationMessageDescription) -> Result<Heard, MlsFault> {
+        // Nobody else's certificate is read: there may be a thousand.
+        let sender = self.inner.member_at_index(said.sender_index).ok_or(MlsFault::Unexpected)?;
+        let by = self.identities.name(&sender.signing_identity).map_err(|_| MlsFault::Unexpected)?;
+        Ok(Heard::Said { by, text: said.data().to_vec(), open: said.authenticated_data.clone() })
     }
 
     /// Opens a message of this group.
@@ -287,12 +345,7 @@ impl Group {
 
     fn heard(&self, next: &Self, opened: ReceivedMessage) -> Result<Heard, MlsFault> {
         match opened {
-            ReceivedMessage::ApplicationMessage(said) => {
-                // Nobody else's certificate is read: there may be a thousand.
-                let sender = self.inner.member_at_index(said.sender_index).ok_or(MlsFault::Unexpected)?;
-                let by = self.identities.name(&sender.signing_identity).map_err(|_| MlsFault::Unexpected)?;
-                Ok(Heard::Said { by, text: said.data().to_vec(), open: said.authenticated_data.clone() })
-            }
+            ReceivedMessage::ApplicationMessage(said) => self.said(&said),
             ReceivedMessage::Commit(commit) => {
                 let (before, after) = (self.members(), next.members());
                 let by = before.get(&commit.committer).filter(|_| !commit.is_external);
@@ -320,14 +373,34 @@ impl Group {
 
     /// The group as it is now, to be written down before `then` happens.
     pub(super) fn unkept<T>(mut self, tree: Tree, then: T) -> Result<Unkept<T>, MlsFault> {
-        self.inner.write_to_storage_without_ratchet_tree()?;
-        let tree = match tree {
-            Tree::New => Some(SavedTree(ByteBuf::from(self.inner.export_tree().to_bytes()?))),
-            Tree::AsBefore => None,
-        };
-        let saved = self.tray.take(self.inner.group_id()).ok_or(MlsFault::Unexpected)?;
+        let (saved, tree) = self.written(tree)?;
         Ok(Unkept { next: self, saved, tree, then })
     }
+
+    fn written(&mut self, tree: Tree) -> Result<(Arc<Saved>, Option<SavedTree>), MlsFault> {
+        self.inner.write_to_storage_without_ratchet_tree()?;
+        let tree = match tree {
+            Tree::New => Some(self.tree()?),
+            Tree::AsBefore => None,
+        };
+        let saved = Arc::new(self.tray.take(self.inner.group_id()).ok_or(MlsFault::Unexpected)?);
+        self.saved = Some(Arc::clone(&saved));
+        Ok((saved, tree))
+    }
+
+    fn tree(&self) -> Result<SavedTree, MlsFault> {
+        Ok(SavedTree(ByteBuf::from(self.inner.export_tree().to_bytes()?)))
+    }
+}
+
+/// What is a message, and nothing that would change a group.
+fn as_said(message: &[u8]) -> Result<MlsMessage, MlsError> {
+    let message = MlsMessage::from_bytes(message)?;
+    let is_said = matches!(
+        message.description(),
+        MlsMessageDescription::PrivateProtocolMessage { content_type: ContentType::Application, .. }
+    );
+    if is_said { Ok(message) } else { Err(MlsError::UnexpectedMessageType) }
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ impl Member {
         let client = self.client(&lent, Cabinet::of(saved, tray.clone()), Drawer::default());
         let tree = mls_rs::group::ExportedTree::from_bytes(&tree.0)?;
         let group = client.load_group_with_ratchet_tree(&saved.id, tree)?;
-        Ok(Group::new(group, lent, tray, self.identities()))
+        Ok(Group::new(group, lent, tray, self.identities()).saved_as(saved))
     }
 
     /// Its credential and key, for a commit that puts them into its place in a group.

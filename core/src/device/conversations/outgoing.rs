@@ -237,7 +237,7 @@ impl Conversations {
     fn seal(&mut self, outgoing: &mut Outgoing, turn: &mut Turn<'_>) -> bool {
         let Some(id) = self.conversation_of(&outgoing.to) else { return false };
         let Some(one) = self.all.get_mut(&id) else { return false };
-        let Some(group) = one.group.as_ref() else { return false };
+        let Some(group) = one.group.take() else { return false };
         let seen = one.known.chain.seen();
         let content = Content { id: outgoing.id, written: outgoing.written, seen, body: outgoing.saying.clone() };
         let Ok(unkept) = group.say(&content.encode(), Vec::new(), turn.rng) else {

@@ -11,7 +11,7 @@ use super::one::{Conversation, Phase};
 use super::{Conversations, Stream, Turn};
 use crate::fault::Fault;
 use crate::id::{ConversationId, DeviceName, MessageId};
-use crate::mls::group::{Heard, Tried};
+use crate::mls::group::Heard;
 use crate::wire::conversations::{Posted, What};
 
 /// Whether something was taken in.
@@ -69,9 +69,9 @@ impl Conversations {
     fn message(&mut self, posted: &Posted, body: &[u8], turn: &mut Turn<'_>) {
         let id = posted.conversation;
         let Some(one) = self.all.get_mut(&id) else { return };
-        let opened = one.group.as_ref().map(|group| group.hear(body, &self.beliefs, turn.rng));
+        let opened = one.group.take().map(|group| group.open(body, &self.beliefs, turn.rng));
         let (by, said) = match opened {
-            Some(Ok(Tried::Done(unkept))) => {
+            Some(Ok(unkept)) => {
                 let (group, tree, heard) = self.batch.group(id, unkept);
                 one.set_group(group, tree);
                 match heard {
@@ -83,8 +83,14 @@ impl Conversations {
                     Heard::Changed { by, .. } | Heard::Removed { by } => (by, Said::Unreadable(Unreadable::Sealed)),
                 }
             }
-            Some(Ok(Tried::Unjudged(_)) | Err(_)) | None => (posted.by.clone(), Said::Unreadable(Unreadable::Sealed)),
+            Some(Err(spoilt)) => {
+                // It costs nothing but the time to read what was written down.
+                one.group = self.member.as_ref().and_then(|member| spoilt.restored(member).ok());
+                (posted.by.clone(), Said::Unreadable(Unreadable::Sealed))
+            }
+            None => (posted.by.clone(), Said::Unreadable(Unreadable::Sealed)),
         };
+        let is_lost = one.known.phase == Phase::In && one.group.is_none();
         one.known.chain.push(body);
         // Whoever was revoked before is not believed any more, although the group has them yet (design 6). Of what was posted while
         // this device was away the relay says when; what comes now is said now.
@@ -95,6 +101,9 @@ impl Conversations {
             said
         };
         self.entry(posted, by, said);
+        if is_lost {
+            self.break_off(id);
+        }
     }
 
     fn own_message(&mut self, posted: &Posted, id: MessageId) {

@@ -171,7 +171,7 @@ fn words_of_a_revoked_device(stream: Stream, after: i64) -> Said {
         let one = theirs.all.values().next().unwrap();
         let (id, seen) = (MessageId([1; 16]), one.known.chain.seen());
         let content = content::Content { id, written: Wall(1), seen, body: Saying::Text("it is me".into()) };
-        one.group.as_ref().unwrap().say(&content.encode(), Vec::new(), &mut rng(1)).unwrap().kept().1
+        one.group.clone().unwrap().say(&content.encode(), Vec::new(), &mut rng(1)).unwrap().kept().1
     };
     let revocation = crate::operator::Revoke {
         user: device_name("erin", "laptop").user,

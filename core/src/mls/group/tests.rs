@@ -97,7 +97,7 @@ impl Round {
 
     /// One seals something, and its state is durable.
     pub(super) fn say(&mut self, party: usize, text: &[u8]) -> Vec<u8> {
-        let group = self.parties[party].group.as_ref().unwrap();
+        let group = self.parties[party].group.clone().unwrap();
         let unkept = group.say(text, Vec::new(), &mut self.rng).unwrap();
         assert_eq!(unkept.tree(), None, "a message writes no tree");
         self.keep(party, unkept)
@@ -274,4 +274,39 @@ fn two_runs_of_one_seed_are_the_same_to_the_byte() {
         (sealed, committed, round.group(0).authenticator().unwrap())
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn a_message_that_can_not_be_opened_on_the_group_itself_leaves_it_as_it_was() {
+    let mut round = Round::together(&["alice", "bob", "carol"]);
+    let first = round.say(0, b"first");
+    round.words(1, &first);
+    let sealed = round.say(0, b"hello");
+    let committed = round.propose(2, &Change::default()).unwrap();
+    let mut wrong: Vec<Vec<u8>> = (0..sealed.len()).rev().step_by(11).map(|at| altered(&sealed, at)).collect();
+    // What is opened already, what is no message at all, and a commit in the place of one.
+    wrong.extend([first, b"nothing".to_vec(), Vec::new(), committed.commit.clone()]);
+    for message in wrong {
+        let group = round.parties[1].group.take().unwrap();
+        let before = (group.epoch(), group.authenticator().unwrap(), group.certificates());
+        let spoilt = group.open(&message, &round.beliefs, &mut rng(1)).unwrap_err();
+        let restored = spoilt.restored(&round.parties[1].member).unwrap();
+        assert_eq!((restored.epoch(), restored.authenticator().unwrap(), restored.certificates()), before);
+        round.parties[1].group = Some(restored);
+    }
+    let unkept = round.parties[1].group.take().unwrap().open(&sealed, &round.beliefs, &mut rng(1)).unwrap();
+    assert_eq!(unkept.tree(), None, "a message writes no tree");
+    let said = Heard::Said { by: round.name(0), text: b"hello".to_vec(), open: Vec::new() };
+    assert_eq!(round.keep(1, unkept), said);
+    // And it goes on from there.
+    round.accept(2);
+    round.hear(1, &committed.commit);
+    let answer = round.say(1, b"back");
+    assert_eq!(round.words(2, &answer), b"back");
+}
+
+fn altered(sealed: &[u8], at: usize) -> Vec<u8> {
+    let mut altered = sealed.to_vec();
+    altered[at] ^= 1;
+    altered
 }

@@ -28,7 +28,7 @@ fn a_message_that_was_altered_on_its_way_does_not_use_up_the_key_of_the_genuine_
 #[test]
 fn what_was_sealed_is_given_out_for_its_state_and_a_device_that_starts_from_that_state_uses_no_key_twice() {
     let mut round = Round::together(&["alice", "bob"]);
-    let unkept = round.group(0).say(b"before the crash", Vec::new(), &mut rng(1)).unwrap();
+    let unkept = round.group(0).clone().say(b"before the crash", Vec::new(), &mut rng(1)).unwrap();
     let saved = unkept.saved().clone();
     let (_, first) = unkept.kept();
     let Party { member, tree, .. } = &round.parties[0];
