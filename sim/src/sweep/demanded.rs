@@ -141,11 +141,7 @@ pub fn families() -> Vec<Family> {
         Family::all("end of a call", kinds::CALL_ENDS, &[]),
         Family::all("approval", kinds::APPROVALS, &NO_APPROVAL),
         Family::all("call denied", kinds::DENIALS, &NO_DENIAL),
-        Family::all(
-            "wish",
-            kinds::WISHES,
-            &[("run", "the people of this world have no rooms yet: core's own tests change them")],
-        ),
+        Family::all("wish", kinds::WISHES, &[]),
         // From the catalogues.
         Family::all("forgery refused at", &doors, &[]),
         Family::all("honest one passed at", &doors, &[]),
