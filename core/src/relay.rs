@@ -171,10 +171,11 @@ impl Relay {
         }
     }
 
-    /// There are other revocation lists: all who attend are told, encoded once.
+    /// There are other revocation lists: all who are connected are told, encoded once. Whoever was welcomed a moment ago, and does
+    /// not attend yet, was shown the ones before.
     pub fn push(&self, lists: &SignedLists, out: &mut Effects) {
         let frame = Frame::message(&RelayEvent::Lists(lists.clone()));
-        for conn in self.roster.conns() {
+        for conn in self.roster.all_conns() {
             out.send(conn, frame.clone());
         }
     }

@@ -135,13 +135,18 @@ saboteurs! {
     LoseBody "lost-body" mailbox "The relay's disk has lost the bodies of what was posted, though some have not come for it.",
     SwapBodies "swapped-bodies" mailbox "The relay's disk gives the body of what was read before.",
     RollBackGroup "rolled-back-group" mailbox "One device's store has the secrets of its conversations as they were when the program began.",
+    MisfileText "misfiled-text" mailbox "What is written into a room stands in another room of its reader's.",
     AlterText "altered-text" transcript "One device's history has each text with a letter more.",
     SkipText "skipped-text" transcript "One device's history lacks every third text.",
     ForgetPost "forgotten-post" transcript "The disk has lost, after a crash, what was written since somebody last posted a message.",
+    AlterChange "altered-change" transcript "One device's history says that a room is about something else than the others were told.",
     LeakText "leaked-text" outsider "What one person wrote another one has in their history who was not in the conversation.",
     AddStranger "added-stranger" outsider "The histories say that somebody came whom nobody has enrolled.",
+    ServeRemoved "served-removed" outsider "Whoever was put out of a room, or has left it, has in their history what is said there next.",
+    ComeUncalled "uncalled-guest" outsider "The histories say that whoever was added to a closed room has come by themselves.",
     ForgetGroup "forgotten-group" reunion "One device's store forgets the secrets of its conversations when the program ends.",
     StuckRows "stuck-rows" reunion "In the roll call one device's disk answers nothing about conversations.",
+    OtherView "other-view" reunion "One device shows its person each room with everybody as its owner.",
     TextBeside "text-beside" secrecy "The relay writes down a text beside a record.",
 }
 

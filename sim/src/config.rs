@@ -15,6 +15,7 @@ mod passwords;
 mod recovering;
 mod refusal;
 mod revoking;
+mod rooms;
 mod standard;
 mod thieves;
 mod time;
@@ -364,6 +365,11 @@ config! {
     write_mean_ms,
     /// The time between two visits of a member who asks of conversations what nobody may, on average, in milliseconds; 0 for none.
     intrude_mean_ms,
+    /// The time between two things that one of them does with a room in the storm, on average, in milliseconds; 0 for no rooms.
+    room_mean_ms,
+    /// Whether their devices come into the lobby as soon as they are there: no (0), yes (1), or in vain, since the operator has
+    /// chosen to have none (2).
+    lobby,
 }
 
 impl SimConfig {
@@ -437,6 +443,7 @@ impl SimConfig {
             _ if self.away_h > 8_000 => Err(ConfigRefusal::Range("away_h")),
             _ if self.pace_ms == 0 => Err(ConfigRefusal::Range("pace_ms")),
             _ if self.further > self.devices => Err(ConfigRefusal::Range("further")),
+            _ if self.lobby > 2 => Err(ConfigRefusal::Range("lobby")),
             _ => self
                 .check_network()
                 .and_then(|()| self.check_villains())

@@ -245,6 +245,7 @@ impl World {
         self.plan_own();
         self.plan_villains();
         self.plan_writing();
+        self.plan_room();
         self.later(calm_us, Event::Phase(Phase::Calm));
         let (more_calm_us, more_calls_us) =
             if self.config.further > 0 { (KIN_CALM_US, KIN_ROLL_CALL_US) } else { (0, 0) };
@@ -330,6 +331,7 @@ impl World {
             Event::Own(deed) => self.own(deed),
             Event::Villain(doing) => self.villain(doing),
             Event::Writes => self.writes(),
+            Event::ActsInRoom => self.acts_in_room(),
             Event::Kept(program) => self.rows_kept(program),
         }
     }

@@ -153,6 +153,11 @@ impl Roster {
         })
     }
 
+    /// All connections of all devices, also of those that are not present, or not yet.
+    pub fn all_conns(&self) -> impl Iterator<Item = ConnId> + '_ {
+        self.connected.values().flatten().copied()
+    }
+
     /// The connections by which they are.
     pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
         self.attending.values().flat_map(|devices| devices.values().map(|present| present.conn))

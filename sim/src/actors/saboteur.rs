@@ -5,6 +5,7 @@
 
 mod conversing;
 mod own;
+mod rooms;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -93,6 +93,7 @@ impl SimConfig {
         config.draw_guessers();
         config.draw_conversing();
         config.draw_intruder();
+        config.draw_rooms();
         config
     }
 
@@ -160,6 +161,8 @@ impl SimConfig {
             &mut self.sign_up,
             &mut self.password_percent,
             &mut self.password_mean_ms,
+            &mut self.room_mean_ms,
+            &mut self.lobby,
         ] {
             *field = 0;
         }

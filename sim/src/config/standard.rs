@@ -189,6 +189,8 @@ mod tests {
             "conversing",
             "write_mean_ms",
             "intrude_mean_ms",
+            "room_mean_ms",
+            "lobby",
         ];
         assert_eq!(off, left_out.to_vec());
     }

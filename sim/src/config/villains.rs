@@ -109,6 +109,7 @@ impl SimConfig {
             strangers_max: usize::try_from(self.strangers_max).unwrap_or(0),
             key_operations_per_second: u32::try_from(self.key_operations).unwrap_or(0),
             sign_up: self.sign_up_by(),
+            lobby: self.lobby != 2,
             ..Settings::default()
         }
     }

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use countersign_core::device::conversations::{Entry, Keep, Rows};
-use countersign_core::id::{ConversationId, KeepId};
+use countersign_core::device::conversations::{Entry, Keep, RoomView, Rows};
+use countersign_core::id::{ConversationId, KeepId, RoomName};
 
 /// See the module.
 #[derive(Default)]
 pub struct Holding {
     rows: Rows,
     history: BTreeMap<(ConversationId, u64), Entry>,
+    rooms: BTreeMap<ConversationId, (RoomName, RoomView)>,
     awaited: VecDeque<(KeepId, Keep)>,
 }
 
@@ -24,6 +25,11 @@ impl Holding {
     /// The same, for whoever breaks it.
     pub fn rows_mut(&mut self) -> &mut Rows {
         &mut self.rows
+    }
+
+    /// The rooms that its person sees, by the names that these have.
+    pub fn rooms(&self) -> &BTreeMap<ConversationId, (RoomName, RoomView)> {
+        &self.rooms
     }
 
     /// The program wants this kept, after all before it.
@@ -47,6 +53,12 @@ impl Holding {
         }
         for entry in &keep.entries {
             self.history.entry((entry.conversation, entry.place)).or_insert_with(|| entry.clone());
+        }
+        for (id, (name, view)) in &keep.rooms {
+            match view {
+                Some(view) => drop(self.rooms.insert(*id, (name.clone(), view.clone()))),
+                None => drop(self.rooms.remove(id)),
+            }
         }
         Some((id, keep))
     }

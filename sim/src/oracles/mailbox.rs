@@ -4,7 +4,7 @@
 //!
 //! Nothing repairs yet what a device can't read, and so two kinds of it are excused, which its person is told: what was posted by a
 //! device that was revoked before this one came for it (nobody joins those who are with one), and what follows it there; and what the
-//! relay kept no longer since everybody was away for so long. Whatever a villain posts is excused, too: it may be noise.
+//! relay kept no longer since everybody was away for so long, and what follows that. Whatever a villain posts is excused, too: it may be noise.
 //!
 //! What a server forgot that was restored from a backup nobody can have, and conversations from before are behind it: nothing repairs
 //! them yet. So nothing is asked of those that somebody had when it was restored.
@@ -16,7 +16,7 @@ use countersign_core::device::conversations::{
 };
 use countersign_core::device::{Command, Event};
 use countersign_core::effect::Note;
-use countersign_core::id::{ConversationId, DeviceName, SendId, UserName};
+use countersign_core::id::{ConversationId, DeviceName, RoomName, SendId, UserName};
 use countersign_core::wire::conversations::Kind;
 
 use super::shelves::{Attendance, Shelf, Shelves};
@@ -29,13 +29,15 @@ pub struct Mailbox {
     shelves: Shelves,
     attendance: Attendance,
     /// Who has written each text, and to whom.
-    written: BTreeMap<String, (usize, UserName)>,
+    written: BTreeMap<String, (usize, Target)>,
     /// And by which number.
     wishes: BTreeMap<SendId, String>,
     /// Where somebody was told that something of theirs stands.
     posted: BTreeMap<(usize, ConversationId, u64), String>,
     /// Which texts each device has, by the name and number of the device.
     had: BTreeSet<(DeviceName, usize, String)>,
+    /// Every name that each room ever had.
+    names: BTreeMap<ConversationId, BTreeSet<RoomName>>,
     revoked: BTreeSet<DeviceName>,
     villains: BTreeSet<UserName>,
     /// The conversations from before the server was restored.
@@ -61,7 +63,7 @@ impl Oracle for Mailbox {
     fn see(&mut self, at_us: u64, seen: &Seen<'_>) -> Result<(), String> {
         self.attendance.see(at_us, seen);
         match seen {
-            Seen::Wished(who, Command::Send(send, Target::User(to), Saying::Text(text))) => {
+            Seen::Wished(who, Command::Send(send, to, Saying::Text(text))) => {
                 self.written.insert(text.clone(), (who.program.device, to.clone()));
                 self.wishes.insert(*send, text.clone());
             }
@@ -92,8 +94,12 @@ impl Oracle for Mailbox {
 
 impl Mailbox {
     fn sent(&mut self, who: Who<'_>, send: SendId, entry: &Entry) -> Result<(), String> {
-        let is_it = |said: &Said| matches!(said, Said::Text { text, .. } if self.wishes.get(&send) == Some(text));
-        if !is_it(&entry.what) {
+        let is_it = match (&entry.what, self.wishes.get(&send)) {
+            (Said::Text { text, .. }, wish) => wish == Some(text),
+            // Something that was wished of a room is done.
+            (_, wish) => wish.is_none(),
+        };
+        if !is_it {
             return Err(format!("{} is told that text {} is posted, and it is another one", who.name, send.0));
         }
         self.stands(who, entry);
@@ -109,6 +115,9 @@ impl Mailbox {
 
     /// A device has more of its conversations.
     fn kept(&mut self, who: Who<'_>, keep: &Keep) -> Result<(), String> {
+        for (id, (name, _)) in &keep.rooms {
+            self.names.entry(*id).or_default().insert(name.clone());
+        }
         let mut last: BTreeMap<ConversationId, u64> = BTreeMap::new();
         for entry in &keep.entries {
             let (name, id, place) = (who.name, entry.conversation, entry.place);
@@ -129,7 +138,7 @@ impl Mailbox {
                         return Err(format!("{name} has not seen what {} has seen before place {place}", entry.by));
                     }
                 }
-                Said::Unreadable(Unreadable::Expired) if self.away => {}
+                Said::Unreadable(_) if self.away && self.has_expired(who, entry, keep) => {}
                 Said::Unreadable(_) if self.villains.contains(&entry.by.user) => {}
                 Said::Unreadable(_) if self.is_by_one_revoked(who, entry, keep) => {}
                 Said::Unreadable(why) if !is_behind => {
@@ -143,6 +152,15 @@ impl Mailbox {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is kept no longer, or comes after something that is not.
+    fn has_expired(&self, who: Who<'_>, entry: &Entry, keep: &Keep) -> bool {
+        let is_one = |entry: &Entry| matches!(entry.what, Said::Unreadable(Unreadable::Expired));
+        let id = entry.conversation;
+        let before = self.shelves.of(who.program.device).and_then(|shelf| shelf.lines.get(&id));
+        let together = keep.entries.iter().filter(|other| other.conversation == id && other.place < entry.place);
+        is_one(entry) || before.into_iter().flat_map(|lines| lines.values()).chain(together).any(is_one)
     }
 
     /// Whether it is by a device that was revoked, or comes after something that was.
@@ -163,12 +181,17 @@ impl Mailbox {
             return Err(format!("{name} has a text by {}, which somebody else wrote: {words}", entry.by));
         }
         let by = &entry.by.user;
-        match &entry.kind {
-            Kind::Direct(one, other) if (one, other) == (by, to) || (one, other) == (to, by) => Ok(()),
-            Kind::Direct(..) | Kind::Room | Kind::Open(_) => {
-                Err(format!("{name} has a text from {by} to {to} elsewhere: {words}"))
-            }
-        }
+        let is_there = match (&entry.kind, to) {
+            (Kind::Direct(one, other), Target::User(to)) => (one, other) == (by, to) || (one, other) == (to, by),
+            (Kind::Room | Kind::Open(_), Target::Room(room)) => self.is_called(entry.conversation, room),
+            (Kind::Direct(..), Target::Room(_)) | (Kind::Room | Kind::Open(_), Target::User(_)) => false,
+        };
+        if is_there { Ok(()) } else { Err(format!("{name} has a text from {by} to {to} elsewhere: {words}")) }
+    }
+
+    /// Whether a room has this number, or ever had this name.
+    fn is_called(&self, id: ConversationId, room: &RoomName) -> bool {
+        id.to_string() == room.as_str() || self.names.get(&id).is_some_and(|names| names.contains(room))
     }
 
     /// Faults have long stopped: whoever is there has it all.
@@ -193,6 +216,7 @@ impl Mailbox {
             && !self.revoked.contains(&reader.name)
             && !self.forgotten.contains(&id)
             && !reader.lacks(id, place)
+            && !reader.has_left(id, place)
     }
 }
 

@@ -1,17 +1,21 @@
 //! Nobody has a text who was out when it was written: no device has one at a place at which its writer's own device had not been told
 //! that it is in, and none has one that the relay took after it had taken the revocation of that device. And nobody else is in a
-//! conversation of two people than devices of theirs that have enrolled.
+//! conversation of two people than devices of theirs that have enrolled. Into a closed room nobody comes by themselves, and into an
+//! open one nobody of whom somebody has put the devices out, until others have them in again.
+
+mod doors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::conversations::{Entry, Said};
 use countersign_core::device::enrol::EnrolResult;
+use countersign_core::effect::Note;
 use countersign_core::id::{ConversationId, DeviceName, MessageId};
 use countersign_core::journal::Record;
 use countersign_core::wire::conversations::Kind;
 
-use super::Oracle;
 use super::shelves::{Shelf, Shelves};
+use super::{Oracle, revoked};
 use crate::story::{Phase, Seen};
 
 /// See the module.
@@ -21,6 +25,8 @@ pub struct Outsider {
     /// At which place of the journal each message was first posted, and each device revoked.
     posted: BTreeMap<MessageId, u64>,
     revoked: BTreeMap<DeviceName, u64>,
+    /// The devices that were revoked in any way.
+    gone: BTreeSet<DeviceName>,
     /// The devices that have enrolled.
     enrolled: BTreeSet<DeviceName>,
     /// The conversations from before the server was restored: places are counted once more there.
@@ -48,12 +54,17 @@ impl Oracle for Outsider {
                 self.enrolled.insert(identity.name.clone());
             }
             Seen::Anew(_) => self.shelves.see(seen),
+            Seen::Noted(Note::Revoked(name)) => drop(self.gone.insert(name.clone())),
+            Seen::Replayed(state, _) => self.gone.extend(revoked::of(state)),
             Seen::Restored(..) => {
                 self.forgotten.extend(self.shelves.conversations());
                 self.posted.clear();
                 self.revoked.clear();
             }
-            Seen::Phase(Phase::Shutdown) => return self.nobody_was_out(),
+            Seen::Phase(Phase::Shutdown) => {
+                self.nobody_was_out()?;
+                return self.nobody_came_uncalled();
+            }
             _ => {}
         }
         Ok(())
@@ -82,7 +93,11 @@ impl Outsider {
 
     /// Whether those who are said to be in may be.
     fn is_theirs(&self, name: &DeviceName, entry: &Entry) -> Result<(), String> {
-        let (Said::Joined { members: came, .. } | Said::Changed { came, .. }) = &entry.what else { return Ok(()) };
+        let (Said::Joined { members: came, .. } | Said::Changed { came, .. } | Said::Altered { came, .. }) =
+            &entry.what
+        else {
+            return Ok(());
+        };
         let may_be_in = |device: &&DeviceName| {
             let is_theirs = match &entry.kind {
                 Kind::Direct(one, other) => device.user == *one || device.user == *other,

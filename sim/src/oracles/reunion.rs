@@ -1,10 +1,15 @@
 //! Nobody is lost for good: what somebody writes when faults have long stopped is posted, and read by all devices of both people
 //! that are there, before the run ends. So all of them are at one epoch, whatever has happened before.
 //!
+//! What is written into a room is read by all who are in it by what its writer was told, and all who see it see the same of it: who is
+//! in, and what each is.
+//!
 //! Excused are those who are somebody else now: whom the operator has let in again enters no conversation by themselves (design 4). And
 //! where the server was restored from a backup, conversations from before are behind it, or it behind them: nothing repairs them yet.
 //! Nor does anything yet where a device of the two was told that it can't read something (`mailbox` says when that may be), or where
 //! nobody who is there is in their conversation, since all who were have lost their devices or are away: nobody adds the others.
+
+mod rooms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +20,7 @@ use countersign_core::id::{ConversationId, DeviceName, SendId, UserName};
 use countersign_core::journal::Record;
 use countersign_core::wire::conversations::Kind;
 
+use self::rooms::RoomProbe;
 use super::shelves::{Attendance, Shelf, Shelves};
 use super::{Oracle, revoked};
 use crate::actors::person::own::Back;
@@ -27,6 +33,7 @@ pub struct Reunion {
     shelves: Shelves,
     attendance: Attendance,
     probes: BTreeMap<SendId, Probe>,
+    room_probes: BTreeMap<SendId, RoomProbe>,
     revoked: BTreeSet<DeviceName>,
     /// Whom the operator has let in again.
     reissued: BTreeSet<UserName>,
@@ -34,6 +41,8 @@ pub struct Reunion {
     forgotten: BTreeSet<DeviceName>,
     /// The conversations of each two people that the journal has, or was to have.
     founded: BTreeMap<(UserName, UserName), BTreeSet<ConversationId>>,
+    /// The conversations from before the server was restored.
+    behind: BTreeSet<ConversationId>,
 }
 
 /// A text of the roll call.
@@ -58,11 +67,14 @@ impl Oracle for Reunion {
                 let probe = Probe { device: who.program.device, to: to.clone(), text: text.clone(), refused: None };
                 self.probes.insert(*send, probe);
             }
+            Seen::Wished(who, Command::Send(send, Target::Room(room), Saying::Text(text))) if *send >= FIRST_PROBE => {
+                self.room_probes.insert(*send, RoomProbe::new(who.program.device, room, text));
+            }
             Seen::Told(_, Event::Conversation(event)) => {
-                if let ConversationEvent::NotSent(send, why) = &**event
-                    && let Some(probe) = self.probes.get_mut(send)
-                {
-                    probe.refused = Some(why.clone());
+                if let ConversationEvent::NotSent(send, why) = &**event {
+                    let refused = self.probes.get_mut(send).map(|probe| &mut probe.refused);
+                    let in_room = self.room_probes.get_mut(send).map(|probe| &mut probe.refused);
+                    refused.or(in_room).into_iter().for_each(|refused| *refused = Some(why.clone()));
                 }
             }
             Seen::Durable(_, records) => records.iter().for_each(|record| self.durable(record)),
@@ -72,8 +84,13 @@ impl Oracle for Reunion {
             Seen::Restored(..) => {
                 let with = |shelf: &&Shelf| !shelf.lines.is_empty();
                 self.forgotten.extend(self.shelves.all().filter(with).map(|shelf| shelf.name.clone()));
+                self.behind.extend(self.shelves.conversations());
             }
-            Seen::Phase(Phase::Shutdown) => return self.probes.values().try_for_each(|probe| self.is_read(probe)),
+            Seen::Phase(Phase::Shutdown) => {
+                self.probes.values().try_for_each(|probe| self.is_read(probe))?;
+                self.room_probes.values().try_for_each(|probe| self.is_read_in_room(probe))?;
+                return self.all_see_the_same();
+            }
             _ => {}
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::device::Event;
-use countersign_core::device::conversations::{ConversationEvent, Entry, Said};
+use countersign_core::device::conversations::{ConversationEvent, Entry, RoomChange, RoomView, Said};
 use countersign_core::id::{ConversationId, DeviceName};
 
 use crate::story::{Phase, Seen};
@@ -19,6 +19,8 @@ pub(super) struct Shelf {
     /// Set once the device was lost or is of no use any more.
     pub gone: bool,
     pub lines: BTreeMap<ConversationId, Lines>,
+    /// The rooms that its person sees.
+    pub rooms: BTreeMap<ConversationId, RoomView>,
 }
 
 /// All of them.
@@ -36,12 +38,24 @@ impl Shelves {
                 let next = self.all.len();
                 let place = *self.current.entry(device).or_insert(next);
                 if place == next {
-                    self.all.push(Shelf { name: who.name.clone(), device, gone: false, lines: BTreeMap::new() });
+                    self.all.push(Shelf {
+                        name: who.name.clone(),
+                        device,
+                        gone: false,
+                        lines: BTreeMap::new(),
+                        rooms: BTreeMap::new(),
+                    });
                 }
                 let Some(shelf) = self.all.get_mut(place) else { return };
                 for entry in &keep.entries {
                     let lines = shelf.lines.entry(entry.conversation).or_default();
                     lines.entry(entry.place).or_insert_with(|| entry.clone());
+                }
+                for (id, (_, view)) in &keep.rooms {
+                    match view {
+                        Some(view) => drop(shelf.rooms.insert(*id, view.clone())),
+                        None => drop(shelf.rooms.remove(id)),
+                    }
                 }
             }
             Seen::Anew(who) => {
@@ -76,12 +90,15 @@ impl Shelves {
 }
 
 impl Shelf {
-    /// Who was in a conversation at a place, as this device has been told: nobody if it was not in itself.
+    /// Who was in a conversation at a place, as this device has been told: nobody if it was not in itself, or had left. Others who
+    /// have left are in until they are removed.
     pub(super) fn roster(&self, id: ConversationId, place: u64) -> BTreeSet<DeviceName> {
         let Some(lines) = self.lines.get(&id) else { return BTreeSet::new() };
-        let has_begun = lines.first_key_value().is_some_and(|(_, first)| !matches!(first.what, Said::Unreadable(_)));
-        // Whoever has begun it is in from before the first place; whoever was added reads so.
-        let mut roster = BTreeSet::from([self.name.clone()]);
+        let Some((_, first)) = lines.first_key_value() else { return BTreeSet::new() };
+        let has_begun = !matches!(first.what, Said::Unreadable(_));
+        // Whoever has begun it is in from before the first place; whoever was added, or has come, reads so, and was not in before.
+        let is_first = !matches!(first.what, Said::Joined { .. });
+        let mut roster: BTreeSet<DeviceName> = is_first.then(|| self.name.clone()).into_iter().collect();
         for (_, entry) in lines.range(..=place).filter(|_| has_begun) {
             match &entry.what {
                 Said::Joined { members, .. } => roster = members.iter().cloned().collect(),
@@ -90,11 +107,27 @@ impl Shelf {
                     for name in went {
                         roster.remove(name);
                     }
+                    if self.leaves(entry) {
+                        roster.clear();
+                    }
                 }
                 Said::Text { .. } | Said::More { .. } | Said::Unreadable(_) => {}
             }
         }
         if has_begun && roster.contains(&self.name) { roster } else { BTreeSet::new() }
+    }
+
+    /// Whether with this its own person leaves a room: then it is in no more, although others have it in until they remove it.
+    fn leaves(&self, entry: &Entry) -> bool {
+        let Said::Altered { changes, .. } = &entry.what else { return false };
+        changes.contains(&RoomChange::Leaves(self.name.user.clone()))
+    }
+
+    /// Whether its person had left a room at a place, and had not come back.
+    pub(super) fn has_left(&self, id: ConversationId, place: u64) -> bool {
+        let lines = self.lines.get(&id).into_iter().flat_map(|lines| lines.range(..=place));
+        let is_last = |(_, entry): &(&u64, &Entry)| self.leaves(entry) || matches!(entry.what, Said::Joined { .. });
+        lines.filter(is_last).last().is_some_and(|(_, entry)| self.leaves(entry))
     }
 
     /// Whether its person was told that something in a conversation can't be read, at this place or before.

@@ -1,5 +1,5 @@
 //! Those who are in a conversation at the same time have the same lines in it, in the same order: at each place the same text by the
-//! same device; and between the first and the last place that two devices have in common, none of the two lacks one.
+//! same device, or the same change of a room; and between the first and the last place that two devices have in common, none of the two lacks one.
 //!
 //! A server that was restored from a backup counts places once more, from where the backup ends.
 
@@ -108,6 +108,11 @@ fn is_same(one: &Entry, other: &Entry) -> bool {
         (Said::More { id, saying, written, .. }, Said::More { id: its_id, saying: its, written: its_written, .. }) => {
             (id, saying, written) == (its_id, its, its_written)
         }
+        // One whose keys were taken away with it does not know what a room is from then on, and reads who has gone alone.
+        (
+            Said::Altered { came, went, changes, .. },
+            Said::Altered { came: its_came, went: its_went, changes: its_changes, .. },
+        ) => (came, went, changes) == (its_came, its_went, its_changes),
         (Said::Text { .. } | Said::More { .. }, _) | (_, Said::Text { .. } | Said::More { .. }) => false,
         (
             Said::Joined { .. } | Said::Changed { .. } | Said::Altered { .. } | Said::Unreadable(_),

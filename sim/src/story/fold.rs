@@ -265,6 +265,13 @@ impl Folding<'_> {
                 self.bytes(text.as_bytes());
                 "wished"
             }
+            Seen::Wished(who, Command::Send(send, Target::Room(to), Saying::Text(text))) => {
+                self.program(who.program);
+                self.number(send.0);
+                self.value(to);
+                self.bytes(text.as_bytes());
+                "wished"
+            }
             Seen::Wished(who, command) => {
                 self.program(who.program);
                 self.value(command);

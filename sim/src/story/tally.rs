@@ -140,6 +140,7 @@ impl Tally {
             Seen::Started(_, false) => self.add("device", "starts"),
             Seen::Wished(who, command) => {
                 self.add("wish", kinds::wish(command));
+                self.wished_of_rooms(command);
                 if let Command::Call(_, user, _) = command {
                     self.calls(&who.name.user, user);
                 }

@@ -145,7 +145,6 @@ pub fn families() -> Vec<Family> {
             "wish",
             kinds::WISHES,
             &[
-                ("run", "the people of this world have no rooms yet: core's own tests change them"),
                 ("await", "nobody of this world waits for the others: core's own tests do"),
                 ("call off", "the shell alone calls off: core's own tests do"),
             ],

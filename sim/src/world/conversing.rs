@@ -1,12 +1,14 @@
-//! Decides who writes to whom, and what becomes of what devices keep of their conversations.
+//! Decides who writes to whom or into which room, and what becomes of what devices keep of their conversations.
 //!
 //! As `client listen` does (`net/src/client/holding.rs`): what the machine wants kept is one transaction, answered when it is
 //! durable, in order; after a failure of any kind the program ends, and nobody knows whether the transaction is there. A program that
 //! ends in the middle leaves the first of what was on its way, however much that is.
 
+mod rooms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::device::conversations::Keep;
+use countersign_core::device::conversations::{Keep, Target};
 use countersign_core::device::{Command, Input};
 use countersign_core::id::{DeviceName, KeepId, SendId, UserName};
 use countersign_core::limits::TEXT_BYTES_MAX;
@@ -19,6 +21,7 @@ use crate::node::Node;
 use crate::node::device::DeviceNode;
 use crate::rng::{Choices, Draw, Streams};
 use crate::story::{Phase, Program, Seen, Stored, Who};
+use rooms::Rooms;
 
 /// A device's disk fails in this part of the writings of which its files do: there are many more.
 const FAILS_SELDOM: u64 = 2_000;
@@ -32,6 +35,7 @@ pub(super) struct Conversing {
     probes: u64,
     /// When the newest of what each device keeps is there: none overtakes another.
     newest_us: BTreeMap<usize, u64>,
+    rooms: Rooms,
 }
 
 impl Conversing {
@@ -43,6 +47,7 @@ impl Conversing {
             written: 0,
             probes: 0,
             newest_us: BTreeMap::new(),
+            rooms: Rooms::new(streams),
         }
     }
 }
@@ -80,11 +85,12 @@ impl World {
                 2 => UserName::parse("nobody").ok(),
                 _ => Some(other.user),
             };
+            let to = self.room_to_write_into(device).or(to.map(Target::from));
             for _ in 0..times {
                 let Some(to) = to.clone() else { break };
                 let text = self.text(device);
                 self.conversing.written += 1;
-                let send = Command::Send(SendId(self.conversing.written), to.into(), text.into());
+                let send = Command::Send(SendId(self.conversing.written), to, text.into());
                 self.later(1, Event::Prompt(device, Prompt::Own(send)));
             }
         }
@@ -105,7 +111,8 @@ impl World {
         whims::written(device, number, bytes)
     }
 
-    /// Faults have stopped: of each two people who take part one writes to the other, and each to themselves.
+    /// Faults have stopped: of each two people who take part one writes to the other, and each to themselves; and somebody
+    /// into each room.
     pub(super) fn probe(&mut self) {
         let who = self.who_converses();
         let mut pairs: BTreeMap<(UserName, UserName), BTreeSet<usize>> = BTreeMap::new();
@@ -120,12 +127,17 @@ impl World {
             let Some(device) = self.conversing.writes.pick(&devices).copied() else { continue };
             let own = who.iter().find(|(other, _)| *other == device).map(|(_, name)| name.user.clone());
             let to = if own.as_ref() == Some(&one) { two } else { one };
-            self.conversing.probes += 1;
-            let number = self.conversing.written + self.conversing.probes;
-            let send = SendId(whims::FIRST_PROBE.0 + self.conversing.probes);
-            let text = whims::written(device, number, 0);
-            self.later(1, Event::Prompt(device, Prompt::Write(Command::Send(send, to.into(), text.into()))));
+            self.probe_by(device, to.into());
         }
+        self.probe_rooms();
+    }
+
+    fn probe_by(&mut self, device: usize, to: Target) {
+        self.conversing.probes += 1;
+        let number = self.conversing.written + self.conversing.probes;
+        let send = SendId(whims::FIRST_PROBE.0 + self.conversing.probes);
+        let text = whims::written(device, number, 0);
+        self.later(1, Event::Prompt(device, Prompt::Write(Command::Send(send, to, text.into()))));
     }
 
     /// A device's program wants this kept.

@@ -112,6 +112,8 @@ pub enum Event {
     Villain(Doing),
     /// Somebody writes to somebody.
     Writes,
+    /// Somebody does something with a room.
+    ActsInRoom,
     /// The oldest of what a device's program keeps of its conversations is there, or is not.
     Kept(Program),
 }

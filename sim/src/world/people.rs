@@ -245,6 +245,11 @@ impl World {
             if let Told::Asked(asked) = &event {
                 self.hear_of_password(device, asked);
             }
+            if let Told::Conversation(told) = &event
+                && **told == ConversationEvent::CaughtUp
+            {
+                self.caught_up(device);
+            }
             let now_us = self.now_us;
             let acts = self.person(device).told(&event, now_us);
             self.act(device, acts);

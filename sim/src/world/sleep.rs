@@ -221,6 +221,7 @@ fn waits(event: &Event) -> bool {
             | Event::Revoke
             | Event::Own(_)
             | Event::Writes
+            | Event::ActsInRoom
             // A month of a villain who comes every few seconds would be millions of events, and as many looks.
             | Event::Villain(_)
             | Event::Gust(_)

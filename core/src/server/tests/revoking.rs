@@ -210,6 +210,16 @@ fn the_lists_are_signed_anew_each_day_and_pushed_and_whoever_slept_gets_in() {
 }
 
 #[test]
+fn whoever_is_welcomed_and_does_not_attend_yet_hears_of_a_revocation_too() {
+    let mut town = Town::of(&["alice"]);
+    let identity = town.enrol("bob");
+    let bob = town.join(identity, false);
+    town.news(bob);
+    revoked(&mut town, "alice");
+    assert!(town.news(bob).iter().any(|event| matches!(event, Event::Listed(_))));
+}
+
+#[test]
 fn a_list_that_can_t_be_signed_is_an_alarm_and_tried_again() {
     let mut town = Town::of(&["alice"]);
     let alarms = |town: &Town| {

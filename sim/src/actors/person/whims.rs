@@ -19,6 +19,8 @@ const NAMES: [&str; 16] = [
 pub const CANARY: &str = "quiet-canary-";
 /// From here on the texts of the roll call are numbered.
 pub const FIRST_PROBE: SendId = SendId(1 << 32);
+/// And from here on what is wished of rooms.
+pub const FIRST_ERRAND: SendId = SendId(1 << 33);
 /// In the mark of what is written stands this beside the device's number.
 const WRITTEN: usize = 0x8000;
 /// How many bytes of a long line lie between two of its marks, so that a part of it gives itself away as well.

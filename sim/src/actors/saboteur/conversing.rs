@@ -8,6 +8,7 @@ use countersign_core::id::{ConversationId, UserName};
 use countersign_core::journal::Record;
 use countersign_core::wire::conversations::Kind;
 
+use super::rooms::Rooms;
 use super::{BAD_DEVICE, Saboteur, own};
 use crate::actors::person::whims::other_name;
 use crate::canary::Sabotage;
@@ -28,6 +29,7 @@ pub(super) struct Remembered {
     begun: Rows,
     /// How many texts one device had.
     count: u64,
+    rooms: Rooms,
 }
 
 impl Saboteur {
@@ -86,7 +88,8 @@ impl Saboteur {
                     }
                 }
             }
-            _ => {}
+            Some(plan) => self.conversing.rooms.break_one(plan, device, &mut keep),
+            None => {}
         }
         keep
     }

@@ -15,6 +15,9 @@ impl Folding<'_> {
                     self.bytes(bytes.as_deref().unwrap_or_default());
                 }
                 self.value(&keep.entries);
+                for room in &keep.rooms {
+                    self.value(&room);
+                }
                 "kept"
             }
             Seen::RowsFailed(who, stored) => {

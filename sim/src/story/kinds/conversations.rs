@@ -1,6 +1,8 @@
 //! The kinds of what happens in conversations.
 
-use countersign_core::device::conversations::{ConversationEvent, NotSent, Order, Said, Unreadable};
+use countersign_core::device::conversations::{
+    Alteration, ConversationEvent, NotSent, Order, RoomChange, RoomErrand, Said, Unreadable,
+};
 
 kinds! {
     /// What people are told of conversations.
@@ -71,5 +73,34 @@ kinds! {
         Unreadable::Newer => "Newer",
         Unreadable::Expired => "Expired",
         Unreadable::Welcome => "Welcome",
+    }
+}
+
+kinds! {
+    /// What is wished of rooms.
+    ERRANDS, errand(&RoomErrand) {
+        RoomErrand::Create { open: false, .. } => "begin a closed one",
+        RoomErrand::Create { open: true, .. } => "begin an open one",
+        RoomErrand::Enter(_) => "enter",
+        RoomErrand::Lobby => "enter the lobby",
+        RoomErrand::List => "list",
+        RoomErrand::Change(_, Alteration::Invite(_)) => "invite",
+        RoomErrand::Change(_, Alteration::Kick(_)) => "kick",
+        RoomErrand::Change(_, Alteration::Leave) => "leave",
+        RoomErrand::Change(_, Alteration::Rank(..)) => "rank",
+        RoomErrand::Change(_, Alteration::Topic(_)) => "topic",
+        RoomErrand::Change(_, Alteration::Name(_)) => "name",
+        RoomErrand::Change(_, Alteration::Invites(_)) => "who may invite",
+    }
+}
+
+kinds! {
+    /// What is other of a room than before.
+    ROOM_CHANGES, room_change(&RoomChange) {
+        RoomChange::Name(_) => "name",
+        RoomChange::Topic(_) => "topic",
+        RoomChange::Invites(_) => "who may invite",
+        RoomChange::Rank(..) => "rank",
+        RoomChange::Leaves(_) => "leaves",
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn families() -> Vec<Family> {
         Family::some("not sent", &["Length", "Nobody", "Refused"]),
         Family::some("history", &["changed", "joined", "text", "unreadable"]),
         Family::some("order", &["Same"]),
+        Family::free("room"),
         Family::some("unreadable", &[]),
         // Where the server was restored from a backup, which has no bodies.
         Family::free("body"),
