@@ -61,11 +61,12 @@ impl Tray {
     /// What was written last; `None` if nothing was.
     pub(super) fn take(&self, id: &[u8]) -> Option<Saved> {
         let Written { state, epochs } = self.0.look().take()?;
-        let bare = |bytes: &Zeroizing<Vec<u8>>| ByteBuf::from(bytes.to_vec());
+        // Taken over, and not copied: to wipe a copy costs more than to make it.
+        let bare = |mut bytes: Zeroizing<Vec<u8>>| ByteBuf::from(std::mem::take(&mut *bytes));
         Some(Saved {
             id: ByteBuf::from(id),
-            state: bare(&state),
-            epochs: epochs.iter().map(|(n, epoch)| (*n, bare(epoch))).collect(),
+            state: bare(state),
+            epochs: epochs.into_iter().map(|(n, epoch)| (n, bare(epoch))).collect(),
         })
     }
 }
