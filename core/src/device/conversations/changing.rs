@@ -51,7 +51,7 @@ impl Conversations {
         let why = if matches!(fault, MlsFault::Refused(_)) { Unreadable::Unbelieved } else { Unreadable::Sealed };
         self.entry(posted, posted.by.clone(), Said::Unreadable(why));
         let Some(one) = self.all.get_mut(&id) else { return };
-        one.known.voided += 1;
+        one.known.voided = one.known.voided.saturating_add(1);
         let epoch = one.epoch().unwrap_or_default();
         // The relay has refused what this device was about to commit, which would now be another epoch's.
         let missed = one.known.pending.take().map(|pending| pending.change.add);
@@ -105,7 +105,7 @@ impl Conversations {
         let (group, tree, heard) = self.batch.group(id, unkept);
         let (begun, authenticator) = (group.epoch() == 1, group.authenticator());
         let Some(one) = self.all.get_mut(&id) else { return };
-        let epoch = group.epoch() + one.known.voided;
+        let epoch = one.known.epoch_of(&group);
         let room_before = one.room.clone();
         one.set_group(group, tree);
         let missed = one.known.pending.take().map(|pending| pending.change.add).unwrap_or_default();

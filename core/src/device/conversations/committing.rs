@@ -36,7 +36,7 @@ impl Conversations {
             Ok(Tried::Done(unkept)) => {
                 let (group, tree, committed) = self.batch.group(id, unkept);
                 one.known.pending = Some(Pending {
-                    epoch: group.epoch() + one.known.voided,
+                    epoch: one.known.epoch_of(&group),
                     change: roster,
                     commit: ByteBuf::from(committed.commit),
                     welcome: committed.welcome.map(ByteBuf::from),

@@ -140,7 +140,7 @@ impl Conversations {
         let id = way.conversation;
         let (group, _, commit) = self.batch.group(id, unkept);
         let is_it = id_of(&group) == Some(id);
-        let voided = (way.epoch + 1).checked_sub(group.epoch());
+        let voided = way.epoch.checked_add(1).and_then(|next| next.checked_sub(group.epoch()));
         let (true, Some(voided), Ok(authenticator)) = (is_it, voided, group.authenticator()) else {
             self.forget_secrets(id);
             return self.fail(number, NotSent::WayIn);

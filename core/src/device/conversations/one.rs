@@ -50,6 +50,11 @@ impl Known {
     pub(super) fn restored(row: &[u8]) -> Option<Self> {
         read(row).or_else(|| read(&[row, &[0]].concat()))
     }
+
+    /// The epoch of its group, as the relay counts. What a relay claims may be any number.
+    pub(super) fn epoch_of(&self, group: &Group) -> u64 {
+        group.epoch().saturating_add(self.voided)
+    }
 }
 
 /// How far a device is in a conversation.
@@ -111,7 +116,7 @@ impl Conversation {
 
     /// The epoch that it is in, as the relay counts.
     pub(super) fn epoch(&self) -> Option<u64> {
-        Some(self.group.as_ref()?.epoch() + self.known.voided)
+        Some(self.known.epoch_of(self.group.as_ref()?))
     }
 
     /// The group, if messages can be sealed in it now.

@@ -245,7 +245,7 @@ impl Conversations {
             return false;
         };
         let (group, _, body) = self.batch.group(id, unkept);
-        let epoch = group.epoch() + one.known.voided;
+        let epoch = one.known.epoch_of(&group);
         one.set_group(group, false);
         outgoing.sealed = Some(Sealed { conversation: id, epoch, body: ByteBuf::from(body) });
         true
