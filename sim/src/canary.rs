@@ -142,8 +142,6 @@ saboteurs! {
     AlterChange "altered-change" transcript "One device's history says that a room is about something else than the others were told.",
     LeakText "leaked-text" outsider "What one person wrote another one has in their history who was not in the conversation.",
     AddStranger "added-stranger" outsider "The histories say that somebody came whom nobody has enrolled.",
-    ServeRemoved "served-removed" outsider "Whoever was put out of a room, or has left it, has in their history what is said there next.",
-    ComeUncalled "uncalled-guest" outsider "The histories say that whoever was added to a closed room has come by themselves.",
     ForgetGroup "forgotten-group" reunion "One device's store forgets the secrets of its conversations when the program ends.",
     StuckRows "stuck-rows" reunion "In the roll call one device's disk answers nothing about conversations.",
     OtherView "other-view" reunion "One device shows its person each room with everybody as its owner.",

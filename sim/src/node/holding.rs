@@ -75,6 +75,7 @@ impl fmt::Debug for Holding {
         f.debug_struct("Holding")
             .field("rows", &self.rows.len())
             .field("history", &self.history.len())
+            .field("rooms", &self.rooms.len())
             .field("awaited", &self.awaited.len())
             .finish()
     }

@@ -115,6 +115,13 @@ impl Outsider {
         for reader in self.shelves.all() {
             let texts = reader.lines.values().flat_map(|lines| lines.values());
             for entry in texts.filter(|entry| matches!(entry.what, Said::Text { .. })) {
+                let (id, place) = (entry.conversation, entry.place);
+                if reader.has_left(id, place) && !self.forgotten.contains(&id) {
+                    return Err(format!(
+                        "{} reads what {} wrote at place {place}, and had left",
+                        reader.name, entry.by
+                    ));
+                }
                 let has = |writer: &&Shelf| {
                     let lines = writer.lines.get(&entry.conversation);
                     writer.name == entry.by && lines.is_some_and(|lines| lines.contains_key(&entry.place))

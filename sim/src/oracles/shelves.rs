@@ -127,7 +127,7 @@ impl Shelf {
     pub(super) fn has_left(&self, id: ConversationId, place: u64) -> bool {
         let lines = self.lines.get(&id).into_iter().flat_map(|lines| lines.range(..=place));
         let is_last = |(_, entry): &(&u64, &Entry)| self.leaves(entry) || matches!(entry.what, Said::Joined { .. });
-        lines.filter(is_last).last().is_some_and(|(_, entry)| self.leaves(entry))
+        lines.rev().find(is_last).is_some_and(|(_, entry)| self.leaves(entry))
     }
 
     /// Whether its person was told that something in a conversation can't be read, at this place or before.

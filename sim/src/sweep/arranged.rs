@@ -100,19 +100,44 @@ fn of_their_own() -> Vec<Arranged> {
 
 /// Those in which people write to each other.
 fn conversing() -> Vec<Arranged> {
-    vec![Arranged {
-        what: "a member breaks into conversations without end, and takes more key packages than it may",
-        config: SimConfig {
-            devices: 3,
-            storm_s: 100,
-            conversing: 3,
-            write_mean_ms: 3_000,
-            intrude_mean_ms: 150,
-            // Each key package is read by itself.
-            append_max_us: 200,
-            ..SimConfig::draw(1).without_faults()
+    let quiet = || SimConfig {
+        conversing: 4,
+        write_mean_ms: 4_000,
+        append_max_us: 5_000,
+        ..SimConfig::draw(1).without_faults()
+    };
+    vec![
+        Arranged {
+            what: "a member breaks into conversations without end, and takes more key packages than it may",
+            config: SimConfig {
+                devices: 3,
+                storm_s: 100,
+                conversing: 3,
+                write_mean_ms: 3_000,
+                intrude_mean_ms: 150,
+                // Each key package is read by itself.
+                append_max_us: 200,
+                ..SimConfig::draw(1).without_faults()
+            },
         },
-    }]
+        Arranged {
+            what: "people do with rooms whatever there is to do with one, and ask for a lobby that there is not",
+            config: SimConfig { devices: 4, storm_s: 200, room_mean_ms: 500, lobby: 2, ..quiet() },
+        },
+        Arranged {
+            what: "people come into a lobby in which nobody may be who could let them in, since all come and go all the time",
+            config: SimConfig {
+                devices: 4,
+                storm_s: 120,
+                room_mean_ms: 1_500,
+                lobby: 1,
+                pace_ms: 1_000,
+                quit_weight: 60,
+                kill_weight: 60,
+                ..quiet()
+            },
+        },
+    ]
 }
 
 fn others() -> Vec<Arranged> {
@@ -225,6 +250,8 @@ fn far_off_clocks() -> Arranged {
             code_mean_ms: 0,
             lose_mean_ms: 0,
             conversing: 0,
+            room_mean_ms: 0,
+            lobby: 0,
             ..SimConfig::draw(6)
         },
     }

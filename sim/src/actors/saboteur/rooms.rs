@@ -14,10 +14,6 @@ use crate::canary::Sabotage;
 pub(super) struct Rooms {
     /// The rooms that each device sees.
     seen: BTreeMap<usize, BTreeSet<ConversationId>>,
-    /// The rooms that each device has seen, and sees no more.
-    out: BTreeSet<(usize, ConversationId)>,
-    /// What was said last in each room.
-    said: BTreeMap<ConversationId, Entry>,
 }
 
 impl Rooms {
@@ -40,26 +36,6 @@ impl Rooms {
                     }
                 }
             }
-            Sabotage::ServeRemoved => {
-                self.look(device, keep);
-                let is_out = |id: &ConversationId| self.out.contains(&(device, *id));
-                let leak = self.said.iter().find(|(id, _)| is_out(id)).map(|(id, entry)| (*id, entry.clone()));
-                if let Some((id, entry)) = leak {
-                    self.out.remove(&(device, id));
-                    keep.entries.push(entry);
-                }
-                let said = keep.entries.iter().filter(|entry| is_said_in_room(entry));
-                self.said.extend(said.map(|entry| (entry.conversation, entry.clone())));
-            }
-            Sabotage::ComeUncalled => {
-                for entry in keep.entries.iter_mut().filter(|entry| entry.kind == Kind::Room) {
-                    if let Said::Changed { came, .. } = &entry.what
-                        && let Some(guest) = came.first()
-                    {
-                        entry.by = guest.clone();
-                    }
-                }
-            }
             Sabotage::OtherView if device == BAD_DEVICE => {
                 for (_, view) in keep.rooms.values_mut() {
                     for seated in view.iter_mut().flat_map(|view| view.people.values_mut()) {
@@ -71,16 +47,14 @@ impl Rooms {
         }
     }
 
-    /// Remembers which rooms a device sees from now on; what was said before it went is none of this one's.
+    /// Remembers which rooms a device sees from now on.
     fn look(&mut self, device: usize, keep: &Keep) {
+        let seen = self.seen.entry(device).or_default();
         for (id, (_, view)) in &keep.rooms {
-            let seen = self.seen.entry(device).or_default();
             if view.is_some() {
                 seen.insert(*id);
-                self.out.remove(&(device, *id));
-            } else if seen.remove(id) {
-                self.out.insert((device, *id));
-                self.said.remove(id);
+            } else {
+                seen.remove(id);
             }
         }
     }

@@ -38,10 +38,8 @@ impl Tally {
             Kind::Open(name) if name.is_lobby() => "lobby",
             Kind::Open(_) => "open room",
         };
-        let what = match &entry.what {
-            Said::Changed { came, .. } if came.contains(&entry.by) => "somebody came by themselves",
-            what => kinds::said(what),
-        };
+        let came_alone = matches!(&entry.what, Said::Changed { came, .. } if came.contains(&entry.by));
+        let what = if came_alone { "somebody came by themselves" } else { kinds::said(&entry.what) };
         self.add("room", format!("{kind}: {what}"));
     }
 
@@ -56,7 +54,7 @@ impl Tally {
 
     /// Counts what a device is refused, if that is about conversations: of all else its user is told.
     pub(super) fn refused(&mut self, code: Code) {
-        if (Code::NO_CONVERSATION..=Code::NO_CERTIFICATE).contains(&code) {
+        if (Code::NO_CONVERSATION..=Code::NO_LOBBY).contains(&code) {
             self.code(code);
         }
     }

@@ -90,7 +90,7 @@ impl World {
         let rng = &mut self.conversing.rooms.rng;
         let into_one = rng.chance(3, 5);
         let room = called(rng, &seen);
-        into_one.then(|| Target::Room(room))
+        into_one.then_some(Target::Room(room))
     }
 
     /// Faults have stopped: into each room writes one of those who see it.
