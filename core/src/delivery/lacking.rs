@@ -40,9 +40,14 @@ impl Delivery {
     /// A device has left key packages: those who are in its person's conversations and take what is posted are told where it
     /// is not in yet.
     pub(super) fn say_it_lacks(&mut self, device: &DeviceName, state: &State, out: &mut Effects) {
-        let own = devices_of(&device.user, state);
-        let conversations: BTreeSet<ConversationId> =
-            own.iter().flat_map(|device| state.conversations().seats_of(device)).collect();
+        let (user, known) = (&device.user, state.conversations());
+        let own = devices_of(user, state);
+        let seats = own.iter().flat_map(|device| known.seats_of(device));
+        // Somebody who has lost every device is in none of those by another one.
+        let pairs = state.users().keys().filter_map(|other| known.between(user.min(other), user.max(other)));
+        let is_begun = |id: &ConversationId| known.get(*id).is_some_and(|known| known.epoch() > 0);
+        let pairs = pairs.filter(is_begun);
+        let conversations: BTreeSet<ConversationId> = seats.chain(pairs).collect();
         for conversation in conversations {
             let Some(known) = state.conversations().get(conversation) else { continue };
             if known.has(device) || !people(known).contains(&device.user) {
