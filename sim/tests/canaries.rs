@@ -207,7 +207,8 @@ fn agreement_and_durability_object_to_what_was_answered_for_and_lost() {
     assert!(objection("lost-record").contains("was durable"));
     let spoilt = |seed| SimConfig { snapshot_every: 5, ..config(seed) };
     for saboteur in ["forgetful-snapshot", "misplaced-snapshot"] {
-        assert!(objection_in(saboteur, spoilt).contains("holds another state than the live one"));
+        let found = objection_in(saboteur, spoilt);
+        assert!(found.contains("holds another state than the live one"), "{saboteur}: {found}");
     }
     // How much of what was told is lost first depends on the run: that durability objects is enough.
     let _ = (objection("lost-journal"), objection("early-answer"));

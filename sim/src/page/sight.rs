@@ -16,7 +16,7 @@ const SIGHT: &[(&str, &[&str])] = &[
     ("guesses", &["crashed", "durable", "enrol-ended", "look", "noted", "opened", "plot", "restored", "signs-up", "told"]),
     ("impostor", &["grown", "killed", "said", "told", "wished"]),
     ("mailbox", &["anew", "away", "infiltrated", "kept", "noted", "phase", "replayed", "restored", "told", "wished"]),
-    ("outsider", &["anew", "durable", "enrol-ended", "kept", "phase", "restored"]),
+    ("outsider", &["anew", "durable", "enrol-ended", "kept", "noted", "phase", "replayed", "restored"]),
     ("presence", &["infiltrated", "killed", "phase", "told"]),
     ("progress", &["hosted", "killed", "not-started", "noted", "phase", "plot", "replayed", "restored", "shut-down", "told", "wished"]),
     ("restored", &["anew", "enrol-ended", "lied", "replayed", "told"]),

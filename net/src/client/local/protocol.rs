@@ -103,7 +103,7 @@ pub enum Reply {
     Closing,
     /// Open rooms, in order of name.
     Rooms {
-        /// At most [`ROOMS_PER_LINE`].
+        /// At most 32.
         rooms: Vec<Listed>,
         /// Whether there are more, which come next.
         more: bool,

@@ -7,8 +7,8 @@ const HEADER_BYTES: usize = 2 + 32;
 /// What stands before the conversations: that there is a newest certificate of the relay, and its hash.
 const RELAY_BYTES: usize = 1 + 32;
 
-/// What stands last: seven things about conversations, of which a run has none.
-const CONVERSATIONS: [u8; 7] = [0; 7];
+/// What stands last: eight things about conversations, of which a run has none.
+const CONVERSATIONS: [u8; 8] = [0; 8];
 
 /// A snapshot of the same state but for the relay's newest certificate, which it does not know.
 pub(super) fn forgetful(bytes: &[u8]) -> Option<Vec<u8>> {
