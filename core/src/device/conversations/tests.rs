@@ -328,3 +328,30 @@ fn what_was_known_of_a_conversation_before_there_were_open_rooms_is_read() {
     assert_eq!(again(&later), Some(later));
     assert_eq!(again(&before[1..]), None);
 }
+
+#[test]
+fn a_message_that_can_not_be_opened_is_shown_as_one_and_the_next_is_read() {
+    let mut town = Town::of(&[]);
+    let people = ["alice", "bob"].map(|name| town.enrol(name));
+    let [alice, bob] = people.map(|one| town.join_conversing(one, crate::testing::kept::Kept::default()));
+    let write = |town: &mut Town, by: usize, to: &str, text: &str| {
+        let to = device_name(to, "laptop").user.into();
+        town.command(by, crate::device::Command::Send(SendId(1), to, text.to_owned().into()));
+    };
+    write(&mut town, alice, "bob", "before");
+    // Something that bob's program has not sealed as it should.
+    let (conversation, epoch) = {
+        let (id, one) = town.machine(bob).conversations.as_ref().unwrap().all.iter().next().unwrap();
+        (*id, one.epoch().unwrap())
+    };
+    let (id, body) = (MessageId([9; 16]), ByteBuf::from(b"no message".to_vec()));
+    let send = ConversationsRequest::Send { ask: AskId(9), conversation, epoch, id, body };
+    let requests = &mut town.machine(bob).conversations.as_mut().unwrap().requests;
+    requests.push_back(RelayRequest::Conversations(send));
+    town.command(bob, crate::device::Command::CallOff(SendId(99)));
+    write(&mut town, bob, "alice", "after");
+    let history = &town.members[alice].kept.history;
+    let sealed = |entry: &Entry| entry.what == Said::Unreadable(Unreadable::Sealed);
+    assert_eq!(history.iter().filter(|entry| sealed(entry)).count(), 1);
+    assert!(matches!(&history.last().unwrap().what, Said::Text { text, .. } if text == "after"), "{history:?}");
+}
